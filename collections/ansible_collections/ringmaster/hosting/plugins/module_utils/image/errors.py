@@ -1,0 +1,10 @@
+# Copyright: (c) 2026, Ringmaster contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The one exception of the image builder."""
+
+from __future__ import annotations
+
+
+class ImageError(Exception):
+    """A build cannot go on; the message says what is wrong and what to do."""
