@@ -1,0 +1,113 @@
+# Copyright: (c) 2026, Ringmaster contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Controller side of ``ringmaster.hosting.files``: render and read everything, then one module call."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ansible.errors import AnsibleActionFail, AnsibleError
+from ansible.plugins.action import ActionBase
+from ansible.template import trust_as_template
+from ansible_collections.ringmaster.hosting.plugins.module_utils.guest import file_entries
+
+MANAGED = "Managed by Ringmaster: changes made here will be overwritten"
+
+
+class ActionModule(ActionBase):
+    """Renders on the controller; nothing is copied in separate round trips."""
+
+    TRANSFERS_FILES = False
+    _VALID_ARGS = frozenset(("files", "verify"))
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Render, send, and add the handlers that the changed paths ask for."""
+        super().run(tmp, task_vars)
+        variables = task_vars or {}
+        raw = self._task.args.get("files")
+        if not isinstance(raw, list):
+            raise AnsibleActionFail("ringmaster.hosting.files needs 'files', a list of entries")
+        try:
+            entries = self._entries(raw, variables)
+            file_entries.reject_duplicates(entries)
+            arguments: dict[str, Any] = {"payload": file_entries.pack(entries)}
+        except file_entries.EntryError as error:
+            raise AnsibleActionFail(str(error)) from error
+        if self._task.args.get("verify"):
+            arguments["verify"] = self._task.args["verify"]
+        result = self._execute_module(
+            module_name="ringmaster.hosting.files", module_args=arguments, task_vars=variables
+        )
+        result.pop("invocation", None)  # only the opaque payload
+        self._notify(entries, set(result.get("changed_paths", ())))
+        return result
+
+    def _entries(self, raw: list[Any], variables: dict[str, Any]) -> list[dict[str, Any]]:
+        entries: list[dict[str, Any]] = []
+        for index, item in enumerate(raw):
+            entry = file_entries.normalise(index, item)
+            if not entry.pop("when", True):
+                continue
+            if "tree" in entry:
+                entries += self._tree(entry)
+                continue
+            if "content" in entry:
+                entry["raw"] = entry["content"].encode()
+            elif "template" in entry:
+                entry["raw"] = self._render(entry, variables).encode()
+            elif "src" in entry:
+                entry["raw"] = Path(self._find("files", entry["src"], entry)).read_bytes()
+            entries.append(entry)
+        return entries
+
+    def _find(self, folder: str, name: str, entry: Mapping[str, Any]) -> str:
+        try:
+            return self._find_needle(folder, name)
+        except AnsibleError as error:
+            raise AnsibleActionFail(f"{entry['path']}: no '{name}' in any {folder}/ folder") from error
+
+    def _tree(self, entry: dict[str, Any]) -> list[dict[str, Any]]:
+        root = Path(self._find("files", entry["tree"], entry))
+        if not root.is_dir():
+            raise AnsibleActionFail(f"{entry['path']}: tree '{root}' is not a folder; use 'src' for one file")
+        inherited: dict[str, Any] = {
+            key: entry[key] for key in ("owner", "group", "notify", "sensitive") if key in entry
+        }
+        return [
+            found if found["state"] == "directory" else {**inherited, **found}
+            for found in file_entries.read_tree(root, entry["path"])
+        ]
+
+    def _render(self, entry: dict[str, Any], variables: dict[str, Any]) -> str:
+        """Render a template of the role. Only the file's own text is trusted as a template, not the data."""
+        source = self._find("templates", entry["template"], entry)
+        text = trust_as_template(self._loader.get_text_file_contents(source))
+        search = [*variables.get("ansible_search_path", []), self._loader.get_basedir()]
+        places = [Path(place) for place in search] + [Path(source).parent]
+        available = {
+            "ansible_managed": MANAGED,
+            **variables,
+            **entry.get("vars", {}),
+            "template_path": entry["template"],
+            "template_destpath": entry["path"],
+        }
+        templar = self._templar.copy_with_new_env(
+            searchpath=[path for place in places for path in (str(place / "templates"), str(place))],
+            available_variables=available,
+        )
+        overrides = {"trim_blocks": True, "lstrip_blocks": False, "newline_sequence": "\n"}
+        rendered = templar.template(text, escape_backslashes=False, overrides=overrides)
+        return "" if rendered is None else str(rendered)
+
+    def _notify(self, entries: list[dict[str, Any]], changed: set[str]) -> None:
+        """Add handlers of changed entries to the task's own; the executor reports them after the action."""
+        wanted: list[str] = []
+        for entry in entries:
+            purged = entry.get("purge") and any(str(Path(path).parent) == entry["path"] for path in changed)
+            if purged or entry["path"] in changed:
+                wanted += entry.get("notify", ())
+        if wanted:
+            self._task.notify = list(dict.fromkeys([*(self._task.notify or []), *wanted]))

@@ -1,0 +1,514 @@
+# Copyright: (c) 2026, Ringmaster contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Bring many files to their wanted state in one go: observe, plan, stage and validate all, then swap.
+
+``plan`` is pure apart from the ``observe`` function it is given; ``apply`` does what the plan says and puts
+everything back when a step or the final verification fails. Standard library only: this runs on targets.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import grp
+import os
+import pwd
+import shlex
+import shutil
+import stat
+import subprocess
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+
+READ_LIMIT = 64 << 20  # bytes
+DIFF_LIMIT = 104448  # bytes; as Ansible's own max_file_size_for_diff
+TEMPORARY_PREFIX = ".rm-new-"
+OLD_PREFIX = ".rm-old-"
+HIDDEN_BEFORE = "(sensitive, not shown)\n"
+HIDDEN_AFTER = "(sensitive, not shown; changed)\n"
+
+
+class FilesError(Exception):
+    """Everything that is wrong with the wanted files, one sentence each."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        """Keep the sentences; the text of the error has one a line."""
+        self.problems = list(problems)
+        super().__init__("\n".join(self.problems))
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One wanted path. ``mode`` is the permission bits, None = keep (0644, 0755 or 0600 where new)."""
+
+    path: str
+    state: str = "file"  # file, directory, link, absent
+    content: bytes = b""
+    target: str = ""
+    owner: str | None = None
+    group: str | None = None
+    mode: int | None = None
+    validate: str = ""
+    parents: bool = False
+    sensitive: bool = False
+    replace: bool = False
+    recurse: bool = False
+    purge: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Node:
+    """What a path is. ``content`` is None for a file too large to be one of ours (it is not read)."""
+
+    kind: str = "absent"  # absent, file, directory, link, other
+    mode: int = 0
+    uid: int = 0
+    gid: int = 0
+    content: bytes | None = b""
+    target: str = ""
+
+
+ABSENT = Node()
+
+
+@dataclass(frozen=True)
+class Change:
+    """One step from ``before`` to ``after``; action is write, attributes, directory, link or remove."""
+
+    path: str
+    action: str
+    before: Node
+    after: Node
+    validate: str = ""
+    sensitive: bool = False
+
+
+@dataclass
+class Plan:
+    """The steps in order, and what check mode could not know."""
+
+    changes: list[Change] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def paths(self) -> list[str]:
+        """Return the changed paths, each once, in order."""
+        return list(dict.fromkeys(change.path for change in self.changes))
+
+
+def observe(path: str) -> Node:
+    """Look at a path without following a link at its end."""
+    try:
+        info = os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return ABSENT
+    mode = stat.S_IMODE(info.st_mode)
+    if stat.S_ISLNK(info.st_mode):
+        return Node("link", mode, info.st_uid, info.st_gid, target=str(Path(path).readlink()))
+    if stat.S_ISDIR(info.st_mode):
+        return Node("directory", mode, info.st_uid, info.st_gid)
+    if not stat.S_ISREG(info.st_mode):
+        return Node("other", mode, info.st_uid, info.st_gid)
+    if info.st_size > READ_LIMIT:
+        return Node("file", mode, info.st_uid, info.st_gid, content=None)
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    with os.fdopen(descriptor, "rb") as handle:
+        return Node("file", mode, info.st_uid, info.st_gid, content=handle.read())
+
+
+def user_id(name: str) -> int:
+    """Return the uid of a name or number; KeyError if there is no such user."""
+    return int(name) if name.isdigit() else pwd.getpwnam(name).pw_uid
+
+
+def group_id(name: str) -> int:
+    """Return the gid of a name or number; KeyError if there is no such group."""
+    return int(name) if name.isdigit() else grp.getgrnam(name).gr_gid
+
+
+class _Planner:
+    """Builds a plan over a view of the file system that includes the steps planned so far."""
+
+    def __init__(
+        self, look: Callable[[str], Node], list_folder: Callable[[str], list[str]], check_mode: bool
+    ) -> None:
+        self._look = look
+        self._list_folder = list_folder
+        self._check_mode = check_mode
+        self._view: dict[str, Node] = {}
+        self.problems: list[str] = []
+        self.plan = Plan()
+
+    def node(self, path: str) -> Node:
+        if path not in self._view:
+            self._view[path] = self._look(path)
+        return self._view[path]
+
+    def step(self, entry: Entry, action: str, after: Node, path: str = "") -> None:
+        path = path or entry.path
+        before = self.node(path)
+        self.plan.changes.append(Change(path, action, before, after, entry.validate, entry.sensitive))
+        self._view[path] = after
+
+    def attributes(self, entry: Entry, default: Node) -> Node:
+        """Return ``default`` with the entry's mode, owner and group; unknown names are problems."""
+        values: dict[str, int] = {}
+        if entry.mode is not None:
+            values["mode"] = entry.mode
+        for key, name, lookup, noun in (
+            ("uid", entry.owner, user_id, "owner"),
+            ("gid", entry.group, group_id, "group"),
+        ):
+            if name is None:
+                continue
+            try:
+                values[key] = lookup(name)
+            except KeyError:
+                sentence = f"{entry.path}: {noun} '{name}' does not exist on this host"
+                if self._check_mode:
+                    self.plan.notes.append(f"{sentence} (yet)")
+                else:
+                    self.problems.append(f"{sentence}; create it in an earlier task")
+        return replace(default, **values)  # type: ignore[arg-type]
+
+    def parents(self, entry: Entry) -> bool:
+        """Plan missing parent folders; return False where the path cannot be reached."""
+        missing: list[str] = []
+        for folder in map(str, reversed(Path(entry.path).parents)):
+            node = self.node(folder)
+            if node.kind == "link" and node.uid not in (0, os.geteuid()):
+                self.problems.append(
+                    f"{entry.path}: the folder {folder} is a symbolic link that belongs to uid {node.uid};"
+                    " it is not followed"
+                )
+                return False
+            if node.kind == "link":
+                node = self.node(str(Path(folder).resolve()))
+            if node.kind == "absent":
+                missing.append(folder)
+            elif node.kind != "directory":
+                self.problems.append(f"{entry.path}: {folder} is not a folder")
+                return False
+        if not missing:
+            return True
+        if entry.state == "absent":
+            return False
+        if not entry.parents and not self._check_mode:
+            self.problems.append(
+                f"{entry.path}: there is no folder {missing[-1]}; create it first or set 'parents: true'"
+            )
+            return False
+        if entry.parents:
+            for path in missing:
+                self.step(entry, "directory", Node("directory", 0o755, os.geteuid(), os.getegid()), path)
+        else:
+            self.plan.notes.append(f"{entry.path}: the folder {missing[-1]} does not exist (yet)")
+            for path in missing:
+                self._view[path] = Node("directory", 0o755)
+        return True
+
+    def entry(self, entry: Entry) -> None:
+        """Plan one entry."""
+        if not self.parents(entry):
+            return
+        current = self.node(entry.path)
+        kind = {"file": "file", "directory": "directory", "link": "link"}.get(entry.state, "absent")
+        if kind == "absent":
+            self.absent(entry, current)
+            return
+        replaceable = entry.replace and current.kind in ("link", "file") and kind in ("link", "file")
+        if current.kind not in ("absent", kind) and not replaceable:
+            advice = "; set 'replace: true' to replace it" if {current.kind, kind} == {"link", "file"} else ""
+            shown = {"link": f"a symbolic link to {current.target}", "other": "a device, socket or pipe"}
+            self.problems.append(
+                f"{entry.path}: wanted a {kind}, found {shown.get(current.kind, 'a ' + current.kind)}{advice}"
+            )
+            return
+        fresh_mode = {"file": 0o600 if entry.sensitive else 0o644, "directory": 0o755, "link": 0o777}[kind]
+        base = current if current.kind == kind else Node(kind, fresh_mode, os.geteuid(), os.getegid())
+        if kind == "link":
+            if (current.kind, current.target) != ("link", entry.target):
+                self.step(entry, "link", replace(base, target=entry.target))
+            return
+        wanted = self.attributes(entry, replace(base, content=entry.content))
+        if wanted != current:
+            whole = kind == "file" and (current.kind, current.content) != ("file", entry.content)
+            self.step(entry, "write" if whole else ("attributes" if current.kind == kind else kind), wanted)
+
+    def absent(self, entry: Entry, current: Node) -> None:
+        """Plan a removal."""
+        if current.kind == "absent":
+            return
+        held = self._list_folder(entry.path) if current.kind == "directory" and not entry.recurse else []
+        if any(self._view.get(str(Path(entry.path) / name)) != ABSENT for name in held):
+            self.problems.append(
+                f"{entry.path}: the folder is not empty; set 'recurse: true' to remove it with all it holds"
+            )
+            return
+        self.step(entry, "remove", ABSENT)
+
+    def purge(self, entry: Entry, declared: set[str]) -> None:
+        """Plan the removal of files of a folder that match a purge pattern and are not declared."""
+        if self.node(entry.path).kind != "directory":
+            return
+        for name in sorted(self._list_folder(entry.path)):
+            path = str(Path(entry.path) / name)
+            if path in declared or not any(fnmatch.fnmatch(name, pattern) for pattern in entry.purge):
+                continue
+            if self.node(path).kind in ("file", "link"):
+                self.step(entry, "remove", ABSENT, path)
+
+
+def _list_folder(path: str) -> list[str]:
+    try:
+        return [item.name for item in Path(path).iterdir()]
+    except FileNotFoundError:
+        return []
+
+
+def plan(
+    entries: Sequence[Entry],
+    look: Callable[[str], Node] = observe,
+    list_folder: Callable[[str], list[str]] = _list_folder,
+    *,
+    check_mode: bool = False,
+) -> Plan:
+    """Return the steps from what ``look`` sees to what the entries want.
+
+    In check mode, folders, users and groups that an earlier task would have made are taken as given and
+    noted. Raises FilesError with every problem found.
+    """
+    planner = _Planner(look, list_folder, check_mode)
+    for entry in entries:
+        planner.entry(entry)
+    declared = {entry.path for entry in entries if entry.state != "absent"}
+    for entry in entries:
+        if entry.purge:
+            planner.purge(entry, declared)
+    if planner.problems:
+        raise FilesError(planner.problems)
+    return planner.plan
+
+
+def run_validator(command: str, path: str) -> str:
+    """Run ``command`` with %s as ``path``; return "" if it accepts, else what it said."""
+    argv = [word.replace("%s", path) for word in shlex.split(command)]
+    try:
+        done = subprocess.run(
+            argv,
+            check=False,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, "LC_ALL": "C.UTF-8"},
+        )
+    except FileNotFoundError:
+        return f"the checker '{argv[0]}' is not installed"
+    except OSError as error:
+        return f"the checker '{argv[0]}' cannot be run: {error.strerror}"
+    if done.returncode == 0:
+        return ""
+    said = done.stdout.decode(errors="replace").strip()
+    return f"'{command}' refused it (exit {done.returncode})" + (f": {said}" if said else "")
+
+
+def _stage(folder: Path, node: Node) -> Path:
+    """Write a regular file's content and attributes beside its place; return the temporary path."""
+    descriptor, name = tempfile.mkstemp(prefix=TEMPORARY_PREFIX, dir=folder)
+    temporary = Path(name)
+    try:
+        with os.fdopen(descriptor, "wb") as handle:
+            handle.write(node.content or b"")
+            handle.flush()
+            os.fsync(handle.fileno())
+        _set_attributes(temporary, node)
+    except BaseException:
+        temporary.unlink()
+        raise
+    return temporary
+
+
+def _free_name(path: Path, prefix: str) -> Path:
+    """Return an unused name beside ``path``. Only root-owned folders are written to, so it stays unused."""
+    return Path(tempfile.mktemp(prefix=prefix, dir=path.parent))
+
+
+def _set_attributes(path: Path, node: Node) -> None:
+    info = path.stat()
+    if (info.st_uid, info.st_gid) != (node.uid, node.gid):
+        os.chown(path, node.uid, node.gid)
+    path.chmod(node.mode)  # after chown, which clears set-id bits
+
+
+def _validate(change: Change, temporary: Path) -> list[str]:
+    """Return the refusal of a change's validator, in terms of the final path, or nothing."""
+    said = run_validator(change.validate, str(temporary))
+    return [f"{change.path}: {said.replace(str(temporary), change.path)}"] if said else []
+
+
+def check_validators(changes: Sequence[Change]) -> list[str]:
+    """Run validators on copies in a private folder (for check mode); return the refusals."""
+    refusals = []
+    with tempfile.TemporaryDirectory(prefix="rm-check-") as folder:
+        for change in changes:
+            if change.action == "write" and change.validate:
+                temporary = _stage(Path(folder), replace(change.after, uid=os.geteuid(), gid=os.getegid()))
+                refusals += _validate(change, temporary)
+    return refusals
+
+
+class _Transaction:
+    """Carries out changes and can take them back in reverse order."""
+
+    def __init__(self) -> None:
+        self.staged: dict[int, Path] = {}
+        self._undo: list[Callable[[], object]] = []
+        self._trash: list[Path] = []
+
+    def stage(self, changes: Sequence[Change]) -> None:
+        """Make folders and temporary files, and run each validator. Raises FilesError."""
+        refusals = []
+        for index, change in enumerate(changes):
+            if change.action == "directory":
+                Path(change.path).mkdir(mode=0o700)
+                self._undo.append(Path(change.path).rmdir)
+                _set_attributes(Path(change.path), change.after)
+            elif change.action == "write":
+                self.staged[index] = _stage(Path(change.path).parent, change.after)
+                if change.validate:
+                    refusals += _validate(change, self.staged[index])
+        if refusals:
+            raise FilesError([*refusals, "Nothing was changed."])
+
+    def commit(self, changes: Sequence[Change]) -> None:
+        """Swap everything in, in order."""
+        for index, change in enumerate(changes):
+            if change.action == "write":
+                self._put(change, self.staged[index])
+                del self.staged[index]
+            elif change.action == "link":
+                temporary = _free_name(Path(change.path), TEMPORARY_PREFIX)
+                temporary.symlink_to(change.after.target)
+                self._put(change, temporary)
+            elif change.action == "attributes":
+                _set_attributes(Path(change.path), change.after)
+                self._undo.append(partial(_set_attributes, Path(change.path), change.before))
+            elif change.action == "remove":
+                self._keep(Path(change.path))
+
+    def _keep(self, path: Path) -> None:
+        """Move a path aside so that it can come back."""
+        aside = _free_name(path, OLD_PREFIX)
+        path.rename(aside)
+        self._trash.append(aside)
+        self._undo.append(partial(aside.rename, path))
+
+    def _put(self, change: Change, temporary: Path) -> None:
+        """Rename a temporary file or link over the path; the old one stays reachable for the undo."""
+        path = Path(change.path)
+        if change.before.kind == "absent":
+            temporary.rename(path)
+            self._undo.append(path.unlink)
+            return
+        aside = _free_name(path, OLD_PREFIX)
+        os.link(path, aside, follow_symlinks=False)
+        self._trash.append(aside)
+        temporary.rename(path)
+        self._undo.append(partial(aside.rename, path))
+
+    def roll_back(self) -> list[str]:
+        """Undo all, newest first; return what could not be undone."""
+        failures = []
+        self._drop_staged()
+        for undo in reversed(self._undo):
+            try:
+                undo()
+            except OSError as error:
+                failures.append(f"could not be put back: {error}")
+        if not failures:
+            self._empty_trash()
+        return failures
+
+    def finish(self) -> None:
+        """Forget how to undo."""
+        self._drop_staged()
+        self._empty_trash()
+
+    def _drop_staged(self) -> None:
+        for temporary in self.staged.values():
+            temporary.unlink(missing_ok=True)
+        self.staged.clear()
+
+    def _empty_trash(self) -> None:
+        for aside in self._trash:
+            if aside.is_dir() and not aside.is_symlink():
+                shutil.rmtree(aside)
+            else:
+                aside.unlink(missing_ok=True)
+        self._trash.clear()
+
+
+def apply(changes: Sequence[Change], verify: str = "") -> None:
+    """Carry out the changes: validate all, swap all, then run ``verify``; on any failure put all back.
+
+    Raises FilesError with what was refused and whether everything is as before.
+    """
+    transaction = _Transaction()
+    try:
+        transaction.stage(changes)
+        transaction.commit(changes)
+        said = run_validator(verify, "") if verify else ""
+        if said:
+            raise FilesError([f"With all files in place {said}", "All files were put back."])
+    except OSError as error:
+        failures = transaction.roll_back()
+        place = error.filename2 or error.filename or "a file"
+        outcome = failures or ["All files were put back."]
+        raise FilesError([f"{place}: {error.strerror}", *outcome]) from error
+    except FilesError as error:
+        failures = transaction.roll_back()
+        raise FilesError([*error.problems, *failures]) from error
+    except BaseException:
+        transaction.roll_back()
+        raise
+    transaction.finish()
+
+
+def diff(changes: Sequence[Change]) -> list[Mapping[str, str]]:
+    """Return Ansible's before/after pairs, one or two for each change (content, attributes)."""
+    result: list[Mapping[str, str]] = []
+    for change in changes:
+        headers = {"before_header": change.path, "after_header": change.path}
+        if change.action == "write":
+            before, after = _text(change.before.content), _text(change.after.content)
+            if change.sensitive:
+                before, after = HIDDEN_BEFORE if change.before.kind == "file" else "", HIDDEN_AFTER
+            result.append({**headers, "before": before, "after": after})
+        before, after = _attributes_text(change.before), _attributes_text(change.after)
+        plain = before == "" and change.action == "write" and change.after.mode == 0o644
+        if before != after and not plain:
+            headers = {key: f"{value} (attributes)" for key, value in headers.items()}
+            result.append({**headers, "before": before, "after": after})
+    return result
+
+
+def _text(content: bytes | None) -> str:
+    if content is None:
+        return f"(more than {READ_LIMIT} bytes)\n"
+    if len(content) > DIFF_LIMIT:
+        return f"({len(content)} bytes, too large to show)\n"
+    try:
+        return content.decode()
+    except UnicodeDecodeError:
+        return f"({len(content)} bytes, binary)\n"
+
+
+def _attributes_text(node: Node) -> str:
+    if node.kind == "absent":
+        return ""
+    if node.kind == "link":
+        return f"link to {node.target}\n"
+    return f"{node.kind}, mode {node.mode:04o}, owner {node.uid}:{node.gid}\n"
