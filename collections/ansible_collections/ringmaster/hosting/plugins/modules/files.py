@@ -53,7 +53,8 @@ options:
         description:
           - Name of a folder under C(files/) of the role that is copied as it is, with its folders and links.
           - Files that are executable for their owner get mode 0755, all others 0644, whatever the
-            umask of the checkout was. Folders are created with 0755 where they are missing and left alone where they exist.
+            umask of the checkout was.
+          - Missing folders are created with mode 0755; folders that exist are left alone.
         type: str
       target:
         description: What the link points to.

@@ -1,0 +1,154 @@
+# Copyright: (c) 2026, Ringmaster contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The systemd-networkd files of a VM, for its seed (first boot) and for role ``network`` (ever after).
+
+What a VM's network looks like is fixed in the design, section 4: two interfaces by MAC, static addresses, one
+default route per family, and replies that leave where the question came in.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+MTU = 1500
+#: Routing table (and rule priority) of each interface: its role number in the MAC address plus 1000.
+TABLES = {"ethfe": 1002, "ethsrv": 1003}
+HEADER = "# Managed by Ringmaster: changes made here will be overwritten\n"
+
+
+@dataclass(frozen=True)
+class Address:
+    """An address of an interface, with its network and the network's gateway ("" if it has none)."""
+
+    address: str
+    network: str
+    gateway: str
+
+    @property
+    def version(self) -> int:
+        """4 or 6."""
+        return ipaddress.ip_address(self.address).version
+
+    @property
+    def prefix_length(self) -> int:
+        """Bits of the network part."""
+        return ipaddress.ip_network(self.network).prefixlen
+
+
+@dataclass(frozen=True)
+class Interface:
+    """One NIC of a VM. Without ``mac`` it is matched by its name, as machines in containers need."""
+
+    name: str
+    mac: str
+    addresses: tuple[Address, ...]
+    mtu: int = MTU
+
+    def families(self) -> set[int]:
+        """Return the address families of the interface."""
+        return {address.version for address in self.addresses}
+
+
+def interfaces(vm: Mapping[str, Any]) -> list[Interface]:
+    """Return ethfe and ethsrv of a VM from its host variables.
+
+    Needs ``ringmaster_networks`` and the flat ``ringmaster_{fe,srv}_{mac,ipv4,ipv6}``; "" or missing is none.
+    Raises ValueError that names the variable when an address does not fit its network.
+    """
+    result = []
+    for name, role, key in (("ethfe", "fe", "frontend"), ("ethsrv", "srv", "server")):
+        network = vm["ringmaster_networks"].get(key, {})
+        addresses = []
+        for family in ("ipv4", "ipv6"):
+            variable = f"ringmaster_{role}_{family}"
+            address = vm.get(variable) or ""
+            if not address:
+                continue
+            prefix = network.get(family) or ""
+            if not prefix or ipaddress.ip_address(address) not in ipaddress.ip_network(prefix):
+                raise ValueError(
+                    f"{variable} is {address}, but ringmaster_networks.{key}.{family} is '{prefix}';"
+                    " the address must lie in that network"
+                )
+            gateway = network.get(f"{family}_gateway") or ""
+            addresses.append(Address(str(address), str(prefix), str(gateway)))
+        mac = str(vm.get(f"ringmaster_{role}_mac") or "")
+        result.append(Interface(name, mac, tuple(addresses), int(network.get("mtu") or MTU)))
+    return result
+
+
+def render(vm: Mapping[str, Any]) -> dict[str, str]:
+    """Return file name -> text for /etc/systemd/network from a VM's host variables.
+
+    Keys are ``10-ethfe.link``, ``10-ethfe.network`` and the same for ethsrv; a .link file only where the MAC
+    is known. ``ringmaster_resolvers`` (list of addresses) and ``ringmaster_domain`` are used where defined.
+    """
+    files = {}
+    ports = interfaces(vm)
+    taken: set[int] = set()
+    for port in ports:
+        # ethfe comes first: where it has an address of a family, it has the default route.
+        default_for = port.families() - taken
+        taken |= {address.version for address in port.addresses if address.gateway}
+        if port.mac:
+            files[f"10-{port.name}.link"] = _link(port)
+        resolvers = vm.get("ringmaster_resolvers") or [] if port.name == "ethsrv" else []
+        domain = str(vm.get("ringmaster_domain") or "")
+        files[f"10-{port.name}.network"] = _network(port, default_for, resolvers, domain)
+    return files
+
+
+def _text(sections: Iterable[tuple[str, Sequence[tuple[str, str]]]]) -> str:
+    blocks = [
+        "\n".join([f"[{name}]", *(f"{key}={value}" for key, value in pairs)]) for name, pairs in sections
+    ]
+    return HEADER + "\n" + "\n\n".join(blocks) + "\n"
+
+
+def _match(port: Interface) -> tuple[str, list[tuple[str, str]]]:
+    # Type keeps VLANs and bridges made on top of the interface, which inherit its MAC, out.
+    return ("Match", [("MACAddress", port.mac), ("Type", "ether")] if port.mac else [("Name", port.name)])
+
+
+def _link(port: Interface) -> str:
+    return _text([_match(port), ("Link", [("Name", port.name), ("MTUBytes", str(port.mtu))])])
+
+
+def _network(port: Interface, default_for: set[int], resolvers: Sequence[str], domain: str) -> str:
+    settings = [
+        ("DHCP", "no"),
+        ("LinkLocalAddressing", "ipv6"),
+        ("IPv6AcceptRA", "no"),
+        # The ledger keeps addresses unique; waiting for a neighbour that objects would delay every boot.
+        ("IPv6DuplicateAddressDetection", "0"),
+        ("LLMNR", "no"),
+        ("MulticastDNS", "no"),
+        ("LLDP", "no"),
+        *[("DNS", str(resolver)) for resolver in resolvers],
+        *([("Domains", domain)] if resolvers and domain else []),
+    ]
+    online = "no" if port.name == "ethfe" else "yes"  # a frontend without carrier must not hold the boot
+    sections: list[tuple[str, Sequence[tuple[str, str]]]] = [
+        _match(port),
+        ("Link", [("MTUBytes", str(port.mtu)), ("RequiredForOnline", online)]),
+        ("Network", settings),
+    ]
+    table = str(TABLES[port.name])
+    for address in port.addresses:
+        sections.append(("Address", [("Address", f"{address.address}/{address.prefix_length}")]))
+    for address in port.addresses:
+        if address.version in default_for and address.gateway:
+            sections.append(("Route", [("Gateway", address.gateway)]))
+    for address in port.addresses:
+        host = ipaddress.ip_address(address.address).max_prefixlen
+        scope = [("Scope", "link")] if address.version == 4 else []
+        sections.append(("Route", [("Destination", address.network), *scope, ("Table", table)]))
+        if address.gateway:
+            sections.append(("Route", [("Gateway", address.gateway), ("Table", table)]))
+        rule = [("From", f"{address.address}/{host}"), ("Table", table), ("Priority", table)]
+        sections.append(("RoutingPolicyRule", rule))
+    return _text(sections)

@@ -1,0 +1,143 @@
+"""The networkd files of a VM: routes, rules and names per design section 4."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.ringmaster.hosting.plugins.module_utils.guest import networkd
+
+NETWORKS = {
+    "frontend": {
+        "ipv4": "203.0.113.0/24", "ipv4_gateway": "203.0.113.1",
+        "ipv6": "2001:db8:2::/64", "ipv6_gateway": "2001:db8:2::1", "mtu": 1500,
+    },
+    "server": {
+        "ipv4": "172.20.0.0/22", "ipv4_gateway": "172.20.0.1",
+        "ipv6": "2001:db8:3::/64", "ipv6_gateway": "2001:db8:3::1", "mtu": 1500,
+    },
+}  # fmt: skip
+VM = {
+    "ringmaster_networks": NETWORKS,
+    "ringmaster_domain": "example.test",
+    "ringmaster_fe_mac": "02:01:02:00:10:13",
+    "ringmaster_srv_mac": "02:01:03:00:10:13",
+    "ringmaster_fe_ipv4": "203.0.113.9",
+    "ringmaster_fe_ipv6": "2001:db8:2::1013",
+    "ringmaster_srv_ipv4": "172.20.1.5",
+    "ringmaster_srv_ipv6": "2001:db8:3::1013",
+}
+
+
+def sections(text: str) -> list[tuple[str, dict[str, list[str]]]]:
+    """Parse a networkd file into (section, key -> values), repeated sections kept."""
+    result: list[tuple[str, dict[str, list[str]]]] = []
+    for line in text.splitlines():
+        if line.startswith("["):
+            result.append((line.strip("[]"), {}))
+        elif "=" in line and not line.startswith("#"):
+            key, value = line.split("=", 1)
+            result[-1][1].setdefault(key, []).append(value)
+    return result
+
+
+def of(text: str, section: str) -> list[dict[str, list[str]]]:
+    return [values for name, values in sections(text) if name == section]
+
+
+def default_gateways(text: str) -> list[str]:
+    return [r["Gateway"][0] for r in of(text, "Route") if "Gateway" in r and "Table" not in r]
+
+
+def test_file_names_are_the_contract() -> None:
+    assert list(networkd.render(VM)) == [
+        "10-ethfe.link", "10-ethfe.network", "10-ethsrv.link", "10-ethsrv.network",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("gone", "fe_gateways", "srv_gateways"),
+    [
+        ([], ["203.0.113.1", "2001:db8:2::1"], []),
+        (["ringmaster_fe_ipv4"], ["2001:db8:2::1"], ["172.20.0.1"]),
+        (["ringmaster_fe_ipv6"], ["203.0.113.1"], ["2001:db8:3::1"]),
+        (["ringmaster_fe_ipv4", "ringmaster_fe_ipv6"], [], ["172.20.0.1", "2001:db8:3::1"]),
+    ],
+)
+def test_one_default_route_per_family(
+    gone: list[str], fe_gateways: list[str], srv_gateways: list[str]
+) -> None:
+    files = networkd.render({**VM, **dict.fromkeys(gone, "")})
+    assert default_gateways(files["10-ethfe.network"]) == fe_gateways
+    assert default_gateways(files["10-ethsrv.network"]) == srv_gateways
+
+
+def test_a_frontend_without_gateway_leaves_the_default_route_to_srv() -> None:
+    networks = {**NETWORKS, "frontend": {**NETWORKS["frontend"], "ipv4_gateway": ""}}
+    files = networkd.render({**VM, "ringmaster_networks": networks})
+    assert default_gateways(files["10-ethfe.network"]) == ["2001:db8:2::1"]
+    assert default_gateways(files["10-ethsrv.network"]) == ["172.20.0.1"]
+
+
+def test_replies_leave_where_the_question_came_in() -> None:
+    for name, table, expected in (
+        ("ethfe", "1002", {"203.0.113.9/32", "2001:db8:2::1013/128"}),
+        ("ethsrv", "1003", {"172.20.1.5/32", "2001:db8:3::1013/128"}),
+    ):
+        text = networkd.render(VM)[f"10-{name}.network"]
+        rules = of(text, "RoutingPolicyRule")
+        assert {rule["From"][0] for rule in rules} == expected
+        assert {rule["Table"][0] for rule in rules} == {table}
+        routes = [route for route in of(text, "Route") if route.get("Table") == [table]]
+        assert len([route for route in routes if "Gateway" in route]) == 2
+        assert len([route for route in routes if "Destination" in route]) == 2
+
+
+def test_static_without_autoconfiguration() -> None:
+    for name in ("ethfe", "ethsrv"):
+        text = networkd.render(VM)[f"10-{name}.network"]
+        (settings,) = of(text, "Network")
+        assert settings["IPv6AcceptRA"] == ["no"]
+        assert settings["DHCP"] == ["no"]
+        assert settings["LinkLocalAddressing"] == ["ipv6"]
+        assert settings["IPv6DuplicateAddressDetection"] == ["0"]
+    assert of(networkd.render(VM)["10-ethsrv.network"], "Address") == [
+        {"Address": ["172.20.1.5/22"]},
+        {"Address": ["2001:db8:3::1013/64"]},
+    ]
+
+
+def test_names_by_mac() -> None:
+    link = sections(networkd.render(VM)["10-ethsrv.link"])
+    assert link == [
+        ("Match", {"MACAddress": ["02:01:03:00:10:13"], "Type": ["ether"]}),
+        ("Link", {"Name": ["ethsrv"], "MTUBytes": ["1500"]}),
+    ]
+    (match,) = of(networkd.render(VM)["10-ethsrv.network"], "Match")
+    assert match["MACAddress"] == ["02:01:03:00:10:13"]
+
+
+def test_without_a_mac_the_name_is_matched() -> None:
+    files = networkd.render({**VM, "ringmaster_fe_mac": "", "ringmaster_srv_mac": ""})
+    assert list(files) == ["10-ethfe.network", "10-ethsrv.network"]
+    assert of(files["10-ethfe.network"], "Match") == [{"Name": ["ethfe"]}]
+
+
+def test_resolvers_only_on_srv() -> None:
+    files = networkd.render({**VM, "ringmaster_resolvers": ["172.20.0.20", "2001:db8:3::20"]})
+    (srv,) = of(files["10-ethsrv.network"], "Network")
+    assert srv["DNS"] == ["172.20.0.20", "2001:db8:3::20"]
+    assert srv["Domains"] == ["example.test"]
+    assert "DNS" not in of(files["10-ethfe.network"], "Network")[0]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"ringmaster_fe_ipv4": "10.0.0.1"}, "ringmaster_fe_ipv4 is 10.0.0.1"),
+        ({"ringmaster_srv_ipv6": "nonsense"}, "nonsense"),
+    ],
+)
+def test_a_wrong_address_is_named(change: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        networkd.render({**VM, **change})
