@@ -1,0 +1,120 @@
+# Copyright: (c) 2026, Ringmaster contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Addresses: what follows from a VM's id, and pools to take IPv4 addresses from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+try:
+    import netaddr
+except ImportError:  # sanity tests import module_utils without third-party libraries
+    netaddr = None  # type: ignore[assignment]
+
+ROLES = {"fe": 2, "srv": 3}
+FIRST_ID = 4096
+LAST_ID = 0xFFFFFF
+
+
+def mac(site: int, role: str, vm_id: int) -> str:
+    """Return ``02:<site>:<role>:<id as three bytes>`` (design, section 4); role is fe or srv."""
+    parts = (2, site, ROLES[role], vm_id >> 16 & 255, vm_id >> 8 & 255, vm_id & 255)
+    return ":".join(f"{part:02x}" for part in parts)
+
+
+def ipv6(network: str, vm_id: int) -> str:
+    """Return the address whose host part is the id: id 0x1013 in 2001:db8:3::/64 gives 2001:db8:3::1013."""
+    return str(netaddr.IPAddress(netaddr.IPNetwork(network).first + vm_id, 6))
+
+
+def is_address(text: str, version: int | None = None) -> bool:
+    """Tell whether a text is a bare address (dotted quads only, no leading zeros, no zone)."""
+    try:
+        parsed = netaddr.IPAddress(text, version, flags=netaddr.INET_PTON)
+    except (netaddr.AddrFormatError, ValueError, TypeError):
+        return False
+    return "%" not in text and (parsed.version == 6 or str(parsed) == text)
+
+
+def network_problem(text: str, version: int | None = None) -> str:
+    """Say what is wrong with a network prefix, or nothing."""
+    family = f"IPv{version} " if version else ""
+    head, slash, length = text.partition("/")
+    if not slash or not length.isdecimal() or not is_address(head, version):
+        return f"is not an {family}network prefix" if family else "is not a network prefix"
+    try:
+        parsed = netaddr.IPNetwork(text)
+    except (netaddr.AddrFormatError, ValueError):
+        return f"is not an {family}network prefix" if family else "is not a network prefix"
+    if parsed.ip != parsed.network:
+        return f"has bits set behind the prefix (the network is {parsed.cidr})"
+    return ""
+
+
+def as_number(text: str) -> int:
+    """Return an address as a number."""
+    return int(netaddr.IPAddress(text))
+
+
+def contains(network: str, address: str) -> bool:
+    """Tell whether an address lies in a network; false when the families differ or the network is empty."""
+    if not network:
+        return False
+    return netaddr.IPAddress(address) in netaddr.IPNetwork(network)
+
+
+def overlap(one: str, other: str) -> bool:
+    """Tell whether two networks have an address in common."""
+    first, second = netaddr.IPNetwork(one), netaddr.IPNetwork(other)
+    return first.version == second.version and (first in second or second in first)
+
+
+def first_host(network: str) -> str:
+    """Return the first usable address of a network: the usual gateway."""
+    parsed = netaddr.IPNetwork(network)
+    return str(netaddr.IPAddress(parsed.first + 1, parsed.version))
+
+
+def canonical(address: str) -> str:
+    """Return the shortest way to write an address, so that two ways to write it compare equal."""
+    return str(netaddr.IPAddress(address))
+
+
+class Pool:
+    """IPv4 addresses in order: those of a network (or of a range in it) minus the ones that are taken."""
+
+    def __init__(self, network: str, span: str = "", taken: Iterable[str] = ()) -> None:
+        """Leave out the network's own and its broadcast address; ``span`` is ``first-last``."""
+        parsed = netaddr.IPNetwork(network)
+        first, last = parsed.first, parsed.last
+        if parsed.prefixlen <= 30:
+            first, last = first + 1, last - 1
+        if span:
+            low, _, high = span.partition("-")
+            first, last = max(first, as_number(low)), min(last, as_number(high))
+        self.first, self.last = first, last
+        self.taken = {as_number(address) for address in taken}
+        self._next = first
+
+    @property
+    def free(self) -> int:
+        """Number of addresses that are left."""
+        inside = sum(1 for number in self.taken if self.first <= number <= self.last)
+        return max(0, self.last - self.first + 1 - inside)
+
+    def take(self) -> str | None:
+        """Return the lowest free address and mark it as taken; None when the pool is exhausted."""
+        while self._next <= self.last:
+            number = self._next
+            self._next += 1
+            if number not in self.taken:
+                self.taken.add(number)
+                return str(netaddr.IPAddress(number, 4))
+        return None
+
+
+def declared(values: Iterable[Any]) -> Iterator[str]:
+    """Yield the addresses that are set."""
+    return (value for value in values if value)

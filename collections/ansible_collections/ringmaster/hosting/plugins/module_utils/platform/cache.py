@@ -1,0 +1,82 @@
+# Copyright: (c) 2026, Ringmaster contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The resolved inventory, kept as long as no file it was made of has changed in content."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from . import description, inventory
+from .ledger import write_atomically
+from .model import Options
+
+KEEP = 8
+
+
+def resolve(options: Options, folder: Path | None, use_cache: bool = True) -> dict[str, Any]:
+    """Return ``{groups, hosts}`` of a platform; raises DescriptionError. A faulty description is never kept."""
+    if folder is None:
+        return _build(options)
+    file = folder / f"inventory-{_key(options)}.json"
+    if use_cache:
+        with contextlib.suppress(OSError, ValueError):
+            return json.loads(file.read_bytes())
+    data = _build(options)
+    # The files may have been changed while they were read: keep the result only if they were not.
+    if file.name == f"inventory-{_key(options)}.json":
+        with contextlib.suppress(OSError):
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            write_atomically(file, json.dumps(data, separators=(",", ":")), 0o600)
+            _prune(folder)
+    return data
+
+
+def _build(options: Options) -> dict[str, Any]:
+    built = inventory.build(description.read_valid(options))
+    return {"groups": built.groups, "hosts": built.hosts}
+
+
+def _key(options: Options) -> str:
+    """Return a digest of everything the inventory is made of: options, files, and this code."""
+    digest = hashlib.blake2b(digest_size=20)
+    digest.update(repr(options).encode())
+    digest.update(str(Path.cwd()).encode() + b"\0")
+    for path in sorted(_inputs(options)):
+        digest.update(os.fsencode(path) + b"\0")
+        try:
+            content = path.read_bytes()
+        except OSError:
+            content = b"?"
+        digest.update(len(content).to_bytes(8, "big") + content)
+    key_file = options.private_key_file
+    digest.update(str(key_file is not None and key_file.is_file()).encode())
+    return digest.hexdigest()
+
+
+def _inputs(options: Options) -> Iterator[Path]:
+    folder = options.source.parent
+    yield options.source
+    yield options.ledger
+    yield folder / "platform.yml"
+    for name in ("users", "projects"):
+        with contextlib.suppress(OSError):
+            yield from (path for path in (folder / name).iterdir() if path.is_file())
+    if options.key_directory is not None and options.key_directory.is_dir():
+        yield from options.key_directory.glob("*.pub")
+    if options.roles is not None:
+        yield from options.roles.glob("*/meta/argument_specs.yml")
+    yield from Path(__file__).parent.glob("*.py")
+
+
+def _prune(folder: Path) -> None:
+    """Keep the newest files only."""
+    files = sorted(folder.glob("inventory-*.json"), key=lambda file: file.stat().st_mtime, reverse=True)
+    for file in files[KEEP:]:
+        file.unlink(missing_ok=True)

@@ -1,0 +1,181 @@
+# Copyright: (c) 2026, Ringmaster contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Read a whole platform folder into a Description, and say everything that is wrong with it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from . import ledger, load, names, schema, validate
+from .errors import DescriptionError, Mistake, did_you_mean
+from .load import Source
+from .model import Description, Options, build_vm
+from .types import Record
+
+SUFFIX = ".ringmaster.yml"
+EXTENSIONS = (".yml", ".yaml")
+
+
+def read_description(options: Options) -> tuple[Description, list[Mistake]]:
+    """Read and check a platform. Returns every mistake; with mistakes the description is incomplete."""
+    folder = options.source.parent
+    description = Description(folder, options)
+    sources = description.sources
+    description.platform = _read_file(sources, folder / "platform.yml", "platform.yml", schema.PLATFORM) or {}
+    description.users = _read_folder(sources, folder / "users", "users", "person", schema.USER)
+    description.projects = _read_folder(sources, folder / "projects", "projects", "project", schema.PROJECT)
+    for name, record in description.projects.items():
+        defaults = [record["defaults"], description.platform.get("defaults") or {}]
+        for vm, values in (record["vms"] or {}).items():
+            if values is not None and vm not in description.vms:
+                description.vms[vm] = build_vm(vm, name, values, defaults, record)
+    description.ledger, sources["allocations.yml"] = ledger.read(options.ledger)
+    description.extra_keys = _read_key_directory(options.key_directory, sources)
+    validate.check(description)
+    return description, [mistake for source in sources.values() for mistake in source.mistakes]
+
+
+def read_valid(options: Options) -> Description:
+    """Read a platform; raises DescriptionError with all mistakes when there is one."""
+    description, mistakes = read_description(options)
+    if mistakes:
+        raise DescriptionError(mistakes)
+    return description
+
+
+def _read_file(sources: dict[str, Source], path: Path, key: str, record: Record) -> dict[str, Any] | None:
+    source = load.read(path)
+    sources[key] = source
+    if source.mistakes:
+        return None
+    if source.root is None:
+        source.wrong(None, "the file is empty", allowed=record.describe())
+        return None
+    return record.read(source, source.root, "")
+
+
+def _read_folder(
+    sources: dict[str, Source], folder: Path, label: str, kind: str, record: Record
+) -> dict[str, dict[str, Any]]:
+    result: dict[str, dict[str, Any]] = {}
+    if not folder.is_dir():
+        return result
+    for path in sorted(folder.iterdir(), key=lambda p: names.natural(p.stem)):
+        if path.name.startswith(".") or path.name.endswith("~"):
+            continue
+        if path.suffix not in EXTENSIONS or path.is_dir():
+            stray = Source(path, load.display(path))
+            stray.wrong(None, f"does not belong into {label}/", found=path.name, allowed="files that end in .yml")
+            sources[f"{label}/{path.name}"] = stray
+            continue
+        name = path.stem
+        key = f"{label}/{name}.yml"
+        if key in sources:
+            sources[key].wrong(None, f"stands twice, as {name}.yml and {name}.yaml", allowed="one file")
+            continue
+        values = _read_file(sources, path, key, record)
+        if not names.is_valid(kind, name):
+            sources[key].wrong(None, f"'{name}' is no name for a {kind}", found=path.name, allowed=names.RULES[kind][1])
+        elif values is not None:
+            result[name] = values
+    return result
+
+
+def _read_key_directory(folder: Path | None, sources: dict[str, Source]) -> dict[str, list[str]]:
+    """Read ``<name>.pub`` files of a lab's key folder, which may be absent."""
+    result: dict[str, list[str]] = {}
+    if folder is None or not folder.is_dir():
+        return result
+    for path in sorted(folder.glob("*.pub")):
+        source = Source(path, load.display(path))
+        try:
+            lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+        except OSError as error:
+            source.wrong(None, f"cannot be read: {error.strerror}")
+            sources[f"keys/{path.name}"] = source
+            continue
+        keys = [line.strip() for line in lines if line.strip() and not line.startswith("#")]
+        for key in keys:
+            problem = schema.checks.ssh_key(key)
+            if problem:
+                source.wrong(None, f"the key {problem}")
+                sources[f"keys/{path.name}"] = source
+        result[path.stem] = keys
+    return result
+
+
+def find_source(path: Path) -> Path | None:
+    """Return the inventory source of the platform a file or folder belongs to, if there is one."""
+    for folder in (path, path.parent, path.parent.parent):
+        if folder.is_dir():
+            found = sorted(folder.glob(f"*{SUFFIX}"))
+            if found:
+                return found[0]
+    return None
+
+
+def explain_wrong_source(path: Path) -> str:
+    """Say which file to pass instead of a folder or another file of the platform."""
+    right = find_source(path)
+    if right is None:
+        return f"{load.display(path)} is not a platform: no file in it ends in {SUFFIX}."
+    return (
+        f"{load.display(path)} is a part of a platform description and no inventory by itself; "
+        f"pass the file {load.display(right)} as the inventory (-i {load.display(right)})."
+    )
+
+
+SOURCE_OPTIONS = (
+    "plugin",
+    "ledger",
+    "key_directory",
+    "private_key_file",
+    "ssh_address",
+    "projects",
+    "cache_directory",
+    "compose",
+    "groups",
+    "keyed_groups",
+    "strict",
+    "leading_separator",
+    "use_extra_vars",
+)
+
+
+def read_options(source_path: Path, roles: Path | None = None) -> Options:
+    """Read the options of an inventory source without Ansible; raises DescriptionError."""
+    source = load.read(source_path)
+    values: dict[str, Any] = {}
+    if not source.mistakes:
+        found = load.plain(source, source.root, source_path.name) if source.root is not None else None
+        if not isinstance(found, dict):
+            source.wrong(source.root, "is no inventory source", allowed="a map with plugin: ringmaster.hosting.platform")
+        else:
+            values = found
+            for key in values:
+                if key not in SOURCE_OPTIONS:
+                    source.wrong(source.find(key, key=True), f"the option '{key}' is not known", hint=did_you_mean(key, SOURCE_OPTIONS))
+    if source.mistakes:
+        raise DescriptionError(source.mistakes)
+    return make_options(source_path, values, roles)
+
+
+def make_options(source_path: Path, values: dict[str, Any], roles: Path | None) -> Options:
+    """Make Options; relative paths count from the folder of the source."""
+    folder = source_path.parent
+
+    def resolve(key: str) -> Path | None:
+        text = values.get(key)
+        return (folder / Path(str(text)).expanduser()).resolve() if text else None
+
+    return Options(
+        source=source_path,
+        ledger=resolve("ledger") or folder / "allocations.yml",
+        key_directory=resolve("key_directory"),
+        private_key_file=resolve("private_key_file"),
+        ssh_address=str(values.get("ssh_address") or "srv4"),
+        projects=tuple(values.get("projects") or ()),
+        roles=roles,
+    )

@@ -1,0 +1,309 @@
+# Copyright: (c) 2026, Ringmaster contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The inventory of a platform as plain data: groups and hosts with their variables.
+
+Shared values stand on groups and hosts have flat values, because that is what Ansible handles quickly.
+"""
+
+from __future__ import annotations
+
+import uuid
+from pathlib import Path
+from typing import Any
+
+from . import addresses, names, roster
+from .allocation import gateway
+from .firewall import resolve_rules
+from .model import Description, Vm
+
+# Namespace of the UUIDs of VMs; a constant for ever.
+UUID_NAMESPACE = uuid.UUID("b3cbf565-5471-4818-8229-39140514104e")
+
+
+def vm_uuid(project: str, vm: str) -> str:
+    """Return the UUID of a VM, which is also its instance-id."""
+    return str(uuid.uuid5(UUID_NAMESPACE, f"{project}/{vm}"))
+
+
+class Inventory:
+    """Groups (``hosts``, ``children``, ``vars``) and hosts (variables), ready for JSON."""
+
+    def __init__(self) -> None:
+        """Start empty."""
+        self.groups: dict[str, dict[str, Any]] = {}
+        self.hosts: dict[str, dict[str, Any]] = {}
+
+    def group(self, name: str, **variables: Any) -> dict[str, Any]:
+        """Return a group, made if needed, after setting variables."""
+        group = self.groups.setdefault(name, {"hosts": [], "vars": {}})
+        group["vars"].update(variables)
+        return group
+
+    def join(self, host: str, *groups: str) -> None:
+        """Put a host into groups."""
+        for name in groups:
+            self.group(name)["hosts"].append(host)
+
+
+def build(description: Description) -> Inventory:
+    """Resolve a valid description into an inventory."""
+    inventory = Inventory()
+    inventory.group("all", **_platform_vars(description))
+    for name in ("vms", "hypervisors", "machines"):
+        inventory.group(name)
+    wanted = set(description.options.projects) or set(description.projects)
+    for project in description.projects:
+        if project in wanted:
+            inventory.group(f"project_{project}", **_project_vars(description, project))
+    for vm in description.vms.values():
+        if vm.project in wanted:
+            _add_vm(inventory, description, vm)
+    for name in description.orphans():
+        if not description.options.projects or names.project_of(name) in wanted:
+            _add_orphan(inventory, description, name)
+    _add_machines(inventory, description)
+    for service, host in (description.platform["services"] or {}).items():
+        if host in inventory.hosts:
+            inventory.join(host, f"service_{service}")
+    return inventory
+
+
+def _platform_vars(description: Description) -> dict[str, Any]:
+    platform = description.platform
+    operator_keys = [*(platform["operators"] or []), *description.extra_keys.get("operator", [])]
+    result: dict[str, Any] = {
+        "ansible_user": "root",
+        "ansible_python_interpreter": "/usr/bin/python3",
+        "ansible_ssh_common_args": _ssh_arguments(description),
+        "ringmaster_source": str(description.options.source),
+        "ringmaster_platform_dir": str(description.folder),
+        "ringmaster_domain": platform["domain"],
+        "ringmaster_site": platform["site"],
+        "ringmaster_release": platform["release"],
+        "ringmaster_timezone": platform["timezone"],
+        "ringmaster_networks": {
+            role: {
+                "ipv4": description.network(role)["ipv4"] or "",
+                "ipv4_gateway": gateway(description.network(role), "ipv4"),
+                "ipv6": description.network(role)["ipv6"],
+                "ipv6_gateway": gateway(description.network(role), "ipv6"),
+                "mtu": description.network(role)["mtu"],
+            }
+            for role in ("frontend", "server")
+        },
+        "ringmaster_management_networks": platform["management_networks"],
+        "ringmaster_operator_keys": list(dict.fromkeys(operator_keys)),
+        "ringmaster_services": {name: host for name, host in platform["services"].items() if host},
+        "ringmaster_images": {
+            name: {key: value for key, value in image.items() if value} for name, image in platform["images"].items()
+        },
+        "ringmaster_apt_proxy": platform["apt_proxy"] or "",
+    }
+    key_file = description.options.private_key_file
+    if key_file is not None and key_file.is_file():
+        result["ansible_ssh_private_key_file"] = str(key_file)
+    return result
+
+
+def _ssh_arguments(description: Description) -> str:
+    """Return ssh options: host keys are those of the ledger, or the operator's own for machines."""
+    known_hosts = known_hosts_path(description)
+    # Two files in one value: the blank is escaped for the shell-like splitting; quotes would make Ansible
+    # treat the value as unsafe text and show it wrapped.
+    arguments = f"-o UserKnownHostsFile={known_hosts}\\ ~/.ssh/known_hosts -o StrictHostKeyChecking=yes"
+    key_file = description.options.private_key_file
+    if key_file is not None and key_file.is_file():
+        arguments += " -o IdentitiesOnly=yes"
+    return arguments
+
+
+def known_hosts_path(description: Description) -> Path:
+    """Return the file with the host keys of all machines, which stands beside the ledger."""
+    return description.options.ledger.parent / "known_hosts"
+
+
+def _project_vars(description: Description, project: str) -> dict[str, Any]:
+    record = description.projects[project]
+    vms = [vm for vm in description.vms_of(project) if _is_allocated(description, vm)]
+    resolved = [_addresses(description, vm) for vm in vms]
+    generations = description.ledger.secret_generations(project)
+    result: dict[str, Any] = {
+        "ringmaster_project_service_users": list(record["service_users"]),
+        "ringmaster_project_addresses": [address for found in resolved for address in found.values() if address],
+        "ringmaster_project_firewall": {
+            "frontend": record["firewall"]["frontend"],
+            "allow": resolve_rules(description, project, all_addresses),
+        },
+        "ringmaster_project_members": [
+            {
+                "name": vm.name,
+                "srv_ipv4": found["srv_ipv4"],
+                "srv_ipv6": found["srv_ipv6"],
+                "fqdn": f"{vm.name}.{description.domain}",
+            }
+            for vm, found in zip(vms, resolved, strict=True)
+        ],
+        "ringmaster_project_contacts": record["contacts"],
+        "ringmaster_maintenance": _maintenance(description, record["maintenance"]),
+        "ringmaster_production": bool(record["production"]),
+        "ringmaster_roster": roster.build(description, project),
+    }
+    if generations:
+        result["ringmaster_secret_generations"] = generations
+    return result
+
+
+def _maintenance(description: Description, record: dict[str, Any]) -> dict[str, Any]:
+    return {**record, "timezone": record.get("timezone") or description.platform["timezone"]}
+
+
+def _is_allocated(description: Description, vm: Vm) -> bool:
+    ledger = description.ledger
+    needs_srv = bool(description.network("server")["ipv4"])
+    return (
+        vm.name in ledger.vm_ids
+        and vm.name in ledger.placements
+        and (not needs_srv or vm.name in ledger.ipv4_srv)
+        and (not vm.frontend_ipv4 or vm.name in ledger.ipv4_frontend)
+    )
+
+
+def _addresses(description: Description, vm: Vm) -> dict[str, str]:
+    ledger = description.ledger
+    vm_id = ledger.vm_ids[vm.name]
+    return {
+        "fe_ipv4": ledger.ipv4_frontend.get(vm.name, "") if vm.frontend_ipv4 else "",
+        "fe_ipv6": addresses.ipv6(description.network("frontend")["ipv6"], vm_id),
+        "srv_ipv4": ledger.ipv4_srv.get(vm.name, "") if description.network("server")["ipv4"] else "",
+        "srv_ipv6": addresses.ipv6(description.network("server")["ipv6"], vm_id),
+    }
+
+
+def all_addresses(description: Description, vm: Vm) -> list[str]:
+    """Return the addresses of a VM; none while it is not allocated."""
+    if not _is_allocated(description, vm):
+        return []
+    return [address for address in _addresses(description, vm).values() if address]
+
+
+def _add_vm(inventory: Inventory, description: Description, vm: Vm) -> None:
+    variables: dict[str, Any] = {
+        "ringmaster_project": vm.project,
+        "ringmaster_uuid": vm_uuid(vm.project, vm.name),
+        "ringmaster_memory_mib": vm.memory_mib,
+        "ringmaster_memory_max_mib": vm.memory_max_mib,
+        "ringmaster_cores": vm.cores,
+        "ringmaster_disk_gib": vm.disk_gib,
+        "ringmaster_swap_mib": vm.swap_mib,
+        "ringmaster_tmp_gib": vm.tmp_gib,
+        "ringmaster_image": vm.image,
+        "ringmaster_fqdn": f"{vm.name}.{description.domain}",
+        "ringmaster_fe_fqdn": f"{vm.name}.fe.{description.domain}",
+        "ringmaster_components": list(vm.components),
+        "ringmaster_protected": vm.protected,
+        "ringmaster_state": vm.state,
+    }
+    for component, options in vm.components.items():
+        variables.update({f"{component}_{option}": value for option, value in options.items()})
+    project = description.projects[vm.project]
+    if vm.production != bool(project["production"]):
+        variables["ringmaster_production"] = vm.production
+    if vm.maintenance != project["maintenance"]:
+        variables["ringmaster_maintenance"] = _maintenance(description, vm.maintenance)
+    if vm.delete_after:
+        variables["ringmaster_delete_after"] = vm.delete_after
+    groups = ["vms", f"project_{vm.project}", f"state_{vm.state}"]
+    groups += [f"component_{component}" for component in vm.components]
+    if _is_allocated(description, vm):
+        hypervisor = description.ledger.placements[vm.name]
+        variables.update(_network_vars(description, vm))
+        variables["ringmaster_hypervisor"] = hypervisor
+        groups.append(f"hypervisor_{hypervisor}_vms")
+    else:
+        groups.append("unallocated")
+    inventory.hosts[vm.name] = variables
+    inventory.join(vm.name, *(group.replace("-", "_") for group in groups))
+
+
+def _network_vars(description: Description, vm: Vm) -> dict[str, Any]:
+    site = description.platform["site"]
+    vm_id = description.ledger.vm_ids[vm.name]
+    found = _addresses(description, vm)
+    return {
+        "ansible_host": reach(description, found, vm_id),
+        "ringmaster_vm_id": vm_id,
+        "ringmaster_fe_mac": addresses.mac(site, "fe", vm_id),
+        "ringmaster_srv_mac": addresses.mac(site, "srv", vm_id),
+        **{f"ringmaster_{name}": value for name, value in found.items()},
+    }
+
+
+def reach(description: Description, found: dict[str, str], vm_id: int) -> str:
+    """Return the address by which Ansible reaches a VM, as option ssh_address says."""
+    chosen = {"srv4": found["srv_ipv4"], "srv6": found["srv_ipv6"], "fe6": found["fe_ipv6"]}
+    return chosen[description.options.ssh_address] or addresses.ipv6(description.network("server")["ipv6"], vm_id)
+
+
+def _add_orphan(inventory: Inventory, description: Description, name: str) -> None:
+    """Add a VM that only the ledger knows: reachable for accounts, in no group that changes anything else."""
+    project = names.project_of(name)
+    ledger = description.ledger
+    vm_id = ledger.vm_ids[name]
+    found = {
+        "fe_ipv4": ledger.ipv4_frontend.get(name, ""),
+        "fe_ipv6": addresses.ipv6(description.network("frontend")["ipv6"], vm_id),
+        "srv_ipv4": ledger.ipv4_srv.get(name, ""),
+        "srv_ipv6": addresses.ipv6(description.network("server")["ipv6"], vm_id),
+    }
+    inventory.hosts[name] = {
+        "ansible_host": reach(description, found, vm_id),
+        "ringmaster_project": project,
+        "ringmaster_vm_id": vm_id,
+        "ringmaster_uuid": vm_uuid(project, name),
+        "ringmaster_hypervisor": ledger.placements.get(name, ""),
+        "ringmaster_fqdn": f"{name}.{description.domain}",
+        "ringmaster_fe_fqdn": f"{name}.fe.{description.domain}",
+        "ringmaster_orphan": True,
+        **{f"ringmaster_{key}": value for key, value in found.items()},
+    }
+    inventory.join(name, "orphans")
+    if project in description.projects:
+        inventory.join(name, f"project_{project}")
+
+
+def _add_machines(inventory: Inventory, description: Description) -> None:
+    for name, record in description.hypervisors.items():
+        variables = _machine_vars(description, name, record)
+        variables.update(
+            {
+                "ringmaster_pool": record["pool"],
+                "ringmaster_bridge_frontend": record["bridge_frontend"],
+                "ringmaster_bridge_server": record["bridge_server"],
+                "ringmaster_capacity_memory_mib": record["memory"],
+                "ringmaster_capacity_disk_mib": record["disk"],
+                "ringmaster_accepts_vms": record["accepts_vms"],
+                "hypervisor_bridge_ports": record["bridge_ports"],
+            }
+        )
+        variables.update({f"hypervisor_{option}": value for option, value in record["options"].items()})
+        inventory.hosts[name] = variables
+        inventory.join(name, "hypervisors")
+        inventory.group(f"hypervisor_{name}_vms".replace("-", "_"))
+    for name, record in description.machines.items():
+        inventory.hosts[name] = _machine_vars(description, name, record)
+        inventory.join(name, "machines")
+
+
+def _machine_vars(description: Description, name: str, record: dict[str, Any]) -> dict[str, Any]:
+    variables: dict[str, Any] = {
+        "ansible_host": record["address"],
+        "ringmaster_fqdn": f"{name}.{description.domain}",
+        "ringmaster_srv_ipv4": record["srv_ipv4"] or "",
+        "ringmaster_srv_ipv6": record["srv_ipv6"] or "",
+    }
+    if record["connection"] == "local":
+        variables["ansible_connection"] = "local"
+    if record["apt_proxy"]:
+        variables["ringmaster_apt_proxy"] = record["apt_proxy"]
+    return variables

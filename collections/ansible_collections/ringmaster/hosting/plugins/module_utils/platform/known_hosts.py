@@ -1,0 +1,38 @@
+# Copyright: (c) 2026, Ringmaster contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The file of SSH host keys that ssh and Ansible compare with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from . import addresses, names
+from .ledger import Ledger
+from .model import Description
+
+HEADER = "# Written by Ringmaster from allocations.yml; do not edit.\n"
+
+
+def render(description: Description, ledger: Ledger) -> str:
+    """Return a known_hosts file: each host key under every name and address of its machine."""
+    lines = [HEADER]
+    for name in sorted(ledger.host_keys, key=names.natural):
+        aliases = ",".join(dict.fromkeys(_aliases(description, ledger, name)))
+        lines += [f"{aliases} {key}\n" for key in ledger.host_keys[name]]
+    return "".join(lines)
+
+
+def _aliases(description: Description, ledger: Ledger, name: str) -> Iterator[str]:
+    yield name
+    yield f"{name}.{description.domain}"
+    for machines in (description.hypervisors, description.machines):
+        if name in machines:
+            record = machines[name]
+            yield from addresses.declared((record["address"], record["srv_ipv4"], record["srv_ipv6"]))
+            return
+    if name in ledger.vm_ids:
+        yield f"{name}.fe.{description.domain}"
+        yield from addresses.declared((ledger.ipv4_srv.get(name), ledger.ipv4_frontend.get(name)))
+        for role in ("server", "frontend"):
+            yield addresses.ipv6(description.network(role)["ipv6"], ledger.vm_ids[name])

@@ -1,0 +1,158 @@
+# Copyright: (c) 2026, Ringmaster contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The ledger: ids, addresses, placements, host keys and generations that were given out, for ever.
+
+Nothing is ever taken out, so nothing is ever given twice. The file has one entry a line, sorted, so that
+changes read well in git and two branches merge or conflict visibly. It is replaced as a whole, under a lock.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import re
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from . import load, names, schema
+from .addresses import FIRST_ID
+from .load import Source
+
+FIRST_UID = 20100
+LAST_UID = 59999
+HEADER = """\
+# Written by Ringmaster; do not edit. Commit it together with the description.
+# What stands here was given out and is never given to anything else.
+---
+"""
+_PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9./_-]*")
+_WORDS = frozenset(["true", "false", "yes", "no", "on", "off", "null", "y", "n"])
+
+
+@dataclass
+class Ledger:
+    """What was given out. Addresses are bare; generations are numbers, those of rosters with a hash."""
+
+    vm_ids: dict[str, int] = field(default_factory=dict)
+    uids: dict[str, int] = field(default_factory=dict)
+    ipv4_frontend: dict[str, str] = field(default_factory=dict)
+    ipv4_srv: dict[str, str] = field(default_factory=dict)
+    placements: dict[str, str] = field(default_factory=dict)
+    host_keys: dict[str, list[str]] = field(default_factory=dict)
+    generations: dict[str, str] = field(default_factory=dict)
+    retired: dict[str, str] = field(default_factory=dict)
+
+    def next_vm_id(self) -> int:
+        """Return the id above the highest that was ever given."""
+        return max(self.vm_ids.values(), default=FIRST_ID - 1) + 1
+
+    def next_uid(self) -> int:
+        """Return the uid above the highest that was ever given."""
+        return max(self.uids.values(), default=FIRST_UID - 1) + 1
+
+    def used_vm_names(self) -> set[str]:
+        """Return every VM name that was ever used."""
+        return {*self.vm_ids, *self.retired}
+
+    def roster_generation(self, project: str, digest: str) -> int:
+        """Return the generation for a roster with this hash: the recorded one, or the one that comes next."""
+        number, _, recorded = self.generations.get(f"roster/{project}", "0").partition(" ")
+        return int(number) if recorded == digest else int(number) + 1
+
+    def secret_generations(self, project: str) -> dict[str, int]:
+        """Return the generations of a project's secrets, by ``vm/component/object``."""
+        prefix = f"{project}/"
+        return {
+            name.removeprefix(prefix): int(value.split()[0])
+            for name, value in self.generations.items()
+            if name.startswith(prefix)
+        }
+
+    def copy(self) -> Ledger:
+        """Return a ledger that can be changed without changing this one."""
+        return Ledger(**{section: dict(getattr(self, section)) for section in SECTIONS})
+
+    def render(self) -> str:
+        """Write the ledger as YAML, one entry a line, in an order that does not depend on history."""
+        lines = [HEADER.rstrip("\n"), "format: 1"]
+        for section in SECTIONS:
+            entries = getattr(self, section)
+            lines.append(f"{section}:" if entries else f"{section}: {{}}")
+            lines += [f"  {_word(name)}: {_value(entries[name])}" for name in sorted(entries, key=names.natural)]
+        return "\n".join(lines) + "\n"
+
+
+SECTIONS = (
+    "vm_ids",
+    "uids",
+    "ipv4_frontend",
+    "ipv4_srv",
+    "placements",
+    "host_keys",
+    "generations",
+    "retired",
+)
+
+
+def _word(text: str) -> str:
+    return text if _PLAIN.fullmatch(text) and text.lower() not in _WORDS else json.dumps(text)
+
+
+def _value(value: int | str | list[str]) -> str:
+    if isinstance(value, list):
+        return "[" + ", ".join(json.dumps(item) for item in value) + "]"
+    return str(value) if isinstance(value, int) else _word(value)
+
+
+def read(path: Path) -> tuple[Ledger, Source]:
+    """Read a ledger; a missing file is an empty ledger. Mistakes are noted in the source."""
+    if not path.exists():
+        return Ledger(), Source(path, load.display(path))
+    source = load.read(path)
+    if source.mistakes:
+        return Ledger(), source
+    if source.root is None:
+        source.wrong(None, "the ledger is empty", allowed="a ledger", hint="restore it from git, or delete the empty file if nothing was ever allocated")
+        return Ledger(), source
+    values = schema.LEDGER.read(source, source.root, "") or {}
+    sections = {
+        section: {name: value for name, value in (values.get(section) or {}).items() if value is not None}
+        for section in SECTIONS
+    }
+    return Ledger(**sections), source
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold the lock of a platform folder; other processes wait. The folder itself is locked, no file stays."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def write_atomically(path: Path, text: str, mode: int = 0o644) -> None:
+    """Replace a file so that a crash at any moment leaves the old or the new one, whole."""
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as handle:
+            handle.write(text)
+            handle.flush()
+            os.fchmod(handle.fileno(), mode)
+            os.fsync(handle.fileno())
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

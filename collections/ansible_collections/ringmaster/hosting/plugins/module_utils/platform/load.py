@@ -1,0 +1,200 @@
+# Copyright: (c) 2026, Ringmaster contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Read YAML files so that every value keeps its place (file, line, column) for messages."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from .errors import Mistake, shorten
+
+try:
+    import yaml
+
+    Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+except ImportError:  # sanity tests import module_utils without third-party libraries
+    yaml = None  # type: ignore[assignment]
+    Loader = None
+
+NULL = "tag:yaml.org,2002:null"
+MAX_DEPTH = 30
+
+
+@dataclass
+class Source:
+    """One file of the description: its text and the tree of YAML nodes (None when it is empty)."""
+
+    path: Path
+    name: str
+    text: str = ""
+    root: Any = None
+    mistakes: list[Mistake] = field(default_factory=list)
+
+    def wrong(
+        self, node: Any, message: str, *, found: str = "", allowed: str = "", hint: str = ""
+    ) -> None:
+        """Note a mistake at a node (None: the file as a whole)."""
+        line, column = (node.start_mark.line, node.start_mark.column) if node is not None else (-1, 0)
+        self.wrong_at(line, column, message, found=found, allowed=allowed, hint=hint)
+
+    def wrong_at(
+        self, line: int, column: int, message: str, *, found: str = "", allowed: str = "", hint: str = ""
+    ) -> None:
+        """Note a mistake at a place that counts from 0; line -1 means the first line."""
+        lines = self.text.splitlines()
+        line = max(line, 0)
+        excerpt = lines[line] if line < len(lines) else ""
+        start = max(0, column - 60) if len(excerpt) > 110 else 0
+        excerpt = "".join(c if c.isprintable() else " " for c in excerpt[start : start + 110])
+        self.mistakes.append(
+            Mistake(
+                file=self.name,
+                line=line + 1,
+                column=column + 1,
+                message=message,
+                found=shorten(found),
+                allowed=allowed,
+                hint=hint,
+                excerpt=excerpt,
+                caret=column - start,
+            )
+        )
+
+    def find(self, *path: str | int, key: bool = False) -> Any:
+        """Return the node at a path of keys and indexes, or the deepest one that exists on the way.
+
+        With ``key`` the last step gives the node of the key instead of its value.
+        """
+        node = self.root
+        for step_number, step in enumerate(path):
+            is_last = step_number == len(path) - 1
+            following = None
+            if isinstance(node, yaml.MappingNode):
+                for key_node, value_node in node.value:
+                    if key_node.value == step:
+                        following = key_node if key and is_last else value_node
+            elif isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
+                following = node.value[step]
+            if following is None:
+                break
+            node = following
+        return node
+
+
+def read(path: Path) -> Source:
+    """Read one file. A mistake of YAML, encoding or access is noted in the result, never raised."""
+    source = Source(path, display(path))
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        source.wrong(None, f"cannot be read: {error.strerror}")
+        return source
+    try:
+        source.text = raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        source.text = raw.decode("utf-8", "replace")
+        line = raw.count(b"\n", 0, error.start)
+        column = error.start - (raw.rfind(b"\n", 0, error.start) + 1)
+        source.wrong_at(line, column, "is not UTF-8 text", allowed="text in UTF-8")
+        return source
+    _compose(source)
+    return source
+
+
+def display(path: Path) -> str:
+    """Name a file relative to the working directory where it lies below it."""
+    try:
+        return str(path.absolute().relative_to(Path.cwd()))
+    except (ValueError, OSError):
+        return str(path)
+
+
+def _compose(source: Source) -> None:
+    loader = None
+    try:
+        loader = Loader(source.text)
+        source.root = loader.get_single_node()
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        problem = " ".join(part for part in (error.context, error.problem) if part)
+        hint = ""
+        if "\t" in source.text:
+            hint = "YAML does not allow tabs for indentation"
+        elif "mapping values are not allowed" in problem:
+            hint = "put a value that contains ': ' in quotes, and check the indentation"
+        source.wrong_at(mark.line if mark else 0, mark.column if mark else 0, f"is not valid YAML: {problem}", hint=hint)
+    except yaml.reader.ReaderError as error:
+        before = source.text[: error.position] if isinstance(error.position, int) else ""
+        line = before.count("\n")
+        source.wrong_at(line, len(before) - before.rfind("\n") - 1, f"is not valid YAML: {error.reason}")
+    except yaml.YAMLError as error:
+        source.wrong(None, f"is not valid YAML: {shorten(str(error))}")
+    except RecursionError:
+        source.wrong(None, "is nested too deeply")
+    finally:
+        if loader is not None:
+            loader.dispose()
+
+
+def is_null(node: Any) -> bool:
+    """Tell whether a node is an empty value."""
+    return isinstance(node, yaml.ScalarNode) and node.tag == NULL
+
+
+def kind_of(node: Any) -> str:
+    """Describe what a node is, for messages."""
+    if isinstance(node, yaml.MappingNode):
+        return "a map"
+    if isinstance(node, yaml.SequenceNode):
+        return "a list"
+    if is_null(node):
+        return "nothing"
+    return shorten(repr(node.value) if node.style in ("'", '"') else node.value)
+
+
+def pairs(source: Source, node: Any, where: str) -> list[tuple[str, Any, Any]]:
+    """Return (key, key node, value node) of a map, and note keys that are no words or stand twice."""
+    result: list[tuple[str, Any, Any]] = []
+    seen: dict[str, Any] = {}
+    for key_node, value_node in node.value:
+        if not isinstance(key_node, yaml.ScalarNode):
+            source.wrong(key_node, f"{where}: a key must be a word", found=kind_of(key_node))
+            continue
+        key = key_node.value
+        if key in seen:
+            first = seen[key].start_mark.line + 1
+            source.wrong(
+                key_node,
+                f"{where}: '{shorten(key)}' stands twice",
+                found=f"the first one is in line {first}",
+                allowed="every key once",
+            )
+            continue
+        seen[key] = key_node
+        result.append((key, key_node, value_node))
+    return result
+
+
+def plain(source: Source, node: Any, where: str, depth: int = 0) -> Any:
+    """Turn a node into plain data (JSON types); dates stay text. Notes duplicate keys and odd tags."""
+    if depth > MAX_DEPTH:
+        source.wrong(node, f"{where}: is nested too deeply", allowed=f"at most {MAX_DEPTH} levels")
+        return None
+    if isinstance(node, yaml.MappingNode):
+        return {key: plain(source, value, where, depth + 1) for key, _, value in pairs(source, node, where)}
+    if isinstance(node, yaml.SequenceNode):
+        return [plain(source, item, where, depth + 1) for item in node.value]
+    kind = node.tag.rpartition(":")[2]
+    try:
+        if kind in ("bool", "int", "float", "null"):
+            return getattr(yaml.constructor.SafeConstructor(), f"construct_yaml_{kind}")(node)
+    except ValueError:
+        source.wrong(node, f"{where}: is not a number", found=kind_of(node))
+        return None
+    if kind in ("str", "timestamp"):
+        return node.value
+    source.wrong(node, f"{where}: the tag '{node.tag}' is not known here", allowed="plain YAML values")
+    return None

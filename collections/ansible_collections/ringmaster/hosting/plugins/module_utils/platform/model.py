@@ -1,0 +1,155 @@
+# Copyright: (c) 2026, Ringmaster contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The description as typed values: what the files say, before and without the ledger."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from . import sizes
+from .ledger import Ledger
+from .load import Source
+
+
+@dataclass
+class Vm:
+    """A VM as ordered. Sizes: memory in MiB, disk in GiB."""
+
+    name: str
+    project: str
+    memory_mib: int
+    memory_max_mib: int
+    cores: int
+    disk_gib: int
+    image: str
+    frontend_ipv4: bool
+    components: dict[str, dict[str, Any]]
+    protected: bool
+    state: str
+    delete_after: str
+    hypervisor: str
+    production: bool
+    maintenance: dict[str, Any]
+    comment: str = ""
+
+    @property
+    def swap_mib(self) -> int:
+        """Size of the swap disk in MiB."""
+        return sizes.swap_mib(self.memory_mib)
+
+    @property
+    def tmp_gib(self) -> int:
+        """Size of the disk for /tmp in GiB."""
+        return sizes.tmp_gib(self.disk_gib)
+
+    @property
+    def booked_memory_mib(self) -> int:
+        """Memory this VM takes out of what its hypervisor may promise."""
+        return max(self.memory_mib, self.memory_max_mib)
+
+    @property
+    def booked_disk_mib(self) -> int:
+        """Disk space of all three disks, in MiB."""
+        return (self.disk_gib + self.tmp_gib) * 1024 + self.swap_mib
+
+
+@dataclass
+class Options:
+    """Options of the inventory source that change what the description means."""
+
+    source: Path
+    ledger: Path
+    key_directory: Path | None = None
+    ssh_address: str = "srv4"
+    private_key_file: Path | None = None
+    roles: Path | None = None
+    projects: tuple[str, ...] = ()
+
+
+@dataclass
+class Description:
+    """All files of a platform, read. Records are as the schema gives them; see schema.py for their keys."""
+
+    folder: Path
+    options: Options
+    platform: dict[str, Any] = field(default_factory=dict)
+    users: dict[str, dict[str, Any]] = field(default_factory=dict)
+    projects: dict[str, dict[str, Any]] = field(default_factory=dict)
+    vms: dict[str, Vm] = field(default_factory=dict)
+    ledger: Ledger = field(default_factory=Ledger)
+    sources: dict[str, Source] = field(default_factory=dict)
+    extra_keys: dict[str, list[str]] = field(default_factory=dict)
+
+    @property
+    def hypervisors(self) -> dict[str, dict[str, Any]]:
+        """Hypervisors by name."""
+        return _records(self.platform.get("hypervisors"))
+
+    @property
+    def machines(self) -> dict[str, dict[str, Any]]:
+        """Machines that are no hypervisors, by name."""
+        return _records(self.platform.get("machines"))
+
+    @property
+    def domain(self) -> str:
+        """Domain of all names."""
+        return self.platform["domain"]
+
+    def network(self, role: str) -> dict[str, Any]:
+        """Return the network ``frontend`` or ``server``, or an empty record while it is faulty."""
+        return (self.platform.get("networks") or {}).get(role) or {}
+
+    def source_of_vm(self, name: str) -> Source:
+        """Return the file in which a VM is described."""
+        return self.sources[f"projects/{self.vms[name].project}.yml"]
+
+    def vms_of(self, project: str) -> list[Vm]:
+        """Return the VMs of a project in the order of the file."""
+        return [self.vms[name] for name in _records((self.projects[project]).get("vms")) if name in self.vms]
+
+    def orphans(self) -> list[str]:
+        """Return VMs of the ledger that are neither described nor retired."""
+        return [name for name in self.ledger.vm_ids if name not in self.vms and name not in self.ledger.retired]
+
+
+def _records(found: Any) -> dict[str, dict[str, Any]]:
+    """Return a map's records, leaving out those that could not be read."""
+    return {name: record for name, record in (found or {}).items() if record is not None}
+
+
+DEFAULT_MEMORY_MIB = 1024
+DEFAULT_CORES = 1
+DEFAULT_DISK_MIB = 10 * 1024
+
+
+def build_vm(name: str, project: str, record: dict[str, Any], defaults: list[dict[str, Any]], shared: dict[str, Any]) -> Vm:
+    """Make a VM of its record; ``defaults`` are looked at in order, ``shared`` is the project's record."""
+
+    def size(key: str, fallback: Any) -> Any:
+        for layer in (record, *defaults):
+            if layer and layer.get(key) is not None:
+                return layer[key]
+        return fallback
+
+    memory = size("memory", DEFAULT_MEMORY_MIB)
+    return Vm(
+        name=name,
+        project=project,
+        memory_mib=memory,
+        memory_max_mib=record.get("memory_max") or memory,
+        cores=size("cores", DEFAULT_CORES),
+        disk_gib=size("disk", DEFAULT_DISK_MIB) // 1024,
+        image=size("image", "default"),
+        frontend_ipv4=bool(record["frontend_ipv4"]),
+        components=record["components"] or {},
+        protected=bool(record["protected"]),
+        state=record["state"] or "running",
+        delete_after=record["delete_after"] or "",
+        hypervisor=record["hypervisor"] or "",
+        production=bool(shared["production"] if record["production"] is None else record["production"]),
+        maintenance=record["maintenance"] or shared.get("maintenance") or {},
+        comment=record["comment"] or "",
+    )

@@ -1,0 +1,127 @@
+# Copyright: (c) 2026, Ringmaster contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The two operations on a platform that playbooks call: check it, and allocate what it lacks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from . import allocation, description, inventory, known_hosts, load
+from .errors import DescriptionError, Mistake, sort_mistakes
+from .ledger import locked, write_atomically
+from .model import Description, Options
+from .names import natural
+
+
+@dataclass
+class Outcome:
+    """What an operation found or did."""
+
+    mistakes: list[Mistake] = field(default_factory=list)
+    orphans: list[str] = field(default_factory=list)
+    allocated: list[str] = field(default_factory=list)
+    files: list[dict[str, str]] = field(default_factory=list)
+    counts: dict[str, int] = field(default_factory=dict)
+
+
+def options_of(source: Path, roles: Path | None) -> Options:
+    """Return the options of an inventory source without its filters; raises DescriptionError."""
+    if not source.name.endswith(description.SUFFIX):
+        raise DescriptionError([Mistake(load.display(source), 0, 0, description.explain_wrong_source(source))])
+    return replace(description.read_options(source.absolute(), roles), projects=())
+
+
+def validate(options: Options) -> Outcome:
+    """Check everything: each value, across files, and whether all that is asked for can be allocated."""
+    found, mistakes = description.read_description(options)
+    if not mistakes:
+        allocation.plan(found)
+        mistakes = [mistake for source in found.sources.values() for mistake in source.mistakes]
+        mistakes += orphan_mistakes(found)
+    counts = {
+        "projects": len(found.projects),
+        "users": len(found.users),
+        "vms": len(found.vms),
+        "hypervisors": len(found.hypervisors),
+        "machines": len(found.machines),
+    }
+    return Outcome(sort_mistakes(mistakes), sorted(found.orphans(), key=natural), counts=counts)
+
+
+def orphan_mistakes(found: Description) -> list[Mistake]:
+    """Return a mistake for every VM of the ledger that is neither described nor retired."""
+    source = found.sources["allocations.yml"]
+    before = len(source.mistakes)
+    for name in found.orphans():
+        source.wrong(
+            source.find("vm_ids", name, key=True),
+            f"{name} was allocated and may exist, but no project describes it",
+            allowed="VMs are deleted by retiring them, never by leaving them out",
+            hint="put it back into its project's file, or retire it",
+        )
+    result = source.mistakes[before:]
+    del source.mistakes[before:]
+    return result
+
+
+def allocate(
+    options: Options,
+    *,
+    host_keys: dict[str, list[str]] | None = None,
+    replace_host_keys: bool = False,
+    dry_run: bool = False,
+) -> Outcome:
+    """Allocate all that lacks an entry and write ledger and known_hosts, under the platform's lock.
+
+    Raises DescriptionError, with nothing written, when the description has a mistake. A dry run writes
+    nothing but returns the same outcome.
+    """
+    with locked(options.ledger.parent):
+        found, mistakes = description.read_description(options)
+        if mistakes:
+            raise DescriptionError(mistakes)
+        plan = allocation.plan(found)
+        _refuse(found)
+        refused = allocation.record_host_keys(plan, _known(found, plan, host_keys or {}), replace_host_keys)
+        ledger_source = found.sources["allocations.yml"]
+        for name in refused:
+            ledger_source.wrong(
+                ledger_source.find("host_keys", name, key=True),
+                f"{name} shows another SSH host key than the recorded one; it may not be the machine it should be",
+                hint="if it was really made anew, allow replace_host_keys",
+            )
+        _refuse(found)
+        outcome = Outcome(orphans=sorted(found.orphans(), key=natural), allocated=plan.additions)
+        hosts_file = inventory.known_hosts_path(found)
+        for path, text in (
+            (options.ledger, plan.ledger.render()),
+            (hosts_file, known_hosts.render(found, plan.ledger)),
+        ):
+            before = path.read_text(encoding="utf-8") if path.exists() else ""
+            if before != text:
+                outcome.files.append({"path": str(path), "before": before, "after": text})
+                if not dry_run:
+                    write_atomically(path, text)
+    return outcome
+
+
+def _known(found: Description, plan: allocation.Plan, host_keys: dict[str, list[str]]) -> dict[str, list[str]]:
+    """Return the host keys, after noting names that belong to no machine."""
+    source = found.sources["platform.yml"]
+    for name, keys in host_keys.items():
+        if name not in plan.ledger.vm_ids and name not in found.hypervisors and name not in found.machines:
+            source.wrong(None, f"a host key was given for {name}, which is no VM, hypervisor or machine")
+        for key in keys:
+            problem = description.schema.checks.ssh_key(key)
+            if problem:
+                source.wrong(None, f"the host key given for {name} {problem}", found=key)
+    return host_keys
+
+
+def _refuse(found: Description) -> None:
+    mistakes: list[Any] = [mistake for source in found.sources.values() for mistake in source.mistakes]
+    if mistakes:
+        raise DescriptionError(mistakes)

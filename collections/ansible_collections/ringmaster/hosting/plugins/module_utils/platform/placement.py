@@ -1,0 +1,83 @@
+# Copyright: (c) 2026, Ringmaster contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Where a new VM goes: pure arithmetic over what every hypervisor has promised already."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from . import sizes
+from .model import Vm
+
+
+@dataclass
+class Room:
+    """What is left of a hypervisor's promised capacity, in MiB, and what runs on it."""
+
+    name: str
+    memory_mib: int
+    disk_mib: int
+    accepts_vms: bool = True
+    used_memory_mib: int = 0
+    used_disk_mib: int = 0
+    vms: list[Vm] = field(default_factory=list)
+
+    def add(self, vm: Vm) -> None:
+        """Book a VM."""
+        self.used_memory_mib += vm.booked_memory_mib
+        self.used_disk_mib += vm.booked_disk_mib
+        self.vms.append(vm)
+
+    def lacks(self, vm: Vm) -> str:
+        """Say why a VM does not fit, or nothing."""
+        if not self.accepts_vms:
+            return "accepts no new VMs"
+        free_memory = self.memory_mib - self.used_memory_mib
+        free_disk = self.disk_mib - self.used_disk_mib
+        lacking = []
+        if vm.booked_memory_mib > free_memory:
+            lacking.append(f"{sizes.render(max(0, free_memory))} of memory left")
+        if vm.booked_disk_mib > free_disk:
+            lacking.append(f"{sizes.render(max(0, free_disk))} of disk left")
+        return " and ".join(lacking)
+
+    def likeness(self, vm: Vm) -> int:
+        """Count VMs here that share a component with this one; those of its own project weigh most."""
+        shared = (other for other in self.vms if other.components.keys() & vm.components.keys())
+        return sum(1000 if other.project == vm.project else 1 for other in shared)
+
+    def fullness(self) -> float:
+        """Return the part of the scarcer capacity that is promised."""
+        return max(self.used_memory_mib / max(1, self.memory_mib), self.used_disk_mib / max(1, self.disk_mib))
+
+
+def rooms(
+    hypervisors: Mapping[str, Mapping[str, Any]], placements: Mapping[str, str], vms: Iterable[Vm]
+) -> dict[str, Room]:
+    """Return every hypervisor with the VMs booked on it."""
+    result = {
+        name: Room(name, record["memory"] or 0, record["disk"] or 0, bool(record["accepts_vms"]))
+        for name, record in hypervisors.items()
+    }
+    for vm in vms:
+        room = result.get(placements.get(vm.name, ""))
+        if room:
+            room.add(vm)
+    return result
+
+
+def choose(vm: Vm, candidates: Mapping[str, Room]) -> Room | None:
+    """Return the hypervisor for a new VM: it fits, has the fewest VMs alike, is the least full; else None."""
+    fitting = [room for room in candidates.values() if not room.lacks(vm)]
+    return min(fitting, key=lambda room: (room.likeness(vm), room.fullness(), room.name), default=None)
+
+
+def needs(vm: Vm) -> str:
+    """Say what a VM books, for messages."""
+    return (
+        f"{sizes.render(vm.booked_memory_mib)} of memory and {sizes.render(vm.booked_disk_mib)} of disk "
+        f"(root {vm.disk_gib}GiB, swap {sizes.render(vm.swap_mib)}, tmp {vm.tmp_gib}GiB)"
+    )

@@ -1,0 +1,431 @@
+# Copyright: (c) 2026, Ringmaster contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Value types of the schema. Each reads a YAML node, notes mistakes, and describes itself.
+
+``read`` returns the value, or None after it has noted a mistake. ``json_schema`` and ``describe`` serve
+the generated JSON Schema and the reference page.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from . import load, names, sizes
+from .errors import did_you_mean, one_of
+from .load import Source
+
+try:
+    import yaml
+except ImportError:
+    yaml = None  # type: ignore[assignment]
+
+
+class Type:
+    """A type of value."""
+
+    def read(self, source: Source, node: Any, where: str) -> Any:
+        """Return the value of a node, or None after noting what is wrong."""
+        raise NotImplementedError
+
+    def json_schema(self) -> dict[str, Any]:
+        """Return the JSON Schema of the type."""
+        raise NotImplementedError
+
+    def describe(self) -> str:
+        """Say in a few words what is allowed."""
+        raise NotImplementedError
+
+    def scalar(self, source: Source, node: Any, where: str) -> str | None:
+        """Return the text of a scalar node; note anything else as a mistake."""
+        if isinstance(node, yaml.ScalarNode) and not load.is_null(node):
+            return node.value
+        source.wrong(
+            node, f"{where}: a value of another kind is needed", found=load.kind_of(node), allowed=self.describe()
+        )
+        return None
+
+
+@dataclass(frozen=True)
+class Text(Type):
+    """A line of text, by default anything printable; ``check`` returns what is wrong with it, or nothing."""
+
+    allowed: str = "text in one line"
+    pattern: str = ""
+    check: Callable[[str], str] | None = None
+    format: str = ""
+    allow_empty: bool = False
+
+    def read(self, source: Source, node: Any, where: str) -> str | None:
+        text = self.scalar(source, node, where)
+        if text is None:
+            return None
+        wrong = ""
+        if not text and not self.allow_empty:
+            wrong = "is empty"
+        elif not text.isprintable():
+            wrong = "contains a line break or a control character"
+        elif self.pattern and not re.fullmatch(self.pattern.strip("^$"), text):
+            wrong = "is not allowed here"
+        elif self.check and (text or not self.allow_empty):
+            wrong = self.check(text)
+        if wrong:
+            source.wrong(node, f"{where}: '{text[:40]}' {wrong}", found=text, allowed=self.allowed)
+            return None
+        return text
+
+    def json_schema(self) -> dict[str, Any]:
+        schema: dict[str, Any] = {"type": "string"}
+        if self.pattern:
+            schema["pattern"] = self.pattern
+        if self.format:
+            schema["format"] = self.format
+        return schema
+
+    def describe(self) -> str:
+        return self.allowed
+
+
+@dataclass(frozen=True)
+class Name(Type):
+    """A name that follows the rule of its kind (see names.RULES); ``refers`` tells that it must exist."""
+
+    kind: str
+    refers: bool = False
+
+    def read(self, source: Source, node: Any, where: str) -> str | None:
+        text = self.scalar(source, node, where)
+        if text is None:
+            return None
+        if not self.refers and not names.is_valid(self.kind, text):
+            source.wrong(
+                node,
+                f"{where}: '{text[:40]}' is no name for a {self.kind}",
+                found=text,
+                allowed=names.RULES[self.kind][1],
+                hint=self._hint(text),
+            )
+            return None
+        return text
+
+    def _hint(self, text: str) -> str:
+        if self.kind == "service user":
+            candidate = "s-" + text.lower().removeprefix("s_").removeprefix("s-").replace("_", "-")
+        else:
+            candidate = text.lower().replace("_", "-")
+            if self.kind == "project":
+                candidate = candidate.replace("-", "").rstrip("0123456789")
+        return f"did you mean '{candidate}'?" if names.is_valid(self.kind, candidate) else ""
+
+    def json_schema(self) -> dict[str, Any]:
+        return {"type": "string", "pattern": names.RULES[self.kind][0]}
+
+    def describe(self) -> str:
+        if self.refers:
+            return f"the name of a declared {self.kind}"
+        return names.RULES[self.kind][1]
+
+
+@dataclass(frozen=True)
+class Integer(Type):
+    """A whole number within limits."""
+
+    minimum: int
+    maximum: int
+
+    def read(self, source: Source, node: Any, where: str) -> int | None:
+        text = self.scalar(source, node, where)
+        if text is None:
+            return None
+        if not re.fullmatch(r"-?(0|[1-9][0-9]{0,17})", text) or node.style in ("'", '"'):
+            source.wrong(node, f"{where}: is not a whole number", found=load.kind_of(node), allowed=self.describe())
+            return None
+        number = int(text)
+        if not self.minimum <= number <= self.maximum:
+            source.wrong(node, f"{where}: {number} is out of range", found=text, allowed=self.describe())
+            return None
+        return number
+
+    def json_schema(self) -> dict[str, Any]:
+        return {"type": "integer", "minimum": self.minimum, "maximum": self.maximum}
+
+    def describe(self) -> str:
+        return f"a whole number from {self.minimum} to {self.maximum}"
+
+
+@dataclass(frozen=True)
+class Boolean(Type):
+    """true or false."""
+
+    def read(self, source: Source, node: Any, where: str) -> bool | None:
+        text = self.scalar(source, node, where)
+        if text is None:
+            return None
+        words = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
+        if node.style in ("'", '"') or text.lower() not in words:
+            hint = f"did you mean {str(words[text.lower()]).lower()} without quotes?" if text.lower() in words else ""
+            source.wrong(
+                node, f"{where}: is neither true nor false", found=load.kind_of(node), allowed="true or false", hint=hint
+            )
+            return None
+        return words[text.lower()]
+
+    def json_schema(self) -> dict[str, Any]:
+        return {"type": "boolean"}
+
+    def describe(self) -> str:
+        return "true or false"
+
+
+@dataclass(frozen=True)
+class Size(Type):
+    """A size with unit, in MiB inside the program; ``step`` (MiB) is 1024 where whole GiB are needed."""
+
+    minimum: int
+    step: int = 1
+
+    def read(self, source: Source, node: Any, where: str) -> int | None:
+        text = self.scalar(source, node, where)
+        if text is None:
+            return None
+        try:
+            mebibytes = sizes.parse(text)
+        except ValueError as error:
+            guess = sizes.suggest(text)
+            source.wrong(
+                node,
+                f"{where}: '{text[:40]}' {error}",
+                found=text,
+                allowed=self.describe(),
+                hint=f"did you mean {guess}?" if guess else "",
+            )
+            return None
+        if mebibytes < self.minimum:
+            source.wrong(node, f"{where}: {text} is too small", found=text, allowed=self.describe())
+            return None
+        if mebibytes % self.step:
+            guess = sizes.render(-(-mebibytes // self.step) * self.step)
+            source.wrong(
+                node,
+                f"{where}: {text} is not a multiple of {sizes.render(self.step)}",
+                found=text,
+                allowed=self.describe(),
+                hint=f"did you mean {guess}?",
+            )
+            return None
+        return mebibytes
+
+    def json_schema(self) -> dict[str, Any]:
+        return {"type": "string", "pattern": sizes.SIZE_PATTERN}
+
+    def describe(self) -> str:
+        whole = ", whole GiB" if self.step == 1024 else ""
+        return f"a number with unit MiB, GiB or TiB, at least {sizes.render(self.minimum)}{whole}; for example 2GiB"
+
+
+@dataclass(frozen=True)
+class Choice(Type):
+    """One word of a list."""
+
+    values: tuple[str, ...]
+
+    def read(self, source: Source, node: Any, where: str) -> str | None:
+        text = self.scalar(source, node, where)
+        if text is None:
+            return None
+        if text not in self.values:
+            source.wrong(
+                node,
+                f"{where}: '{text[:40]}' is not one of the allowed words",
+                found=text,
+                allowed=one_of(self.values, 20),
+                hint=did_you_mean(text, self.values),
+            )
+            return None
+        return text
+
+    def json_schema(self) -> dict[str, Any]:
+        return {"type": "string", "enum": list(self.values)}
+
+    def describe(self) -> str:
+        return "one of " + ", ".join(self.values)
+
+
+@dataclass(frozen=True)
+class ListOf(Type):
+    """A list of values, each once; an empty value counts as the empty list."""
+
+    item: Type
+    one_is_enough: bool = False
+
+    def read(self, source: Source, node: Any, where: str) -> list[Any] | None:
+        if load.is_null(node):
+            return []
+        if not isinstance(node, yaml.SequenceNode):
+            if self.one_is_enough and isinstance(node, yaml.ScalarNode):
+                value = self.item.read(source, node, where)
+                return [] if value is None else [value]
+            source.wrong(node, f"{where}: is not a list", found=load.kind_of(node), allowed=self.describe())
+            return []
+        result: list[Any] = []
+        for index, child in enumerate(node.value):
+            before = len(source.mistakes)
+            value = self.item.read(source, child, f"{where}[{index}]")
+            if len(source.mistakes) > before:
+                # Kept so that indexes in the data and in the file stay the same.
+                result.append(value)
+                continue
+            if value in result:
+                source.wrong(child, f"{where}: stands twice in the list", found=load.kind_of(child), allowed="each once")
+            result.append(value)
+        return result
+
+    def json_schema(self) -> dict[str, Any]:
+        schema: dict[str, Any] = {"type": ["array", "null"], "items": self.item.json_schema(), "uniqueItems": True}
+        if self.one_is_enough:
+            return {"anyOf": [schema, self.item.json_schema()]}
+        return schema
+
+    def describe(self) -> str:
+        alone = ", or one alone" if self.one_is_enough else ""
+        return f"a list: {self.item.describe()}{alone}"
+
+
+@dataclass(frozen=True)
+class MapOf(Type):
+    """A map with free keys; ``key`` checks each of them."""
+
+    key: Type
+    value: Type
+
+    def read(self, source: Source, node: Any, where: str) -> dict[str, Any]:
+        if load.is_null(node):
+            return {}
+        if not isinstance(node, yaml.MappingNode):
+            source.wrong(node, f"{where}: is not a map", found=load.kind_of(node), allowed=self.describe())
+            return {}
+        result: dict[str, Any] = {}
+        for key, key_node, value_node in load.pairs(source, node, where):
+            if self.key.read(source, key_node, where) is None:
+                continue
+            result[key] = self.value.read(source, value_node, f"{where}.{key}")
+        return result
+
+    def json_schema(self) -> dict[str, Any]:
+        schema: dict[str, Any] = {"type": ["object", "null"], "additionalProperties": self.value.json_schema()}
+        key = self.key.json_schema()
+        if set(key) - {"type"}:
+            schema["propertyNames"] = key
+        return schema
+
+    def describe(self) -> str:
+        return f"a map; key: {self.key.describe()}; value: {self.value.describe()}"
+
+
+@dataclass(frozen=True)
+class Anything(Type):
+    """Plain data that another part checks, such as the options of a component."""
+
+    allowed: str = "a map"
+
+    def read(self, source: Source, node: Any, where: str) -> dict[str, Any]:
+        if load.is_null(node):
+            return {}
+        if not isinstance(node, yaml.MappingNode):
+            source.wrong(node, f"{where}: is not a map", found=load.kind_of(node), allowed=self.allowed)
+            return {}
+        return load.plain(source, node, where)
+
+    def json_schema(self) -> dict[str, Any]:
+        return {"type": ["object", "null"]}
+
+    def describe(self) -> str:
+        return self.allowed
+
+
+@dataclass(frozen=True)
+class Key:
+    """One key of a record. A default of None means: absent."""
+
+    name: str
+    type: Type
+    description: str
+    default: Any = None
+    required: bool = False
+    example: str = ""
+    default_text: str = ""
+
+
+@dataclass(frozen=True)
+class Record(Type):
+    """A map with known keys. Reading gives a value for every key: the default where the file has none."""
+
+    title: str
+    keys: tuple[Key, ...]
+    description: str = ""
+    by_name: dict[str, Key] = field(init=False, compare=False, hash=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "by_name", {key.name: key for key in self.keys})
+
+    def read(self, source: Source, node: Any, where: str) -> dict[str, Any] | None:
+        label = where or source.path.name
+        if node is None or load.is_null(node):
+            given = []
+        elif isinstance(node, yaml.MappingNode):
+            given = load.pairs(source, node, label)
+        else:
+            source.wrong(node, f"{label}: is not a map", found=load.kind_of(node), allowed=self.describe())
+            return None
+        values: dict[str, Any] = {}
+        for name, key_node, value_node in given:
+            key = self.by_name.get(name)
+            if key is None:
+                source.wrong(
+                    key_node,
+                    f"{label}: the key '{name[:40]}' is not known",
+                    found=name,
+                    allowed=one_of(self.by_name, 30),
+                    hint=did_you_mean(name, self.by_name),
+                )
+                continue
+            # An empty value means the default, but not for a key that is needed.
+            if load.is_null(value_node) and not key.required:
+                continue
+            values[name] = key.type.read(source, value_node, f"{where}.{name}" if where else name)
+        for key in self.keys:
+            if key.name in values:
+                continue
+            if key.required and key.name not in {name for name, _, _ in given}:
+                source.wrong(
+                    node,
+                    f"{label}: the key '{key.name}' is missing",
+                    allowed=key.type.describe(),
+                    hint=f"for example {key.name}: {key.example}" if key.example else "",
+                )
+            default = key.default
+            if default == {} and isinstance(key.type, Record):
+                values[key.name] = key.type.read(source, None, where)
+            else:
+                values[key.name] = default.copy() if isinstance(default, (list, dict)) else default
+        return values
+
+    def json_schema(self) -> dict[str, Any]:
+        properties = {}
+        for key in self.keys:
+            schema = key.type.json_schema()
+            schema["description"] = key.description
+            if key.example:
+                schema["examples"] = [yaml.safe_load(key.example)]
+            properties[key.name] = schema
+        schema = {"type": "object", "additionalProperties": False, "properties": properties}
+        required = [key.name for key in self.keys if key.required]
+        if required:
+            schema["required"] = required
+        return schema
+
+    def describe(self) -> str:
+        return "a map with the keys " + one_of(self.by_name, 30)

@@ -1,0 +1,188 @@
+# Copyright: (c) 2026, Ringmaster contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Inventory plugin: a platform description as an Ansible inventory."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: platform
+author:
+  - Ringmaster contributors (@ringmaster)
+short_description: Inventory of a Ringmaster platform description
+description:
+  - Reads the platform description beside the inventory source (C(platform.yml), C(users/), C(projects/)) and the
+    ledger, checks them completely, and gives VMs, hypervisors and machines with their variables.
+  - The source is always the file that ends in C(.ringmaster.yml), never the folder.
+  - Groups are V(vms), V(hypervisors), V(machines), V(unallocated) (VMs without addresses yet), V(orphans) (VMs that
+    only the ledger knows), C(project_<project>), C(component_<component>), C(service_<service>), C(state_<state>) and
+    C(hypervisor_<hypervisor>_vms).
+  - Text of the description is data. A template in it is shown, never run.
+extends_documentation_fragment:
+  - constructed
+options:
+  plugin:
+    description: Name of this plugin.
+    required: true
+    type: str
+    choices: [ringmaster.hosting.platform, platform]
+  ledger:
+    description:
+      - File with everything that was allocated. A relative path counts from the folder of the source.
+      - By default C(allocations.yml) beside the source.
+    type: path
+  private_key_file:
+    description:
+      - Private SSH key of the operator. Ignored while it does not exist. A relative path counts from the folder of
+        the source.
+    type: str
+    env:
+      - name: RINGMASTER_PRIVATE_KEY_FILE
+  key_directory:
+    description:
+      - For labs. Keys C(<user>.pub) and C(operator.pub) in this folder are added to the declared ones. Ignored while
+        it does not exist. A relative path counts from the folder of the source.
+    type: str
+  ssh_address:
+    description: Which address of a VM Ansible uses.
+    type: str
+    choices:
+      srv4: IPv4 on the server network.
+      srv6: IPv6 on the server network.
+      fe6: IPv6 on the frontend network.
+    default: srv4
+  projects:
+    description: Show the VMs of these projects only. An empty list shows all.
+    type: list
+    elements: str
+    default: []
+  cache_directory:
+    description:
+      - Where the resolved inventory is kept. It is used as long as no file of the description has changed in content.
+      - An empty value turns the cache off.
+    type: str
+    default: ~/.cache/ringmaster
+    env:
+      - name: RINGMASTER_CACHE_DIRECTORY
+"""
+
+EXAMPLES = r"""
+# platform.ringmaster.yml
+plugin: ringmaster.hosting.platform
+ssh_address: srv4
+
+# Groups of your own, from the variables of the hosts
+# plugin: ringmaster.hosting.platform
+# keyed_groups:
+#   - key: ringmaster_hypervisor
+#     prefix: on
+# groups:
+#   large: ringmaster_memory_mib | default(0) >= 8192
+"""
+
+from pathlib import Path
+from typing import Any
+
+from ansible.errors import AnsibleParserError
+from ansible.plugins.inventory import BaseInventoryPlugin, Constructable
+from ansible.template import trust_as_template
+from ansible_collections.ringmaster.hosting.plugins.module_utils.platform import cache, description
+from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.errors import DescriptionError
+from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.roles import roles_folder
+
+# Text with none of these cannot be an expression, not even when a playbook evaluates it once more.
+_EXPRESSION = frozenset("{}()[]'\"|")
+
+
+def mark(value: Any) -> Any:
+    """Trust strings that cannot be templates, so that they are shown plainly; leave all others untrusted."""
+    if isinstance(value, str):
+        return value if _EXPRESSION.intersection(value) else trust_as_template(value)
+    if isinstance(value, dict):
+        return {key: mark(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [mark(item) for item in value]
+    return value
+
+
+class InventoryModule(BaseInventoryPlugin, Constructable):
+    """The inventory of one platform."""
+
+    NAME = "ringmaster.hosting.platform"
+
+    # Errors that were shown in full: the plugin `auto` tries the same file again and need not repeat them.
+    _reported: set[str] = set()
+
+    def verify_file(self, path: str) -> bool:
+        """Accept sources, and files of a platform only to say which file is the right one."""
+        if not super().verify_file(path):
+            return False
+        if path.endswith(description.SUFFIX):
+            return True
+        if description.find_source(Path(path)) is not None:
+            return True
+        self.display.vvv(f"{path} does not end in {description.SUFFIX}")
+        return False
+
+    def parse(self, inventory: Any, loader: Any, path: str, cache: bool = True) -> None:
+        """Read the platform and fill the inventory; raises AnsibleParserError with every mistake."""
+        super().parse(inventory, loader, path, cache)
+        source = Path(path).absolute()
+        if not path.endswith(description.SUFFIX):
+            self._fail(path, description.explain_wrong_source(source))
+        self._read_config_data(path)
+        names = ("ledger", "private_key_file", "key_directory", "ssh_address", "projects")
+        options = description.make_options(
+            source, {name: self.get_option(name) for name in names}, roles_folder()
+        )
+        try:
+            data = self._resolve(options, cache)
+        except DescriptionError as error:
+            self._fail(path, str(error))
+        self._populate(data)
+
+    def _resolve(self, options: Any, use_cache: bool) -> dict[str, Any]:
+        folder = self.get_option("cache_directory")
+        return cache.resolve(options, Path(folder).expanduser() if folder else None, use_cache)
+
+    def _fail(self, path: str, message: str) -> None:
+        if path in self._reported:
+            raise AnsibleParserError("The mistakes are listed above.")
+        self._reported.add(path)
+        raise AnsibleParserError(message)
+
+    def _populate(self, data: dict[str, Any]) -> None:
+        hosts, groups = data["hosts"], data["groups"]
+        for name in hosts:
+            self.inventory.add_host(name)
+        for name, group in groups.items():
+            if name != "all":
+                self.inventory.add_group(name)
+            self._set(self.inventory.groups[name], group["vars"])
+            for host in group["hosts"]:
+                self.inventory.add_child(name, host)
+        for name, variables in hosts.items():
+            self._set(self.inventory.get_host(name), variables)
+        self._construct(hosts, groups)
+
+    @staticmethod
+    def _set(entity: Any, variables: dict[str, Any]) -> None:
+        """Set variables on the host or group itself: the inventory's own way copies every value."""
+        for name, value in variables.items():
+            entity.set_variable(name, mark(value))
+
+    def _construct(self, hosts: dict[str, Any], groups: dict[str, Any]) -> None:
+        compose, conditions, keyed = (self.get_option(name) for name in ("compose", "groups", "keyed_groups"))
+        if not (compose or conditions or keyed):
+            return
+        strict = self.get_option("strict")
+        shared: dict[str, dict[str, Any]] = {name: dict(groups["all"]["vars"]) for name in hosts}
+        for name, group in groups.items():
+            if name != "all":
+                for host in group["hosts"]:
+                    shared[host].update(group["vars"])
+        for name, variables in hosts.items():
+            merged = mark({**shared[name], **variables, "inventory_hostname": name})
+            self._set_composite_vars(compose, merged, name, strict=strict)
+            self._add_host_to_composed_groups(conditions, merged, name, strict=strict, fetch_hostvars=False)
+            self._add_host_to_keyed_groups(keyed, merged, name, strict=strict, fetch_hostvars=False)
