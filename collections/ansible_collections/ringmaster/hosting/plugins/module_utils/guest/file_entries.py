@@ -48,7 +48,12 @@ def normalise(index: int, raw: Any) -> dict[str, Any]:
             entry[key] = _typed(name, key, value)
     path = entry.get("path", "")
     path = path.rstrip("/") or path[:1]
-    if not path.startswith("/") or os.path.normpath(path) != path or (path == "/" and "tree" not in entry):
+    if (
+        not path.startswith("/")
+        or path.startswith("//")
+        or os.path.normpath(path) != path
+        or (path == "/" and "tree" not in entry)
+    ):
         raise EntryError(f"{name}: 'path' must be an absolute path without '.', '..' or doubled slashes")
     entry["path"] = path
     _check_combination(name, entry)

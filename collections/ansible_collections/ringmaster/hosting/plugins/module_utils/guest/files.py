@@ -233,7 +233,7 @@ class _Planner:
             if (current.kind, current.target) != ("link", entry.target):
                 self.step(entry, "link", replace(base, target=entry.target))
             return
-        wanted = self.attributes(entry, replace(base, content=entry.content))
+        wanted = self.attributes(entry, replace(base, content=entry.content) if kind == "file" else base)
         if wanted != current:
             whole = kind == "file" and (current.kind, current.content) != ("file", entry.content)
             self.step(entry, "write" if whole else ("attributes" if current.kind == kind else kind), wanted)
