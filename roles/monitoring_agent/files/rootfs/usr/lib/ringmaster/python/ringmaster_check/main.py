@@ -1,0 +1,127 @@
+# Copyright: (c) 2026, Ringmaster contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The command line of ringmaster-check."""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from ringmaster_check import definitions, execution, results
+from ringmaster_check.definitions import Definition
+
+DESCRIPTION = """\
+Show the results of the checks of this machine. The checks run every minute by ringmaster-check.timer;
+components define them in /usr/lib/ringmaster/checks.d/*.json."""
+OWN = Definition(component="monitoring_agent", name="definitions")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the program; return its exit code."""
+    options = _options(argv)
+    if not (options.now or options.due):
+        return _show(options)
+    try:
+        with _lock(options.results.with_suffix(".lock")):
+            content = _run(options)
+    except PermissionError as error:
+        print(f"ringmaster-check: {error.filename}: only root can run the checks now.", file=sys.stderr)
+        return 3
+    if options.now:
+        _print(content, options)
+    return int(content["status"]) if options.exit_code else 0
+
+
+def _options(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="ringmaster-check", description=DESCRIPTION)
+    when = parser.add_mutually_exclusive_group()
+    when.add_argument("--now", action="store_true", help="run all checks first (as root)")
+    when.add_argument("--due", action="store_true", help="run what is due and print only changes (as root)")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument(
+        "--exit-code",
+        action="store_true",
+        help="exit with the worst status (0 ok, 1 warning, 2 critical, 3 unknown)",
+    )
+    places = parser.add_argument_group("places")
+    for name, default, text in (
+        ("definitions", "/usr/lib/ringmaster/checks.d", "folder of definitions"),
+        ("functions", "/usr/lib/ringmaster/checks", "folder of the Python files that functions come from"),
+        ("results", "/run/ringmaster/checks.json", "file of results"),
+        ("metrics", "/run/ringmaster/textfile/checks.prom", "file for node exporter"),
+    ):
+        places.add_argument(f"--{name}", type=Path, default=Path(default), help=f"{text} ({default})")
+    return parser.parse_args(argv)
+
+
+def _show(options: argparse.Namespace) -> int:
+    try:
+        content = json.loads(options.results.read_text())
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        print(f"ringmaster-check: no results yet: {options.results}: {reason}.", file=sys.stderr)
+        return 3
+    _print(content, options)
+    return int(content["status"]) if options.exit_code else 0
+
+
+def _print(content: dict, options: argparse.Namespace) -> None:
+    print(json.dumps(content, indent=1) if options.json else results.as_text(content, time.time()))
+
+
+def _run(options: argparse.Namespace) -> dict:
+    """Run what is due (or all), publish everything, and return the document."""
+    now = time.time()
+    found, problems = definitions.load_folder(
+        options.definitions, root_owned=os.geteuid() == 0, taken=frozenset({OWN.key})
+    )
+    previous = results.read(options.results)
+    wanted = [one for one in found if options.now or results.is_due(one, previous.get(one.key), now)]
+    outcomes = execution.run_all(wanted, execution.Modules(options.functions))
+    outcomes.append(_own_outcome(len(found), problems, now))
+    fresh = {
+        outcome.definition.key: results.from_outcome(outcome, previous.get(outcome.definition.key))
+        for outcome in outcomes
+    }
+    # Results of checks that are no longer defined end here.
+    current = {one.key: fresh.get(one.key) or previous[one.key] for one in [*found, OWN]}
+    _tell_changes(previous, current)
+    content = results.document(current.values(), now)
+    results.write(options.results, json.dumps(content, indent=1) + "\n")
+    results.write(options.metrics, results.metrics(current.values(), now))
+    return content
+
+
+def _own_outcome(number: int, problems: list[str], now: float) -> execution.Outcome:
+    if problems:
+        message = " ".join(problems)
+        return execution.Outcome(OWN, execution.CRITICAL, execution.one_line(message), now, 0.0)
+    return execution.Outcome(OWN, execution.OK, f"{number} checks are defined.", now, 0.0)
+
+
+def _tell_changes(previous: dict[str, results.Result], current: dict[str, results.Result]) -> None:
+    """Leave a line in the journal for every change of state."""
+    for key, result in sorted(current.items()):
+        before = previous[key].state if key in previous else "ok"
+        if result.state != before:
+            print(f"{key}: {before} -> {result.state}: {result.message}", file=sys.stderr)
+
+
+@contextmanager
+def _lock(path: Path) -> Iterator[None]:
+    """Let one runner at a time work; a second one waits."""
+    path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
