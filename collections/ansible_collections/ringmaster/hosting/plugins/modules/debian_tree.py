@@ -21,90 +21,15 @@ author:
   - Ringmaster contributors
 requirements:
   - mmdebstrap
-attributes:
-  check_mode:
-    support: full
-    description: Tells whether a tree would be built; builds nothing.
-  diff_mode:
-    support: none
-    description: There is nothing to show beside the digest.
+extends_documentation_fragment:
+  - ringmaster.hosting.debian_build
 options:
-  folder:
-    description: Folder in which trees, their descriptions, the log and the package cache lie.
-    type: path
-    required: true
   name:
-    description: First part of the tree's name.
+    description:
+      - First part of the tree's name.
+      - Do not use O(keep) where older trees may be in use by running machines.
     type: str
     required: true
-  release:
-    description: Code name of the Debian release.
-    type: str
-    default: trixie
-  packages:
-    description: Packages to install beside the essential ones and apt, without recommended packages.
-    type: list
-    elements: str
-    default: []
-  overlays:
-    description:
-      - Folders whose content is copied onto the tree verbatim, owned by root, before the packages are
-        installed and again afterwards.
-    type: list
-    elements: path
-    default: []
-  files:
-    description: Single files to write, like O(overlays).
-    type: list
-    elements: dict
-    default: []
-    suboptions:
-      path:
-        description: Absolute path inside the tree.
-        type: str
-        required: true
-      content:
-        description: Content of the file.
-        type: str
-        default: ""
-      mode:
-        description: Mode in octal.
-        type: str
-        default: "0644"
-      link:
-        description: Make a symbolic link with this target instead of a file.
-        type: str
-  debconf:
-    description: Lines for C(debconf-set-selections), given before the packages are installed.
-    type: list
-    elements: str
-    default: []
-  commands:
-    description: Commands to run inside the finished tree, each a list of words.
-    type: list
-    elements: list
-    default: []
-  sources:
-    description: Apt sources to use in place of those of the machine, in either format.
-    type: str
-    default: ""
-  package_cache:
-    description: Folder that keeps downloaded packages. The default is C(packages) in O(folder).
-    type: path
-  refresh:
-    description: Build anew, and keep the new tree when a package version differs.
-    type: bool
-    default: false
-  force:
-    description: Build anew whatever there is.
-    type: bool
-    default: false
-  keep:
-    description:
-      - How many trees of this name to keep; older ones are removed after a build. V(0) keeps all.
-      - Do not use it where older trees may be in use by running machines.
-    type: int
-    default: 0
 """
 
 EXAMPLES = r"""
@@ -154,84 +79,21 @@ removed:
   sample: []
 """
 
-from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.ringmaster.hosting.plugins.module_utils.image import tree
-from ansible_collections.ringmaster.hosting.plugins.module_utils.image.errors import ImageError
-from ansible_collections.ringmaster.hosting.plugins.module_utils.image.store import Shelf
+from ansible_collections.ringmaster.hosting.plugins.module_utils.image.module import common_options, run
 
 
 def argument_spec() -> dict[str, Any]:
     """Return the module's options."""
-    return {
-        "folder": {"type": "path", "required": True},
-        "name": {"type": "str", "required": True},
-        "release": {"type": "str", "default": "trixie"},
-        "packages": {"type": "list", "elements": "str", "default": []},
-        "overlays": {"type": "list", "elements": "path", "default": []},
-        "files": {
-            "type": "list",
-            "elements": "dict",
-            "default": [],
-            "options": {
-                "path": {"type": "str", "required": True},
-                "content": {"type": "str", "default": ""},
-                "mode": {"type": "str", "default": "0644"},
-                "link": {"type": "str"},
-            },
-        },
-        "debconf": {"type": "list", "elements": "str", "default": []},
-        "commands": {"type": "list", "elements": "list", "default": []},
-        "sources": {"type": "str", "default": ""},
-        "package_cache": {"type": "path"},
-        "refresh": {"type": "bool", "default": False},
-        "force": {"type": "bool", "default": False},
-        "keep": {"type": "int", "default": 0},
-    }
-
-
-def spec_from(params: dict[str, Any]) -> tree.TreeSpec:
-    """Return the tree's specification from the module's options."""
-    return tree.TreeSpec(
-        release=params["release"],
-        packages=tuple(params["packages"]),
-        overlays=tuple(Path(folder) for folder in params["overlays"]),
-        files={f["path"]: (f["content"], int(f["mode"], 8)) for f in params["files"] if not f["link"]},
-        links={f["path"]: f["link"] for f in params["files"] if f["link"]},
-        debconf=tuple(params["debconf"]),
-        commands=tuple(tuple(str(word) for word in argv) for argv in params["commands"]),
-    )
-
-
-def run(module: AnsibleModule) -> dict[str, Any]:
-    """Build or find the tree; returns the module's result. Raises ImageError."""
-    params = module.params
-    folder = Path(params["folder"]).absolute()
-    shelf = Shelf(folder, params["name"])
-    origin = tree.Origin(params["sources"], Path(params["package_cache"] or folder / "packages"))
-    changed, record = tree.obtain(
-        shelf,
-        spec_from(params),
-        origin,
-        force=params["force"],
-        refresh=params["refresh"],
-        check=module.check_mode,
-    )
-    result = {"changed": changed, **record}
-    if changed and not module.check_mode:
-        result["removed"] = shelf.prune(params["keep"]) if params["keep"] else []
-    return result
+    return {**common_options(), "name": {"type": "str", "required": True}}
 
 
 def main() -> None:
     """Run the module."""
     module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
-    try:
-        module.exit_json(**run(module))
-    except ImageError as error:
-        module.fail_json(msg=str(error), exception=error)
+    run(module, module.params["name"])
 
 
 if __name__ == "__main__":

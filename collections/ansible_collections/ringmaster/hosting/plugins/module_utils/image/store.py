@@ -153,42 +153,30 @@ def require_programs(programs: dict[str, str]) -> None:
         raise ImageError(f"Programs are missing on this machine. Run: apt-get install {names}")
 
 
-def run(argv: list[str], lock: int, log: Path | None = None, what: str = "", **kwargs: Any) -> str:
-    """Run a program and return its output. Raises ImageError with the last lines of what it said."""
+def run(argv: list[str], lock: int, log: Path, *, what: str = "", stdin_text: str = "") -> None:
+    """Run a program with its output going to ``log``; it inherits the descriptor of the lock.
+
+    Raises ImageError with the last lines of what it said.
+    """
     env = {**os.environ, "LC_ALL": "C.UTF-8", "DEBIAN_FRONTEND": "noninteractive"}
     env["PATH"] = env.get("PATH", "/usr/bin:/bin") + ":/usr/sbin:/sbin"
-    if log is None:
+    with log.open("ab") as file:
+        start = file.tell()
         done = subprocess.run(
             argv,
-            stdout=subprocess.PIPE,
+            input=stdin_text.encode(),
+            stdout=file,
             stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
             check=False,
-            stdin=subprocess.DEVNULL,
             pass_fds=(lock,),
             env=env,
-            **kwargs,
         )
-        output = done.stdout
-    else:
-        with log.open("ab") as file:
-            start = file.tell()
-            done = subprocess.run(
-                argv,
-                stdout=file,
-                stderr=subprocess.STDOUT,
-                check=False,
-                stdin=subprocess.DEVNULL,
-                pass_fds=(lock,),
-                env=env,
-                **kwargs,
-            )
+    if done.returncode != 0:
         with log.open("rb") as file:
             file.seek(start)
-            output = file.read().decode(errors="replace")
-    if done.returncode != 0:
-        tail = "\n".join(output.strip().splitlines()[-15:])
-        where = f" Whole log: {log}." if log else ""
-        raise ImageError(f"{what or argv[0]} failed with status {done.returncode}.{where} It said:\n{tail}")
-    return output
+            lines = file.read().decode(errors="replace").strip().splitlines()
+        errors = [line for line in lines[:-15] if line.startswith(("E:", "W:", "dpkg: error"))][-5:]
+        said = "\n".join([*errors, *lines[-15:]])
+        raise ImageError(
+            f"{what or argv[0]} failed with status {done.returncode}. Whole log: {log}. It said:\n{said}"
+        )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import shlex
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,8 @@ class TreeSpec:
     ``overlays``: folders copied onto the tree, before the packages are installed and again after it (so that
     drop-ins are in force while maintainer scripts run and win in the end); everything belongs to root.
     ``files``: path -> (content, mode), likewise. ``links``: path -> target.
-    ``debconf``: lines for debconf-set-selections. ``commands``: argv lists run inside the finished tree.
+    ``debconf``: lines for debconf-set-selections. ``scripts`` (shell), then ``commands`` (argv lists) run
+    inside the tree when all is installed. ``salt``: anything else that the result depends on.
     """
 
     release: str = "trixie"
@@ -44,11 +46,21 @@ class TreeSpec:
     files: dict[str, tuple[str, int]] = field(default_factory=dict)
     links: dict[str, str] = field(default_factory=dict)
     debconf: tuple[str, ...] = ()
+    scripts: tuple[Path, ...] = ()
     commands: tuple[tuple[str, ...], ...] = ()
     salt: Any = None
 
     def inputs(self) -> str:
-        """Return the digest of all that the tree is made from, package versions and mirrors excepted."""
+        """Return the digest of all that the tree is made from, package versions and mirrors excepted.
+
+        Raises ImageError where an overlay or a script does not exist.
+        """
+        for overlay in self.overlays:
+            if not overlay.is_dir():
+                raise ImageError(f"The folder {overlay}, to be copied into the tree, does not exist.")
+        for script in self.scripts:
+            if not script.is_file():
+                raise ImageError(f"The script {script}, to be run in the tree, does not exist.")
         return digest.of_value(
             {
                 "recipe": RECIPE,
@@ -58,6 +70,7 @@ class TreeSpec:
                 "files": {path: list(value) for path, value in self.files.items()},
                 "links": self.links,
                 "debconf": list(self.debconf),
+                "scripts": [script.read_text(encoding="utf-8") for script in self.scripts],
                 "commands": [list(argv) for argv in self.commands],
                 "salt": self.salt,
             }
@@ -77,14 +90,11 @@ class Origin:
         return apt_sources.render(apt_sources.for_release(found, release))
 
 
-def check_host(spec: TreeSpec, folder: Path, space_mib: int = SPACE_MIB) -> None:
+def check_host(folder: Path, finish: Finish) -> None:
     """Raise ImageError for all that would make a build fail later."""
-    require_root("Building a Debian tree")
-    require_programs({"mmdebstrap": "mmdebstrap", "apt-config": "apt"})
-    for overlay in spec.overlays:
-        if not overlay.is_dir():
-            raise ImageError(f"The folder {overlay}, to be copied into the tree, does not exist.")
-    require_space(folder, space_mib)
+    require_root("Building a Debian system")
+    require_programs({"mmdebstrap": "mmdebstrap", **finish.programs})
+    require_space(folder, finish.space_mib)
 
 
 def build(spec: TreeSpec, origin: Origin, work: Path, lock: int, log: Path) -> tuple[Path, dict[str, str]]:
@@ -110,7 +120,8 @@ def build(spec: TreeSpec, origin: Origin, work: Path, lock: int, log: Path) -> t
     run(argv, lock, log, what=f"mmdebstrap ({spec.release})")
     for key in (tree / "etc/ssh").glob("ssh_host_*"):
         key.unlink()  # made by the package; every machine must have its own
-    (tree / "etc/apt/sources.list.d/0000debian.sources").rename(tree / "etc/apt/sources.list.d/debian.sources")
+    entry = tree / "etc/apt/sources.list.d/0000debian.sources"
+    entry.rename(entry.with_name("debian.sources"))
     (tree / "etc/hostname").unlink(missing_ok=True)  # mmdebstrap copies this machine's
     resolver = tree / "etc/resolv.conf"
     if not resolver.is_symlink():
@@ -157,9 +168,11 @@ def _script(path: Path, lines: list[str]) -> Path:
 
 
 def _copy_lines(spec: TreeSpec, stage: Path) -> list[str]:
-    # tar and not cp: through --keep-directory-symlink a folder "lib" goes where the tree's link /lib points.
+    # tar and not cp: a folder "lib" of an overlay goes where the tree's link /lib points. Of the modes of
+    # overlays only the executable bit counts (git keeps no more); those of single files are as given.
+    normal = "--mode=u=rwX,go=rX "
     return [
-        f"tar -C {shlex.quote(str(folder))} --owner=0 --group=0 -cf - . "
+        f"tar -C {shlex.quote(str(folder))} --owner=0 --group=0 {'' if folder == stage else normal}-cf - . "
         '| tar -C "$1" --keep-directory-symlink --no-overwrite-dir -xpf -'
         for folder in (*spec.overlays, stage)
     ]
@@ -174,6 +187,7 @@ def _essential_script(spec: TreeSpec, stage: Path) -> list[str]:
 
 def _customize_script(spec: TreeSpec, stage: Path) -> list[str]:
     lines = _copy_lines(spec, stage)
+    lines += [f'chroot "$1" sh -eu -s < {shlex.quote(str(script))}' for script in spec.scripts]
     lines += [f'chroot "$1" {shlex.join(argv)}' for argv in spec.commands]
     lines += ['rm -f "$1/etc/apt/apt.conf.d/99mmdebstrap" "$1/etc/dpkg/dpkg.cfg.d/99mmdebstrap"']
     lines += ['rm -f "$1"/var/cache/debconf/*-old "$1"/var/lib/dpkg/*-old']
@@ -197,18 +211,38 @@ def _cache_hooks(cache: Path | None) -> list[str]:
     ]
 
 
+@dataclass(frozen=True)
+class Finish:
+    """What is made from a finished tree, where the tree itself is not the result.
+
+    ``make(tree, work, lock, log)`` returns the path of the result inside ``work``.
+    """
+
+    make: Callable[[Path, Path, int, Path], Path]
+    programs: dict[str, str] = field(default_factory=dict)
+    space_mib: int = SPACE_MIB
+
+
+def _tree_itself(tree: Path, work: Path, lock: int, log: Path) -> Path:
+    return tree
+
+
+TREE = Finish(_tree_itself)
+
+
 def obtain(
     shelf: Shelf,
     spec: TreeSpec,
     origin: Origin,
+    finish: Finish = TREE,
     *,
     force: bool = False,
     refresh: bool = False,
     check: bool = False,
 ) -> tuple[bool, dict[str, Any]]:
-    """Return (changed, record) of the tree on the shelf, building it where it is missing.
+    """Return (changed, record) of the result on the shelf, building it where it is missing.
 
-    ``refresh``: build again and keep the new tree only where a package version differs.
+    ``refresh``: build again and keep the new result only where a package version differs.
     ``check``: change nothing; the record then has no path where one would have to be built.
     The record: digest, inputs, path, release, packages {name: version}, built (seconds since 1970), seconds.
     """
@@ -216,10 +250,10 @@ def obtain(
     present = shelf.newest(inputs)
     if present and not (force or refresh):
         return False, present
-    check_host(spec, shelf.folder)
+    check_host(shelf.folder, finish)
     origin.resolved(spec.release)
     if check:
-        return True, {"inputs": inputs, "release": spec.release}
+        return not present or force, present or {"inputs": inputs, "release": spec.release}
     with shelf.locked() as lock:
         present = shelf.newest(inputs)
         if present and not (force or refresh):
@@ -234,6 +268,7 @@ def obtain(
             name = digest.of_result(inputs, packages, [str(time.time_ns())] if force else [])
             if present and present["digest"] == name:
                 return False, present
+            made = finish.make(tree, shelf.partial, lock, log)
             record = {
                 "inputs": inputs,
                 "release": spec.release,
@@ -241,6 +276,6 @@ def obtain(
                 "built": time.time(),
                 "seconds": round(time.monotonic() - started, 1),
             }
-            return True, shelf.publish(tree, name, record)
+            return True, shelf.publish(made, name, record)
         finally:
             remove(shelf.partial)
