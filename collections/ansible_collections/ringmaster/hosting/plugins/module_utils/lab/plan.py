@@ -1,0 +1,135 @@
+# Copyright: (c) 2026, Ringmaster contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a lab holds for a platform: pure arithmetic from the inventory's variables to bridges, routes, machines.
+
+Controller side only: it uses netaddr.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import netaddr
+
+MANAGEMENT_BRIDGE, FRONTEND_BRIDGE, SERVER_BRIDGE = "lab-mgmt", "lab-fe", "lab-srv"
+MANAGEMENT_IPV6 = "fd77::/64"
+OUTSIDE_ADDRESS = "198.51.100.7/32"
+"""An address of the namespace outside the management networks: where 'the Internet' asks from."""
+
+
+def lab_plan(hostvars: Mapping[str, Mapping[str, Any]], groups: Mapping[str, list[str]], light: bool) -> dict[str, Any]:
+    """Return {bridges, routes, machines} as the modules lab_network and lab_machine take them.
+
+    With `light`, the platform's VMs are machines of the lab and the namespace is their gateway; otherwise its
+    hypervisors and other machines are, and the namespace routes to the host of `service_gateway`.
+    Raises ValueError when the platform does not say what the lab needs.
+    """
+    some = next(iter(hostvars[name] for name in [*groups.get("vms", []), *groups.get("hypervisors", [])]), None)
+    if some is None:
+        raise ValueError("the platform has neither a hypervisor nor a VM: nothing to make a lab for")
+    management = next(
+        (net for net in some["ringmaster_management_networks"] if netaddr.IPNetwork(net).version == 4), None
+    )
+    if management is None:
+        raise ValueError("management_networks names no IPv4 network, and the lab needs one to reach its machines")
+    networks = some["ringmaster_networks"]
+    own = [_first(management), _first(MANAGEMENT_IPV6), OUTSIDE_ADDRESS]
+    bridges = [
+        {"name": MANAGEMENT_BRIDGE, "addresses": own},
+        {"name": FRONTEND_BRIDGE, "addresses": _gateways(networks["frontend"]) if light else []},
+        {"name": SERVER_BRIDGE, "addresses": _gateways(networks["server"]) if light else []},
+    ]
+    if light:
+        machines = [_light_vm(name, hostvars[name], networks) for name in groups.get("vms", [])]
+        return {"bridges": bridges, "routes": [], "machines": machines}
+    machines = [
+        _hypervisor(name, hostvars[name], management) for name in groups.get("hypervisors", [])
+    ] + [_service_machine(name, hostvars[name], management, networks) for name in groups.get("machines", [])]
+    return {"bridges": bridges, "routes": _routes(hostvars, groups, networks), "machines": machines}
+
+
+def _first(prefix: str) -> str:
+    network = netaddr.IPNetwork(prefix)
+    return f"{network[1]}/{network.prefixlen}"
+
+
+def _with_length(address: str, prefix: str) -> str:
+    return f"{address}/{netaddr.IPNetwork(prefix).prefixlen}"
+
+
+def _families(network: Mapping[str, str]) -> list[str]:
+    return [family for family in ("ipv4", "ipv6") if network.get(family)]
+
+
+def _gateways(network: Mapping[str, str]) -> list[str]:
+    return [_with_length(network[f"{family}_gateway"], network[family]) for family in _families(network)]
+
+
+def _routes(
+    hostvars: Mapping[str, Mapping[str, Any]], groups: Mapping[str, list[str]], networks: Mapping[str, Mapping[str, str]]
+) -> list[dict[str, str]]:
+    gateway = next(iter(groups.get("service_gateway", [])), None)
+    if gateway is None:
+        return []
+    via = {"ipv4": hostvars[gateway]["ansible_host"], "ipv6": _management_ipv6(hostvars[gateway]["ansible_host"])}
+    return [
+        {"to": network[family], "via": via[family]} for network in networks.values() for family in _families(network)
+    ]
+
+
+def _management_ipv6(ipv4: str) -> str:
+    """Return the IPv6 management address: the last byte of the IPv4 one, read the same (10.77.0.20 -> fd77::20)."""
+    return str(netaddr.IPAddress(f"fd77::{ipv4.rpartition('.')[2]}"))
+
+
+def _management_nic(host: Mapping[str, Any], management: str) -> dict[str, Any]:
+    ipv4 = host["ansible_host"]
+    return {
+        "name": "host0",
+        "bridge": MANAGEMENT_BRIDGE,
+        "addresses": [_with_length(ipv4, management), _with_length(_management_ipv6(ipv4), MANAGEMENT_IPV6)],
+        "gateways": [str(netaddr.IPNetwork(prefix)[1]) for prefix in (management, MANAGEMENT_IPV6)],
+    }
+
+
+def _hypervisor(name: str, host: Mapping[str, Any], management: str) -> dict[str, Any]:
+    nics = [
+        _management_nic(host, management),
+        {"name": "fe", "bridge": FRONTEND_BRIDGE},
+        {"name": "srv", "bridge": SERVER_BRIDGE},
+    ]
+    return {"name": name, "nics": nics, "hypervisor": True}
+
+
+def _service_machine(
+    name: str, host: Mapping[str, Any], management: str, networks: Mapping[str, Mapping[str, str]]
+) -> dict[str, Any]:
+    server = networks["server"]
+    addresses = [
+        _with_length(host[f"ringmaster_srv_{family}"], server[family])
+        for family in _families(server)
+        if host.get(f"ringmaster_srv_{family}")
+    ]
+    nics = [_management_nic(host, management), {"name": "srv", "bridge": SERVER_BRIDGE, "addresses": addresses}]
+    return {"name": name, "nics": nics, "hypervisor": False}
+
+
+def _light_vm(name: str, host: Mapping[str, Any], networks: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
+    nics = []
+    for nic, bridge, network in (
+        ("ethsrv", SERVER_BRIDGE, networks["server"]),
+        ("ethfe", FRONTEND_BRIDGE, networks["frontend"]),
+    ):
+        short = nic.removeprefix("eth")
+        families = [family for family in _families(network) if host.get(f"ringmaster_{short}_{family}")]
+        nics.append(
+            {
+                "name": nic,
+                "bridge": bridge,
+                "addresses": [_with_length(host[f"ringmaster_{short}_{family}"], network[family]) for family in families],
+                "gateways": [network[f"{family}_gateway"] for family in families],
+            }
+        )
+    return {"name": name, "nics": nics, "hypervisor": False}
