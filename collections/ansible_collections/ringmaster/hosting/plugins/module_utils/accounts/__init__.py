@@ -1,0 +1,8 @@
+# Copyright: (c) 2026, Ringmaster contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Apply a project's roster to one machine.
+
+Only the standard library and relative imports: the same files run inside Ansible and, packed into one file,
+from the timer that repairs drift while the controller is away.
+"""

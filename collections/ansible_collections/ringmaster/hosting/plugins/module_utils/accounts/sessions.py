@@ -1,0 +1,159 @@
+# Copyright: (c) 2026, Ringmaster contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Sessions, processes and lingering of the running system."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from . import facts
+from .model import LINGER_DIRECTORY, Account, AccountsError, Paths
+
+GRACE_SECONDS = 2.0
+KILL_SECONDS = 15.0
+
+
+def has_systemd(paths: Paths) -> bool:
+    """Tell whether systemd runs this system (not so in a chroot or an image that is being built)."""
+    return paths.live and Path("/run/systemd/system").is_dir()
+
+
+def linger(paths: Paths, name: str, on: bool) -> None:
+    """Start a user's manager at boot and at once, or no longer.
+
+    The file is what logind reads at boot; it is enough where no logind runs.
+    """
+    file = paths.at(f"{LINGER_DIRECTORY}/{name}")
+    if on:
+        file.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+        file.touch(mode=0o644)
+    else:
+        file.unlink(missing_ok=True)
+    if has_systemd(paths):
+        verb = "enable-linger" if on else "disable-linger"
+        _run(["loginctl", verb, name], check=on)
+
+
+def end(paths: Paths, accounts: Sequence[Account]) -> None:
+    """End all sessions and processes of accounts that are out, and make sure that none is left.
+
+    Programs get a moment to save their files. Then the whole control group of each user goes at once, which
+    no fork escapes and which holds also what was started from the session under another user, by sudo; what
+    runs elsewhere under the uid (cron, at) is found by its uid.
+    """
+    if not paths.live or not accounts:
+        return
+    uids = {account.uid for account in accounts}
+    slices: list[Path] = []
+    if has_systemd(paths):
+        for uid in sorted(uids):
+            slices.extend(_control_groups(f"user-{uid}.slice"))
+            _run(["loginctl", "terminate-user", str(uid)], check=False)
+    _signal(paths, uids, signal.SIGTERM)
+    _wait_for_none(paths, uids, slices, GRACE_SECONDS)
+    deadline = time.monotonic() + KILL_SECONDS
+    while True:
+        for each in slices:
+            _kill_group(each)
+        _signal(paths, uids, signal.SIGKILL)
+        if _wait_for_none(paths, uids, slices, 0.2):
+            break
+        if time.monotonic() > deadline:
+            left = [str(pid) for pid, uid in facts.processes(paths) if uid in uids]
+            raise AccountsError(
+                f"Processes of {', '.join(sorted(each.name for each in accounts))} do not end "
+                f"(pids {', '.join(left) or 'in their slices'}); keys and groups are gone already. "
+                "Look at the processes: they wait for a device or are traced. Then run again."
+            )
+    if has_systemd(paths):
+        units = [unit for uid in sorted(uids) for unit in (f"user@{uid}.service", f"user-{uid}.slice")]
+        _run(["systemctl", "stop", "--no-block", *units], check=False)
+
+
+def reload_systemd(paths: Paths) -> None:
+    """Let systemd read its unit files again."""
+    if has_systemd(paths):
+        _run(["systemctl", "daemon-reload"], check=True)
+
+
+def switch_unit(paths: Paths, unit: str, on: bool) -> None:
+    """Start or stop a unit now."""
+    if has_systemd(paths):
+        _run(["systemctl", "start" if on else "stop", unit], check=on)
+
+
+def _wait_for_none(paths: Paths, uids: set[int], slices: list[Path], seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    while True:
+        alive = any(uid in uids for _pid, uid in facts.processes(paths))
+        if not alive and not any(_members(each) for each in slices):
+            return True
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+
+
+def _signal(paths: Paths, uids: set[int], number: signal.Signals) -> None:
+    for pid, uid in facts.processes(paths):
+        if uid in uids:
+            try:
+                os.kill(pid, number)
+            except ProcessLookupError:
+                continue
+
+
+def _control_groups(unit: str) -> list[Path]:
+    """Return where a unit's processes are: one place, or one of systemd's own in the older hierarchy."""
+    shown = _run(["systemctl", "show", "--property=ControlGroup", "--value", unit], check=False).strip()
+    if not shown:
+        return []
+    bases = [Path("/sys/fs/cgroup"), Path("/sys/fs/cgroup/unified"), Path("/sys/fs/cgroup/systemd")]
+    places = [base / shown.lstrip("/") for base in bases]
+    return [place for place in places if (place / "cgroup.procs").is_file()]
+
+
+def _members(group: Path) -> list[int]:
+    found: list[int] = []
+    for file in group.rglob("cgroup.procs"):
+        try:
+            found.extend(int(line) for line in file.read_text().split())
+        except OSError:
+            continue
+    return [pid for pid in found if pid > 0 and not _is_zombie(pid)]
+
+
+def _is_zombie(pid: int) -> bool:
+    try:
+        return "\nState:\tZ" in Path(f"/proc/{pid}/status").read_text(errors="replace")
+    except OSError:
+        return True
+
+
+def _kill_group(group: Path) -> None:
+    switch = group / "cgroup.kill"
+    try:
+        if switch.exists():
+            switch.write_text("1")
+            return
+    except OSError:
+        pass
+    for pid in _members(group):
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            continue
+
+
+def _run(argv: list[str], check: bool) -> str:
+    run = subprocess.run(argv, capture_output=True, text=True, errors="replace", check=False)
+    if check and run.returncode != 0:
+        raise AccountsError(
+            f"{' '.join(argv)} ends with {run.returncode}: {(run.stderr or run.stdout).strip()}"
+        )
+    return run.stdout

@@ -1,0 +1,174 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, Ringmaster contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: accounts
+short_description: Apply a project's roster of people and service users to a machine, in one call
+version_added: 0.1.0
+author:
+  - Ringmaster contributors
+description:
+  - Brings people, service users, their groups, homes, SSH keys and sudo rules to what the roster says.
+  - Everything is written beside its place and checked with C(pwck), C(grpck) and C(visudo) before anything is
+    changed; a kill at any moment leaves whole files, and the next run (or the repair timer) ends the work.
+  - Only uids from 20100 to 59999 are ours. Nobody else is touched; an account in this range that the roster
+    lacks counts as removed. A name or uid that the system uses for something else is an error.
+  - Who is locked or removed loses keys and groups first; then the account expires, and crontab, C(at) jobs,
+    lingering, sessions and processes end. A removed person's home is closed, kept for
+    O(home_retention_days), then deleted. Homes of service users hold applications and are never deleted.
+  - Starting at boot is for service users. People can neither linger nor have crontabs or C(at) jobs.
+attributes:
+  check_mode:
+    description: Can run in check_mode and return changed status prediction without modifying target.
+    support: full
+  diff_mode:
+    description: Returns what was and what is, account by account. Passwords do not occur.
+    support: full
+options:
+  roster:
+    description:
+      - The roster as the inventory compiles it, variable C(ringmaster_roster).
+      - C(format) 1; C(project); C(generation), a number that only grows; C(people) with C(name), C(uid),
+        C(full_name), C(state) (V(active), V(locked), V(removed)), C(permissions) and C(ssh_keys);
+        C(service_users) with C(name) and C(uid).
+    type: dict
+    required: true
+  confirm_removal:
+    description: Apply the roster even if it throws out more than five people and more than 20 %, or the last
+      person with permission V(wheel).
+    type: bool
+    default: false
+  replace_state:
+    description: Forget what was applied before, and so accept an older generation or another project.
+    type: bool
+    default: false
+  home_retention_days:
+    description: Days for which the home of a removed person is kept.
+    type: int
+    default: 90
+  self_heal:
+    description: Let a timer on the machine apply the accepted roster again every ten minutes, so that drift
+      goes away also when the controller does not run.
+    type: bool
+    default: true
+  limits:
+    description:
+      - Resource limits of service users, by name, in systemd's notation, for all that the user runs.
+      - Each may have C(memory_high), C(memory_max), C(cpu_quota) and C(tasks_max).
+    type: dict
+    default: {}
+"""
+
+EXAMPLES = r"""
+- name: Apply the project's roster
+  ringmaster.hosting.accounts:
+    roster: "{{ ringmaster_roster }}"
+
+- name: Apply it, although it throws out many people
+  ringmaster.hosting.accounts:
+    roster: "{{ ringmaster_roster }}"
+    confirm_removal: true
+"""
+
+RETURN = r"""
+generation:
+  description: The generation that is applied now.
+  returned: success
+  type: int
+  sample: 7
+changes:
+  description: What was changed, or in check mode would be, one sentence each.
+  returned: success
+  type: list
+  elements: str
+  sample: ["group login: changed", "person bob: added"]
+people:
+  description: How many people there are on the machine in each state.
+  returned: success
+  type: dict
+  sample: {"active": 2, "locked": 0, "removed": 1}
+service_users:
+  description: How many service users there are.
+  returned: success
+  type: int
+  sample: 1
+ended:
+  description: The accounts whose sessions and processes were ended.
+  returned: success
+  type: list
+  elements: str
+  sample: ["mallory"]
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ..module_utils.accounts import roster as rosters
+from ..module_utils.accounts import run, view
+from ..module_utils.accounts.model import AccountsError, Limits, Options
+
+
+def argument_spec() -> dict[str, dict[str, object]]:
+    """Return the options of the module."""
+    return {
+        "roster": {"type": "dict", "required": True},
+        "confirm_removal": {"type": "bool", "default": False},
+        "replace_state": {"type": "bool", "default": False},
+        "home_retention_days": {"type": "int", "default": 90},
+        "self_heal": {"type": "bool", "default": True},
+        "limits": {"type": "dict", "default": {}},
+    }
+
+
+def read_limits(given: dict[str, dict[str, object]]) -> dict[str, Limits]:
+    """Check and convert option limits."""
+    known = set(Limits.__dataclass_fields__)
+    limits = {}
+    for name, values in given.items():
+        if not isinstance(values, dict) or set(values) - known:
+            raise AccountsError(
+                f"limits: {name} must be a dictionary with some of {', '.join(sorted(known))}."
+            )
+        limits[name] = Limits(**{key: str(value) for key, value in values.items()})
+        if any(character < " " for value in values.values() for character in str(value)):
+            raise AccountsError(f"limits: {name} holds a control character.")
+    return limits
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
+    given = module.params
+    try:
+        wanted = rosters.parse(given["roster"])
+        options = Options(
+            home_retention_days=given["home_retention_days"],
+            self_heal=given["self_heal"],
+            confirm_removal=given["confirm_removal"],
+            replace_state=given["replace_state"],
+            limits=read_limits(given["limits"]),
+        )
+        result = run.run(wanted, options, check_mode=module.check_mode)
+    except AccountsError as error:
+        module.fail_json(msg=str(error), exception=error)
+    for warning in result.warnings:
+        module.warn(warning)
+    plan = result.plan
+    answer: dict[str, object] = {
+        "changed": result.changed,
+        "generation": wanted.generation,
+        "changes": [view.sentence(change) for change in plan.changes],
+        "people": {state: plan.counts[state] for state in ("active", "locked", "removed")},
+        "service_users": plan.counts["service_users"],
+        "ended": sorted(account.name for account in plan.departures),
+    }
+    if module._diff:
+        answer["diff"] = view.as_diff(plan.changes)
+    module.exit_json(**answer)
+
+
+if __name__ == "__main__":
+    main()
