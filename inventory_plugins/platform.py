@@ -11,12 +11,13 @@ author:
   - Ringmaster contributors (@ringmaster)
 short_description: Inventory of a Ringmaster platform description
 description:
-  - Reads the platform description beside the inventory source (C(platform.yml), C(users/), C(projects/)) and the
-    ledger, checks them completely, and gives VMs, hypervisors and machines with their variables.
+  - Reads the platform description beside the inventory source (C(platform.yml), C(users/),
+    C(projects/)) and the ledger, checks them completely, and gives VMs, hypervisors and machines with
+    their variables.
   - The source is always the file that ends in C(.ringmaster.yml), never the folder.
-  - Groups are V(vms), V(hypervisors), V(machines), V(unallocated) (VMs without addresses yet), V(orphans) (VMs that
-    only the ledger knows), C(project_<project>), C(component_<component>), C(service_<service>), C(state_<state>) and
-    C(hypervisor_<hypervisor>_vms).
+  - Groups are V(vms), V(hypervisors), V(machines), V(unallocated) (VMs without addresses yet),
+    V(orphans) (VMs that only the ledger knows), C(project_<project>), C(component_<component>),
+    C(service_<service>), C(state_<state>) and C(hypervisor_<hypervisor>_vms).
   - Text of the description is data. A template in it is shown, never run.
 extends_documentation_fragment:
   - constructed
@@ -30,18 +31,18 @@ options:
     description:
       - File with everything that was allocated. A relative path counts from the folder of the source.
       - By default C(allocations.yml) beside the source.
-    type: path
+    type: str
   private_key_file:
     description:
-      - Private SSH key of the operator. Ignored while it does not exist. A relative path counts from the folder of
-        the source.
+      - Private SSH key of the operator. Ignored while it does not exist. A relative path counts from
+        the folder of the source.
     type: str
     env:
       - name: RINGMASTER_PRIVATE_KEY_FILE
   key_directory:
     description:
-      - For labs. Keys C(<user>.pub) and C(operator.pub) in this folder are added to the declared ones. Ignored while
-        it does not exist. A relative path counts from the folder of the source.
+      - For labs. Keys C(<user>.pub) and C(operator.pub) in this folder are added to the declared ones.
+        Ignored while it does not exist. A relative path counts from the folder of the source.
     type: str
   ssh_address:
     description: Which address of a VM Ansible uses.
@@ -58,7 +59,8 @@ options:
     default: []
   cache_directory:
     description:
-      - Where the resolved inventory is kept. It is used as long as no file of the description has changed in content.
+      - Where the resolved inventory is kept. It is used as long as no file of the description has
+        changed in content.
       - An empty value turns the cache off.
     type: str
     default: ~/.cache/ringmaster
@@ -81,13 +83,16 @@ ssh_address: srv4
 """
 
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from ansible.errors import AnsibleParserError
 from ansible.plugins.inventory import BaseInventoryPlugin, Constructable
 from ansible.template import trust_as_template
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform import cache, description
-from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.errors import DescriptionError
+from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.errors import (
+    DescriptionError,
+    summarize,
+)
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.roles import roles_folder
 
 # Text with none of these cannot be an expression, not even when a playbook evaluates it once more.
@@ -138,18 +143,19 @@ class InventoryModule(BaseInventoryPlugin, Constructable):
         try:
             data = self._resolve(options, cache)
         except DescriptionError as error:
-            self._fail(path, str(error))
+            details = "\n\n".join(mistake.render() for mistake in error.mistakes)
+            self._fail(path, summarize(error.mistakes), "\n" + details)
         self._populate(data)
 
     def _resolve(self, options: Any, use_cache: bool) -> dict[str, Any]:
         folder = self.get_option("cache_directory")
         return cache.resolve(options, Path(folder).expanduser() if folder else None, use_cache)
 
-    def _fail(self, path: str, message: str) -> None:
+    def _fail(self, path: str, message: str, details: str = "") -> NoReturn:
         if path in self._reported:
-            raise AnsibleParserError("The mistakes are listed above.")
+            raise AnsibleParserError("The reason stands above.")
         self._reported.add(path)
-        raise AnsibleParserError(message)
+        raise AnsibleParserError(message, help_text=details or None)
 
     def _populate(self, data: dict[str, Any]) -> None:
         hosts, groups = data["hosts"], data["groups"]

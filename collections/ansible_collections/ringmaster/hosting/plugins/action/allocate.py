@@ -52,9 +52,7 @@ class ActionModule(ActionBase):
                 "msg": str(error),
                 "mistakes": [mistake.as_dict() for mistake in error.mistakes],
             }
-        result.update(
-            changed=bool(outcome.files), allocated=outcome.allocated, orphans=outcome.orphans
-        )
+        result.update(changed=bool(outcome.files), allocated=outcome.allocated, orphans=outcome.orphans)
         if self._task.diff:
             result["diff"] = [
                 {

@@ -12,7 +12,13 @@ from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.secret
 
 
 def secret(
-    platform_secret: Any, *, project: str, vm: str, component: str, object: str, generation: int = 1  # noqa: A002
+    platform_secret: Any,
+    *,
+    project: str,
+    vm: str,
+    component: str,
+    object: str,  # noqa: A002
+    generation: int = 1,
 ) -> str:
     """Return the secret of one object; raises AnsibleFilterError."""
     if not isinstance(platform_secret, str):

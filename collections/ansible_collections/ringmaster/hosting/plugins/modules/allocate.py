@@ -9,10 +9,12 @@ short_description: Allocate what a platform description lacks
 version_added: 0.1.0
 author: Ringmaster contributors (@ringmaster)
 description:
-  - Checks the platform description, then gives an id, addresses and a hypervisor to every VM and a uid to every
-    account that has none, and writes the ledger (C(allocations.yml)) and, beside it, C(known_hosts).
-  - Nothing that was ever given out is given to anything else. The work is done under a lock of the platform's folder;
-    files are replaced atomically. With a mistake in the description nothing is written.
+  - Checks the platform description, then gives an id, addresses and a hypervisor to every VM and a uid
+    to every account that has none, and writes the ledger (C(allocations.yml)) and, beside it,
+    C(known_hosts).
+  - Nothing that was ever given out is given to anything else. The work is done under a lock of the
+    platform's folder; files are replaced atomically. With a mistake in the description nothing is
+    written.
   - Runs on the controller, whatever the host of the task is.
 options:
   source:
@@ -41,7 +43,8 @@ attributes:
     support: full
     platforms: posix
 notes:
-  - The variables of the inventory are read before this module runs. Follow it with C(meta) C(refresh_inventory).
+  - The variables of the inventory are read before this module runs. Follow it with C(meta)
+    C(refresh_inventory).
 """
 
 EXAMPLES = r"""

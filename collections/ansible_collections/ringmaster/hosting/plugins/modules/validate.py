@@ -9,8 +9,9 @@ short_description: Check a platform description
 version_added: 0.1.0
 author: Ringmaster contributors (@ringmaster)
 description:
-  - Checks every file of the platform description, across files, against the ledger, and whether everything it asks for
-    can be allocated. Fails with all mistakes at once, each with file, line and column.
+  - Checks every file of the platform description, across files, against the ledger, and whether
+    everything it asks for can be allocated. Fails with all mistakes at once, each with file, line and
+    column.
   - Changes nothing. Runs on the controller, whatever the host of the task is.
 options:
   source:

@@ -58,7 +58,11 @@ def _add(result: Plan, section: str, name: str, value: Any) -> None:
 
 
 def _plan_uids(description: Description, result: Plan) -> None:
-    wanted = [(name, f"users/{name}.yml", ()) for name, user in description.users.items() if user["state"] != "pending"]
+    wanted: list[tuple[str, str, tuple[str | int, ...]]] = [
+        (name, f"users/{name}.yml", ())
+        for name, user in description.users.items()
+        if user["state"] != "pending"
+    ]
     for project, record in description.projects.items():
         for index, name in enumerate(record["service_users"] or []):
             if name:
@@ -69,7 +73,11 @@ def _plan_uids(description: Description, result: Plan) -> None:
             continue
         if number > LAST_UID:
             source = description.sources[file]
-            source.wrong(source.find(*path) if path else None, f"no uid is left for {name}", allowed=f"uids up to {LAST_UID}")
+            source.wrong(
+                source.find(*path) if path else None,
+                f"no uid is left for {name}",
+                allowed=f"uids up to {LAST_UID}",
+            )
             continue
         _add(result, "uids", name, number)
         number += 1
@@ -90,7 +98,9 @@ def _plan_addresses(description: Description, result: Plan, role: str, section: 
     if not network.get("ipv4") or not lacking:
         return
     pool = addresses.Pool(
-        network["ipv4"], network.get("ipv4_pool") or "", [*_of_family_4(fixed_addresses(description)), *entries.values()]
+        network["ipv4"],
+        network.get("ipv4_pool") or "",
+        [*_of_family_4(fixed_addresses(description)), *entries.values()],
     )
     for vm in lacking:
         address = pool.take()

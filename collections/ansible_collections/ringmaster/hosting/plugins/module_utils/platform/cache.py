@@ -21,7 +21,7 @@ KEEP = 8
 
 
 def resolve(options: Options, folder: Path | None, use_cache: bool = True) -> dict[str, Any]:
-    """Return ``{groups, hosts}`` of a platform; raises DescriptionError. A faulty description is never kept."""
+    """Return ``{groups, hosts}`` of a platform; raises DescriptionError. Faulty ones are never kept."""
     if folder is None:
         return _build(options)
     file = folder / f"inventory-{_key(options)}.json"

@@ -67,7 +67,9 @@ def _read_folder(
             continue
         if path.suffix not in EXTENSIONS or path.is_dir():
             stray = Source(path, load.display(path))
-            stray.wrong(None, f"does not belong into {label}/", found=path.name, allowed="files that end in .yml")
+            stray.wrong(
+                None, f"does not belong into {label}/", found=path.name, allowed="files that end in .yml"
+            )
             sources[f"{label}/{path.name}"] = stray
             continue
         name = path.stem
@@ -77,7 +79,9 @@ def _read_folder(
             continue
         values = _read_file(sources, path, key, record)
         if not names.is_valid(kind, name):
-            sources[key].wrong(None, f"'{name}' is no name for a {kind}", found=path.name, allowed=names.RULES[kind][1])
+            sources[key].wrong(
+                None, f"'{name}' is no name for a {kind}", found=path.name, allowed=names.RULES[kind][1]
+            )
         elif values is not None:
             result[name] = values
     return result
@@ -123,7 +127,8 @@ def explain_wrong_source(path: Path) -> str:
         return f"{load.display(path)} is not a platform: no file in it ends in {SUFFIX}."
     return (
         f"{load.display(path)} is a part of a platform description and no inventory by itself; "
-        f"pass the file {load.display(right)} as the inventory (-i {load.display(right)})."
+        f"pass the file {load.display(right)} (-i {load.display(right)}), "
+        "not its folder and no other file in it."
     )
 
 
@@ -151,12 +156,20 @@ def read_options(source_path: Path, roles: Path | None = None) -> Options:
     if not source.mistakes:
         found = load.plain(source, source.root, source_path.name) if source.root is not None else None
         if not isinstance(found, dict):
-            source.wrong(source.root, "is no inventory source", allowed="a map with plugin: ringmaster.hosting.platform")
+            source.wrong(
+                source.root,
+                "is no inventory source",
+                allowed="a map with plugin: ringmaster.hosting.platform",
+            )
         else:
             values = found
             for key in values:
                 if key not in SOURCE_OPTIONS:
-                    source.wrong(source.find(key, key=True), f"the option '{key}' is not known", hint=did_you_mean(key, SOURCE_OPTIONS))
+                    source.wrong(
+                        source.find(key, key=True),
+                        f"the option '{key}' is not known",
+                        hint=did_you_mean(key, SOURCE_OPTIONS),
+                    )
     if source.mistakes:
         raise DescriptionError(source.mistakes)
     return make_options(source_path, values, roles)

@@ -71,13 +71,17 @@ def sort_mistakes(mistakes: Iterable[Mistake]) -> list[Mistake]:
     return sorted(dict.fromkeys(mistakes), key=lambda m: (m.file, m.line, m.column, m.message))
 
 
-def render_all(mistakes: list[Mistake]) -> str:
-    """Show all mistakes, with a sentence that counts them."""
+def summarize(mistakes: list[Mistake]) -> str:
+    """Return a sentence that counts mistakes."""
     files = len({mistake.file for mistake in mistakes})
     count = "1 mistake" if len(mistakes) == 1 else f"{len(mistakes)} mistakes"
     where = "1 file" if files == 1 else f"{files} files"
-    head = f"The platform description has {count} in {where}; nothing was changed."
-    return "\n\n".join([head, *(mistake.render() for mistake in mistakes)])
+    return f"The platform description has {count} in {where}; nothing was changed."
+
+
+def render_all(mistakes: list[Mistake]) -> str:
+    """Show all mistakes, with a sentence that counts them."""
+    return "\n\n".join([summarize(mistakes), *(mistake.render() for mistake in mistakes)])
 
 
 def did_you_mean(word: str, candidates: Iterable[str]) -> str:

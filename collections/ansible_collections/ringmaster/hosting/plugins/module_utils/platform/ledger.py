@@ -83,7 +83,9 @@ class Ledger:
         for section in SECTIONS:
             entries = getattr(self, section)
             lines.append(f"{section}:" if entries else f"{section}: {{}}")
-            lines += [f"  {_word(name)}: {_value(entries[name])}" for name in sorted(entries, key=names.natural)]
+            lines += [
+                f"  {_word(name)}: {_value(entries[name])}" for name in sorted(entries, key=names.natural)
+            ]
         return "\n".join(lines) + "\n"
 
 
@@ -117,7 +119,12 @@ def read(path: Path) -> tuple[Ledger, Source]:
     if source.mistakes:
         return Ledger(), source
     if source.root is None:
-        source.wrong(None, "the ledger is empty", allowed="a ledger", hint="restore it from git, or delete the empty file if nothing was ever allocated")
+        source.wrong(
+            None,
+            "the ledger is empty",
+            allowed="a ledger",
+            hint="restore it from git, or delete the empty file if nothing was ever allocated",
+        )
         return Ledger(), source
     values = schema.LEDGER.read(source, source.root, "") or {}
     sections = {
@@ -129,7 +136,7 @@ def read(path: Path) -> tuple[Ledger, Source]:
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Hold the lock of a platform folder; other processes wait. The folder itself is locked, no file stays."""
+    """Hold the lock of a platform folder; other processes wait. It is the folder itself: no file stays."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)

@@ -33,9 +33,7 @@ class Source:
     root: Any = None
     mistakes: list[Mistake] = field(default_factory=list)
 
-    def wrong(
-        self, node: Any, message: str, *, found: str = "", allowed: str = "", hint: str = ""
-    ) -> None:
+    def wrong(self, node: Any, message: str, *, found: str = "", allowed: str = "", hint: str = "") -> None:
         """Note a mistake at a node (None: the file as a whole)."""
         line, column = (node.start_mark.line, node.start_mark.column) if node is not None else (-1, 0)
         self.wrong_at(line, column, message, found=found, allowed=allowed, hint=hint)
@@ -125,7 +123,9 @@ def _compose(source: Source) -> None:
             hint = "YAML does not allow tabs for indentation"
         elif "mapping values are not allowed" in problem:
             hint = "put a value that contains ': ' in quotes, and check the indentation"
-        source.wrong_at(mark.line if mark else 0, mark.column if mark else 0, f"is not valid YAML: {problem}", hint=hint)
+        source.wrong_at(
+            mark.line if mark else 0, mark.column if mark else 0, f"is not valid YAML: {problem}", hint=hint
+        )
     except yaml.reader.ReaderError as error:
         before = source.text[: error.position] if isinstance(error.position, int) else ""
         line = before.count("\n")

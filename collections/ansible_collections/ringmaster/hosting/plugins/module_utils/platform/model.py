@@ -112,7 +112,9 @@ class Description:
 
     def orphans(self) -> list[str]:
         """Return VMs of the ledger that are neither described nor retired."""
-        return [name for name in self.ledger.vm_ids if name not in self.vms and name not in self.ledger.retired]
+        return [
+            name for name in self.ledger.vm_ids if name not in self.vms and name not in self.ledger.retired
+        ]
 
 
 def _records(found: Any) -> dict[str, dict[str, Any]]:
@@ -125,7 +127,9 @@ DEFAULT_CORES = 1
 DEFAULT_DISK_MIB = 10 * 1024
 
 
-def build_vm(name: str, project: str, record: dict[str, Any], defaults: list[dict[str, Any]], shared: dict[str, Any]) -> Vm:
+def build_vm(
+    name: str, project: str, record: dict[str, Any], defaults: list[dict[str, Any]], shared: dict[str, Any]
+) -> Vm:
     """Make a VM of its record; ``defaults`` are looked at in order, ``shared`` is the project's record."""
 
     def size(key: str, fallback: Any) -> Any:

@@ -23,8 +23,7 @@ RULES = {
 }
 
 # Accounts and groups that Debian or the packages of our components create: nobody may be called so.
-SYSTEM_ACCOUNTS = frozenset(
-    """
+_SYSTEM_ACCOUNTS = """
     root daemon bin sys sync games man lp mail news uucp proxy www-data backup list irc gnats nobody _apt
     systemd-network systemd-resolve systemd-timesync systemd-coredump systemd-oom systemd-journal
     messagebus sshd polkitd ntp ntpsec chrony tss uuidd tcpdump statd dnsmasq libvirt-qemu libvirt-dnsmasq
@@ -35,8 +34,8 @@ SYSTEM_ACCOUNTS = frozenset(
     plugdev staff users nogroup crontab input sgx render netdev ssh ssl-cert admin administrator puppet
     restic pgbackrest roundcube apt-cacher-ng _chrony _ssh debian ubuntu ansible ringmaster
     service login sudo-srv wheel manager stats
-    """.split()
-)
+    """
+SYSTEM_ACCOUNTS = frozenset(_SYSTEM_ACCOUNTS.split())
 
 # Names of groups in the inventory and words Ansible gives a meaning.
 RESERVED_HOSTS = frozenset(

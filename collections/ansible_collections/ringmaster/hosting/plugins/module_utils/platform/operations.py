@@ -30,7 +30,9 @@ class Outcome:
 def options_of(source: Path, roles: Path | None) -> Options:
     """Return the options of an inventory source without its filters; raises DescriptionError."""
     if not source.name.endswith(description.SUFFIX):
-        raise DescriptionError([Mistake(load.display(source), 0, 0, description.explain_wrong_source(source))])
+        raise DescriptionError(
+            [Mistake(load.display(source), 0, 0, description.explain_wrong_source(source))]
+        )
     return replace(description.read_options(source.absolute(), roles), projects=())
 
 
@@ -90,7 +92,7 @@ def allocate(
         for name in refused:
             ledger_source.wrong(
                 ledger_source.find("host_keys", name, key=True),
-                f"{name} shows another SSH host key than the recorded one; it may not be the machine it should be",
+                f"{name} shows another SSH host key than the recorded one; it may be another machine",
                 hint="if it was really made anew, allow replace_host_keys",
             )
         _refuse(found)
@@ -108,7 +110,9 @@ def allocate(
     return outcome
 
 
-def _known(found: Description, plan: allocation.Plan, host_keys: dict[str, list[str]]) -> dict[str, list[str]]:
+def _known(
+    found: Description, plan: allocation.Plan, host_keys: dict[str, list[str]]
+) -> dict[str, list[str]]:
     """Return the host keys, after noting names that belong to no machine."""
     source = found.sources["platform.yml"]
     for name, keys in host_keys.items():

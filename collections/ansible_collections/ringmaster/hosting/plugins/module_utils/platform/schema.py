@@ -28,7 +28,9 @@ _MOMENT = Text(
     "a date and time with zone such as 2026-11-24T10:00:00Z",
     pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2})?(Z|[+-][0-9]{2}:[0-9]{2})$",
 )
-_SSH_KEY = Text("a line of an OpenSSH .pub file: ed25519, ECDSA or RSA with 3072 bits or more", check=checks.ssh_key)
+_SSH_KEY = Text(
+    "a line of an OpenSSH .pub file: ed25519, ECDSA or RSA with 3072 bits or more", check=checks.ssh_key
+)
 _INTERFACE = Text("a network interface, at most 15 characters", pattern=r"^[a-z][a-z0-9._-]{0,14}$")
 _IPV4 = Text("an IPv4 address", check=checks.ipv4_address)
 _IPV6 = Text("an IPv6 address", check=checks.ipv6_address)
@@ -40,8 +42,14 @@ _DOMAIN = Text(
 NETWORK = Record(
     "network",
     (
-        Key("ipv4", Text("an IPv4 network such as 172.20.0.0/22", check=checks.ipv4_network), "IPv4 network. Without it there is no IPv4 here."),
-        Key("ipv4_gateway", _IPV4, "IPv4 address of the gateway.", default_text="the network's first address"),
+        Key(
+            "ipv4",
+            Text("an IPv4 network such as 172.20.0.0/22", check=checks.ipv4_network),
+            "IPv4 network. Without it there is no IPv4 here.",
+        ),
+        Key(
+            "ipv4_gateway", _IPV4, "IPv4 address of the gateway.", default_text="the network's first address"
+        ),
         Key(
             "ipv4_pool",
             Text("a range such as 172.20.1.1-172.20.3.254", check=checks.ipv4_range),
@@ -55,7 +63,9 @@ NETWORK = Record(
             required=True,
             example="2001:db8:3::/64",
         ),
-        Key("ipv6_gateway", _IPV6, "IPv6 address of the gateway.", default_text="the network's first address"),
+        Key(
+            "ipv6_gateway", _IPV6, "IPv6 address of the gateway.", default_text="the network's first address"
+        ),
         Key("mtu", Integer(1280, 9216), "Largest packet in bytes.", default=1500),
     ),
 )
@@ -69,8 +79,19 @@ NETWORKS = Record(
 )
 
 _HOST_KEYS = (
-    Key("address", Text("an IP address", check=checks.address), "Address by which Ansible reaches the machine.", required=True, example="10.77.0.10"),
-    Key("connection", Choice(("ssh", "local")), "`local` when the machine is the controller itself.", default="ssh"),
+    Key(
+        "address",
+        Text("an IP address", check=checks.address),
+        "Address by which Ansible reaches the machine.",
+        required=True,
+        example="10.77.0.10",
+    ),
+    Key(
+        "connection",
+        Choice(("ssh", "local")),
+        "`local` when the machine is the controller itself.",
+        default="ssh",
+    ),
     Key("srv_ipv4", _IPV4, "Its IPv4 address on the server network."),
     Key("srv_ipv6", _IPV6, "Its IPv6 address on the server network; host part below ::1000."),
     Key("apt_proxy", _URL, "Package cache as seen from this machine.", default_text="the platform's"),
@@ -83,11 +104,27 @@ HYPERVISOR = Record(
         Key("memory", Size(1024), "Memory that may be promised to VMs.", required=True, example="16GiB"),
         Key("disk", Size(1024), "Disk space that may be promised to VMs.", required=True, example="200GiB"),
         Key("accepts_vms", Boolean(), "Whether new VMs may be placed here.", default=True),
-        Key("pool", Text("the name of a libvirt storage pool", pattern=r"^[a-z][a-z0-9_-]{0,30}$"), "libvirt storage pool for the disks.", default="ringmaster"),
+        Key(
+            "pool",
+            Text("the name of a libvirt storage pool", pattern=r"^[a-z][a-z0-9_-]{0,30}$"),
+            "libvirt storage pool for the disks.",
+            default="ringmaster",
+        ),
         Key("bridge_frontend", _INTERFACE, "Bridge of the frontend network.", default="br-fe"),
         Key("bridge_server", _INTERFACE, "Bridge of the server network.", default="br-srv"),
-        Key("bridge_ports", MapOf(_INTERFACE, _INTERFACE), "Physical interface behind each bridge.", default={}, example="{br-fe: eno2, br-srv: eno3}"),
-        Key("options", Anything("a map: variables of role hypervisor without the prefix"), "Further variables of role `hypervisor`.", default={}),
+        Key(
+            "bridge_ports",
+            MapOf(_INTERFACE, _INTERFACE),
+            "Physical interface behind each bridge.",
+            default={},
+            example="{br-fe: eno2, br-srv: eno3}",
+        ),
+        Key(
+            "options",
+            Anything("a map: variables of role hypervisor without the prefix"),
+            "Further variables of role `hypervisor`.",
+            default={},
+        ),
     ),
 )
 
@@ -99,7 +136,11 @@ IMAGE = Record(
         Key("build", Choice(RELEASES), "Build our own image of this Debian release."),
         Key("url", _URL, "Or fetch a cloud image from here."),
         Key("path", Text("an absolute path", pattern=r"^/[^\s]+$"), "Or take a file on the controller."),
-        Key("sha512", Text("128 hexadecimal digits", pattern=r"^[0-9a-f]{128}$"), "Digest of the file; needed with `url`."),
+        Key(
+            "sha512",
+            Text("128 hexadecimal digits", pattern=r"^[0-9a-f]{128}$"),
+            "Digest of the file; needed with `url`.",
+        ),
     ),
 )
 
@@ -107,25 +148,65 @@ MAINTENANCE = Record(
     "maintenance",
     (
         Key("days", ListOf(Choice(DAYS)), "Days on which a window begins.", default=list(DAYS)),
-        Key("start", Text("a time such as 02:00", pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$"), "Begin of the window.", default="02:00"),
+        Key(
+            "start",
+            Text("a time such as 02:00", pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$"),
+            "Begin of the window.",
+            default="02:00",
+        ),
         Key("hours", Integer(1, 24), "Length of the window in hours.", default=4),
         Key("timezone", _TIMEZONE, "Time zone of `start`.", default_text="the platform's"),
     ),
 )
 
 _SIZES = (
-    Key("memory", Size(256), "Memory.", default_text="the project's, then the platform's default", example="2GiB"),
-    Key("cores", Integer(1, 256), "Virtual CPUs.", default_text="the project's, then the platform's default", example="2"),
-    Key("disk", Size(4096, 1024), "Size of the root disk.", default_text="the project's, then the platform's default", example="20GiB"),
-    Key("image", Name("image", refers=True), "Name of the image a new VM starts from.", default_text="`default`"),
+    Key(
+        "memory",
+        Size(256),
+        "Memory.",
+        default_text="the project's, then the platform's default",
+        example="2GiB",
+    ),
+    Key(
+        "cores",
+        Integer(1, 256),
+        "Virtual CPUs.",
+        default_text="the project's, then the platform's default",
+        example="2",
+    ),
+    Key(
+        "disk",
+        Size(4096, 1024),
+        "Size of the root disk.",
+        default_text="the project's, then the platform's default",
+        example="20GiB",
+    ),
+    Key(
+        "image",
+        Name("image", refers=True),
+        "Name of the image a new VM starts from.",
+        default_text="`default`",
+    ),
 )
 DEFAULTS = Record("defaults", _SIZES)
 
 PLATFORM = Record(
     "platform.yml",
     (
-        Key("domain", _DOMAIN, "Domain of all names: `<vm>.<domain>`.", required=True, example="ringmaster.example"),
-        Key("site", Integer(0, 255), "Number of this site; part of every MAC address.", required=True, example="1"),
+        Key(
+            "domain",
+            _DOMAIN,
+            "Domain of all names: `<vm>.<domain>`.",
+            required=True,
+            example="ringmaster.example",
+        ),
+        Key(
+            "site",
+            Integer(0, 255),
+            "Number of this site; part of every MAC address.",
+            required=True,
+            example="1",
+        ),
         Key("release", Choice(RELEASES), "Debian release of VMs and machines.", default="trixie"),
         Key("timezone", _TIMEZONE, "Time zone of VMs and of maintenance windows.", default="Etc/UTC"),
         Key("networks", NETWORKS, "The two networks every VM is in.", required=True),
@@ -141,14 +222,26 @@ PLATFORM = Record(
         Key("machines", MapOf(Name("machine"), MACHINE), "Other machines, for services.", default={}),
         Key(
             "services",
-            Record("services", tuple(
-                Key(name, Name("machine", refers=True), f"Where the service `{name}` runs: a hypervisor, a machine or a VM of project `platform`.")
-                for name in SERVICES
-            )),
+            Record(
+                "services",
+                tuple(
+                    Key(
+                        name,
+                        Name("machine", refers=True),
+                        f"Where `{name}` runs: a hypervisor, a machine or a VM of project `platform`.",
+                    )
+                    for name in SERVICES
+                ),
+            ),
             "Which machine runs which service of the platform.",
             default={},
         ),
-        Key("images", MapOf(Text("a word", pattern=r"^[a-z][a-z0-9-]{0,30}$"), IMAGE), "Images that VMs can start from; `default` is used when a VM names none.", default={"default": {"build": "trixie"}}),
+        Key(
+            "images",
+            MapOf(Text("a word", pattern=r"^[a-z][a-z0-9-]{0,30}$"), IMAGE),
+            "Images that VMs can start from; `default` is used when a VM names none.",
+            default={"default": {"build": "trixie"}},
+        ),
         Key("apt_proxy", _URL, "Package cache for all VMs and machines."),
         Key("defaults", DEFAULTS, "Sizes for VMs that give none.", default={}),
     ),
@@ -158,11 +251,26 @@ PLATFORM = Record(
 USER = Record(
     "users/<name>.yml",
     (
-        Key("full_name", Text("a name in one line without colon or comma", pattern=r"^[^:,=]{1,100}$"), "Name of the person.", required=True, example="Bob Example"),
+        Key(
+            "full_name",
+            Text("a name in one line without colon or comma", pattern=r"^[^:,=]{1,100}$"),
+            "Name of the person.",
+            required=True,
+            example="Bob Example",
+        ),
         Key("email", _EMAIL, "Mail address.", required=True, example="bob@example.org"),
         Key("ssh_keys", ListOf(_SSH_KEY), "Public SSH keys, one line each.", default=[]),
-        Key("state", Choice(USER_STATES), "`pending`: not yet verified, gets no account; `locked`: cannot log in; `removed`: account is taken away.", default="active"),
-        Key("web_password_hash", Text("a crypt hash, for example from mkpasswd", check=checks.crypt_hash), "Hash of the password for web pages of the platform."),
+        Key(
+            "state",
+            Choice(USER_STATES),
+            "`pending`: not verified, has no account; `locked`: cannot log in; `removed`: loses the account.",
+            default="active",
+        ),
+        Key(
+            "web_password_hash",
+            Text("a crypt hash, for example from mkpasswd", check=checks.crypt_hash),
+            "Hash of the password for web pages of the platform.",
+        ),
         Key("email_verified_at", _MOMENT, "When the mail address was confirmed."),
         Key("requested_by", Name("person", refers=True), "Who asked for the account."),
     ),
@@ -174,22 +282,41 @@ FIREWALL_RULE = Record(
     (
         Key(
             "from",
-            ListOf(Text("any, an address, a network, a project, a VM or a machine", pattern=r"^[A-Za-z0-9:./-]{1,64}$"), one_is_enough=True),
+            ListOf(
+                Text(
+                    "any, an address, a network, a project, a VM or a machine",
+                    pattern=r"^[A-Za-z0-9:./-]{1,64}$",
+                ),
+                one_is_enough=True,
+            ),
             "Who may connect: `any`, an address, a network, or the name of a project, VM or machine.",
             required=True,
             example="any",
         ),
-        Key("to", ListOf(Text("a port or a range such as 8000-8010", check=checks.port_range), one_is_enough=True), "Ports.", required=True, example="8080"),
+        Key(
+            "to",
+            ListOf(Text("a port or a range such as 8000-8010", check=checks.port_range), one_is_enough=True),
+            "Ports.",
+            required=True,
+            example="8080",
+        ),
         Key("proto", Choice(("tcp", "udp")), "Protocol.", default="tcp"),
         Key("network", Choice(("frontend", "server", "both")), "Network the rule opens.", default="server"),
-        Key("vms", ListOf(Name("VM", refers=True)), "VMs the rule is for.", default_text="all of the project"),
+        Key(
+            "vms", ListOf(Name("VM", refers=True)), "VMs the rule is for.", default_text="all of the project"
+        ),
         Key("comment", Text(pattern=r"^[^\"\\]{0,100}$"), "Why the rule is there."),
     ),
 )
 FIREWALL = Record(
     "firewall",
     (
-        Key("frontend", Choice(("open", "closed")), "`closed`: from the Internet only SSH and what components and rules open.", default="open"),
+        Key(
+            "frontend",
+            Choice(("open", "closed")),
+            "`closed`: from the Internet only SSH and what components and rules open.",
+            default="open",
+        ),
         Key("allow", ListOf(FIREWALL_RULE), "Further connections that are allowed.", default=[]),
     ),
 )
@@ -198,19 +325,42 @@ VM = Record(
     "vm",
     (
         *_SIZES,
-        Key("memory_max", Size(256), "Memory the VM can grow to while it runs; it is booked in full.", default_text="the same as memory"),
-        Key("frontend_ipv4", Boolean(), "Whether the VM gets an IPv4 address on the frontend network.", default=False),
+        Key(
+            "memory_max",
+            Size(256),
+            "Memory the VM can grow to while it runs; it is booked in full.",
+            default_text="the same as memory",
+        ),
+        Key(
+            "frontend_ipv4",
+            Boolean(),
+            "Whether the VM gets an IPv4 address on the frontend network.",
+            default=False,
+        ),
         Key(
             "components",
-            MapOf(Text("a component: " + ", ".join(COMPONENTS)), Anything("a map: variables of the component's role without the prefix")),
+            MapOf(
+                Text("a component: " + ", ".join(COMPONENTS)),
+                Anything("a map: variables of the component's role without the prefix"),
+            ),
             "Managed components with their options.",
             default={},
             example="{redis: {}}",
         ),
         Key("protected", Boolean(), "Refuse to delete the VM or its disks.", default=False),
-        Key("state", Choice(VM_STATES), "`retiring`: stopped, and deleted after `delete_after`.", default="running"),
+        Key(
+            "state",
+            Choice(VM_STATES),
+            "`retiring`: stopped, and deleted after `delete_after`.",
+            default="running",
+        ),
         Key("delete_after", _DATE, "Day after which a retiring VM may be deleted."),
-        Key("hypervisor", Name("machine", refers=True), "Where to place the VM at first. Later it can only be moved.", default_text="the best fit"),
+        Key(
+            "hypervisor",
+            Name("machine", refers=True),
+            "Where to place the VM at first. Later it can only be moved.",
+            default_text="the best fit",
+        ),
         Key("production", Boolean(), "Whether the VM serves users.", default_text="the project's"),
         Key("maintenance", MAINTENANCE, "When the VM may be restarted.", default_text="the project's"),
         Key("requested_by", Name("person", refers=True), "Who ordered the VM."),
@@ -229,7 +379,13 @@ PROJECT = Record(
             default={},
             example="{bob: [login, sudo-srv]}",
         ),
-        Key("service_users", ListOf(Name("service user")), "Accounts that run the application; home in /srv.", default=[], example="[s-myapp]"),
+        Key(
+            "service_users",
+            ListOf(Name("service user")),
+            "Accounts that run the application; home in /srv.",
+            default=[],
+            example="[s-myapp]",
+        ),
         Key("firewall", FIREWALL, "What is allowed beyond the standard.", default={}),
         Key("maintenance", MAINTENANCE, "When VMs may be restarted.", default={}),
         Key("contacts", ListOf(_EMAIL), "Who is told about maintenance and trouble.", default=[]),
@@ -246,13 +402,36 @@ LEDGER = Record(
     (
         Key("format", Integer(1, 1), "Version of the format.", default=1),
         Key("vm_ids", MapOf(Name("VM"), Integer(4096, 0xFFFFFF)), "Ids of VMs.", default={}),
-        Key("uids", MapOf(Text("an account"), Integer(20100, 59999)), "User ids of people and service users.", default={}),
+        Key(
+            "uids",
+            MapOf(Text("an account"), Integer(20100, 59999)),
+            "User ids of people and service users.",
+            default={},
+        ),
         Key("ipv4_frontend", MapOf(Name("VM"), _IPV4), "IPv4 addresses on the frontend network.", default={}),
         Key("ipv4_srv", MapOf(Name("VM"), _IPV4), "IPv4 addresses on the server network.", default={}),
         Key("placements", MapOf(Name("VM"), Name("machine")), "Hypervisor of each VM.", default={}),
-        Key("host_keys", MapOf(Name("machine"), ListOf(Text("a public SSH host key", check=checks.ssh_key))), "SSH host keys.", default={}),
-        Key("generations", MapOf(Text("roster/<project> or <project>/<vm>/<component>/<object>"), Text("a number, for rosters with a hash", pattern=r"^[1-9][0-9]*( [0-9a-f]{64})?$")), "Generations of rosters and secrets.", default={}),
-        Key("retired", MapOf(Name("VM"), _DATE), "VMs that were deleted, and when. Their names and numbers are never used again.", default={}),
+        Key(
+            "host_keys",
+            MapOf(Name("machine"), ListOf(Text("a public SSH host key", check=checks.ssh_key))),
+            "SSH host keys.",
+            default={},
+        ),
+        Key(
+            "generations",
+            MapOf(
+                Text("roster/<project> or <project>/<vm>/<component>/<object>"),
+                Text("a number, for rosters with a hash", pattern=r"^[1-9][0-9]*( [0-9a-f]{64})?$"),
+            ),
+            "Generations of rosters and secrets.",
+            default={},
+        ),
+        Key(
+            "retired",
+            MapOf(Name("VM"), _DATE),
+            "VMs that were deleted, and when. Their names and numbers are never used again.",
+            default={},
+        ),
     ),
     "Written by Ringmaster; do not edit.",
 )

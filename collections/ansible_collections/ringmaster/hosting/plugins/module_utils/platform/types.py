@@ -44,7 +44,10 @@ class Type:
         if isinstance(node, yaml.ScalarNode) and not load.is_null(node):
             return node.value
         source.wrong(
-            node, f"{where}: a value of another kind is needed", found=load.kind_of(node), allowed=self.describe()
+            node,
+            f"{where}: a value of another kind is needed",
+            found=load.kind_of(node),
+            allowed=self.describe(),
         )
         return None
 
@@ -141,7 +144,9 @@ class Integer(Type):
         if text is None:
             return None
         if not re.fullmatch(r"-?(0|[1-9][0-9]{0,17})", text) or node.style in ("'", '"'):
-            source.wrong(node, f"{where}: is not a whole number", found=load.kind_of(node), allowed=self.describe())
+            source.wrong(
+                node, f"{where}: is not a whole number", found=load.kind_of(node), allowed=self.describe()
+            )
             return None
         number = int(text)
         if not self.minimum <= number <= self.maximum:
@@ -166,9 +171,17 @@ class Boolean(Type):
             return None
         words = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
         if node.style in ("'", '"') or text.lower() not in words:
-            hint = f"did you mean {str(words[text.lower()]).lower()} without quotes?" if text.lower() in words else ""
+            hint = (
+                f"did you mean {str(words[text.lower()]).lower()} without quotes?"
+                if text.lower() in words
+                else ""
+            )
             source.wrong(
-                node, f"{where}: is neither true nor false", found=load.kind_of(node), allowed="true or false", hint=hint
+                node,
+                f"{where}: is neither true nor false",
+                found=load.kind_of(node),
+                allowed="true or false",
+                hint=hint,
             )
             return None
         return words[text.lower()]
@@ -223,7 +236,8 @@ class Size(Type):
 
     def describe(self) -> str:
         whole = ", whole GiB" if self.step == 1024 else ""
-        return f"a number with unit MiB, GiB or TiB, at least {sizes.render(self.minimum)}{whole}; for example 2GiB"
+        least = sizes.render(self.minimum)
+        return f"a number with unit MiB, GiB or TiB, at least {least}{whole}; for example 2GiB"
 
 
 @dataclass(frozen=True)
@@ -279,12 +293,21 @@ class ListOf(Type):
                 result.append(value)
                 continue
             if value in result:
-                source.wrong(child, f"{where}: stands twice in the list", found=load.kind_of(child), allowed="each once")
+                source.wrong(
+                    child,
+                    f"{where}: stands twice in the list",
+                    found=load.kind_of(child),
+                    allowed="each once",
+                )
             result.append(value)
         return result
 
     def json_schema(self) -> dict[str, Any]:
-        schema: dict[str, Any] = {"type": ["array", "null"], "items": self.item.json_schema(), "uniqueItems": True}
+        schema: dict[str, Any] = {
+            "type": ["array", "null"],
+            "items": self.item.json_schema(),
+            "uniqueItems": True,
+        }
         if self.one_is_enough:
             return {"anyOf": [schema, self.item.json_schema()]}
         return schema
@@ -315,7 +338,10 @@ class MapOf(Type):
         return result
 
     def json_schema(self) -> dict[str, Any]:
-        schema: dict[str, Any] = {"type": ["object", "null"], "additionalProperties": self.value.json_schema()}
+        schema: dict[str, Any] = {
+            "type": ["object", "null"],
+            "additionalProperties": self.value.json_schema(),
+        }
         key = self.key.json_schema()
         if set(key) - {"type"}:
             schema["propertyNames"] = key

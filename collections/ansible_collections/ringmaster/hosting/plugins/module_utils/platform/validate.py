@@ -1,12 +1,328 @@
 # Copyright: (c) 2026, Ringmaster contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Checks across files. Filled in below; each check notes its mistakes at the place they come from."""
+"""Checks across files: what no single value shows. Each check notes mistakes at the place they come from."""
 
 from __future__ import annotations
 
-from .model import Description
+from typing import Any
+
+from . import load, names, schema, validate_ledger, validate_networks
+from .checks import key_blob
+from .errors import did_you_mean, one_of
+from .firewall import is_known
+from .load import Source
+from .model import Description, Vm
+from .roles import Roles
 
 
 def check(description: Description) -> None:
     """Note every mistake that no single value shows."""
+    _check_folder(description)
+    _check_namespace(description)
+    _check_keys(description)
+    _check_people(description)
+    _check_projects(description)
+    _check_services(description)
+    _check_images(description)
+    _check_hypervisor_options(description)
+    roles = Roles(description.options.roles)
+    for vm in description.vms.values():
+        _check_vm(description, vm)
+        _check_components(description, vm, roles)
+    validate_networks.check(description)
+    validate_ledger.check(description)
+
+
+def unknown(
+    source: Source, path: tuple[str | int, ...], kind: str, name: str, known: Any, *, key: bool = False
+) -> None:
+    """Note a reference to something that is not declared."""
+    where = ".".join(str(step) for step in path if step != name) or source.path.name
+    source.wrong(
+        source.find(*path, key=key),
+        f"{where}: the {kind} '{name[:40]}' is not known",
+        found=name,
+        allowed=one_of(known),
+        hint=did_you_mean(name, known),
+    )
+
+
+_TOP_LEVEL = ("users", "projects", "platform.yml", "allocations.yml", "secrets", "group_vars", "host_vars")
+
+
+def _check_folder(description: Description) -> None:
+    """Find folders and files whose name is nearly right: they would be silently left out."""
+    for path in sorted(description.folder.iterdir()):
+        if path.name in _TOP_LEVEL or path.name.startswith("."):
+            continue
+        if path.is_dir() or path.suffix in (".yml", ".yaml"):
+            hint = did_you_mean(path.name, _TOP_LEVEL)
+            if hint and path not in (description.options.source, description.options.ledger):
+                stray = Source(path, load.display(path))
+                stray.wrong(None, "is not a part of a platform description", found=path.name, hint=hint)
+                description.sources.setdefault(f"stray/{path.name}", stray)
+
+
+def _owners(description: Description) -> list[tuple[str, str, Source, Any]]:
+    """Return (name, kind, source, node) for everything that has a name."""
+    platform = description.sources["platform.yml"]
+    result: list[tuple[str, str, Source, Any]] = []
+    for name in description.users:
+        result.append((name, "person", description.sources[f"users/{name}.yml"], None))
+    for section, kind in (("hypervisors", "hypervisor"), ("machines", "machine")):
+        for name in description.platform.get(section) or {}:
+            result.append((name, kind, platform, platform.find(section, name, key=True)))
+    for project, record in description.projects.items():
+        source = description.sources[f"projects/{project}.yml"]
+        result.append((project, "project", source, None))
+        for index, name in enumerate(record["service_users"] or []):
+            if name:
+                result.append((name, "service user", source, source.find("service_users", index)))
+        for name in record["vms"] or {}:
+            result.append((name, "VM", source, source.find("vms", name, key=True)))
+    return result
+
+
+def _check_namespace(description: Description) -> None:
+    seen: dict[str, tuple[str, Source, Any]] = {}
+    for name, kind, source, node in _owners(description):
+        if kind in ("person", "service user") and name in names.SYSTEM_ACCOUNTS:
+            source.wrong(
+                node,
+                f"'{name}' cannot be a {kind}: Debian or a component has an account or group of that name",
+                found=name,
+                allowed="a name of its own",
+            )
+        if kind in ("hypervisor", "machine") and name in names.RESERVED_HOSTS:
+            source.wrong(
+                node, f"'{name}' cannot be a {kind}: the word has a meaning in the inventory", found=name
+            )
+        if name in seen:
+            other_kind, other, other_node = seen[name]
+            line = f":{other_node.start_mark.line + 1}" if other_node is not None else ""
+            source.wrong(
+                node,
+                f"the name '{name}' is given twice",
+                found=f"{kind} here, {other_kind} in {other.name}{line}",
+                allowed="one namespace for projects, VMs, machines, people and service users",
+            )
+            continue
+        seen[name] = (kind, source, node)
+
+
+def _check_keys(description: Description) -> None:
+    """Find keys that two people, or one person twice, have."""
+    owners: dict[str, tuple[str, Source, int]] = {}
+    for name, user in description.users.items():
+        source = description.sources[f"users/{name}.yml"]
+        for index, key in enumerate(user["ssh_keys"] or []):
+            if not key:
+                continue
+            blob = key_blob(key)
+            if blob in owners:
+                other, other_source, other_index = owners[blob]
+                line = other_source.find("ssh_keys", other_index).start_mark.line + 1
+                source.wrong(
+                    source.find("ssh_keys", index),
+                    f"ssh_keys: the same key stands at {other} and {name}"
+                    if other != name
+                    else "ssh_keys: the key stands twice",
+                    found=f"the first one is in {other_source.name}:{line}",
+                    allowed="every key once, for one person",
+                )
+                continue
+            owners[blob] = (name, source, index)
+
+
+def _check_people(description: Description) -> None:
+    for name, user in description.users.items():
+        asked = user["requested_by"]
+        if asked and asked not in description.users:
+            unknown(
+                description.sources[f"users/{name}.yml"],
+                ("requested_by",),
+                "person",
+                asked,
+                description.users,
+            )
+
+
+def _check_projects(description: Description) -> None:
+    for project, record in description.projects.items():
+        source = description.sources[f"projects/{project}.yml"]
+        for name in record["permissions"] or {}:
+            if name not in description.users:
+                unknown(source, ("permissions", name), "person", name, description.users, key=True)
+        if record["requested_by"] and record["requested_by"] not in description.users:
+            unknown(source, ("requested_by",), "person", record["requested_by"], description.users)
+        for index, rule in enumerate((record["firewall"] or {}).get("allow") or []):
+            if rule:
+                _check_rule(description, source, record, index, rule)
+    shown = description.options.projects
+    for name in shown:
+        if name not in description.projects:
+            source = description.sources.setdefault("source", load.read(description.options.source))
+            unknown(source, ("projects",), "project", name, description.projects)
+
+
+def _check_rule(
+    description: Description, source: Source, record: dict[str, Any], index: int, rule: dict[str, Any]
+) -> None:
+    for position, name in enumerate(rule["from"] or []):
+        if name and not is_known(description, name):
+            known = [*description.projects, *description.vms, *description.hypervisors, *description.machines]
+            source.wrong(
+                source.find("firewall", "allow", index, "from", position),
+                f"firewall.allow[{index}].from: '{name}' is neither an address nor a known name",
+                found=name,
+                allowed="any, an address, a network, a project, a VM or a machine",
+                hint=did_you_mean(name, ["any", *known]),
+            )
+    for position, name in enumerate(rule["vms"] or []):
+        if name and name not in (record["vms"] or {}):
+            unknown(source, ("firewall", "allow", index, "vms", position), "VM", name, record["vms"] or {})
+
+
+def _check_services(description: Description) -> None:
+    source = description.sources["platform.yml"]
+    machines = {
+        *(description.platform.get("hypervisors") or {}),
+        *(description.platform.get("machines") or {}),
+    }
+    known = {*machines, *(name for name, vm in description.vms.items() if vm.project == "platform")}
+    for service, host in (description.platform.get("services") or {}).items():
+        if host and host not in known:
+            unknown(source, ("services", service), "machine", host, sorted(known, key=names.natural))
+
+
+def _check_images(description: Description) -> None:
+    source = description.sources["platform.yml"]
+    images = description.platform.get("images") or {}
+    for name, image in images.items():
+        if image is None:
+            continue
+        given = [key for key in ("build", "url", "path") if image[key]]
+        node = source.find("images", name, key=True)
+        if len(given) != 1:
+            source.wrong(
+                node,
+                f"images.{name}: one origin is needed",
+                found=one_of(given) if given else "none",
+                allowed="one of build, url, path",
+            )
+        if image["url"] and not image["sha512"]:
+            source.wrong(node, f"images.{name}: sha512 is missing", allowed="a digest beside the url")
+    for layer, path in [(description.platform.get("defaults"), ("defaults", "image"))]:
+        if layer and layer.get("image") and layer["image"] not in images:
+            unknown(source, path, "image", layer["image"], images)
+    for project, record in description.projects.items():
+        image = (record["defaults"] or {}).get("image")
+        if image and image not in images:
+            unknown(
+                description.sources[f"projects/{project}.yml"], ("defaults", "image"), "image", image, images
+            )
+
+
+def _check_hypervisor_options(description: Description) -> None:
+    source = description.sources["platform.yml"]
+    roles = Roles(description.options.roles)
+    for name, record in description.hypervisors.items():
+        _check_options(source, ("hypervisors", name, "options"), roles, "hypervisor", record["options"] or {})
+
+
+def _check_vm(description: Description, vm: Vm) -> None:
+    source = description.source_of_vm(vm.name)
+    here = ("vms", vm.name)
+    if names.project_of(vm.name) != vm.project:
+        used = [*description.vms, *description.ledger.used_vm_names()]
+        source.wrong(
+            source.find(*here, key=True),
+            f"vms: '{vm.name}' is no name for a VM of project {vm.project}",
+            found=vm.name,
+            allowed=f"{vm.project} and a number of at least two digits",
+            hint=f"the next one is {names.next_vm(vm.project, used)}",
+        )
+    elif vm.name != f"{vm.project}{names.number_of(vm.name):02d}":
+        source.wrong(
+            source.find(*here, key=True),
+            f"vms: the number in '{vm.name}' has more zeros than needed",
+            found=vm.name,
+            allowed="at least two digits, without further zeros in front",
+            hint=f"did you mean '{vm.project}{names.number_of(vm.name):02d}'?",
+        )
+    if vm.memory_max_mib and vm.memory_mib and vm.memory_max_mib < vm.memory_mib:
+        source.wrong(source.find(*here, "memory_max"), f"vms.{vm.name}: memory_max is less than memory")
+    hypervisors = description.platform.get("hypervisors") or {}
+    if vm.hypervisor and vm.hypervisor not in hypervisors:
+        unknown(source, (*here, "hypervisor"), "hypervisor", vm.hypervisor, hypervisors)
+    images = description.platform.get("images") or {}
+    if vm.image not in images and description.platform:
+        record = description.projects[vm.project]["vms"][vm.name]
+        if record["image"] or vm.image == "default":
+            unknown(source, (*here, "image"), "image", vm.image, images)
+    if vm.frontend_ipv4 and description.platform and not description.network("frontend").get("ipv4"):
+        source.wrong(
+            source.find(*here, "frontend_ipv4"),
+            f"vms.{vm.name}: the frontend network has no IPv4",
+            found="frontend_ipv4: true",
+            allowed="false, or networks.frontend.ipv4 in platform.yml",
+        )
+    asked = description.projects[vm.project]["vms"][vm.name]["requested_by"]
+    if asked and asked not in description.users:
+        unknown(source, (*here, "requested_by"), "person", asked, description.users)
+    _check_retiring(source, vm)
+
+
+def _check_retiring(source: Source, vm: Vm) -> None:
+    here = ("vms", vm.name)
+    if vm.state == "retiring" and vm.protected:
+        source.wrong(
+            source.find(*here, "state"),
+            f"vms.{vm.name}: the VM is protected and cannot be retired",
+            found="state: retiring with protected: true",
+            allowed="protected: false first",
+        )
+    if vm.state == "retiring" and not vm.delete_after:
+        source.wrong(
+            source.find(*here, "state"),
+            f"vms.{vm.name}: delete_after is missing",
+            allowed="a date such as 2026-12-24",
+        )
+    if vm.delete_after and vm.state != "retiring":
+        source.wrong(
+            source.find(*here, "delete_after"),
+            f"vms.{vm.name}: delete_after is for VMs with state: retiring only",
+        )
+
+
+def _check_components(description: Description, vm: Vm, roles: Roles) -> None:
+    source = description.source_of_vm(vm.name)
+    here = ("vms", vm.name, "components")
+    available = roles.components()
+    for component, options in vm.components.items():
+        if component not in schema.COMPONENTS:
+            unknown(source, (*here, component), "component", component, schema.COMPONENTS, key=True)
+        elif available and component not in available:
+            source.wrong(
+                source.find(*here, component, key=True),
+                f"{'.'.join(here)}: the component '{component}' is not a part of this version of Ringmaster",
+                found=component,
+                allowed=one_of(available),
+            )
+        else:
+            _check_options(source, (*here, component), roles, component, options or {})
+
+
+def _check_options(
+    source: Source, path: tuple[str, ...], roles: Roles, role: str, options: dict[str, Any]
+) -> None:
+    for problem in roles.problems(role, options):
+        steps = (*path, *problem.path)
+        source.wrong(
+            source.find(*steps, key=problem.is_key or not problem.path),
+            f"{'.'.join(map(str, steps[:-1] if problem.is_key else steps))}: {problem.message}",
+            found=problem.found,
+            allowed=problem.allowed,
+            hint=problem.hint,
+        )

@@ -1,0 +1,124 @@
+# Copyright: (c) 2026, Ringmaster contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Checks of networks and of addresses that people wrote down."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from . import addresses
+from .addresses import FIRST_ID
+from .allocation import gateway
+from .load import Source
+from .model import Description
+
+
+def check(description: Description) -> None:
+    """Note mistakes in networks and in the addresses of machines."""
+    source = description.sources["platform.yml"]
+    for role in ("frontend", "server"):
+        _check_network(source, role, description.network(role))
+    _check_disjoint(description, source)
+    _check_machines(description, source)
+
+
+def _check_network(source: Source, role: str, network: dict[str, Any]) -> None:
+    here = ("networks", role)
+    for family in ("ipv4", "ipv6"):
+        prefix, router = network.get(family), network.get(f"{family}_gateway")
+        if router and not prefix:
+            source.wrong(
+                source.find(*here, f"{family}_gateway"),
+                f"networks.{role}.{family}_gateway: there is no {family} network here",
+                found=router,
+            )
+        elif router and not addresses.contains(prefix or "", router):
+            _outside(source, (*here, f"{family}_gateway"), router, prefix or "")
+    router = network.get("ipv6_gateway")
+    if router and network.get("ipv6") and _host_part(network["ipv6"], router) >= FIRST_ID:
+        _taken_by_ids(source, (*here, "ipv6_gateway"), router)
+    span = network.get("ipv4_pool")
+    if span:
+        if not network.get("ipv4"):
+            source.wrong(
+                source.find(*here, "ipv4_pool"), f"networks.{role}.ipv4_pool: there is no IPv4 network here"
+            )
+            return
+        for end in span.split("-"):
+            if not addresses.contains(network["ipv4"], end):
+                _outside(source, (*here, "ipv4_pool"), end, network["ipv4"])
+
+
+def _outside(source: Source, path: tuple[str, ...], address: str, prefix: str) -> None:
+    source.wrong(
+        source.find(*path),
+        f"{'.'.join(path)}: {address} lies outside its network",
+        found=address,
+        allowed=f"an address in {prefix}" if prefix else "nothing: there is no such network",
+    )
+
+
+def _host_part(prefix: str, address: str) -> int:
+    if not addresses.contains(prefix, address):
+        return 0
+    return addresses.as_number(address) - addresses.as_number(prefix.partition("/")[0])
+
+
+def _taken_by_ids(source: Source, path: tuple[str, ...], address: str) -> None:
+    source.wrong(
+        source.find(*path),
+        f"{'.'.join(path)}: {address} could be the address of a VM",
+        found=address,
+        allowed="a host part below ::1000; from there on it is the id of a VM",
+    )
+
+
+def _check_disjoint(description: Description, source: Source) -> None:
+    for family in ("ipv4", "ipv6"):
+        first, second = (description.network(role).get(family) for role in ("frontend", "server"))
+        if first and second and addresses.overlap(first, second):
+            source.wrong(
+                source.find("networks", "server", family),
+                f"networks.server.{family}: the network overlaps with the frontend's",
+                found=f"{second} and {first}",
+                allowed="two networks that have no address in common",
+            )
+
+
+def _check_machines(description: Description, source: Source) -> None:
+    server = description.network("server")
+    services = description.platform.get("services") or {}
+    owners: dict[str, str] = {}
+    for role in ("frontend", "server"):
+        for family in ("ipv4", "ipv6"):
+            router = gateway(description.network(role), family)
+            if router:
+                owners[addresses.canonical(router)] = "the gateway"
+    for section, machines in (("hypervisors", description.hypervisors), ("machines", description.machines)):
+        for name, record in machines.items():
+            for key in ("address", "srv_ipv4", "srv_ipv6"):
+                address = record[key]
+                path = (section, name, key)
+                if not address:
+                    continue
+                if key != "address" and server and not addresses.contains(server.get(key[4:]) or "", address):
+                    _outside(source, path, address, server.get(key[4:]) or "")
+                    continue
+                if (
+                    key == "srv_ipv6"
+                    and server
+                    and _host_part(server["ipv6"] or "::/64", address) >= FIRST_ID
+                ):
+                    _taken_by_ids(source, path, address)
+                canonical = addresses.canonical(address)
+                owner = owners.setdefault(canonical, name)
+                if owner not in (name, "the gateway") or (
+                    owner == "the gateway" and services.get("gateway") != name
+                ):
+                    source.wrong(
+                        source.find(*path),
+                        f"{'.'.join(path)}: {address} is taken",
+                        found=f"{owner} has it",
+                        allowed="every address once",
+                    )
