@@ -15,7 +15,7 @@ import netaddr
 
 MANAGEMENT_BRIDGE, FRONTEND_BRIDGE, SERVER_BRIDGE = "lab-mgmt", "lab-fe", "lab-srv"
 MANAGEMENT_IPV6 = "fd77::/64"
-OUTSIDE_ADDRESS = "198.51.100.7/32"
+OUTSIDE_ADDRESS = "198.18.0.7/32"
 """An address of the namespace outside the management networks: where 'the Internet' asks from."""
 
 
