@@ -24,7 +24,7 @@ from ansible_collections.ringmaster.hosting.plugins.modules import files as modu
         ({"path": "//etc", "content": ""}, "'path' must be an absolute path"),
         ({"path": "/", "state": "directory"}, "'path' must be an absolute path"),
         ({"path": "/x", "contents": ""}, r"\(/x\): unknown key 'contents'; did you mean 'content'\?"),
-        ({"path": "/x"}, "exactly one of content, template, src, tree; found none"),
+        ({"path": "/x"}, "exactly one of content, template, src, tree, lines; found none"),
         ({"path": "/x", "content": "", "src": "y"}, "found content and src"),
         ({"path": "/x", "content": 5}, "'content' must be a string, got a int"),
         ({"path": "/x", "content": "", "mode": 644}, "'mode' must be a quoted octal number"),
@@ -38,6 +38,9 @@ from ansible_collections.ringmaster.hosting.plugins.modules import files as modu
         ({"path": "/x", "content": "", "purge": ["*"]}, "'purge' needs 'state: directory'"),
         ({"path": "/x", "tree": "t", "mode": "0644"}, "a tree keeps its own modes"),
         ({"path": "/x", "content": "", "vars": []}, "'vars' must be a dictionary"),
+        ({"path": "/x", "lines": [{"match": "("}]}, "each item of 'lines' needs"),
+        ({"path": "/x", "lines": [{"match": "(", "line": "y"}]}, "'lines' is a list of"),
+        ({"path": "/x", "lines": []}, "each item of 'lines' needs"),
     ],
 )
 def test_mistakes_are_named(entry: Any, message: str) -> None:

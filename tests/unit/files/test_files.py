@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.ringmaster.hosting.plugins.module_utils.guest import files
+from ansible_collections.ringmaster.hosting.plugins.module_utils.guest import file_apply, files
 from ansible_collections.ringmaster.hosting.plugins.module_utils.guest.files import Entry, FilesError, Node
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,7 +19,7 @@ ME = {"uid": os.geteuid(), "gid": os.getegid()}
 
 def converge(*entries: Entry, verify: str = "") -> list[str]:
     plan = files.plan(entries)
-    files.apply(plan.changes, verify)
+    file_apply.apply(plan.changes, verify)
     return plan.paths
 
 
@@ -61,7 +61,7 @@ def test_only_the_mode_changes(tmp_path: Path) -> None:
     inode = path.stat().st_ino
     plan = files.plan([Entry(str(path), content=b"same", mode=0o600)])
     assert [change.action for change in plan.changes] == ["attributes"]
-    files.apply(plan.changes)
+    file_apply.apply(plan.changes)
     assert (mode(path), path.stat().st_ino) == (0o600, inode)
 
 
@@ -148,8 +148,11 @@ def test_all_are_validated_before_any_is_replaced(tmp_path: Path) -> None:
             Entry(f"{tmp_path}/worse", content=b"", validate="rm-no-such-checker %s"),
         )
     first, second, last = caught.value.problems
-    assert first.startswith(f"{tmp_path}/new/bad: 'grep fine %s' refused it (exit 1)")
-    assert second == f"{tmp_path}/worse: the checker 'rm-no-such-checker' is not installed"
+    assert first.startswith(f"{tmp_path}/new/bad: 'grep fine %s' failed (exit 1)")
+    assert (
+        second
+        == f"{tmp_path}/worse: 'rm-no-such-checker %s' cannot be run: rm-no-such-checker is not installed"
+    )
     assert last == "Nothing was changed."
     assert (tmp_path / "good").read_text() == "old"
     assert names(tmp_path) == {"good"}
@@ -159,7 +162,7 @@ def test_a_refusal_names_the_file_not_its_temporary_name(tmp_path: Path) -> None
     with pytest.raises(FilesError) as caught:
         converge(Entry(f"{tmp_path}/file", content=b"", validate="ls %s/x"))
     assert f"{tmp_path}/file/x" in caught.value.problems[0]
-    assert files.TEMPORARY_PREFIX not in str(caught.value)
+    assert file_apply.TEMPORARY_PREFIX not in str(caught.value)
 
 
 def test_validator_sees_content_and_mode_in_the_target_folder(tmp_path: Path) -> None:
@@ -169,7 +172,7 @@ def test_validator_sees_content_and_mode_in_the_target_folder(tmp_path: Path) ->
 
 def test_check_mode_reports_a_refusal(tmp_path: Path) -> None:
     plan = files.plan([Entry(f"{tmp_path}/file", content=b"x", validate="grep fine %s")], check_mode=True)
-    (refusal,) = files.check_validators(plan.changes)
+    (refusal,) = file_apply.check_validators(plan.changes)
     assert refusal.startswith(f"{tmp_path}/file: ")
     assert names(tmp_path) == set()
 
@@ -201,6 +204,58 @@ def test_failed_verify_puts_everything_back(tmp_path: Path) -> None:
     assert names(tmp_path) == {"changed", "mode", "link", "a", "a/b", "a/b/new"}
 
 
+def test_commands_of_what_changed_run_once_in_order(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    command = f"sh -c 'echo {{}} >> {log}'"
+    entries = [
+        Entry(f"{tmp_path}/a", content=b"1", apply=(command.format("reload"),)),
+        Entry(f"{tmp_path}/b", content=b"1", apply=(command.format("reload"), command.format("restart"))),
+    ]
+    plan = files.plan(entries)
+    file_apply.apply(plan.changes, commands=plan.commands)
+    assert log.read_text() == "reload\nrestart\n"
+    (tmp_path / "a").write_text("drift")
+    assert files.plan(entries).commands == [command.format("reload")]
+
+
+def test_a_failed_command_puts_all_back_and_runs_the_commands_again(tmp_path: Path) -> None:
+    (tmp_path / "conf").write_text("old")
+    seen = f"sh -c 'cat {tmp_path}/conf >> {tmp_path}/seen'"
+    entry = Entry(f"{tmp_path}/conf", content=b"new", apply=(seen, "sh -c 'echo broken; exit 3'"))
+    plan = files.plan([entry])
+    with pytest.raises(FilesError, match=r"failed \(exit 3\): broken\nAll files were put back"):
+        file_apply.apply(plan.changes, commands=plan.commands)
+    assert (tmp_path / "conf").read_text() == "old"
+    assert (tmp_path / "seen").read_text() == "newold"
+    assert files.plan([entry]).paths == [f"{tmp_path}/conf"]
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (b"", b"UID_MAX 19999\n"),
+        (b"a\nUID_MAX\t60000\nb\n", b"a\nUID_MAX 19999\nb\n"),
+        (b"a\nb", b"a\nb\nUID_MAX 19999\n"),
+        (b"#UID_MAX 5\nx\nUID_MAX 7\n", b"UID_MAX 19999\nx\n"),
+        (b"SUID_MAX 1\n\xff\n", b"SUID_MAX 1\n\xff\nUID_MAX 19999\n"),
+    ],
+)
+def test_lines_are_edited(before: bytes, after: bytes) -> None:
+    lines = ((r"^#?\s*UID_MAX\b", "UID_MAX 19999"),)
+    assert files.edit(before, lines) == after
+    assert files.edit(after, lines) == after
+
+
+def test_editing_keeps_the_rest_and_the_mode(tmp_path: Path) -> None:
+    path = tmp_path / "conf"
+    path.write_text("one\ntwo\n")
+    path.chmod(0o640)
+    entry = Entry(str(path), lines=(("^t", "three"),))
+    assert converge(entry) == [str(path)]
+    assert (path.read_text(), mode(path)) == ("one\nthree\n", 0o640)
+    assert converge(entry) == []
+
+
 def test_an_error_half_way_puts_everything_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "one").write_text("old")
     plan = files.plan([Entry(f"{tmp_path}/one", content=b"new"), Entry(f"{tmp_path}/two", content=b"new")])
@@ -213,7 +268,7 @@ def test_an_error_half_way_puts_everything_back(tmp_path: Path, monkeypatch: pyt
 
     monkeypatch.setattr(Path, "rename", rename)
     with pytest.raises(FilesError, match="two: No space left on device\nAll files were put back"):
-        files.apply(plan.changes)
+        file_apply.apply(plan.changes)
     assert names(tmp_path) == {"one"}
     assert (tmp_path / "one").read_text() == "old"
 

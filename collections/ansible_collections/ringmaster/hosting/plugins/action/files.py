@@ -5,23 +5,26 @@
 
 from __future__ import annotations
 
+import time
+import uuid
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ansible.errors import AnsibleActionFail, AnsibleError
+from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.template import trust_as_template
 from ansible_collections.ringmaster.hosting.plugins.module_utils.guest import file_entries
 
 MANAGED = "Managed by Ringmaster: changes made here will be overwritten"
+PATIENCE = 30  # seconds after the deadline in which the host must be reachable again to say what happened
 
 
 class ActionModule(ActionBase):
     """Renders on the controller; nothing is copied in separate round trips."""
 
     TRANSFERS_FILES = False
-    _VALID_ARGS = frozenset(("files", "verify"))
+    _VALID_ARGS = frozenset(("files", "verify", "apply", "applied_if", "confirm_within"))
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Render, send, and add the handlers that the changed paths ask for."""
@@ -33,17 +36,55 @@ class ActionModule(ActionBase):
         try:
             entries = self._entries(raw, variables)
             file_entries.reject_duplicates(entries)
-            arguments: dict[str, Any] = {"payload": file_entries.pack(entries)}
+            payload = file_entries.pack(entries)
         except file_entries.EntryError as error:
             raise AnsibleActionFail(str(error)) from error
-        if self._task.args.get("verify"):
-            arguments["verify"] = self._task.args["verify"]
-        result = self._execute_module(
+        options = {key: value for key, value in self._task.args.items() if key != "files"}
+        arguments = {**options, "payload": payload}
+        if int(options.get("confirm_within") or 0) and not self._task.check_mode:
+            result = self._guarded(arguments, variables)
+        else:
+            result = self._module(arguments, variables)
+        self._notify(entries, set(result.get("changed_paths", ())))
+        return result
+
+    def _module(self, arguments: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
+        result: dict[str, Any] = self._execute_module(
             module_name="ringmaster.hosting.files", module_args=arguments, task_vars=variables
         )
         result.pop("invocation", None)  # only the opaque payload
-        self._notify(entries, set(result.get("changed_paths", ())))
         return result
+
+    def _guarded(self, arguments: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
+        """Make a change that takes itself back, and confirm it over a new connection."""
+        token = uuid.uuid4().hex
+        result: dict[str, Any] = {}
+        try:
+            result = self._module({**arguments, "token": token}, variables)
+            if result.get("failed") or not result.get("changed"):
+                return result
+        except AnsibleConnectionFailure as error:
+            self._display.warning(f"The connection was lost during the change ({error}); trying a new one.")
+        deadline = time.monotonic() + int(arguments["confirm_within"]) + PATIENCE
+        reason: object = ""
+        while time.monotonic() < deadline:
+            try:
+                self._connection.reset()
+                answer = self._module({"token": token}, variables)
+            except AnsibleConnectionFailure as error:
+                reason = error
+            else:
+                state = answer.get("guarded_state")
+                if state == "confirmed":
+                    return result or answer["guarded_result"]
+                if state != "running":
+                    break
+                reason = "the change is still being made"
+            time.sleep(2)
+        raise AnsibleActionFail(
+            f"The change was not confirmed within {arguments['confirm_within']} s and the host has taken it"
+            f" back: after it, no new connection could be made{f' ({reason})' if reason else ''}."
+        )
 
     def _entries(self, raw: list[Any], variables: dict[str, Any]) -> list[dict[str, Any]]:
         entries: list[dict[str, Any]] = []
@@ -54,6 +95,8 @@ class ActionModule(ActionBase):
             if "tree" in entry:
                 entries += self._tree(entry)
                 continue
+            if "lines" in entry:
+                entry["raw"] = b""
             if "content" in entry:
                 entry["raw"] = entry["content"].encode()
             elif "template" in entry:
@@ -74,7 +117,7 @@ class ActionModule(ActionBase):
         if not root.is_dir():
             raise AnsibleActionFail(f"{entry['path']}: tree '{root}' is not a folder; use 'src' for one file")
         inherited: dict[str, Any] = {
-            key: entry[key] for key in ("owner", "group", "notify", "sensitive") if key in entry
+            key: entry[key] for key in ("owner", "group", "notify", "apply", "sensitive") if key in entry
         }
         return [
             found if found["state"] == "directory" else {**inherited, **found}

@@ -18,7 +18,8 @@ options:
   _input:
     description:
       - Host variables with C(ringmaster_networks), C(ringmaster_fe_mac), C(ringmaster_srv_mac) and the
-        addresses C(ringmaster_fe_ipv4), C(ringmaster_fe_ipv6), C(ringmaster_srv_ipv4), C(ringmaster_srv_ipv6).
+        addresses C(ringmaster_fe_ipv4), C(ringmaster_fe_ipv6), C(ringmaster_srv_ipv4) and
+        C(ringmaster_srv_ipv6).
       - Optional are C(ringmaster_resolvers) and C(ringmaster_domain).
     type: dict
     required: true

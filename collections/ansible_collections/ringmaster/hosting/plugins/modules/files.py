@@ -56,6 +56,22 @@ options:
             umask of the checkout was.
           - Missing folders are created with mode 0755; folders that exist are left alone.
         type: str
+      lines:
+        description:
+          - Edits of a file that a package owns. In place of a whole content.
+          - For each, the first line in which O(files[].lines[].match) is found is replaced, further ones are
+            dropped, and where there is none the line is added at the end.
+        type: list
+        elements: dict
+        suboptions:
+          match:
+            description: Regular expression, searched in each line.
+            type: str
+            required: true
+          line:
+            description: The line that shall be there.
+            type: str
+            required: true
       target:
         description: What the link points to.
         type: str
@@ -104,6 +120,15 @@ options:
         description: Handlers to notify when this path (of a tree, anything in it) has changed.
         type: list
         elements: str
+      apply:
+        description:
+          - Commands to run, without a shell and in the same round trip, after all files are in place and when
+            this path (of a tree, anything in it) has changed.
+          - Each command runs once, in the order of the entries.
+          - When one fails, all files are put back, the commands that had run are run again, and the task
+            fails; so the next run finds the change again.
+        type: list
+        elements: str
       when:
         description: Whether this entry is looked at. If not, its path is neither written nor removed.
         type: bool
@@ -113,8 +138,29 @@ options:
       - Command that is run once after all files are in place and only if something has changed. When it
         fails, every file is put back as it was and the task fails. Not run in check mode.
     type: str
+  apply:
+    description: Commands to run when any path has changed, after those of the entries.
+    type: list
+    elements: str
+  applied_if:
+    description:
+      - Command that succeeds when what runs on the host is what the files say. When no file has changed and
+        it fails, the commands of O(apply) are run, so that drift of the running state does not stay hidden.
+      - It must not change anything; it runs in check mode too.
+    type: str
+  confirm_within:
+    description:
+      - For changes that may cut off the connection. When not 0, a timer on the host brings the old files back
+        after this many seconds and runs all commands again, unless the controller has confirmed the change
+        over a new connection. The action plugin does so by itself; it fails if it could not.
+      - A reboot before the confirmation brings the old files back, too.
+    type: int
+    default: 0
   payload:
     description: What the action plugin sends. Not for use in plays.
+    type: str
+  token:
+    description: Name of a guarded change, made by the action plugin. Not for use in plays.
     type: str
 attributes:
   check_mode:
@@ -170,35 +216,47 @@ changed_paths:
   type: list
   elements: str
   sample: [/etc/ssh/sshd_config.d/10-ringmaster.conf]
+applied:
+  description: The commands that were (in check mode, would be) run.
+  returned: success
+  type: list
+  elements: str
+  sample: [systemctl reload ssh.service]
 """
 
 import base64
 import json
 import zlib
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.ringmaster.hosting.plugins.module_utils.guest import files
+from ansible_collections.ringmaster.hosting.plugins.module_utils.guest import file_apply, files, guard
 
 
-def argument_spec() -> dict[str, object]:
+def argument_spec() -> dict[str, Any]:
     """Return the public options; the action plugin checks the entries and sends them as payload."""
-    entry = {
+    line = {"match": {"type": "str", "required": True}, "line": {"type": "str", "required": True}}
+    entry: dict[str, Any] = {
         "path": {"type": "path", "required": True},
         "state": {"type": "str", "choices": ["file", "directory", "link", "absent"], "default": "file"},
         **{key: {"type": "str"} for key in ("content", "template", "src", "tree", "target", "validate")},
         **{key: {"type": "str"} for key in ("owner", "group", "mode")},
+        "lines": {"type": "list", "elements": "dict", "options": line},
         "vars": {"type": "dict"},
         **{key: {"type": "bool", "default": False} for key in ("parents", "sensitive", "replace", "recurse")},
-        "purge": {"type": "list", "elements": "str"},
-        "notify": {"type": "list", "elements": "str"},
+        **{key: {"type": "list", "elements": "str"} for key in ("purge", "notify", "apply")},
         "when": {"type": "bool", "default": True},
     }
     return {
         "files": {"type": "list", "elements": "dict", "options": entry},
         "verify": {"type": "str"},
+        "apply": {"type": "list", "elements": "str"},
+        "applied_if": {"type": "str"},
+        "confirm_within": {"type": "int", "default": 0},
         # One opaque string that is never logged: contents may be secret, and listing each as no_log would
         # blank out every word of the result that a short file happens to hold.
         "payload": {"type": "str", "no_log": True},
+        "token": {"type": "str", "no_log": False},
     }
 
 
@@ -207,28 +265,56 @@ def unpack(payload: str) -> list[files.Entry]:
     entries = json.loads(zlib.decompress(base64.b64decode(payload)))
     for entry in entries:
         entry["content"] = base64.b64decode(entry.get("content", ""))
-        entry["purge"] = tuple(entry.get("purge", ()))
+        entry["lines"] = tuple(map(tuple, entry.get("lines", ())))
+        entry.update({key: tuple(entry.get(key, ())) for key in ("purge", "apply")})
     return [files.Entry(**entry) for entry in entries]
+
+
+def converge(module: AnsibleModule) -> dict[str, Any]:
+    """Plan, and unless in check mode carry out; return the result. Raises FilesError."""
+    options = module.params
+    plan = files.plan(unpack(options["payload"]), check_mode=module.check_mode)
+    commands = plan.commands
+    drift = not plan.changes and options["applied_if"] and file_apply.run_command(options["applied_if"])
+    if plan.changes or drift:
+        commands = list(dict.fromkeys([*commands, *(options["apply"] or [])]))
+    result: dict[str, Any] = {
+        "changed": bool(plan.changes or drift), "changed_paths": plan.paths, "applied": commands,
+    }  # fmt: skip
+    if module._diff:
+        result["diff"] = files.diff(plan.changes)
+        if drift:
+            result["diff"].append({"before": f"running state differs: {drift}\n", "after": "applied again\n"})
+    if module.check_mode:
+        for note in plan.notes + file_apply.check_validators(plan.changes):
+            module.warn(note)
+    elif result["changed"]:
+        guarded = bool(options["confirm_within"])
+        if guarded:
+            guard.arm(options["token"], plan.changes, commands, options["confirm_within"])
+        try:
+            file_apply.apply(plan.changes, options["verify"] or "", commands)
+        except files.FilesError:
+            if guarded:
+                guard.disarm(options["token"])
+            raise
+        if guarded:
+            guard.finished(options["token"], result)
+    return result
 
 
 def main() -> None:
     """Run the module."""
     module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
-    if not module.params["payload"]:
-        module.fail_json(msg="ringmaster.hosting.files works only through its action plugin")
     try:
-        plan = files.plan(unpack(module.params["payload"]), check_mode=module.check_mode)
-        if module.check_mode:
-            for note in plan.notes + files.check_validators(plan.changes):
-                module.warn(note)
-        elif plan.changes:
-            files.apply(plan.changes, module.params["verify"] or "")
+        if module.params["payload"]:
+            module.exit_json(**converge(module))
+        elif module.params["token"]:
+            state, result = guard.confirm(module.params["token"])
+            module.exit_json(changed=False, guarded_state=state, guarded_result=result)
     except files.FilesError as error:
         module.fail_json(msg=str(error), problems=error.problems)
-    result = {"changed": bool(plan.changes), "changed_paths": plan.paths}
-    if module._diff:
-        result["diff"] = files.diff(plan.changes)
-    module.exit_json(**result)
+    module.fail_json(msg="ringmaster.hosting.files works only through its action plugin")
 
 
 if __name__ == "__main__":

@@ -18,11 +18,11 @@ from typing import Any
 
 from ansible.module_utils.parsing.convert_bool import boolean
 
-SOURCES = ("content", "template", "src", "tree")
+SOURCES = ("content", "template", "src", "tree", "lines")
 BOOLEANS = ("parents", "sensitive", "replace", "recurse", "when")
 STRINGS = ("path", "state", "content", "template", "src", "tree", "target", "owner", "group", "validate")
-LISTS = ("purge", "notify")
-KEYS = (*STRINGS, *BOOLEANS, *LISTS, "mode", "vars")
+LISTS = ("purge", "notify", "apply")
+KEYS = (*STRINGS, *BOOLEANS, *LISTS, "mode", "vars", "lines")
 STATES = ("file", "directory", "link", "absent")
 MODE = re.compile(r"[0-7]{3,4}")
 
@@ -79,11 +79,26 @@ def _typed(name: str, key: str, value: Any) -> Any:
         if not isinstance(value, Mapping):
             raise EntryError(f"{name}: 'vars' must be a dictionary")
         return dict(value)
+    if key == "lines":
+        return _edits(name, value)
     if key in ("owner", "group") and isinstance(value, int) and not isinstance(value, bool):
         return str(int(value))
     if not isinstance(value, str):
         raise EntryError(f"{name}: '{key}' must be a string, got a {type(value).__name__}")
     return str(value)
+
+
+def _edits(name: str, value: Any) -> list[tuple[str, str]]:
+    """Return (pattern, line) pairs of an entry's ``lines``."""
+    try:
+        pairs = [(str(item["match"]), str(item["line"])) for item in value if set(item) == {"match", "line"}]
+        for pattern, _line in pairs:
+            re.compile(pattern)
+    except (TypeError, KeyError, re.error) as error:
+        raise EntryError(f"{name}: 'lines' is a list of {{match: pattern, line: text}}; {error}") from error
+    if len(pairs) != len(value) or not pairs:
+        raise EntryError(f"{name}: each item of 'lines' needs 'match' and 'line' and nothing else")
+    return pairs
 
 
 def _check_combination(name: str, entry: dict[str, Any]) -> None:
@@ -135,12 +150,12 @@ def reject_duplicates(entries: Sequence[Mapping[str, Any]]) -> None:
 
 def pack(entries: Sequence[Mapping[str, Any]]) -> str:
     """Return the payload of the module: what the target needs, compressed, safe in JSON."""
-    keys = ("path", "state", "target", "owner", "group", "mode", "validate", "purge")
+    keys = ("path", "state", "target", "owner", "group", "mode", "validate", "purge", "apply", "lines")
     slim = []
     for entry in entries:
         item = {key: entry[key] for key in keys if key in entry}
         item.update({key: True for key in ("parents", "sensitive", "replace", "recurse") if entry.get(key)})
-        if entry["state"] == "file":
+        if "raw" in entry:
             item["content"] = base64.b64encode(entry["raw"]).decode()
         slim.append(item)
     return base64.b64encode(zlib.compress(json.dumps(slim).encode())).decode()

@@ -1,10 +1,9 @@
 # Copyright: (c) 2026, Ringmaster contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Bring many files to their wanted state in one go: observe, plan, stage and validate all, then swap.
+"""Compare many wanted files with what is there: ``plan`` is pure apart from the functions it looks with.
 
-``plan`` is pure apart from the ``observe`` function it is given; ``apply`` does what the plan says and puts
-everything back when a step or the final verification fails. Standard library only: this runs on targets.
+Standard library only: this runs on targets. ``file_apply`` carries a plan out.
 """
 
 from __future__ import annotations
@@ -13,20 +12,14 @@ import fnmatch
 import grp
 import os
 import pwd
-import shlex
-import shutil
+import re
 import stat
-import subprocess
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
 
 READ_LIMIT = 64 << 20  # bytes
 DIFF_LIMIT = 104448  # bytes; as Ansible's own max_file_size_for_diff
-TEMPORARY_PREFIX = ".rm-new-"
-OLD_PREFIX = ".rm-old-"
 HIDDEN_BEFORE = "(sensitive, not shown)\n"
 HIDDEN_AFTER = "(sensitive, not shown; changed)\n"
 
@@ -57,6 +50,8 @@ class Entry:
     replace: bool = False
     recurse: bool = False
     purge: tuple[str, ...] = ()
+    lines: tuple[tuple[str, str], ...] = ()  # (pattern, line): edit the file that is there
+    apply: tuple[str, ...] = ()  # commands to run when this path has changed
 
 
 @dataclass(frozen=True)
@@ -84,6 +79,7 @@ class Change:
     after: Node
     validate: str = ""
     sensitive: bool = False
+    apply: tuple[str, ...] = ()
 
 
 @dataclass
@@ -92,6 +88,11 @@ class Plan:
 
     changes: list[Change] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+
+    @property
+    def commands(self) -> list[str]:
+        """Return the commands that the changed paths ask for, each once, in order."""
+        return list(dict.fromkeys(command for change in self.changes for command in change.apply))
 
     @property
     def paths(self) -> list[str]:
@@ -129,6 +130,20 @@ def group_id(name: str) -> int:
     return int(name) if name.isdigit() else grp.getgrnam(name).gr_gid
 
 
+def edit(content: bytes, lines: Sequence[tuple[str, str]]) -> bytes:
+    """Return the text with, for each (pattern, line), the first line that matches replaced by ``line``.
+
+    Further lines that match are dropped; where none matches, ``line`` is added at the end.
+    """
+    text = content.decode(errors="surrogateescape").splitlines()
+    for pattern, line in lines:
+        places = [index for index, old in enumerate(text) if re.search(pattern, old)]
+        for index in reversed(places[1:]):
+            del text[index]
+        text[places[0] if places else len(text) : places[0] + 1 if places else len(text)] = [line]
+    return ("\n".join(text) + "\n").encode(errors="surrogateescape")
+
+
 class _Planner:
     """Builds a plan over a view of the file system that includes the steps planned so far."""
 
@@ -150,7 +165,9 @@ class _Planner:
     def step(self, entry: Entry, action: str, after: Node, path: str = "") -> None:
         path = path or entry.path
         before = self.node(path)
-        self.plan.changes.append(Change(path, action, before, after, entry.validate, entry.sensitive))
+        self.plan.changes.append(
+            Change(path, action, before, after, entry.validate, entry.sensitive, entry.apply)
+        )
         self._view[path] = after
 
     def attributes(self, entry: Entry, default: Node) -> Node:
@@ -233,9 +250,13 @@ class _Planner:
             if (current.kind, current.target) != ("link", entry.target):
                 self.step(entry, "link", replace(base, target=entry.target))
             return
-        wanted = self.attributes(entry, replace(base, content=entry.content) if kind == "file" else base)
+        if kind == "file":
+            base = replace(
+                base, content=edit(base.content or b"", entry.lines) if entry.lines else entry.content
+            )
+        wanted = self.attributes(entry, base)
         if wanted != current:
-            whole = kind == "file" and (current.kind, current.content) != ("file", entry.content)
+            whole = kind == "file" and (current.kind, current.content) != ("file", wanted.content)
             self.step(entry, "write" if whole else ("attributes" if current.kind == kind else kind), wanted)
 
     def absent(self, entry: Entry, current: Node) -> None:
@@ -291,190 +312,6 @@ def plan(
     if planner.problems:
         raise FilesError(planner.problems)
     return planner.plan
-
-
-def run_validator(command: str, path: str) -> str:
-    """Run ``command`` with %s as ``path``; return "" if it accepts, else what it said."""
-    argv = [word.replace("%s", path) for word in shlex.split(command)]
-    try:
-        done = subprocess.run(
-            argv,
-            check=False,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            env={**os.environ, "LC_ALL": "C.UTF-8"},
-        )
-    except FileNotFoundError:
-        return f"the checker '{argv[0]}' is not installed"
-    except OSError as error:
-        return f"the checker '{argv[0]}' cannot be run: {error.strerror}"
-    if done.returncode == 0:
-        return ""
-    said = done.stdout.decode(errors="replace").strip()
-    return f"'{command}' refused it (exit {done.returncode})" + (f": {said}" if said else "")
-
-
-def _stage(folder: Path, node: Node) -> Path:
-    """Write a regular file's content and attributes beside its place; return the temporary path."""
-    descriptor, name = tempfile.mkstemp(prefix=TEMPORARY_PREFIX, dir=folder)
-    temporary = Path(name)
-    try:
-        with os.fdopen(descriptor, "wb") as handle:
-            handle.write(node.content or b"")
-            handle.flush()
-            os.fsync(handle.fileno())
-        _set_attributes(temporary, node)
-    except BaseException:
-        temporary.unlink()
-        raise
-    return temporary
-
-
-def _free_name(path: Path, prefix: str) -> Path:
-    """Return an unused name beside ``path``. Only root-owned folders are written to, so it stays unused."""
-    return Path(tempfile.mktemp(prefix=prefix, dir=path.parent))
-
-
-def _set_attributes(path: Path, node: Node) -> None:
-    info = path.stat()
-    if (info.st_uid, info.st_gid) != (node.uid, node.gid):
-        os.chown(path, node.uid, node.gid)
-    path.chmod(node.mode)  # after chown, which clears set-id bits
-
-
-def _validate(change: Change, temporary: Path) -> list[str]:
-    """Return the refusal of a change's validator, in terms of the final path, or nothing."""
-    said = run_validator(change.validate, str(temporary))
-    return [f"{change.path}: {said.replace(str(temporary), change.path)}"] if said else []
-
-
-def check_validators(changes: Sequence[Change]) -> list[str]:
-    """Run validators on copies in a private folder (for check mode); return the refusals."""
-    refusals = []
-    with tempfile.TemporaryDirectory(prefix="rm-check-") as folder:
-        for change in changes:
-            if change.action == "write" and change.validate:
-                temporary = _stage(Path(folder), replace(change.after, uid=os.geteuid(), gid=os.getegid()))
-                refusals += _validate(change, temporary)
-    return refusals
-
-
-class _Transaction:
-    """Carries out changes and can take them back in reverse order."""
-
-    def __init__(self) -> None:
-        self.staged: dict[int, Path] = {}
-        self._undo: list[Callable[[], object]] = []
-        self._trash: list[Path] = []
-
-    def stage(self, changes: Sequence[Change]) -> None:
-        """Make folders and temporary files, and run each validator. Raises FilesError."""
-        refusals = []
-        for index, change in enumerate(changes):
-            if change.action == "directory":
-                Path(change.path).mkdir(mode=0o700)
-                self._undo.append(Path(change.path).rmdir)
-                _set_attributes(Path(change.path), change.after)
-            elif change.action == "write":
-                self.staged[index] = _stage(Path(change.path).parent, change.after)
-                if change.validate:
-                    refusals += _validate(change, self.staged[index])
-        if refusals:
-            raise FilesError([*refusals, "Nothing was changed."])
-
-    def commit(self, changes: Sequence[Change]) -> None:
-        """Swap everything in, in order."""
-        for index, change in enumerate(changes):
-            if change.action == "write":
-                self._put(change, self.staged[index])
-                del self.staged[index]
-            elif change.action == "link":
-                temporary = _free_name(Path(change.path), TEMPORARY_PREFIX)
-                temporary.symlink_to(change.after.target)
-                self._put(change, temporary)
-            elif change.action == "attributes":
-                _set_attributes(Path(change.path), change.after)
-                self._undo.append(partial(_set_attributes, Path(change.path), change.before))
-            elif change.action == "remove":
-                self._keep(Path(change.path))
-
-    def _keep(self, path: Path) -> None:
-        """Move a path aside so that it can come back."""
-        aside = _free_name(path, OLD_PREFIX)
-        path.rename(aside)
-        self._trash.append(aside)
-        self._undo.append(partial(aside.rename, path))
-
-    def _put(self, change: Change, temporary: Path) -> None:
-        """Rename a temporary file or link over the path; the old one stays reachable for the undo."""
-        path = Path(change.path)
-        if change.before.kind == "absent":
-            temporary.rename(path)
-            self._undo.append(path.unlink)
-            return
-        aside = _free_name(path, OLD_PREFIX)
-        os.link(path, aside, follow_symlinks=False)
-        self._trash.append(aside)
-        temporary.rename(path)
-        self._undo.append(partial(aside.rename, path))
-
-    def roll_back(self) -> list[str]:
-        """Undo all, newest first; return what could not be undone."""
-        failures = []
-        self._drop_staged()
-        for undo in reversed(self._undo):
-            try:
-                undo()
-            except OSError as error:
-                failures.append(f"could not be put back: {error}")
-        if not failures:
-            self._empty_trash()
-        return failures
-
-    def finish(self) -> None:
-        """Forget how to undo."""
-        self._drop_staged()
-        self._empty_trash()
-
-    def _drop_staged(self) -> None:
-        for temporary in self.staged.values():
-            temporary.unlink(missing_ok=True)
-        self.staged.clear()
-
-    def _empty_trash(self) -> None:
-        for aside in self._trash:
-            if aside.is_dir() and not aside.is_symlink():
-                shutil.rmtree(aside)
-            else:
-                aside.unlink(missing_ok=True)
-        self._trash.clear()
-
-
-def apply(changes: Sequence[Change], verify: str = "") -> None:
-    """Carry out the changes: validate all, swap all, then run ``verify``; on any failure put all back.
-
-    Raises FilesError with what was refused and whether everything is as before.
-    """
-    transaction = _Transaction()
-    try:
-        transaction.stage(changes)
-        transaction.commit(changes)
-        said = run_validator(verify, "") if verify else ""
-        if said:
-            raise FilesError([f"With all files in place {said}", "All files were put back."])
-    except OSError as error:
-        failures = transaction.roll_back()
-        place = error.filename2 or error.filename or "a file"
-        outcome = failures or ["All files were put back."]
-        raise FilesError([f"{place}: {error.strerror}", *outcome]) from error
-    except FilesError as error:
-        failures = transaction.roll_back()
-        raise FilesError([*error.problems, *failures]) from error
-    except BaseException:
-        transaction.roll_back()
-        raise
-    transaction.finish()
 
 
 def diff(changes: Sequence[Change]) -> list[Mapping[str, str]]:
