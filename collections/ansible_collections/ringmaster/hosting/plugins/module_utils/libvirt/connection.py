@@ -1,0 +1,87 @@
+# Copyright: (c) 2026, Ringmaster contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One connection to libvirt for one module call, with libvirt's errors put into words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt.errors import HypervisorError
+
+try:
+    import libvirt
+except ImportError:  # the module reports it with the name of the package
+    libvirt = None  # type: ignore[assignment]
+
+Result = TypeVar("Result")
+
+
+def require_libvirt() -> Any:
+    """Give the ``libvirt`` binding.
+
+    :raises HypervisorError: naming the Debian package, when it is missing.
+    """
+    if libvirt is None:
+        raise HypervisorError(
+            "Python has no module libvirt: install package python3-libvirt (role hypervisor does)"
+        )
+    return libvirt
+
+
+def libvirt_errors() -> tuple[type[Exception], ...]:
+    """Exception types of the binding, for an ``except``; none when it is not installed."""
+    return (libvirt.libvirtError,) if libvirt is not None else ()
+
+
+@contextmanager
+def connect(uri: str) -> Iterator[Any]:
+    """Open a connection and close it in the end.
+
+    :raises HypervisorError: when libvirt does not answer at ``uri``, or fails later on.
+    """
+    binding = require_libvirt()
+    # Without a handler libvirt prints every error, also expected ones, to standard error.
+    binding.registerErrorHandler(lambda _context, _error: None, None)
+    try:
+        connection = binding.open(uri)
+    except binding.libvirtError as error:
+        raise HypervisorError(f"libvirt does not answer at {uri}: {error}; is libvirtd running?") from error
+    try:
+        yield connection
+    finally:
+        connection.close()
+
+
+def found(lookup: Callable[..., Result], *arguments: Any) -> Result | None:
+    """Call a libvirt look-up; None when the thing does not exist."""
+    binding = require_libvirt()
+    missing = (
+        binding.VIR_ERR_NO_DOMAIN,
+        binding.VIR_ERR_NO_STORAGE_VOL,
+        binding.VIR_ERR_NO_STORAGE_POOL,
+    )
+    try:
+        return lookup(*arguments)
+    except binding.libvirtError as error:
+        if error.get_error_code() in missing:
+            return None
+        raise
+
+
+def find_pool(connection: Any, name: str) -> Any:
+    """Look a storage pool up by name and start it when it is not active.
+
+    :raises HypervisorError: when there is no such pool.
+    """
+    pool = found(connection.storagePoolLookupByName, name)
+    if pool is None:
+        known = ", ".join(sorted(pool.name() for pool in connection.listAllStoragePools())) or "none"
+        raise HypervisorError(
+            f"{connection.getURI()} has no storage pool {name} (it has: {known}); role hypervisor defines it"
+        )
+    if not pool.isActive():
+        pool.create()
+    return pool

@@ -1,0 +1,227 @@
+# Copyright: (c) 2026, Ringmaster contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Observe, plan, apply and read back: the life of one module call for one or many VMs."""
+
+from __future__ import annotations
+
+import dataclasses
+import traceback
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt import apply, facts, seed, storage
+from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt.connection import (
+    connect,
+    find_pool,
+    found,
+    require_libvirt,
+)
+from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt.console import CONSOLE_DIRECTORY
+from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt.errors import HypervisorError
+from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt.kvm import Virtualization, choose
+from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt.locks import LOCK_DIRECTORY, vm_lock
+from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt.plan import (
+    ABSENT,
+    PAUSED,
+    RUNNING,
+    STOPPED,
+    Current,
+    Environment,
+    Plan,
+    make_plan,
+    volume_names,
+)
+from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt.spec import Spec, parse_spec
+
+
+@dataclass(frozen=True)
+class Options:
+    """Options that all VMs of one call share."""
+
+    uri: str = "qemu:///system"
+    pool: str = "ringmaster"
+    hypervisor: str = ""
+    virtualization: str = "auto"
+    disk_cache: str = "none"
+    console_directory: str = CONSOLE_DIRECTORY
+    lock_directory: str = str(LOCK_DIRECTORY)
+    lock_timeout: float = 30.0
+    stop_timeout: float = 120.0
+    force_stop: bool = True
+    restart_pending: bool = False
+
+
+@dataclass
+class Outcome:
+    """Result for one VM."""
+
+    name: str
+    plan: Plan = field(default_factory=Plan)
+    created: bool = False
+    state: str = ABSENT
+    error: str = ""
+    exception: str = ""
+    pending: Sequence[Any] = ()
+
+    def as_dict(self) -> dict[str, Any]:
+        """Give the result as a module returns it."""
+        before, after = self.plan.diff()
+        result: dict[str, Any] = {
+            "name": self.name,
+            "changed": self.plan.changed,
+            "created": self.created,
+            "state": self.state,
+            "actions": [action.as_dict() for action in self.plan.actions],
+            "pending_restart": [entry.as_dict() for entry in self.pending],
+            "notes": list(self.plan.notes),
+            "failed": bool(self.error),
+            "diff": {"before_header": self.name, "after_header": self.name, "before": before, "after": after},
+        }
+        if self.error:
+            result["msg"] = self.error
+            result["refusals"] = [str(refusal) for refusal in self.plan.refusals]
+            result["exception"] = self.exception
+        return result
+
+
+class Hypervisor:
+    """One open connection with its pool and one listing of its domains."""
+
+    def __init__(self, connection: Any, options: Options) -> None:
+        self.connection = connection
+        self.options = options
+        self.pool = find_pool(connection, options.pool)
+        self.virtualization: Virtualization = choose(options.virtualization)
+        self.host_cpus = int(connection.getInfo()[2])
+        self._uuid_by_name = {domain.name(): domain.UUIDString() for domain in connection.listAllDomains()}
+
+    @property
+    def environment(self) -> Environment:
+        """What host and options contribute to every VM."""
+        return Environment(
+            virtualization=self.virtualization.type,
+            host_cpus=self.host_cpus,
+            hypervisor=self.options.hypervisor,
+            disk_cache=self.options.disk_cache,
+            console_directory=self.options.console_directory,
+            restart_pending=self.options.restart_pending,
+        )
+
+    def observe(self, spec: Spec) -> Current:
+        """Read everything about one VM."""
+        binding = require_libvirt()
+        domain = found(self.connection.lookupByUUIDString, spec.uuid)
+        volumes = {
+            role: storage.volume_state(self.pool, name)
+            for role, name in volume_names(spec.name, spec.uuid).items()
+        }
+        needs_image = domain is None and not volumes["root"].readable
+        other = self._uuid_by_name.get(spec.name, spec.uuid)
+        current = Current(
+            volumes=volumes,
+            image_capacity=storage.image_capacity(self.pool, spec.image) if needs_image else None,
+            name_taken_by=other if other != spec.uuid else "",
+        )
+        if domain is None:
+            return current
+        active = bool(domain.isActive())
+        paused = active and domain.state()[0] in (binding.VIR_DOMAIN_PAUSED, binding.VIR_DOMAIN_PMSUSPENDED)
+        return dataclasses.replace(
+            current,
+            config=facts.parse_domain(domain.XMLDesc(binding.VIR_DOMAIN_XML_INACTIVE)),
+            live=facts.parse_domain(domain.XMLDesc()) if active else None,
+            state=PAUSED if paused else RUNNING if active else STOPPED,
+            autostart=bool(domain.autostart()),
+        )
+
+    def plan(self, spec: Spec) -> tuple[Current, Plan]:
+        """Observe one VM and plan for it."""
+        current = self.observe(spec)
+        return current, make_plan(spec, seed.content_hash(spec.seed), self.environment, current)
+
+    def converge(self, spec: Spec, check: bool) -> Outcome:
+        """Bring one VM to its declared state; with ``check`` only say what would be done."""
+        outcome = Outcome(spec.name)
+        try:
+            if check:
+                self._converge(spec, outcome, check=True)
+            else:
+                with vm_lock(spec.name, Path(self.options.lock_directory), self.options.lock_timeout):
+                    self._converge(spec, outcome, check=False)
+        except HypervisorError as error:
+            outcome.error = str(error)
+        except (require_libvirt().libvirtError, OSError) as error:
+            outcome.error = f"VM {spec.name}: {error}"
+            outcome.exception = traceback.format_exc()
+        return outcome
+
+    def _converge(self, spec: Spec, outcome: Outcome, check: bool) -> None:
+        current, outcome.plan = self.plan(spec)
+        outcome.state = current.state
+        outcome.pending = outcome.plan.pending
+        if outcome.plan.refusals:
+            refusals = "; also: ".join(str(refusal) for refusal in outcome.plan.refusals)
+            raise HypervisorError(f"VM {spec.name} is left as it is: {refusals}")
+        outcome.created = current.config is None
+        if check or not outcome.plan.changed:
+            return
+        context = apply.Context(
+            self.connection, self.pool, spec, outcome.plan, self.options.stop_timeout, self.options.force_stop
+        )
+        apply.run(context)
+        self._uuid_by_name[spec.name] = spec.uuid
+        self._read_back(spec, outcome)
+
+    def _read_back(self, spec: Spec, outcome: Outcome) -> None:
+        """Plan once more from what is there now: nothing may be left to do."""
+        settled = dataclasses.replace(spec, state="running" if spec.state == "restarted" else spec.state)
+        current = self.observe(settled)
+        environment = dataclasses.replace(self.environment, restart_pending=False)
+        rest = make_plan(settled, seed.content_hash(settled.seed), environment, current)
+        outcome.state = current.state
+        outcome.pending = rest.pending
+        if rest.refusals or rest.actions:
+            left = [str(refusal) for refusal in rest.refusals]
+            left += [
+                f"{action.kind} {action.target}: {action.before} -> {action.after}" for action in rest.actions
+            ]
+            raise HypervisorError(
+                f"VM {spec.name}: libvirt accepted the changes, but these did not stick: {'; '.join(left)}"
+            )
+
+
+def converge_all(options: Options, specs: Sequence[Mapping[str, Any]], check: bool) -> dict[str, Any]:
+    """Bring every VM of the list to its declared state with one connection.
+
+    The failure of one VM does not keep the others from being converged.
+
+    :returns: the result of module ``vms``.
+    """
+    outcomes: list[Outcome] = []
+    with connect(options.uri) as connection:
+        hypervisor = Hypervisor(connection, options)
+        for data in specs:
+            try:
+                spec = parse_spec(data)
+            except HypervisorError as error:
+                outcomes.append(Outcome(str(data.get("name", "(without name)")), error=str(error)))
+                continue
+            outcomes.append(hypervisor.converge(spec, check))
+        virtualization = hypervisor.virtualization
+    results = [outcome.as_dict() for outcome in outcomes]
+    return {
+        "changed": any(outcome.plan.changed for outcome in outcomes),
+        "vms": results,
+        "created": [outcome.name for outcome in outcomes if outcome.created and not outcome.error],
+        "failed_vms": [outcome.name for outcome in outcomes if outcome.error],
+        "pending_restart": {
+            outcome.name: [entry.as_dict() for entry in outcome.pending]
+            for outcome in outcomes
+            if outcome.pending
+        },
+        "virtualization": {"type": virtualization.type, "reason": virtualization.reason},
+        "diff": [result["diff"] for result in results if result["changed"] and not result["failed"]],
+    }

@@ -1,0 +1,116 @@
+# Copyright: (c) 2026, Ringmaster contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is known of the VMs of a hypervisor, read from libvirt's definitions and the console logs."""
+
+from __future__ import annotations
+
+import time
+import xml.etree.ElementTree as ET
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt import console, facts
+from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt.connection import (
+    connect,
+    require_libvirt,
+)
+from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt.plan import PAUSED, RUNNING, STOPPED
+
+POLL_SECONDS = 1.0
+
+
+def domain_info(domain: Any) -> dict[str, Any] | None:
+    """Describe one VM; None for a domain that is not Ringmaster's."""
+    binding = require_libvirt()
+    config = facts.parse_domain(domain.XMLDesc(binding.VIR_DOMAIN_XML_INACTIVE))
+    if config.metadata is None:
+        return None
+    active = bool(domain.isActive())
+    live = facts.parse_domain(domain.XMLDesc()) if active else None
+    paused = active and domain.state()[0] == binding.VIR_DOMAIN_PAUSED
+    note = config.metadata
+    pending = live.metadata.pending if live and live.metadata else ()
+    return {
+        "name": config.name,
+        "uuid": config.uuid,
+        "project": note.project,
+        "vm_id": note.vm_id,
+        "image": note.image,
+        "protected": note.protected,
+        "generation": note.generation,
+        "moved_to": note.moved_to,
+        "state": PAUSED if paused else RUNNING if active else STOPPED,
+        "autostart": bool(domain.autostart()),
+        "machine": config.machine,
+        "foreign_devices": list(config.foreign),
+        "definition": _tree(config.fields),
+        "running": _tree(live.fields) if live else {},
+        "pending_restart": [entry.as_dict() for entry in pending],
+        "console_log": config.fields["console_log"],
+    }
+
+
+def _tree(flat: Mapping[str, Any]) -> dict[str, Any]:
+    """Turn ``disks.root.cache`` into nested mappings."""
+    tree: dict[str, Any] = {}
+    for name, value in flat.items():
+        *path, last = name.split(".")
+        place = tree
+        for step in path:
+            place = place.setdefault(step, {})
+        place[last] = value
+    return tree
+
+
+def wait_for_host_keys(logs: Mapping[str, str], timeout: float) -> dict[str, list[str]]:
+    """Read the host keys of several VMs from their console logs, all within one ``timeout`` in seconds.
+
+    :param logs: VM -> path of its log.
+    :returns: VM -> keys; VMs without keys are left out.
+    """
+    keys: dict[str, list[str]] = {}
+    deadline = time.monotonic() + timeout
+    while True:
+        for name in [name for name in logs if name not in keys]:
+            found = console.host_keys(Path(logs[name])) if logs[name] else []
+            if found:
+                keys[name] = found
+        if len(keys) == len(logs) or time.monotonic() >= deadline:
+            return keys
+        time.sleep(POLL_SECONDS)
+
+
+def gather(
+    uri: str, names: Sequence[str] | None, host_key_timeout: float, wait_for: Sequence[str]
+) -> dict[str, Any]:
+    """Describe the VMs of this hypervisor.
+
+    :param names: only these; None for all of ours.
+    :param wait_for: VMs whose host keys are waited for.
+    :returns: the result of module ``vm_info``.
+    """
+    with connect(uri) as connection:
+        vms: dict[str, Any] = {}
+        for domain in connection.listAllDomains():
+            if names is None or domain.name() in names:
+                try:
+                    described = domain_info(domain)
+                except (require_libvirt().libvirtError, ET.ParseError):
+                    continue  # the domain went away between listing and reading
+                if described:
+                    vms[described["name"]] = described
+    logs = {name: vm["console_log"] for name, vm in vms.items()}
+    keys = wait_for_host_keys({name: log for name, log in logs.items() if name in wait_for}, host_key_timeout)
+    keys.update(wait_for_host_keys({name: log for name, log in logs.items() if name not in keys}, 0))
+    for name, vm in vms.items():
+        vm["host_keys"] = keys.get(name, [])
+    return {
+        "changed": False,
+        "vms": vms,
+        "host_keys": keys,
+        "missing_host_keys": sorted(name for name in wait_for if name not in keys),
+        "absent": sorted(set(names or ()) - set(vms)),
+        "pending_restart": {name: vm["pending_restart"] for name, vm in vms.items() if vm["pending_restart"]},
+    }

@@ -1,0 +1,461 @@
+# Copyright: (c) 2026, Ringmaster contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What has to happen to make one VM as declared. Pure: no libvirt, no files, no clock.
+
+Check mode shows the plan, the diff is made from it, apply runs it, and the read-back after apply is
+the same plan once more, which then must be empty.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt import rules
+from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt.facts import SEED_ROLE, DomainFacts
+from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt.metadata import (
+    Metadata,
+    Pending,
+    sort_pending,
+)
+from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt.spec import (
+    DISK_ROLES,
+    GIB,
+    LIMITS,
+    MIB,
+    NIC_ROLES,
+    Spec,
+)
+
+Fields = Mapping[str, Any]
+
+DISPOSABLE = ("swap", "tmp")
+"""Disks whose content is re-made at every boot: they may be created anew and never shrink."""
+
+ABSENT, RUNNING, STOPPED, PAUSED = "absent", "running", "stopped", "paused"
+
+
+@dataclass(frozen=True)
+class Environment:
+    """What the host and the caller's options contribute to a VM."""
+
+    virtualization: str
+    host_cpus: int
+    hypervisor: str = ""
+    disk_cache: str = "none"
+    console_directory: str = ""
+    restart_pending: bool = False
+    """Restart a running VM when something waits for it."""
+
+
+@dataclass(frozen=True)
+class VolumeState:
+    """A volume as found: ``listed`` by its pool, and ``readable`` (its file is really there)."""
+
+    name: str
+    listed: bool = False
+    readable: bool = False
+    capacity: int = 0
+    """Bytes, as the guest sees them."""
+
+
+@dataclass(frozen=True)
+class Current:
+    """Everything observed about one VM."""
+
+    volumes: Mapping[str, VolumeState]
+    """Role (with ``seed``) -> volume."""
+    config: DomainFacts | None = None
+    live: DomainFacts | None = None
+    state: str = ABSENT
+    autostart: bool = False
+    image_capacity: int | None = None
+    """Virtual size of the base image in bytes; None when the pool has no such image."""
+    name_taken_by: str = ""
+    """UUID of another domain that has this VM's name."""
+
+
+@dataclass(frozen=True)
+class Action:
+    """One step. ``kind`` is a key of the table in ``apply``."""
+
+    kind: str
+    target: str = ""
+    before: Any = None
+    after: Any = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Give the step as a module returns it."""
+        return {"action": self.kind, "target": self.target, "before": self.before, "after": self.after}
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Something that was asked for and is not done, with the way out."""
+
+    what: str
+    remedy: str
+
+    def __str__(self) -> str:
+        return f"{self.what}; {self.remedy}"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The ordered steps for one VM and what remains after them."""
+
+    actions: tuple[Action, ...] = ()
+    pending: tuple[Pending, ...] = ()
+    refusals: tuple[Refusal, ...] = ()
+    notes: tuple[str, ...] = ()
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    config_note: Metadata | None = None
+    live_note: Metadata | None = None
+
+    @property
+    def changed(self) -> bool:
+        """Whether applying the plan changes anything."""
+        return bool(self.actions)
+
+    def diff(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Before and after of everything that the steps change, by field name."""
+        before: dict[str, Any] = {}
+        after: dict[str, Any] = {}
+        for action in self.actions:
+            if action.kind == "define":
+                before.update(action.before or {})
+                after.update(action.after)
+            elif action.kind in _FIELD_OF_ACTION:
+                name = _FIELD_OF_ACTION[action.kind].format(action.target)
+                before.setdefault(name, action.before)
+                after[name] = action.after
+            elif isinstance(action.after, Mapping):
+                for name, value in action.after.items():
+                    before.setdefault(name, (action.before or {}).get(name))
+                    after[name] = value
+        return {name: value for name, value in before.items() if value is not None}, after
+
+
+_FIELD_OF_ACTION = {
+    "create_volume": "disks.{}.size",
+    "resize_volume": "disks.{}.size",
+    "resize_disk": "disks.{}.size",
+    "write_seed": "seed",
+    "set_autostart": "autostart",
+    "stop": "state",
+    "start": "state",
+    "resume": "state",
+    "note_live": "pending_restart",
+}
+
+
+def size_text(size: int) -> str:
+    """Write a size in bytes as people do: ``20GiB``, ``1536MiB``."""
+    for unit, name in ((GIB, "GiB"), (MIB, "MiB")):
+        if size % unit == 0:
+            return f"{size // unit}{name}"
+    return f"{size}B"
+
+
+def cores_maximum(cores: int, host_cpus: int) -> int:
+    """CPU slots of a VM: twice its cores as far as the host has them, never less than its cores."""
+    return max(cores, min(2 * cores, host_cpus))
+
+
+def volume_names(name: str, uuid: str) -> dict[str, str]:
+    """Names of a VM's volumes. Prefix and UUID are our marker: nothing else is ever written or deleted."""
+    suffixes = {"root": "root.qcow2", "swap": "swap.raw", "tmp": "tmp.raw", SEED_ROLE: "seed.iso"}
+    return {role: f"ringmaster-{name}-{uuid}-{suffix}" for role, suffix in suffixes.items()}
+
+
+def desired_fields(spec: Spec, environment: Environment, config: DomainFacts | None) -> dict[str, Any]:
+    """Turn a specification into the flat fields that :mod:`facts` reads from XML.
+
+    ``cores_max`` stays as it is while the wanted cores fit in it: raising it needs a restart.
+    """
+    cores_max = cores_maximum(spec.cores, environment.host_cpus)
+    if config and spec.cores <= config.fields["cores_max"]:
+        cores_max = config.fields["cores_max"]
+    directory = environment.console_directory
+    fields: dict[str, Any] = {
+        "virtualization": environment.virtualization,
+        "memory_mib": spec.memory_mib,
+        "memory_max_mib": spec.memory_max_mib,
+        "cores": spec.cores,
+        "cores_max": cores_max,
+        "console_log": f"{directory}/{spec.name}.log" if directory else "",
+    }
+    names = volume_names(spec.name, spec.uuid)
+    for role in DISK_ROLES:
+        fields[f"disks.{role}.volume"] = names[role]
+        fields[f"disks.{role}.cache"] = environment.disk_cache
+        for limit in LIMITS:
+            fields[f"disks.{role}.{limit}"] = spec.io_limits.get(role, {}).get(limit, 0)
+    if spec.seed:
+        fields["seed_volume"] = names[SEED_ROLE]
+    for nic in spec.nics:
+        for key in ("mac", "bridge", "link", "mtu"):
+            fields[f"nics.{nic.role}.{key}"] = getattr(nic, key)
+    return fields
+
+
+def _refusals(spec: Spec, environment: Environment, current: Current) -> list[Refusal]:
+    """Reasons that forbid to touch the VM at all."""
+    refusals = []
+    config = current.config
+    here = environment.hypervisor
+    if current.name_taken_by:
+        refusals.append(
+            Refusal(
+                f"a domain named {spec.name} exists with UUID {current.name_taken_by}, not {spec.uuid}",
+                "it is not ours and stays untouched: rename or remove it by hand",
+            )
+        )
+    if spec.hypervisor and here and spec.hypervisor != here:
+        refusals.append(
+            Refusal(
+                f"the placement of {spec.name} names hypervisor {spec.hypervisor}, and this is {here}",
+                "use the verb move_vm",
+            )
+        )
+    if config is None:
+        return refusals
+    if config.name != spec.name:
+        refusals.append(
+            Refusal(
+                f"the domain with UUID {spec.uuid} is named {config.name}, not {spec.name}",
+                "a VM keeps its name for ever (address, DNS and volumes carry it): order a new one",
+            )
+        )
+    if config.metadata is None:
+        refusals.append(
+            Refusal(
+                f"domain {config.name} has our UUID but not Ringmaster's metadata",
+                "somebody defined it by hand: undefine it (without its storage) and run again",
+            )
+        )
+    elif config.metadata.moved_to:
+        refusals.append(
+            Refusal(
+                f"domain {spec.name} was moved to hypervisor {config.metadata.moved_to}",
+                "it must not run twice: correct the placement or undefine this left-over",
+            )
+        )
+    return refusals
+
+
+def _volume_actions(
+    spec: Spec, current: Current, stays_up: bool
+) -> tuple[list[Action], list[Action], list[Refusal], list[str]]:
+    """Compare the volumes. Returns actions before the definition, actions after it, refusals and notes."""
+    early: list[Action] = []
+    late: list[Action] = []
+    refusals: list[Refusal] = []
+    notes: list[str] = []
+    for role in DISK_ROLES:
+        volume, wanted = current.volumes[role], spec.sizes[role]
+        if not volume.readable:
+            refusal = _creation_refusal(role, spec, current, wanted)
+            if refusal:
+                refusals.append(refusal)
+            else:
+                early.append(Action("create_volume", role, None, size_text(wanted)))
+            continue
+        if current.config is None:
+            notes.append(f"volume {volume.name} was there already and is used again")
+        if wanted < volume.capacity and role not in DISPOSABLE:
+            refusals.append(
+                Refusal(
+                    f"disk {role} of {spec.name} has {size_text(volume.capacity)}, "
+                    f"declared are {size_text(wanted)}",
+                    "a disk never shrinks: declare at least its present size",
+                )
+            )
+        elif wanted > volume.capacity:
+            kind = (
+                "resize_disk"
+                if stays_up and current.live and role in current.live.targets
+                else "resize_volume"
+            )
+            late.append(Action(kind, role, size_text(volume.capacity), size_text(wanted)))
+    return early, late, refusals, notes
+
+
+def _creation_refusal(role: str, spec: Spec, current: Current, wanted: int) -> Refusal | None:
+    if role in DISPOSABLE:
+        return None
+    if current.config is not None:
+        return Refusal(
+            f"volume {current.volumes[role].name} of the existing VM {spec.name} has vanished from its pool",
+            "an empty disk would hide the loss: restore the volume, or undefine the domain to start anew",
+        )
+    if current.image_capacity is None:
+        return Refusal(f"the pool has no image {spec.image}", "import it first with ringmaster.hosting.image")
+    if wanted < current.image_capacity:
+        return Refusal(
+            f"{spec.name} declares a root disk of {size_text(wanted)}, "
+            f"and image {spec.image} needs {size_text(current.image_capacity)}",
+            "declare a larger disk",
+        )
+    return None
+
+
+def _config_changes(wanted: Mapping[str, Any], config: DomainFacts) -> tuple[dict[str, Any], list[Refusal]]:
+    changes: dict[str, Any] = {}
+    refusals = []
+    for name, value in wanted.items():
+        found = config.fields.get(name)
+        if found == value:
+            continue
+        rule = rules.rule_for(name)
+        # Volume and MAC are the fields that show whether a device exists: a missing device is added.
+        if rule.refuse and name in config.fields:
+            refusals.append(Refusal(f"{name} of {config.name} is {found}, declared is {value}", rule.refuse))
+            continue
+        changes[name] = value
+    for role in NIC_ROLES:
+        if f"nics.{role}.mac" in config.fields and f"nics.{role}.mac" not in wanted:
+            refusals.append(
+                Refusal(
+                    f"network card {role} of {config.name} is not declared",
+                    "a card is never detached unasked",
+                )
+            )
+    return changes, refusals
+
+
+def _live_actions(wanted: Mapping[str, Any], live: DomainFacts) -> tuple[list[Action], list[Pending]]:
+    """Compare the running VM with the wanted fields: live steps, and what waits for a restart.
+
+    A live step that was tried before with the same value and did not succeed is listed in the running
+    domain's metadata; it is not tried again, and its reason is kept.
+    """
+    actions: dict[tuple[str, str], Action] = {}
+    pending: list[Pending] = []
+    tried = {entry.field: entry for entry in (live.metadata.pending if live.metadata else ())}
+    for name, value in wanted.items():
+        found = live.fields.get(name)
+        if found == value:
+            continue
+        parts = name.split(".")
+        role = parts[1] if len(parts) > 1 else ""
+        missing_device = (parts[0] == "disks" and parts[1] not in live.targets) or (
+            parts[0] == "nics" and f"nics.{parts[1]}.mac" not in live.fields
+        )
+        rule = rules.rule_for(name)
+        if name in tried and tried[name].wanted == value:
+            pending.append(dataclasses.replace(tried[name], live=found))
+        elif missing_device:
+            kind = "attach_disk" if parts[0] == "disks" else "attach_nic"
+            _merge(actions, (kind, parts[1]), {name: found}, {name: value})
+        elif rule.refuse:
+            continue
+        elif rule.live and not (obstacle := rule.obstacle(live.fields, value) if rule.obstacle else ""):
+            _merge(actions, (rule.live, role), {name: found}, {name: value})
+        elif not rule.silent:
+            pending.append(Pending(name, found, value, obstacle if rule.live else rule.reason))
+    return list(actions.values()), pending
+
+
+def _merge(
+    actions: dict[tuple[str, str], Action], key: tuple[str, str], before: Fields, after: Fields
+) -> None:
+    """Collect the fields of one device in one action; ``key`` is its kind and role."""
+    old = actions.get(key, Action(*key, {}, {}))
+    actions[key] = Action(*key, {**old.before, **before}, {**old.after, **after})
+
+
+def make_plan(spec: Spec, seed_hash: str, environment: Environment, current: Current) -> Plan:
+    """Plan the steps that make ``current`` as ``spec`` declares it.
+
+    :param seed_hash: hash of the seed's content; empty without seed.
+    """
+    refusals = _refusals(spec, environment, current)
+    if refusals:
+        return Plan(refusals=tuple(refusals))
+    config = current.config
+    fields = desired_fields(spec, environment, config)
+    up = current.live is not None
+    stop = up and spec.state in ("stopped", "restarted")
+    changes: dict[str, Any] = dict(fields)
+    if config:
+        changes, more = _config_changes(fields, config)
+        refusals += more
+    live_actions: list[Action] = []
+    pending: list[Pending] = []
+    if current.live and config and not stop:
+        live_actions, pending = _live_actions(fields, current.live)
+        if pending and environment.restart_pending:
+            stop, live_actions, pending = True, [], []
+    early, late, more, notes = _volume_actions(spec, current, up and not stop)
+    refusals += more
+    if refusals:
+        return Plan(refusals=tuple(refusals))
+
+    old_note = config.metadata if config else None
+    note = Metadata(
+        project=spec.project,
+        vm_id=spec.vm_id,
+        image=old_note.image if old_note else spec.image,
+        seed=seed_hash,
+        protected=spec.protected,
+        generation=old_note.generation if old_note else 0,
+    )
+    actions = list(early)
+    if spec.seed and (
+        old_note is None or old_note.seed != seed_hash or not current.volumes[SEED_ROLE].readable
+    ):
+        actions.append(
+            Action("write_seed", SEED_ROLE, old_note.seed[:12] if old_note else None, seed_hash[:12])
+        )
+    note_changes = _note_changes(old_note, note)
+    if changes or note_changes:
+        note = dataclasses.replace(note, generation=note.generation + 1)
+        before = {name: config.fields.get(name) for name in changes} if config else {}
+        before.update({name: getattr(old_note, name) for name in note_changes} if old_note else {})
+        actions.append(Action("define", spec.name, before, {**changes, **note_changes}))
+    if current.autostart != spec.autostart:
+        actions.append(
+            Action("set_autostart", spec.name, current.autostart if config else None, spec.autostart)
+        )
+    if stop:
+        actions.append(Action("stop", spec.name, current.state, STOPPED))
+    actions += late
+    actions += live_actions
+    live_note = None
+    if current.live and not stop:
+        base = current.live.metadata or note
+        live_note = dataclasses.replace(note, generation=base.generation, pending=_noted(pending, base))
+        if live_note != current.live.metadata:
+            old_pending = base.pending if current.live.metadata else ()
+            actions.append(
+                Action(
+                    "note_live",
+                    spec.name,
+                    [entry.field for entry in old_pending],
+                    [entry.field for entry in pending],
+                )
+            )
+    if spec.state in ("running", "restarted") or (stop and spec.state != "stopped"):
+        if not up or stop:
+            actions.append(Action("start", spec.name, STOPPED if stop or config else None, RUNNING))
+        elif current.state == PAUSED:
+            actions.append(Action("resume", spec.name, PAUSED, RUNNING))
+    return Plan(tuple(actions), tuple(pending), (), tuple(notes), fields, note, live_note)
+
+
+def _noted(pending: list[Pending], base: Metadata) -> tuple[Pending, ...]:
+    """Give the entries to write down: one that is written already with the same value stays as it is."""
+    written = {(entry.field, entry.wanted): entry for entry in base.pending}
+    return sort_pending(written.get((entry.field, entry.wanted), entry) for entry in pending)
+
+
+def _note_changes(old: Metadata | None, new: Metadata) -> dict[str, Any]:
+    """Fields of the metadata that differ, except the counter and what belongs to the running domain."""
+    names = ("project", "vm_id", "image", "seed", "protected")
+    return {
+        name: getattr(new, name) for name in names if old is None or getattr(old, name) != getattr(new, name)
+    }
