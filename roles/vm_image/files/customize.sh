@@ -13,7 +13,7 @@ systemctl -q mask sshd-keygen e2scrub_all.timer
 target=i386-pc
 mkdir -p /boot/grub/$target
 cp /usr/lib/grub/$target/*.mod /usr/lib/grub/$target/*.lst /usr/lib/grub/$target/boot.img /boot/grub/$target/
-echo 'search --no-floppy --label root --set=root' > /boot/grub/$target/load.cfg
+echo 'search.fs_label root root' > /boot/grub/$target/load.cfg
 echo 'set prefix=($root)/boot/grub' >> /boot/grub/$target/load.cfg
 grub-mkimage -O $target -d /usr/lib/grub/$target -p /boot/grub -c /boot/grub/$target/load.cfg \
     -o /boot/grub/$target/core.img biosdisk part_gpt ext2 search_label normal configfile linux

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import time
 from collections.abc import Callable
@@ -122,6 +123,8 @@ def build(spec: TreeSpec, origin: Origin, work: Path, lock: int, log: Path) -> t
         key.unlink()  # made by the package; every machine must have its own
     entry = tree / "etc/apt/sources.list.d/0000debian.sources"
     entry.rename(entry.with_name("debian.sources"))
+    # mmdebstrap removed the package lists: their age must not make Ansible's apt think that there are any.
+    os.utime(tree / "var/lib/apt/lists", (0, 0))
     (tree / "etc/hostname").unlink(missing_ok=True)  # mmdebstrap copies this machine's
     resolver = tree / "etc/resolv.conf"
     if not resolver.is_symlink():

@@ -49,6 +49,8 @@ class Environment:
     console_directory: str = ""
     restart_pending: bool = False
     """Restart a running VM when something waits for it."""
+    image_may_come: bool = False
+    """In check mode an image that is missing may be one that an earlier task would have imported."""
 
 
 @dataclass(frozen=True)
@@ -136,7 +138,9 @@ class Plan:
                 for name, value in action.after.items():
                     before.setdefault(name, (action.before or {}).get(name))
                     after[name] = value
-        return {name: value for name, value in before.items() if value is not None}, after
+        # A new VM is shown by what it has, not by the limits that it has not.
+        shown = {name: value for name, value in after.items() if value or before.get(name) is not None}
+        return {name: value for name, value in before.items() if value is not None}, shown
 
 
 _FIELD_OF_ACTION = {
@@ -248,7 +252,7 @@ def _refusals(spec: Spec, environment: Environment, current: Current) -> list[Re
 
 
 def _volume_actions(
-    spec: Spec, current: Current, stays_up: bool
+    spec: Spec, environment: Environment, current: Current, stays_up: bool
 ) -> tuple[list[Action], list[Action], list[Refusal], list[str]]:
     """Compare the volumes. Returns actions before the definition, actions after it, refusals and notes."""
     early: list[Action] = []
@@ -259,6 +263,9 @@ def _volume_actions(
         volume, wanted = current.volumes[role], spec.sizes[role]
         if not volume.readable:
             refusal = _creation_refusal(role, spec, current, wanted)
+            if refusal and current.image_capacity is None and current.config is None and environment.image_may_come:
+                notes.append(f"image {spec.image} is not in the pool yet")
+                refusal = None
             if refusal:
                 refusals.append(refusal)
             else:
@@ -390,7 +397,7 @@ def make_plan(spec: Spec, seed_hash: str, environment: Environment, current: Cur
         live_actions, pending = _live_actions(fields, current.live)
         if pending and environment.restart_pending:
             stop, live_actions, pending = True, [], []
-    early, late, more, notes = _volume_actions(spec, current, up and not stop)
+    early, late, more, notes = _volume_actions(spec, environment, current, up and not stop)
     refusals += more
     if refusals:
         return Plan(refusals=tuple(refusals))
