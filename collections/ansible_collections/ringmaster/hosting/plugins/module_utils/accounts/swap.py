@@ -39,8 +39,8 @@ class Stage:
         final = self._paths.at(path)
         final.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
         pending = final.parent / f".{final.name}{PENDING_SUFFIX}"
-        write_file(pending, text, mode)
         self._pending[path] = pending
+        write_file(pending, text, mode)
         return pending
 
     def sync(self) -> None:
