@@ -1,0 +1,46 @@
+# Ringmaster: bring the example platform up on this machine, and test everything. 'make help' lists the targets.
+LAB ?= ringmaster-lab
+PLATFORM ?= example/platform
+VM ?= myapp00
+AS ?= bob
+CMD ?=
+LABTOOL = .venv/bin/python bin/lab --lab $(LAB) --platform $(PLATFORM)
+
+.DEFAULT_GOAL := help
+.PHONY: help ready up status ssh down clean check test drill bench lock
+
+help: ## list the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
+
+ready: ## install what is missing (Debian packages, Python environment)
+	@bin/bootstrap
+
+up: ready ## bring the example platform up, with a real VM
+	@$(LABTOOL) up
+
+status: ready ## show the VMs with their checks
+	@$(LABTOOL) status
+
+ssh: ready ## log in: make ssh VM=myapp00 AS=bob [CMD="..."]
+	@$(LABTOOL) ssh $(VM) $(AS) "$(CMD)"
+
+down: ready ## remove every process, mount, namespace and link of the lab; keep caches
+	@$(LABTOOL) down
+
+clean: ready ## take the lab down and remove caches and keys
+	@$(LABTOOL) clean
+
+check: ready ## gates that need no machine (two minutes at most)
+	@tests/run check
+
+test: ready ## gates, role scenarios and the end-to-end test (45 minutes at most)
+	@tests/run test
+
+drill: ready ## what takes longer: faults, real boots, many targets
+	@tests/run drill
+
+bench: ready ## measure; asserts nothing
+	@tests/run bench
+
+lock: ready ## write requirements.lock anew from pyproject.toml
+	@bin/lock
