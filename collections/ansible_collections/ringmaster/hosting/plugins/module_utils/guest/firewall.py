@@ -1,0 +1,261 @@
+# Copyright: (c) 2026, Ringmaster contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The firewall policy of a VM as data, from its host variables; then as nftables ruleset, table and verdicts.
+
+A policy is a list of permissions; what none of them permits is refused. So ``permits`` (for tests and checks)
+and ``render`` (for the VM) read the same list and cannot disagree about its order.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+TABLE = "ringmaster"
+INTERFACES = ("ethfe", "ethsrv")
+PROTOCOLS = ("tcp", "udp")
+
+#: Ports of each component: (protocol, port, also open on a closed frontend).
+COMPONENT_PORTS: dict[str, tuple[tuple[str, str, bool], ...]] = {
+    "mailserver": tuple(("tcp", port, True) for port in ("25", "143", "465", "587", "993", "4190")),
+    "mysql": (("tcp", "3306", False),),
+    "postgresql": (("tcp", "5432", False),),
+    "redis": (("tcp", "6379", False),),
+    "webgateway": (("tcp", "80", True), ("tcp", "443", True)),
+}
+
+#: ICMP types that must pass (RFC 4890, sections 4.3 and 4.4; for IPv4 the like).
+ICMP = ("echo-request", "echo-reply", "destination-unreachable", "time-exceeded", "parameter-problem")
+ICMPV6 = (*ICMP, "packet-too-big")
+#: Neighbour discovery and multicast listeners: from the own link only. Router advertisements stay out:
+#: addresses and routes are static.
+ICMPV6_LINK = ("nd-neighbor-solicit", "nd-neighbor-advert", "mld-listener-query", "mld2-listener-report")
+
+
+@dataclass(frozen=True)
+class Permission:
+    """New connections that are let in.
+
+    ``sources`` are prefixes or addresses, empty = from anywhere. ``protocol`` is tcp, udp or "" (any, then
+    without ports). ``ports`` are "443" or "8000-8100". ``interfaces`` empty = on any interface.
+    """
+
+    reason: str
+    interfaces: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
+    protocol: str = ""
+    ports: tuple[str, ...] = ()
+
+    def covers(self, interface: str, source: str, protocol: str, port: int) -> bool:
+        """Tell whether a new connection is permitted by this permission."""
+        if self.interfaces and interface not in self.interfaces:
+            return False
+        address = ipaddress.ip_address(source)
+        networks = [ipaddress.ip_network(item, strict=False) for item in self.sources]
+        if networks and not any(address in network for network in networks):
+            return False
+        if self.protocol and self.protocol != protocol:
+            return False
+        return not self.ports or any(low <= port <= high for low, high in map(_port_range, self.ports))
+
+
+def _port_range(ports: str) -> tuple[int, int]:
+    low, _dash, high = ports.partition("-")
+    return int(low), int(high or low)
+
+
+def ports_of(target: Any, default_protocol: str, vm: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return (protocol, port) pairs of a rule's ``to``; none for a component that the VM does not have.
+
+    ``to`` is a port (5432 or "5432"), a range ("8000-8100"), "component:<name>" or a list of these. Raises
+    ValueError that says what is allowed.
+    """
+    if isinstance(target, (list, tuple)):
+        return [pair for item in target for pair in ports_of(item, default_protocol, vm)]
+    text = str(target)
+    if text.startswith("component:"):
+        name = text.removeprefix("component:")
+        known = {**COMPONENT_PORTS, **_component_ports(vm)}
+        if name not in known:
+            names = ", ".join(sorted(known))
+            raise ValueError(f"firewall rule to '{text}': no such component; known: {names}")
+        present = name in (vm.get("ringmaster_components") or [])
+        return [(protocol, port) for protocol, port, _frontend in known[name]] if present else []
+    try:
+        low, high = _port_range(text)
+    except ValueError:
+        low, high = 0, 0
+    if not 0 < low <= high < 65536:
+        raise ValueError(
+            f"firewall rule to '{text}': must be a port (5432), a range (8000-8100) or component:<name>"
+        )
+    return [(default_protocol, text)]
+
+
+def _component_ports(vm: Mapping[str, Any]) -> dict[str, tuple[tuple[str, str, bool], ...]]:
+    """Return the ports that variable ``firewall_component_ports`` adds: {name: [{proto, port, frontend}]}."""
+    return {
+        name: tuple((str(p.get("proto", "tcp")), str(p["port"]), bool(p.get("frontend"))) for p in ports)
+        for name, ports in (vm.get("firewall_component_ports") or {}).items()
+    }
+
+
+def typed_rules(rules: Iterable[Mapping[str, Any]], vm: Mapping[str, Any], owner: str) -> list[Permission]:
+    """Return the permissions of typed rules ``{from, to, proto}``; ``from`` is resolved to addresses already."""
+    result = []
+    for rule in rules:
+        sources = rule.get("from") or []
+        sources = [sources] if isinstance(sources, str) else sources
+        checked = tuple(str(ipaddress.ip_network(str(source), strict=False)) for source in sources)
+        protocol = str(rule.get("proto") or "tcp")
+        if protocol not in PROTOCOLS:
+            raise ValueError(f"firewall rule: proto must be one of {', '.join(PROTOCOLS)}, got '{protocol}'")
+        if not checked:
+            continue  # a source that has no address (a project without VMs) permits nobody, not everybody
+        pairs = ports_of(rule["to"], protocol, vm)
+        for wanted in PROTOCOLS:
+            ports = tuple(dict.fromkeys(port for found, port in pairs if found == wanted))
+            if ports:
+                result.append(Permission(f"rule of {owner}", INTERFACES, checked, wanted, ports))
+    return result
+
+
+def policy(vm: Mapping[str, Any]) -> list[Permission]:
+    """Return the permissions of a VM from its host variables (design, section 4).
+
+    Reads ringmaster_management_networks, ringmaster_project, ringmaster_project_addresses,
+    ringmaster_project_firewall, ringmaster_components, and the variables of role ``firewall``:
+    firewall_allow, firewall_monitoring_addresses, firewall_monitoring_ports, firewall_component_ports.
+    """
+    project = vm.get("ringmaster_project_firewall") or {}
+    management = tuple(str(network) for network in vm.get("ringmaster_management_networks") or [])
+    members = tuple(str(address) for address in vm.get("ringmaster_project_addresses") or [] if address)
+    monitoring = tuple(str(address) for address in vm.get("firewall_monitoring_addresses") or [] if address)
+    result = []
+    if management:
+        result.append(Permission("management", (), management, "tcp", ("22",)))
+    frontend = str(vm.get("firewall_frontend") or project.get("frontend") or "open")
+    if frontend == "open":
+        result.append(Permission("frontend: open", ("ethfe",)))
+    elif frontend == "closed":
+        result.append(Permission("SSH", ("ethfe",), (), "tcp", ("22",)))
+        known = {**COMPONENT_PORTS, **_component_ports(vm)}
+        for name in vm.get("ringmaster_components") or []:
+            for protocol in PROTOCOLS:
+                ports = tuple(p for found, p, public in known.get(name, ()) if public and found == protocol)
+                if ports:
+                    result.append(Permission(f"component {name}", ("ethfe",), (), protocol, ports))
+    else:
+        raise ValueError(f"frontend of the firewall must be open or closed, got '{frontend}'")
+    result.append(Permission("SSH and web", ("ethsrv",), (), "tcp", ("22", "80", "443")))
+    if members:
+        result.append(Permission(f"project {vm.get('ringmaster_project', '')}".strip(), ("ethsrv",), members))
+    ports = tuple(str(port) for port in vm.get("firewall_monitoring_ports") or [])
+    if monitoring and ports:
+        result.append(Permission("monitoring", ("ethsrv",), monitoring, "tcp", ports))
+    result += typed_rules(project.get("allow") or [], vm, "the project")
+    result += typed_rules(vm.get("firewall_allow") or [], vm, "the VM")
+    return result
+
+
+def permits(permissions: Sequence[Permission], interface: str, source: str, protocol: str, port: int) -> bool:
+    """Tell whether a new connection to the VM is let in. Protocol "icmp" is a ping; its port is ignored."""
+    if protocol == "icmp":
+        return True
+    return any(item.covers(interface, source, protocol, port) for item in permissions)
+
+
+def table(permissions: Sequence[Permission]) -> list[dict[str, str]]:
+    """Return the policy for people, a row for each permission."""
+    return [
+        {
+            "interface": ", ".join(item.interfaces) or "any",
+            "from": ", ".join(item.sources) or "anywhere",
+            "protocol": item.protocol or "any",
+            "ports": ", ".join(item.ports) or "any",
+            "reason": item.reason,
+        }
+        for item in permissions
+    ]
+
+
+def _by_family(sources: Sequence[str]) -> list[tuple[str, list[str]]]:
+    """Return (nft keyword, collapsed prefixes) for each family that occurs; one ("", []) for anywhere."""
+    if not sources:
+        return [("", [])]
+    networks = [ipaddress.ip_network(source, strict=False) for source in sources]
+    result = []
+    for keyword, version in (("ip", 4), ("ip6", 6)):
+        found: list[Any] = [network for network in networks if network.version == version]
+        if found:
+            result.append((keyword, [_plain(network) for network in ipaddress.collapse_addresses(found)]))
+    return result
+
+
+def _plain(network: ipaddress.IPv4Network | ipaddress.IPv6Network) -> str:
+    return str(network.network_address if network.prefixlen == network.max_prefixlen else network)
+
+
+def _set(values: Sequence[str]) -> str:
+    return values[0] if len(values) == 1 else "{ " + ", ".join(values) + " }"
+
+
+def _statements(item: Permission) -> list[str]:
+    comment = "".join(letter for letter in item.reason if letter.isalnum() or letter in " -:._")[:100]
+    result = []
+    for keyword, prefixes in _by_family(item.sources):
+        parts = []
+        if item.interfaces:
+            parts.append(f"iifname {_set(item.interfaces)}")
+        if keyword:
+            parts.append(f"{keyword} saddr {_set(prefixes)}")
+        if item.protocol:
+            ports = f" dport {_set(_merged(item.ports))}" if item.ports else ""
+            parts.append(f"{item.protocol}{ports}" if ports else f"meta l4proto {item.protocol}")
+        result.append(" ".join([*parts, f'accept comment "{comment}"']))
+    return result
+
+
+def _merged(ports: Sequence[str]) -> list[str]:
+    """Return ports in order, overlapping ranges joined: nft refuses overlaps in a set."""
+    result: list[list[int]] = []
+    for low, high in sorted(map(_port_range, ports)):
+        if result and low <= result[-1][1] + 1:
+            result[-1][1] = max(result[-1][1], high)
+        else:
+            result.append([low, high])
+    return [str(low) if low == high else f"{low}-{high}" for low, high in result]
+
+
+def render(permissions: Sequence[Permission]) -> str:
+    """Return the ruleset for ``nft -f``: it replaces our table in one transaction and touches no other."""
+    accepted = [statement for item in permissions for statement in _statements(item)]
+    rules = [
+        "iifname lo accept",
+        "ct state vmap { established : accept, related : accept, invalid : drop }",
+        f"icmp type {_set(ICMP)} accept",
+        f"icmpv6 type {_set(ICMPV6)} accept",
+        f"icmpv6 type {_set(ICMPV6_LINK)} ip6 hoplimit {{ 1, 255 }} accept",
+        *accepted,
+        "jump local",
+        "iifname ethsrv counter reject with icmpx admin-prohibited",
+        "counter drop",
+    ]
+    lines = [
+        "# Managed by Ringmaster: changes made here will be overwritten",
+        f"table inet {TABLE}",
+        f"delete table inet {TABLE}",
+        f"table inet {TABLE} {{",
+        "\tchain input {",
+        "\t\ttype filter hook input priority filter; policy drop;",
+        *[f"\t\t{rule}" for rule in rules],
+        "\t}",
+        "\t# Rules of the project itself come here, and can only let in what is refused above.",
+        "\tchain local {",
+        "\t}",
+        "}",
+    ]
+    return "\n".join(lines) + "\n"
