@@ -106,8 +106,13 @@ def argument_spec() -> dict[str, Any]:
 def run(module: AnsibleModule) -> dict[str, Any]:
     """Gather the facts; in check mode without waiting."""
     parameters = module.params
-    timeout = 0.0 if module.check_mode else parameters["timeout"]
-    return gather(parameters["uri"], parameters["names"], timeout, parameters["wait_for_host_keys"])
+    return gather(
+        uri=parameters["uri"],
+        names=parameters["names"],
+        host_key_timeout=parameters["timeout"],
+        wait_for=parameters["wait_for_host_keys"],
+        check=module.check_mode,
+    )
 
 
 def main() -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt.errors import HypervisorError
+from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt.errors import NotReadyError
 
 try:
     import libvirt
@@ -22,25 +22,25 @@ Result = TypeVar("Result")
 def require_libvirt() -> Any:
     """Give the ``libvirt`` binding.
 
-    :raises HypervisorError: naming the Debian package, when it is missing.
+    :raises NotReadyError: naming the Debian package, when it is missing.
     """
     if libvirt is None:
-        raise HypervisorError(
+        raise NotReadyError(
             "Python has no module libvirt: install package python3-libvirt (role hypervisor does)"
         )
     return libvirt
 
 
 def libvirt_errors() -> tuple[type[Exception], ...]:
-    """Exception types of the binding, for an ``except``; none when it is not installed."""
-    return (libvirt.libvirtError,) if libvirt is not None else ()
+    """Exception types of the binding, for an ``except`` that also works where it is not installed."""
+    return (libvirt.libvirtError,) if libvirt is not None else (NotReadyError,)
 
 
 @contextmanager
 def connect(uri: str) -> Iterator[Any]:
     """Open a connection and close it in the end.
 
-    :raises HypervisorError: when libvirt does not answer at ``uri``, or fails later on.
+    :raises NotReadyError: when libvirt does not answer at ``uri``.
     """
     binding = require_libvirt()
     # Without a handler libvirt prints every error, also expected ones, to standard error.
@@ -48,7 +48,7 @@ def connect(uri: str) -> Iterator[Any]:
     try:
         connection = binding.open(uri)
     except binding.libvirtError as error:
-        raise HypervisorError(f"libvirt does not answer at {uri}: {error}; is libvirtd running?") from error
+        raise NotReadyError(f"libvirt does not answer at {uri}: {error}; is libvirtd running?") from error
     try:
         yield connection
     finally:
@@ -74,12 +74,12 @@ def found(lookup: Callable[..., Result], *arguments: Any) -> Result | None:
 def find_pool(connection: Any, name: str) -> Any:
     """Look a storage pool up by name and start it when it is not active.
 
-    :raises HypervisorError: when there is no such pool.
+    :raises NotReadyError: when there is no such pool.
     """
     pool = found(connection.storagePoolLookupByName, name)
     if pool is None:
         known = ", ".join(sorted(pool.name() for pool in connection.listAllStoragePools())) or "none"
-        raise HypervisorError(
+        raise NotReadyError(
             f"{connection.getURI()} has no storage pool {name} (it has: {known}); role hypervisor defines it"
         )
     if not pool.isActive():

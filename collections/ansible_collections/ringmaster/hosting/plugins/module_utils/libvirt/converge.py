@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,10 +18,14 @@ from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt.connect
     connect,
     find_pool,
     found,
+    libvirt_errors,
     require_libvirt,
 )
 from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt.console import CONSOLE_DIRECTORY
-from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt.errors import HypervisorError
+from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt.errors import (
+    HypervisorError,
+    NotReadyError,
+)
 from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt.kvm import Virtualization, choose
 from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt.locks import LOCK_DIRECTORY, vm_lock
 from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt.plan import (
@@ -90,9 +95,10 @@ class Outcome:
 class Hypervisor:
     """One open connection with its pool and one listing of its domains."""
 
-    def __init__(self, connection: Any, options: Options) -> None:
+    def __init__(self, connection: Any, options: Options, check: bool = False) -> None:
         self.connection = connection
         self.options = options
+        self.check = check
         self.pool = find_pool(connection, options.pool)
         self.virtualization: Virtualization = choose(options.virtualization)
         self.host_cpus = int(connection.getInfo()[2])
@@ -108,6 +114,7 @@ class Hypervisor:
             disk_cache=self.options.disk_cache,
             console_directory=self.options.console_directory,
             restart_pending=self.options.restart_pending,
+            image_may_come=self.check,
         )
 
     def observe(self, spec: Spec) -> Current:
@@ -142,23 +149,23 @@ class Hypervisor:
         current = self.observe(spec)
         return current, make_plan(spec, seed.content_hash(spec.seed), self.environment, current)
 
-    def converge(self, spec: Spec, check: bool) -> Outcome:
-        """Bring one VM to its declared state; with ``check`` only say what would be done."""
+    def converge(self, spec: Spec) -> Outcome:
+        """Bring one VM to its declared state; in check mode only say what would be done."""
         outcome = Outcome(spec.name)
         try:
-            if check:
-                self._converge(spec, outcome, check=True)
+            if self.check:
+                self._converge(spec, outcome)
             else:
                 with vm_lock(spec.name, Path(self.options.lock_directory), self.options.lock_timeout):
-                    self._converge(spec, outcome, check=False)
+                    self._converge(spec, outcome)
         except HypervisorError as error:
             outcome.error = str(error)
-        except (require_libvirt().libvirtError, OSError) as error:
+        except (OSError, *libvirt_errors()) as error:
             outcome.error = f"VM {spec.name}: {error}"
             outcome.exception = traceback.format_exc()
         return outcome
 
-    def _converge(self, spec: Spec, outcome: Outcome, check: bool) -> None:
+    def _converge(self, spec: Spec, outcome: Outcome) -> None:
         current, outcome.plan = self.plan(spec)
         outcome.state = current.state
         outcome.pending = outcome.plan.pending
@@ -166,7 +173,7 @@ class Hypervisor:
             refusals = "; also: ".join(str(refusal) for refusal in outcome.plan.refusals)
             raise HypervisorError(f"VM {spec.name} is left as it is: {refusals}")
         outcome.created = current.config is None
-        if check or not outcome.plan.changed:
+        if self.check or not outcome.plan.changed:
             return
         context = apply.Context(
             self.connection, self.pool, spec, outcome.plan, self.options.stop_timeout, self.options.force_stop
@@ -193,6 +200,33 @@ class Hypervisor:
             )
 
 
+class BlankHypervisor(Hypervisor):
+    """A machine that an earlier task would have made a hypervisor: for check mode on the first run."""
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        self.check = True
+        self.virtualization = choose(options.virtualization)
+        self.host_cpus = os.cpu_count() or 1
+
+    def observe(self, spec: Spec) -> Current:
+        """Find nothing."""
+        names = volume_names(spec.name, spec.uuid)
+        return Current(volumes={role: storage.VolumeState(name) for role, name in names.items()})
+
+
+def _converge_list(hypervisor: Hypervisor, specs: Sequence[Mapping[str, Any]]) -> list[Outcome]:
+    outcomes: list[Outcome] = []
+    for data in specs:
+        try:
+            spec = parse_spec(data)
+        except HypervisorError as error:
+            outcomes.append(Outcome(str(data.get("name", "(without name)")), error=str(error)))
+            continue
+        outcomes.append(hypervisor.converge(spec))
+    return outcomes
+
+
 def converge_all(options: Options, specs: Sequence[Mapping[str, Any]], check: bool) -> dict[str, Any]:
     """Bring every VM of the list to its declared state with one connection.
 
@@ -200,17 +234,16 @@ def converge_all(options: Options, specs: Sequence[Mapping[str, Any]], check: bo
 
     :returns: the result of module ``vms``.
     """
-    outcomes: list[Outcome] = []
-    with connect(options.uri) as connection:
-        hypervisor = Hypervisor(connection, options)
-        for data in specs:
-            try:
-                spec = parse_spec(data)
-            except HypervisorError as error:
-                outcomes.append(Outcome(str(data.get("name", "(without name)")), error=str(error)))
-                continue
-            outcomes.append(hypervisor.converge(spec, check))
-        virtualization = hypervisor.virtualization
+    try:
+        with connect(options.uri) as connection:
+            hypervisor = Hypervisor(connection, options, check)
+            outcomes = _converge_list(hypervisor, specs)
+    except NotReadyError:
+        if not check:
+            raise
+        hypervisor = BlankHypervisor(options)
+        outcomes = _converge_list(hypervisor, specs)
+    virtualization = hypervisor.virtualization
     results = [outcome.as_dict() for outcome in outcomes]
     return {
         "changed": any(outcome.plan.changed for outcome in outcomes),

@@ -14,7 +14,10 @@ from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt.connect
     find_pool,
     require_libvirt,
 )
-from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt.errors import HypervisorError
+from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt.errors import (
+    HypervisorError,
+    NotReadyError,
+)
 from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt.locks import vm_lock
 from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt.plan import size_text
 
@@ -51,49 +54,64 @@ def ensure(
         raise HypervisorError(f"disk {name!r} must have a name that starts with {storage.OUR_PREFIX}")
     if image and file_format != "qcow2":
         raise HypervisorError(f"disk {name} is an overlay on {image}, so its format must be qcow2")
-    with connect(uri) as connection, vm_lock(name, lock_directory):
-        pool = find_pool(connection, pool_name)
-        state = storage.volume_state(pool, name)
-        result: dict[str, Any] = {
-            "changed": size != state.capacity,
-            "name": name,
-            "size": size,
-            "diff": {
-                "before": {"size": size_text(state.capacity)} if state.readable else {},
-                "after": {"size": size_text(size)},
-            },
-        }
-        if state.capacity > size:
-            raise HypervisorError(
-                f"disk {name} has {size_text(state.capacity)}, declared are {size_text(size)}; "
-                "a disk never shrinks: declare at least its present size"
-            )
-        capacity = storage.image_capacity(pool, image) if image and not state.readable else 0
-        if capacity is None:
-            raise HypervisorError(
-                f"pool {pool_name} has no image {image}; import it with ringmaster.hosting.image"
-            )
-        if size < capacity:
-            raise HypervisorError(f"disk {name} needs at least the {size_text(capacity)} of image {image}")
-        if check or not result["changed"]:
-            return _with_path(pool, result)
-        if not state.readable:
-            backing = storage.source(pool, image) if image else None
-            storage.create(pool, name, size, file_format, backing)
-        else:
+    try:
+        with connect(uri) as connection, vm_lock(name, lock_directory):
+            pool = find_pool(connection, pool_name)
+            state = storage.volume_state(pool, name)
+            if state.capacity > size:
+                raise HypervisorError(
+                    f"disk {name} has {size_text(state.capacity)}, declared are {size_text(size)}; "
+                    "a disk never shrinks: declare at least its present size"
+                )
+            if not check and size != state.capacity:
+                if not state.readable:
+                    _create(pool, name, size, file_format, image)
+                else:
+                    _grow(connection, pool, name, size)
+                _read_back(pool, name, size)
             volume = storage.lookup(pool, name)
-            assert volume is not None
-            user = _running_user(connection, volume.path())
-            if user:
-                domain, target = user
-                domain.blockResize(target, size, require_libvirt().VIR_DOMAIN_BLOCK_RESIZE_BYTES)
-            else:
-                storage.grow(volume, size)
-        if (left := storage.volume_state(pool, name).capacity) != size:
-            raise HypervisorError(f"disk {name} has {size_text(left)} after growing to {size_text(size)}")
-        return _with_path(pool, result)
+            path = volume.path() if volume else ""
+    except NotReadyError:
+        if not check:
+            raise
+        state, path = storage.VolumeState(name), ""
+    return {
+        "changed": size != state.capacity,
+        "name": name,
+        "size": size,
+        "path": path,
+        "diff": {
+            "before": {"size": size_text(state.capacity)} if state.readable else {},
+            "after": {"size": size_text(size)},
+        },
+    }
 
 
-def _with_path(pool: Any, result: dict[str, Any]) -> dict[str, Any]:
-    volume = storage.lookup(pool, result["name"])
-    return {**result, "path": volume.path() if volume else ""}
+def _create(pool: Any, name: str, size: int, file_format: str, image: str) -> None:
+    if not image:
+        storage.create(pool, name, size, file_format)
+        return
+    capacity = storage.image_capacity(pool, image)
+    if capacity is None:
+        raise HypervisorError(f"the pool has no image {image}; import it with ringmaster.hosting.image")
+    if size < capacity:
+        raise HypervisorError(f"disk {name} needs at least the {size_text(capacity)} of image {image}")
+    storage.create(pool, name, size, file_format, storage.source(pool, image))
+
+
+def _grow(connection: Any, pool: Any, name: str, size: int) -> None:
+    """Grow through the running domain that uses the volume, never behind its back."""
+    volume = storage.lookup(pool, name)
+    assert volume is not None
+    user = _running_user(connection, volume.path())
+    if user:
+        domain, target = user
+        domain.blockResize(target, size, require_libvirt().VIR_DOMAIN_BLOCK_RESIZE_BYTES)
+    else:
+        storage.grow(volume, size)
+
+
+def _read_back(pool: Any, name: str, size: int) -> None:
+    found = storage.volume_state(pool, name).capacity
+    if found != size:
+        raise HypervisorError(f"disk {name} has {size_text(found)} after it was set to {size_text(size)}")

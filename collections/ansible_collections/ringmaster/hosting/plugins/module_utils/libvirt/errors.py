@@ -11,3 +11,10 @@ class HypervisorError(Exception):
 
     The message names the object, what was found, what is allowed and the remedy.
     """
+
+
+class NotReadyError(HypervisorError):
+    """The machine is no hypervisor yet: libvirt, its binding or the pool is missing.
+
+    In check mode that is no error: an earlier task would have set it up.
+    """

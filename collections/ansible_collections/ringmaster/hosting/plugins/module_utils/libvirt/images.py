@@ -12,7 +12,10 @@ from typing import Any
 
 from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt import storage
 from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt.connection import connect, find_pool
-from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt.errors import HypervisorError
+from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt.errors import (
+    HypervisorError,
+    NotReadyError,
+)
 from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt.locks import vm_lock
 
 _DIGEST = re.compile(r"(?<![0-9a-f])[0-9a-f]{12,64}(?![0-9a-f])")
@@ -52,13 +55,18 @@ def ensure(*, uri: str, pool_name: str, source: Path, name: str, checksum: str, 
             f"image name {name!r} must start with {storage.OUR_PREFIX} and contain a digest "
             "of at least twelve hexadecimal digits"
         )
+    if dry:
+        try:
+            with connect(uri) as connection:
+                present = storage.image_is_complete(find_pool(connection, pool_name), name)
+        except NotReadyError:
+            present = False
+        return _result(name, present)
     with connect(uri) as connection:
         pool = find_pool(connection, pool_name)
         present = storage.image_is_complete(pool, name)
-        result: dict[str, Any] = {"changed": not present, "name": name, "present": present}
-        if not present:
-            result["diff"] = {"before": {}, "after": {"image": name}}
-        if present or dry:
+        result = _result(name, present)
+        if present:
             return result
         if not source.is_file():
             raise HypervisorError(f"image {source} is not a file on this hypervisor")
@@ -66,3 +74,10 @@ def ensure(*, uri: str, pool_name: str, source: Path, name: str, checksum: str, 
             if not storage.image_is_complete(pool, name):
                 result["sha256"] = storage.import_image(connection, pool, name, source, checksum)
         return {**result, "present": True}
+
+
+def _result(name: str, present: bool) -> dict[str, Any]:
+    result: dict[str, Any] = {"changed": not present, "name": name, "present": present}
+    if not present:
+        result["diff"] = {"before": {}, "after": {"image": name}}
+    return result

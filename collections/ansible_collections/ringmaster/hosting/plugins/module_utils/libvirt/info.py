@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import time
-import xml.etree.ElementTree as ET
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt.connect
     connect,
     require_libvirt,
 )
+from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt.errors import NotReadyError
 from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt.plan import PAUSED, RUNNING, STOPPED
 
 POLL_SECONDS = 1.0
@@ -83,26 +83,29 @@ def wait_for_host_keys(logs: Mapping[str, str], timeout: float) -> dict[str, lis
 
 
 def gather(
-    uri: str, names: Sequence[str] | None, host_key_timeout: float, wait_for: Sequence[str]
+    *, uri: str, names: Sequence[str] | None, host_key_timeout: float, wait_for: Sequence[str], check: bool
 ) -> dict[str, Any]:
     """Describe the VMs of this hypervisor.
 
     :param names: only these; None for all of ours.
     :param wait_for: VMs whose host keys are waited for.
+    :param check: do not wait, and take a machine without libvirt for one without VMs.
     :returns: the result of module ``vm_info``.
     """
-    with connect(uri) as connection:
-        vms: dict[str, Any] = {}
-        for domain in connection.listAllDomains():
-            if names is None or domain.name() in names:
-                try:
+    vms: dict[str, Any] = {}
+    try:
+        with connect(uri) as connection:
+            for domain in connection.listAllDomains():
+                if names is None or domain.name() in names:
                     described = domain_info(domain)
-                except (require_libvirt().libvirtError, ET.ParseError):
-                    continue  # the domain went away between listing and reading
-                if described:
-                    vms[described["name"]] = described
+                    if described:
+                        vms[described["name"]] = described
+    except NotReadyError:
+        if not check:
+            raise
     logs = {name: vm["console_log"] for name, vm in vms.items()}
-    keys = wait_for_host_keys({name: log for name, log in logs.items() if name in wait_for}, host_key_timeout)
+    timeout = 0.0 if check else host_key_timeout
+    keys = wait_for_host_keys({name: log for name, log in logs.items() if name in wait_for}, timeout)
     keys.update(wait_for_host_keys({name: log for name, log in logs.items() if name not in keys}, 0))
     for name, vm in vms.items():
         vm["host_keys"] = keys.get(name, [])

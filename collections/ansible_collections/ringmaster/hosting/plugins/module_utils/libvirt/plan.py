@@ -263,7 +263,7 @@ def _volume_actions(
         volume, wanted = current.volumes[role], spec.sizes[role]
         if not volume.readable:
             refusal = _creation_refusal(role, spec, current, wanted)
-            if refusal and current.image_capacity is None and current.config is None and environment.image_may_come:
+            if refusal and refusal.what.endswith(f"no image {spec.image}") and environment.image_may_come:
                 notes.append(f"image {spec.image} is not in the pool yet")
                 refusal = None
             if refusal:
