@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, Ringmaster contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The checks of every machine. Each returns a status (0 ok, 1 warning, 2 critical, 3 unknown) and a sentence."""
+"""The checks of every machine. Each returns 0 ok, 1 warning, 2 critical or 3 unknown, and a sentence."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ def from_outcome(outcome: Outcome, previous: Result | None) -> Result:
 
 
 def is_due(definition: Definition, previous: Result | None, now: float) -> bool:
-    """Whether the interval is over, a little early rather than a minute late. A clock set back does no harm."""
+    """Whether it is time, a little early rather than a minute late. A clock set back is no harm."""
     if previous is None or previous.time > now:
         return True
     return now - previous.time >= definition.interval - EARLY

@@ -1,0 +1,114 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, Ringmaster contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: component
+short_description: Bring a managed component on this machine to its configuration
+version_added: 0.1.0
+author:
+  - Ringmaster contributors
+description:
+  - Runs C(/usr/lib/ringmaster/components/<name> converge), the component's own program.
+    Its role installs it. It validates, applies what it can to the running service, restarts only if needed, and tells what it did.
+  - The same program takes in drop-ins when they change, so that there is one way to a running configuration.
+  - Settings that wait for a restart and drop-ins that were left out are told as warnings.
+options:
+  name:
+    description: Name of the component.
+    type: str
+    required: true
+  restart:
+    description: Restart the service if settings wait for it.
+    type: bool
+    default: false
+attributes:
+  check_mode:
+    description: Tells what would be done. Before the first installation that is only that something would be.
+    support: full
+  diff_mode:
+    description: Shows the steps.
+    support: full
+  platform:
+    description: Target operating system.
+    support: full
+    platforms: posix
+"""
+
+EXAMPLES = r"""
+- name: Converge Redis
+  ringmaster.hosting.component:
+    name: redis
+  register: __redis_component
+"""
+
+RETURN = r"""
+steps:
+  description: What was (in check mode, would be) done.
+  returned: success
+  type: list
+  elements: str
+  sample: ["set maxmemory: 209715200 -> 429916160", "load the accounts"]
+refused:
+  description: Drop-ins that were left out, with the reasons.
+  returned: success
+  type: dict
+  sample: {"mine.conf": "line 3: the directive 'dir' is not allowed here"}
+pending_restart:
+  description: Settings that a restart would change, with C(setting), C(live) and C(wanted).
+  returned: success
+  type: list
+  elements: dict
+  sample: [{"setting": "databases", "live": "16", "wanted": "32"}]
+"""
+
+import json
+import re
+from pathlib import Path
+
+from ansible.module_utils.basic import AnsibleModule
+
+FOLDER = Path("/usr/lib/ringmaster/components")
+
+
+def argument_spec() -> dict[str, object]:
+    """Return the options of the module."""
+    return {
+        "name": {"type": "str", "required": True},
+        "restart": {"type": "bool", "default": False},
+    }
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
+    name = module.params["name"]
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
+        module.fail_json(msg=f"'{name}' cannot be the name of a component")
+    program = FOLDER / name
+    if not program.exists():
+        if module.check_mode:
+            module.exit_json(changed=True, steps=["install it"], refused={}, pending_restart=[])
+        module.fail_json(msg=f"{program} is missing: the role of the component installs it")
+    words = [str(program), "converge"]
+    words += ["--check"] if module.check_mode else []
+    words += ["--restart"] if module.params["restart"] else []
+    code, out, err = module.run_command(words)
+    if code:
+        module.fail_json(msg=f"{name}: {err.strip() or out.strip() or f'exit code {code}'}")
+    result = json.loads(out)
+    for file, reason in result["refused"].items():
+        module.warn(f"/etc/local/{name}/{file} is left out: {reason}")
+    for one in result["pending_restart"]:
+        module.warn(
+            f"{name}: '{one['setting']}' is {one['live']} until the next restart, then {one['wanted']}"
+        )
+    after = "".join(f"{step}\n" for step in result["steps"])
+    module.exit_json(diff={"before": "", "after": after}, **result)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,113 @@
+# Copyright: (c) 2026, Ringmaster contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The drop-in folder /etc/local/<daemon> as an inbox: files are looked at, never used in place.
+
+Whoever may write the folder may try everything, also to be quicker than us. So each file is opened once,
+without following links and judged by its descriptor, and what was read is what is used.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import stat
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+SIZE_LIMIT = 64 * 1024
+NUMBER_LIMIT = 50
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+
+
+class Refused(Exception):
+    """A file that is left out; the text says why, without showing what the file holds."""
+
+
+@dataclass(frozen=True)
+class Inbox:
+    """What was found: texts that may be used, and why other files may not. By file name, sorted."""
+
+    texts: dict[str, str] = field(default_factory=dict)
+    refused: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def digest(self) -> str:
+        """A figure that is different when anything is."""
+        return hashlib.sha256(repr((self.texts, self.refused)).encode()).hexdigest()
+
+
+def read(folder: Path, suffix: str, judge: Callable[[str], None]) -> Inbox:
+    """Read all files whose names end with ``suffix``. ``judge`` raises Refused for a text it does not accept.
+
+    Other files (README, examples) are not looked at. A missing folder is an empty one.
+    """
+    texts: dict[str, str] = {}
+    refused: dict[str, str] = {}
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return Inbox()
+    try:
+        everything = os.listdir(descriptor)  # noqa: PTH208 (by descriptor: the folder cannot be exchanged)
+        names = sorted(name for name in everything if name.endswith(suffix))
+        for number, name in enumerate(names):
+            try:
+                if number >= NUMBER_LIMIT:
+                    raise Refused(f"there are more than {NUMBER_LIMIT} files")
+                if not NAME.fullmatch(name.removesuffix(suffix)):
+                    raise Refused("the name must be letters, digits, '-' and '_'")
+                text = _read_file(descriptor, name)
+                judge(text)
+            except Refused as reason:
+                refused[_printable(name)] = str(reason)
+            else:
+                texts[name] = text
+    finally:
+        os.close(descriptor)
+    return Inbox(texts, refused)
+
+
+def _read_file(folder: int, name: str) -> str:
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+    try:
+        descriptor = os.open(name, flags, dir_fd=folder)
+    except OSError as error:
+        raise Refused("it is a link or cannot be opened") from error
+    with os.fdopen(descriptor, "rb") as stream:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise Refused("it is not a regular file")
+        if status.st_nlink != 1:
+            raise Refused("it has a second name (hard link)")
+        content = stream.read(SIZE_LIMIT + 1)
+    if len(content) > SIZE_LIMIT:
+        raise Refused(f"it is larger than {SIZE_LIMIT // 1024} KiB")
+    try:
+        text = content.decode()
+    except UnicodeDecodeError as error:
+        raise Refused("it is not UTF-8 text") from error
+    if any(ord(sign) < 32 and sign not in "\t\n\r" for sign in text):
+        raise Refused("it has control characters")
+    return text.replace("\r\n", "\n")
+
+
+def directives(text: str) -> Iterator[tuple[int, str, str]]:
+    """Yield line number, lower-case first word and the rest, without empty lines and comments (``#``)."""
+    for number, line in enumerate(text.split("\n"), start=1):
+        words = line.split(maxsplit=1)
+        if words and not words[0].startswith("#"):
+            yield number, words[0].lower(), words[1].strip() if len(words) > 1 else ""
+
+
+def only_allowed(text: str, allowed: frozenset[str]) -> None:
+    """Raise Refused for the first directive that is not on the allow-list."""
+    for number, word, _rest in directives(text):
+        if word not in allowed:
+            raise Refused(f"line {number}: the directive '{_printable(word)[:40]}' is not allowed here")
+
+
+def _printable(text: str) -> str:
+    return "".join(sign if sign.isprintable() else "?" for sign in text)

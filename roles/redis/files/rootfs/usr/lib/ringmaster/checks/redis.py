@@ -1,0 +1,129 @@
+# Copyright: (c) 2026, Ringmaster contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The checks of Redis. Each returns a status (0 ok, 1 warning, 2 critical, 3 unknown) and a sentence."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from pathlib import Path
+
+sys.path.insert(0, "/usr/lib/ringmaster/python")
+
+from ringmaster_redis.client import RedisError, login
+
+OK, WARNING, CRITICAL, UNKNOWN = 0, 1, 2, 3
+CREDENTIALS = Path("/etc/ringmaster/monitoring/redis.env")
+STATE = Path("/var/lib/ringmaster/redis.json")
+LOCAL = ("127.0.0.1", 6379)
+MIB = 1024 * 1024
+DAY = 86400
+
+
+def login_and_round_trip(addresses: list[str]) -> tuple[int, str]:
+    """Log in on each address, write a key, read it back and delete it."""
+    problems = []
+    begun = time.monotonic()
+    for address in addresses:
+        key, value = f"ringmaster:check:{os.getpid()}", f"{time.time()}"
+        try:
+            with login((address, 6379), CREDENTIALS, timeout=3) as client:
+                client.command("SET", key, value, "EX", "60")
+                answer = client.command("GET", key)
+                client.command("DEL", key)
+            if answer != value:
+                problems.append(f"{address} gave back something else than was written")
+        except (OSError, RedisError) as error:
+            problems.append(f"{address}: {getattr(error, 'strerror', None) or error}")
+    if problems:
+        return CRITICAL, f"No round trip: {'; '.join(problems)}."
+    milliseconds = 1000 * (time.monotonic() - begun) / max(1, len(addresses))
+    return OK, f"Login and round trip work on {len(addresses)} addresses, {milliseconds:.1f} ms each."
+
+
+def memory(warning: int, critical: int) -> tuple[int, str]:
+    """Memory in use, in percent of maxmemory. Where Redis may evict, full is normal."""
+    info = _info()
+    used, limit, policy = int(info["used_memory"]), int(info["maxmemory"]), info["maxmemory_policy"]
+    if not limit:
+        return WARNING, f"{used // MIB} MiB are in use without a limit (maxmemory is 0)."
+    percent = 100 * used / limit
+    sentence = f"{used // MIB} MiB of {limit // MIB} MiB ({percent:.0f} %) are in use, policy {policy}"
+    if policy != "noeviction":
+        return OK, f"{sentence}, {info['evicted_keys']} keys evicted since the start."
+    return _level(percent, warning, critical), f"{sentence}."
+
+
+def connections(warning: int, critical: int) -> tuple[int, str]:
+    """Connections, in percent of maxclients."""
+    info = _info()
+    now, limit = int(info["connected_clients"]), int(info["maxclients"])
+    sentence = (
+        f"{now} of {limit} connections are in use, {info['rejected_connections']} refused since the start."
+    )
+    return _level(100 * now / limit, warning, critical), sentence
+
+
+def persistence() -> tuple[int, str]:
+    """Whether the newest snapshot and the newest writes of the append-only file succeeded."""
+    info = _info()
+    if info.get("loading") == "1":
+        return WARNING, "Redis is loading its data."
+    problems = []
+    if info["rdb_last_bgsave_status"] != "ok":
+        problems.append("the last snapshot failed")
+    with_log = info["aof_enabled"] == "1"
+    if with_log and info["aof_last_write_status"] != "ok":
+        problems.append("the append-only file cannot be written")
+    if with_log and info["aof_last_bgrewrite_status"] != "ok":
+        problems.append("the last rewrite of the append-only file failed")
+    if problems:
+        return CRITICAL, f"Data is not safe on disk: {', '.join(problems)}."
+    hours = (time.time() - int(info["rdb_last_save_time"])) / 3600
+    how = "The append-only file is written" if with_log else "There is no append-only file"
+    changes = info["rdb_changes_since_last_save"]
+    return OK, f"{how}; the last snapshot is {hours:.1f} h old, {changes} changes since."
+
+
+def inbox() -> tuple[int, str]:
+    """Drop-ins in /etc/local/redis that were left out."""
+    state = _state()
+    refused = state.get("refused", {})
+    if refused:
+        parts = [f"{name} is left out: {reason}" for name, reason in sorted(refused.items())]
+        return WARNING, f"In /etc/local/redis, {'; '.join(parts)}."
+    return OK, f"{len(state.get('accepted', []))} drop-ins of /etc/local/redis are in use, none is refused."
+
+
+def restart_pending(warning_days: float) -> tuple[int, str]:
+    """Settings that wait for a restart of Redis."""
+    run_id = _info()["run_id"]
+    pending = [one for one in _state().get("pending_restart", []) if one["run_id"] == run_id]
+    if not pending:
+        return OK, "No setting waits for a restart."
+    days = (time.time() - min(one["since"] for one in pending)) / DAY
+    parts = [f"{one['setting']} ({one['live']}, wanted {one['wanted']})" for one in pending]
+    return _level(
+        days, warning_days, float("inf")
+    ), f"Waiting for a restart for {days:.1f} days: {', '.join(parts)}."
+
+
+def _info() -> dict[str, str]:
+    with login(LOCAL, CREDENTIALS, timeout=3) as client:
+        return client.info()
+
+
+def _state() -> dict:
+    try:
+        return json.loads(STATE.read_text())
+    except FileNotFoundError:
+        return {}
+
+
+def _level(value: float, warning: float, critical: float) -> int:
+    if value >= critical:
+        return CRITICAL
+    return WARNING if value >= warning else OK
