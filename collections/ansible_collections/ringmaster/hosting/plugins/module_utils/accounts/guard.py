@@ -67,6 +67,6 @@ def check_guards(
         raise AccountsError(
             "The roster was not applied, because "
             + " and ".join(reasons)
-            + ". Check the platform description; if "
+            + ". Check the platform description; if"
             " this is meant, run again with confirm_removal: true (-e accounts_confirm_removal=true)."
         )

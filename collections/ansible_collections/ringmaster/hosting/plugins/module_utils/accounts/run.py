@@ -147,9 +147,10 @@ def change_files(paths: Paths, current: facts.Current, result: Result) -> None:
                 _remove(paths.at(wanted.path))
             else:
                 stage.commit(wanted.path)
+        skeleton = homes.read_skeleton(paths) if any(work.create for work in plan.homes) else []
         for work in plan.homes:
             if work.create or work.uid != 0:
-                homes.prepare(paths, work)
+                homes.prepare(paths, work, skeleton)
         database.swap(SWAP_ORDER)
         if plan.database:
             database.sync()
@@ -179,7 +180,7 @@ def change_system(paths: Paths, options: Options, result: Result) -> None:
         sessions.linger(paths, name, on=True)
     for work in plan.homes:
         if not work.create and work.uid == 0:
-            homes.prepare(paths, work)
+            homes.prepare(paths, work, [])
     for home in plan.purge_homes:
         homes.purge(paths, home)
     if any(wanted.path == repair.TIMER_PATH for wanted in plan.files):
