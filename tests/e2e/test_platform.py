@@ -1,0 +1,259 @@
+# Copyright: (c) 2026, Ringmaster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The main job on a real emulated VM, as an outside user sees it. The tests tell one story: order matters."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+from conftest import OUTSIDE, Site
+
+GIB = 2**30
+
+
+def test_up_ends_with_a_summary(site: Site) -> None:
+    output = site.up_output
+    assert re.search(r"^myapp00 +\(myapp00\.ringmaster\.example, on hv0\)$", output, re.M)
+    assert site.hostvars["ringmaster_srv_ipv6"] in output
+    assert "make ssh VM=myapp00 AS=bob" in output
+    assert re.search(r"OK +redis/", output)
+    assert "CRITICAL" not in output.partition("Log in:")[0].rpartition("myapp00  (")[2]
+
+
+def test_bob_logs_in_with_his_key(site: Site) -> None:
+    done = site.ssh("bob", "id -un; id -gn; echo $HOME; stat -c %a $HOME", source=OUTSIDE)
+    assert done.stdout.split() == ["bob", "users", "/home/bob", "700"], done.stderr
+
+
+def test_a_password_is_refused(site: Site) -> None:
+    options = [
+        "-o",
+        "PubkeyAuthentication=no",
+        "-o",
+        "PreferredAuthentications=password,keyboard-interactive",
+    ]
+    target = f"bob@{site.hostvars['ringmaster_fe_ipv4']}"
+    done = site.outside("ssh", *site.ssh_options(None), *options, target, "true")
+    assert done.returncode == 255
+    assert "Permission denied (publickey)" in done.stderr
+
+
+def test_a_foreign_key_and_unknown_people_are_refused(site: Site, tmp_path: Path) -> None:
+    foreign = tmp_path / "foreign"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(foreign)], check=True)
+    for user, key in (("bob", foreign), ("mallory", site.keys / "bob"), ("s-myapp", site.keys / "bob")):
+        done = site.ssh(user, "true", key=key)
+        assert done.returncode == 255, user
+        assert "Permission denied (publickey)" in done.stderr
+
+
+def test_the_operator_is_root_only_from_the_management_network(site: Site) -> None:
+    assert site.root("id -u").stdout.strip() == "0"
+    address = site.hostvars["ringmaster_fe_ipv4"]
+    refused = site.ssh("root", "id -u", key=site.keys / "operator", address=address, source=OUTSIDE)
+    assert refused.returncode == 255
+    assert "Permission denied" in refused.stderr
+
+
+@pytest.mark.parametrize("way", ["scp", "sftp"])
+def test_files_go_there_and_back(site: Site, tmp_path: Path, way: str) -> None:
+    sent, back = tmp_path / "sent", tmp_path / "back"
+    sent.write_bytes(hashlib.sha256(way.encode()).digest() * 4096)
+    target = f"bob@{site.hostvars['ringmaster_fe_ipv4']}"
+    options = site.ssh_options(site.keys / "bob")
+    if way == "scp":
+        for source, destination in ((str(sent), f"{target}:"), (f"{target}:sent", str(back))):
+            done = site.outside("scp", "-q", *options, source, destination)
+            assert done.returncode == 0, done.stderr
+    else:
+        batch = f"put {sent} by-sftp\nget by-sftp {back}\n"
+        done = site.outside("sftp", "-q", *options, "-b", "-", target, stdin=batch)
+        assert done.returncode == 0, done.stderr
+    assert back.read_bytes() == sent.read_bytes()
+
+
+def test_bob_becomes_the_service_user_and_not_root(site: Site) -> None:
+    done = site.ssh("bob", "sudo -n -u s-myapp -i sh -c 'id -un; id -gn; pwd; echo $XDG_RUNTIME_DIR'")
+    uid = site.root("id -u s-myapp").stdout.strip()
+    assert done.stdout.split() == ["s-myapp", "service", "/srv/s-myapp", f"/run/user/{uid}"], done.stderr
+    assert site.ssh("bob", "sudo -n id").returncode != 0
+    assert site.ssh("bob", "sudo -n -u s-myapp -i sudo -n id").returncode != 0
+    assert site.ssh("alice", "sudo -n id -u").stdout.strip() == "0"
+
+
+def test_disks_look_as_in_the_seed(site: Site) -> None:
+    shown = json.loads(
+        site.ssh("bob", "lsblk --json --bytes -o NAME,SIZE,TYPE,MOUNTPOINTS vda vdb vdc").stdout
+    )
+    disks = {disk["name"]: disk for disk in shown["blockdevices"]}
+    root, loader = (
+        next(p for p in disks["vda"]["children"] if p["name"] == name) for name in ("vda1", "vda2")
+    )
+    assert root["mountpoints"] == ["/"]
+    assert loader["size"] == 2**20
+    assert disks["vda"]["size"] == site.hostvars["ringmaster_disk_gib"] * GIB
+    assert root["size"] > 0.98 * disks["vda"]["size"]
+    assert disks["vdb"]["mountpoints"] == ["[SWAP]"]
+    assert disks["vdb"]["size"] == max(GIB, site.hostvars["ringmaster_memory_mib"] * 2**20 // 2)
+    (tmp,) = disks["vdc"]["children"]
+    assert (tmp["name"], tmp["mountpoints"]) == ("vdc1", ["/tmp"])
+    assert disks["vdc"]["size"] >= 5 * GIB
+
+
+def test_interfaces_look_as_in_the_seed(site: Site) -> None:
+    shown = json.loads(site.ssh("bob", "ip -json address show").stdout)
+    links = {link["ifname"]: link for link in shown}
+    assert set(links) == {"lo", "ethfe", "ethsrv"}
+    hosts = {}
+    for nic, short in (("ethfe", "fe"), ("ethsrv", "srv")):
+        assert links[nic]["mtu"] == 1500
+        addresses = {a["local"]: a for a in links[nic]["addr_info"] if a["scope"] == "global"}
+        assert set(addresses) == {
+            site.hostvars[f"ringmaster_{short}_{family}"] for family in ("ipv4", "ipv6")
+        }
+        assert not any(address.get("dynamic") for address in addresses.values())
+        hosts[nic] = site.hostvars[f"ringmaster_{short}_ipv6"].rpartition("::")[2]
+    assert hosts["ethfe"] == hosts["ethsrv"] == format(site.hostvars["ringmaster_vm_id"], "x")
+
+
+@pytest.mark.parametrize("which", ["fe_ipv4", "fe_ipv6", "srv_ipv4", "srv_ipv6"])
+def test_replies_leave_where_the_question_came_in(site: Site, which: str) -> None:
+    address = site.hostvars[f"ringmaster_{which}"]
+    done = site.ssh("bob", "echo $SSH_CONNECTION", address=address)
+    assert done.stdout.split()[2:3] == [address], done.stderr
+
+
+def redis(site: Site, address: str, *, password: bool) -> subprocess.CompletedProcess[str]:
+    """Ask Redis from the VM itself, as the service user, with nothing but the credentials file."""
+    environment = (
+        ". /etc/ringmaster/credentials/redis/*.env; export REDISCLI_AUTH=$REDIS_PASSWORD;" if password else ""
+    )
+    user = "--user $REDIS_USERNAME" if password else ""
+    client = f"redis-cli -h {address} {user}"
+    script = f"{environment} {client} SET greeting hello; {client} GET greeting"
+    return site.ssh("bob", f"sudo -n -u s-myapp -i sh -c '{script}'")
+
+
+@pytest.mark.parametrize("family", ["ipv4", "ipv6"])
+def test_redis_answers_on_the_server_network_with_the_password_only(site: Site, family: str) -> None:
+    address = site.hostvars[f"ringmaster_srv_{family}"]
+    granted = redis(site, address, password=True)
+    assert granted.stdout.split() == ["OK", "hello"], granted.stdout + granted.stderr
+    refused = redis(site, address, password=False)
+    assert "NOAUTH" in refused.stdout, refused.stdout + refused.stderr
+
+
+@pytest.mark.parametrize("which", ["fe_ipv4", "fe_ipv6", "srv_ipv4", "srv_ipv6"])
+def test_redis_is_out_of_reach_from_outside(site: Site, which: str) -> None:
+    address = site.hostvars[f"ringmaster_{which}"]
+    source = ["-s", OUTSIDE] if which.endswith("4") else []
+    done = site.outside("nc", "-z", "-w", "5", *source, address, "6379")
+    assert done.returncode != 0
+
+
+UNIT = """[Service]
+ExecStart=/bin/sh -c "echo started >> %h/starts; exec sleep infinity"
+[Install]
+WantedBy=default.target
+"""
+
+
+def test_a_unit_of_the_service_user_starts_at_boot_and_tmp_is_new(site: Site) -> None:
+    place = "~/.config/systemd/user"
+    script = f"mkdir -p {place} && cat > {place}/hello.service && systemctl --user enable --now hello.service"
+    options = site.ssh_options(site.keys / "bob")
+    target = f"bob@{site.hostvars['ringmaster_fe_ipv4']}"
+    done = site.outside("ssh", *options, target, f"sudo -n -u s-myapp -i sh -c '{script}'", stdin=UNIT)
+    assert done.returncode == 0, done.stderr
+    keys_before = site.root("cat /etc/ssh/ssh_host_*_key.pub; cat /etc/machine-id").stdout
+    assert site.ssh("bob", "touch /tmp/left-over && echo kept > ~/kept").returncode == 0
+
+    # The VM boots its own kernel through its own GRUB, also after both were installed anew.
+    installed = site.root(
+        "export DEBIAN_FRONTEND=noninteractive; apt-get -qq update && apt-get install -y -qq --reinstall "
+        "grub-pc grub-pc-bin linux-image-$(uname -r) >/dev/null && grub-install /dev/vda",
+        timeout=900,
+    )
+    assert installed.returncode == 0, installed.stdout + installed.stderr
+    print(f"\nthe VM was back after {site.reboot():.0f} s")
+
+    state = site.root(
+        "systemctl --user -M s-myapp@ is-active hello.service;"
+        "loginctl list-sessions --no-legend | grep -v manager | grep -c s-myapp"
+    )
+    assert state.stdout.split() == ["active", "0"]
+    assert site.ssh("bob", "cat /srv/s-myapp/starts").stdout.split() == ["started", "started"]
+    assert site.ssh("bob", "ls -A /tmp | grep -c left-over; cat ~/kept").stdout.split() == ["0", "kept"]
+    assert site.root("cat /etc/ssh/ssh_host_*_key.pub; cat /etc/machine-id").stdout == keys_before
+    test_disks_look_as_in_the_seed(site)
+    test_interfaces_look_as_in_the_seed(site)
+
+
+def recap(output: str) -> dict[str, dict[str, int]]:
+    """Return the counts of Ansible's recap by host."""
+    lines = re.findall(r"^(\S+) +: (ok=.*)$", output, re.M)
+    return {host: {k: int(v) for k, v in re.findall(r"(\w+)=(\d+)", counts)} for host, counts in lines}
+
+
+def test_a_second_run_changes_nothing(site: Site) -> None:
+    counts = recap(site.play("site.yml"))
+    assert {host: count["changed"] for host, count in counts.items()} == dict.fromkeys(counts, 0)
+    assert "myapp00" in counts
+    assert not any(count["failed"] + count["unreachable"] for count in counts.values())
+    assert counts["myapp00"]["ok"] <= 40, "the VM part may take 40 task round trips"
+
+
+def test_growth_is_applied_or_reported(site: Site) -> None:
+    description = site.platform / "projects/myapp.yml"
+    text = description.read_text()
+    memory, disk = site.hostvars["ringmaster_memory_mib"], site.hostvars["ringmaster_disk_gib"]
+    text, changes = re.subn(r"memory: \S+?([,}\s])", rf"memory: {memory + 512}MiB\1", text)
+    assert changes == 1
+    text, changes = re.subn(r"disk: \S+?([,}\s])", rf"disk: {disk + 2}GiB\1", text)
+    assert changes == 1
+    description.write_text(text)
+    output = site.play("provision.yml")
+    assert "memory_mib" in output, (
+        "more memory than the VM was started with waits for a restart, and is said to"
+    )
+    assert "pending" in output
+    size = site.root(
+        f"for i in $(seq 60); do s=$(lsblk -bndo SIZE /dev/vda1); [ $s -gt {(disk + 1) * GIB} ] && break;"
+        "sleep 1; done; lsblk -bndo SIZE /dev/vda; df -B1 --output=size / | tail -1"
+    ).stdout.split()
+    assert int(size[0]) == (disk + 2) * GIB
+    assert int(size[1]) > (disk + 1) * GIB
+
+
+def test_a_broken_description_changes_nothing(site: Site) -> None:
+    description = site.platform / "projects/myapp.yml"
+    good = description.read_text()
+    description.write_text(good.replace("memory:", "memroy:"))
+    before = {path: path.read_bytes() for path in site.platform.rglob("*") if path.is_file()}
+    try:
+        done = site.tool("up", check=False)
+    finally:
+        after = {path: path.read_bytes() for path in site.platform.rglob("*") if path.is_file()}
+        description.write_text(good)
+    assert done.returncode != 0
+    assert "memroy" in done.stdout
+    assert "projects/myapp.yml:" in done.stdout
+    assert after == before
+
+
+def test_down_leaves_no_trace(site: Site) -> None:
+    site.tool("down")
+    assert site.lab not in subprocess.run(["ip", "netns"], capture_output=True, text=True, check=True).stdout
+    assert site.lab not in Path("/proc/mounts").read_text()
+    processes = subprocess.run(
+        ["ps", "-eo", "stat=,args="], capture_output=True, text=True, check=True
+    ).stdout
+    left = [line for line in processes.splitlines() if site.lab in line and not line.startswith("Z")]
+    assert not [line for line in left if "pytest" not in line]
+    assert not list(Path("/sys/fs/cgroup").glob(f"**/{site.lab}"))

@@ -1,0 +1,123 @@
+# Copyright: (c) 2026, Ringmaster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Run a set of test items one after the other, all of them, and say which failed and which were slow."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+BIN = ROOT / ".venv/bin"
+COLLECTION = "collections/ansible_collections/ringmaster/hosting"
+SLOWEST = 10
+
+
+@dataclass(frozen=True)
+class Item:
+    """One command whose exit status is a test."""
+
+    title: str
+    argv: list[str]
+
+
+def tool(name: str, *arguments: str) -> list[str]:
+    """Return argv for a program of the Python environment."""
+    return [str(BIN / name), *arguments]
+
+
+def pytest(*arguments: str) -> list[str]:
+    """Return argv for pytest with the report of its slowest tests."""
+    return [str(BIN / "python"), "-m", "pytest", f"--durations={SLOWEST}", "--durations-min=1", *arguments]
+
+
+def gates() -> list[Item]:
+    """Return what needs no machine."""
+    python = ["collections", "inventory_plugins", "roles", "tests", "bin/lab"]
+    return [
+        Item("ruff", tool("ruff", "check", *python)),
+        Item("yamllint", tool("yamllint", "--strict", ".")),
+        Item("mypy", tool("mypy", "-p", "ansible_collections.ringmaster.hosting.plugins.module_utils")),
+        Item("unit tests", pytest("tests/unit")),
+        Item("ansible-lint", tool("ansible-lint", "--offline", "-q")),
+        Item("changelog", tool("antsibull-changelog", "lint", COLLECTION)),
+    ]
+
+
+def folders(parent: str) -> list[Path]:
+    """Return the test folders below tests/<parent> that hold a test file."""
+    return sorted({path.parent for path in (ROOT / "tests" / parent).glob("**/test_*.py")})
+
+
+def integration() -> list[Item]:
+    """Return the tests against real services on this machine that are quick enough for every run."""
+    return [
+        Item(f"integration: {path.name}", pytest("-m", "not slow", str(path)))
+        for path in folders("integration")
+    ]
+
+
+def scenarios() -> list[Item]:
+    """Return one item per molecule scenario."""
+    names = sorted(path.parent.name for path in (ROOT / "molecule").glob("*/molecule.yml"))
+    return [
+        Item(f"molecule: {name}", tool("molecule", "test", "-s", name)) for name in names if name != "default"
+    ]
+
+
+SETS = {
+    "check": gates,
+    "test": lambda: [
+        *gates(),
+        *integration(),
+        *scenarios(),
+        Item("end to end", pytest("-x", "-s", "tests/e2e")),
+    ],
+    "drill": lambda: [
+        *(
+            Item(f"integration: {path.name}", pytest("-m", "slow", str(path)))
+            for path in folders("integration")
+        ),
+        *(Item(f"drill: {path.name}", pytest("-x", str(path))) for path in folders("drills")),
+    ],
+    "bench": lambda: [Item(f"bench: {path.stem}", [str(BIN / "python"), str(path)]) for path in benchmarks()],
+}
+
+
+def benchmarks() -> list[Path]:
+    """Return the programs that measure."""
+    return sorted((ROOT / "tests/bench").glob("bench_*.py"))
+
+
+def main() -> int:
+    """Run the set named on the command line; return 1 when an item failed."""
+    items = SETS[sys.argv[1]]()
+    environment = {**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}", "PYTHONUNBUFFERED": "1"}
+    results: list[tuple[float, str, bool]] = []
+    for number, item in enumerate(items, 1):
+        print(f"\n=== [{number}/{len(items)}] {item.title}", flush=True)
+        start = time.monotonic()
+        code = subprocess.run(
+            item.argv, cwd=ROOT, env=environment, check=False, stdin=subprocess.DEVNULL
+        ).returncode
+        # pytest's 5: nothing was selected, such as a folder that holds slow tests only.
+        passed = code == 0 or (code == 5 and "pytest" in item.argv)
+        results.append((time.monotonic() - start, item.title, passed))
+        print(f"=== {'passed' if passed else 'FAILED'}: {item.title}, {results[-1][0]:.1f} s", flush=True)
+    print(f"\nThe slowest of {len(items)}, in {sum(seconds for seconds, *_ in results):.0f} s:")
+    for seconds, title, _ in sorted(results, reverse=True)[:SLOWEST]:
+        print(f"  {seconds:7.1f} s  {title}")
+    failed = [title for _, title, passed in results if not passed]
+    for title in failed:
+        print(f"FAILED: {title}")
+    print(f"\n{len(items) - len(failed)} passed, {len(failed)} failed", flush=True)
+    return 1 if failed or not items else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
