@@ -35,6 +35,7 @@ class Places:
     home: Path = Path("/etc/ringmaster/redis")
     inbox: Path = Path("/etc/local/redis")
     state: Path = Path("/var/lib/ringmaster/redis.json")
+    data: Path = Path("/var/lib/redis")
     socket: str = SOCKET
     overcommit: Path = Path("/proc/sys/vm/overcommit_memory")
 
@@ -191,12 +192,21 @@ def _serve(places: Places, meaning: trial.Meaning, report: Report, check: bool, 
         if not check:
             _systemctl(*words)
 
+    def start_again() -> None:
+        if _lacks_log(places.data, meaning.settings):
+            # Redis with an append-only file loads nothing else: it would start empty beside a full snapshot.
+            step("stop", UNIT)
+            report.steps.append("make the append-only file from the snapshot")
+            if not check:
+                _log_from_snapshot(places.data, meaning.settings)
+        step("restart", UNIT)
+
     if unit.get("NeedDaemonReload") == "yes":
         step("daemon-reload")
     if unit.get("UnitFileState") != "enabled":
         step("enable", UNIT)
     if unit.get("ActiveState") != "active":
-        step("restart", UNIT)
+        start_again()
         return
     try:
         with login(places.socket, places.admin) as client:
@@ -207,8 +217,33 @@ def _serve(places: Places, meaning: trial.Meaning, report: Report, check: bool, 
         # It runs with the package's configuration (no socket, no administrator) or not at all.
         ours = False
     if not ours or (restart and report.pending_restart):
-        step("restart", UNIT)
+        start_again()
         report.pending_restart = []
+
+
+def _lacks_log(data: Path, settings: dict[str, str]) -> bool:
+    """Whether an append-only file is wanted and missing."""
+    folder = data / settings["appenddirname"]
+    return settings["appendonly"] == "yes" and not any(folder.glob("*.manifest"))
+
+
+def _log_from_snapshot(data: Path, settings: dict[str, str]) -> None:
+    """Make the snapshot the base of a new append-only file; the server is stopped."""
+    snapshot = data / settings["dbfilename"]
+    if not snapshot.exists():
+        return
+    owner = snapshot.stat()
+    folder = data / settings["appenddirname"]
+    base = folder / f"{settings['appendfilename']}.1.base.rdb"
+    manifest = folder / f"{settings['appendfilename']}.manifest"
+    folder.mkdir(mode=0o750, exist_ok=True)
+    base.unlink(missing_ok=True)
+    base.hardlink_to(snapshot)  # Redis replaces files, it never writes into an existing one
+    temporary = folder / "temp.manifest.new"
+    temporary.write_text(f"file {base.name} seq 1 type b\n")
+    for path in (folder, temporary):
+        os.chown(path, owner.st_uid, owner.st_gid)
+    temporary.rename(manifest)
 
 
 def _apply(client: Any, meaning: trial.Meaning, report: Report, check: bool) -> list[dict[str, Any]]:

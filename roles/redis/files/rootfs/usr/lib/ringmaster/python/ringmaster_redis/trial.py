@@ -108,34 +108,34 @@ def _ask(folder: Path, user: pwd.struct_passwd, admin: Path) -> Meaning:
     # As many files as the real server may open: Redis lowers maxclients otherwise.
     _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(65535, hard), hard))
-    process = subprocess.Popen(
-        [SERVER, f"{folder}/redis.conf"],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        cwd=folder,
-        user=user.pw_uid,
-        group=user.pw_gid,
-        extra_groups=[],
-    )
+    log = folder / "log"
+    with log.open("wb") as stream:
+        process = subprocess.Popen(
+            [SERVER, f"{folder}/redis.conf"],
+            stdin=subprocess.DEVNULL,
+            stdout=stream,
+            stderr=subprocess.STDOUT,
+            cwd=folder,
+            user=user.pw_uid,
+            group=user.pw_gid,
+            extra_groups=[],
+        )
     try:
-        with _connect(process, folder / "socket", admin) as client:
+        with _connect(process, folder / "socket", log, admin) as client:
             return Meaning(client.config(), client.command("ACL", "LIST"))
     except RedisError as error:
         raise Invalid(f"the administrator cannot log in: {error}") from error
     finally:
         process.kill()
-        process.communicate()
+        process.wait()
 
 
-def _connect(process: subprocess.Popen[bytes], path: Path, admin: Path) -> Client:
+def _connect(process: subprocess.Popen[bytes], path: Path, log: Path, admin: Path) -> Client:
     end = time.monotonic() + PATIENCE
     while time.monotonic() < end:
         if process.poll() is not None:
-            output = process.communicate()[0].decode(errors="replace")
-            raise Invalid(
-                _reason(output.splitlines()) or f"redis-server ended with code {process.returncode}"
-            )
+            said = _reason(log.read_text(errors="replace").splitlines())
+            raise Invalid(said or f"redis-server ended with code {process.returncode}")
         try:
             return login(str(path), admin)
         except (FileNotFoundError, ConnectionRefusedError):
