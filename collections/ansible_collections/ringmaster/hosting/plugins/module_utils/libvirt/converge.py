@@ -41,6 +41,8 @@ from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt.plan im
 )
 from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt.spec import Spec, parse_spec
 
+TECHNICAL_ERRORS: tuple[type[Exception], ...] = (OSError, *libvirt_errors())
+
 
 @dataclass(frozen=True)
 class Options:
@@ -160,7 +162,7 @@ class Hypervisor:
                     self._converge(spec, outcome)
         except HypervisorError as error:
             outcome.error = str(error)
-        except (OSError, *libvirt_errors()) as error:
+        except TECHNICAL_ERRORS as error:
             outcome.error = f"VM {spec.name}: {error}"
             outcome.exception = traceback.format_exc()
         return outcome
