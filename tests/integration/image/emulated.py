@@ -144,7 +144,7 @@ class Machine:
         """Run a shell command as root over SSH, trusting only the host key that the console showed."""
         known = self.folder / "known_hosts"
         known.write_text("".join(f"[127.0.0.1]:{self.port} {key}\n" for key in self.host_keys()), encoding="utf-8")
-        options = {"UserKnownHostsFile": known, "StrictHostKeyChecking": "yes", "ConnectTimeout": 10}
+        options = {"UserKnownHostsFile": known, "StrictHostKeyChecking": "yes", "ConnectTimeout": 4}
         options |= {"PasswordAuthentication": "no", "LogLevel": "ERROR"}
         argv = ["ssh", "-F", "none", "-i", str(self.folder / "key"), "-p", str(self.port)]
         argv += [word for name, value in options.items() for word in ("-o", f"{name}={value}")]
