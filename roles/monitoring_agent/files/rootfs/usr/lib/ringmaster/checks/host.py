@@ -158,14 +158,23 @@ def firewall() -> tuple[int, str]:
     return CRITICAL, "The firewall is not active: no input chain drops by default for IPv4 and IPv6."
 
 
-def roster(path: str, warning_hours: float, critical_hours: float) -> tuple[int, str]:
-    """When the accounts of this machine were last compared with the roster: the age of a stamp file."""
-    try:
-        seconds = time.time() - Path(path).stat().st_mtime
-    except FileNotFoundError:
-        return WARNING, f"No roster of accounts has been applied yet ({path} is missing)."
-    hours = max(0.0, seconds) / 3600
-    return _level(hours, warning_hours, critical_hours), f"The accounts were last applied {hours:.1f} h ago."
+def roster(unit: str, warning_minutes: float, critical_minutes: float) -> tuple[int, str]:
+    """How long ago ``unit`` last compared the accounts with the roster."""
+    properties = "--property=LoadState,Result,ExecMainExitTimestamp"
+    answer = _command("systemctl", "show", "--timestamp=unix", properties, unit)
+    values = dict(line.split("=", 1) for line in answer.splitlines() if "=" in line)
+    if values.get("LoadState") != "loaded":
+        return WARNING, f"No roster of accounts has been applied yet: there is no {unit}."
+    ended = values.get("ExecMainExitTimestamp", "").lstrip("@")
+    uptime = float(Path("/proc/uptime").read_text().split()[0])
+    minutes = (time.time() - float(ended)) / 60 if ended else uptime / 60
+    since = "since the machine started" if not ended else f"for {minutes:.0f} min"
+    if ended and values.get("Result") != "success":
+        return WARNING, f"Applying the roster of accounts failed {minutes:.0f} min ago (see {unit})."
+    status = _level(minutes, warning_minutes, critical_minutes)
+    if status or not ended:
+        return status, f"The accounts have not been compared with the roster {since}."
+    return OK, f"The accounts were compared with the roster {minutes:.0f} min ago."
 
 
 def _level(value: float, warning: float, critical: float) -> int:

@@ -112,7 +112,7 @@ def _tell_changes(previous: dict[str, results.Result], current: dict[str, result
     for key, result in sorted(current.items()):
         before = previous[key].state if key in previous else "ok"
         if result.state != before:
-            print(f"{key}: {before} -> {result.state}: {result.message}", file=sys.stderr)
+            print(f"{key}: {before} -> {result.state}: {result.output}", file=sys.stderr)
 
 
 @contextmanager

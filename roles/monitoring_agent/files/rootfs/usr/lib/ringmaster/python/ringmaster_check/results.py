@@ -31,7 +31,7 @@ class Result:
     check: str
     status: int
     state: str
-    message: str
+    output: str
     time: float
     since: float
     duration: float
@@ -52,7 +52,7 @@ def from_outcome(outcome: Outcome, previous: Result | None) -> Result:
         check=definition.name,
         status=outcome.status,
         state=STATES[outcome.status],
-        message=outcome.message,
+        output=outcome.message,
         time=round(outcome.started, 3),
         since=previous.since if previous is not None and same else round(outcome.started, 3),
         duration=round(outcome.duration, 3),
@@ -148,7 +148,7 @@ def as_text(content: Mapping[str, Any], now: float) -> str:
     for check in checks:
         name = f"{check['component']}/{check['check']}"
         since = "" if check["status"] == 0 else f" (for {age(now - check['since'])})"
-        lines.append(f"{check['state'].upper():<8}  {name:<{width}}  {one_line(check['message'])}{since}")
+        lines.append(f"{check['state'].upper():<8}  {name:<{width}}  {one_line(check['output'])}{since}")
     return "\n".join(lines)
 
 
