@@ -1,0 +1,166 @@
+# Copyright: (c) 2026, Ringmaster contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One light machine of the lab, reached over SSH as an outside user would reach a VM."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.ringmaster.hosting.plugins.module_utils.lab import machine as machines
+from ansible_collections.ringmaster.hosting.plugins.module_utils.lab import network as networks
+
+REPOSITORY = Path(__file__).resolve().parents[3]
+ADDRESS = "172.20.1.5"
+SSHD = """PasswordAuthentication no
+KbdInteractiveAuthentication no
+AllowGroups root login
+AuthorizedKeysFile /etc/ssh/authorized_keys.d/%u
+"""
+
+
+@dataclass
+class LightMachine:
+    """The machine, and a folder with the private keys of those who visit it."""
+
+    lab: str
+    folder: Path
+    specification: machines.Machine
+    network: networks.LabNetwork
+
+    @classmethod
+    def start(cls, folder: Path) -> LightMachine:
+        trees = sorted(
+            (
+                path
+                for path in (REPOSITORY / ".lab/cache").glob("machine-*")
+                if (path / "usr/bin/systemctl").exists()
+            ),
+            key=lambda path: path.stat().st_mtime,
+        )
+        if not trees:
+            raise FileNotFoundError("there is no tree for machines in .lab/cache; 'make up' builds one")
+        lab = f"rm-acc-{os.getpid()}"
+        network = networks.LabNetwork(lab, folder, [networks.Bridge("lab-srv", ["172.20.0.1/22"])])
+        for user in ("operator", "alice", "bob", "carol", "dave", "mallory"):
+            subprocess.run(
+                ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", user, "-f", str(folder / user)],
+                check=True,
+            )
+        specification = machines.Machine(
+            lab=lab,
+            name="myapp00",
+            state_folder=folder,
+            tree=trees[-1],
+            nics=[machines.Nic("ethsrv", "lab-srv", [f"{ADDRESS}/22"])],
+        )
+        etc = specification.upper / "etc/ssh"
+        (etc / "sshd_config.d").mkdir(parents=True)
+        (etc / "sshd_config.d/10-ringmaster.conf").write_text(SSHD)
+        (etc / "authorized_keys.d").mkdir()
+        (etc / "authorized_keys.d/root").write_text((folder / "operator.pub").read_text())
+        new = cls(lab, folder, specification, network)
+        try:
+            networks.present(network)
+            machines.started(specification)
+        except BaseException:
+            new.stop()
+            raise
+        return new
+
+    def stop(self) -> None:
+        machines.absent(self.specification)
+        networks.absent(self.network)
+
+    def key(self, user: str) -> str:
+        return (self.folder / f"{user}.pub").read_text().strip()
+
+    def inside(self, argv: list[str]) -> list[str]:
+        return ["nsenter", f"--net=/run/netns/{self.lab}", *argv]
+
+    def ssh_argv(self, user: str, key: str | None = None) -> list[str]:
+        options = "BatchMode=yes IdentitiesOnly=yes StrictHostKeyChecking=no UserKnownHostsFile=/dev/null"
+        flags = [flag for option in options.split() for flag in ("-o", option)]
+        return self.inside(
+            ["ssh", "-q", "-F", "none", *flags, "-i", str(self.folder / (key or user)), f"{user}@{ADDRESS}"]
+        )
+
+    def ssh(self, user: str, command: str, key: str | None = None) -> subprocess.CompletedProcess[str]:
+        argv = [*self.ssh_argv(user, key), command]
+        return subprocess.run(
+            argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False
+        )
+
+    def quick(self, user: str, command: str) -> subprocess.CompletedProcess[str]:
+        """Run a command over a connection that stays open for the next one."""
+        argv = self.ssh_argv(user)
+        shared = f"-oControlMaster=auto -oControlPersist=15 -oControlPath={self.folder}/%r.socket".split()
+        return subprocess.run(
+            [*argv[:-1], *shared, argv[-1], command],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    def root(self, command: str) -> str:
+        done = self.ssh("root", command, key="operator")
+        assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
+        return done.stdout.strip()
+
+    def reboot(self) -> None:
+        before = self.root("cat /proc/1/stat | cut -d' ' -f22")
+        self.ssh("root", "systemctl reboot", key="operator")
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            time.sleep(0.5)
+            done = self.ssh("root", "cat /proc/1/stat | cut -d' ' -f22", key="operator")
+            if done.returncode == 0 and done.stdout.strip() != before:
+                self.root("systemctl is-system-running --wait || true")
+                return
+        raise TimeoutError("the machine does not come back from its reboot")
+
+    def play(self, roster: dict[str, Any], *extra: str, **variables: Any) -> subprocess.CompletedProcess[str]:
+        """Run playbooks/accounts.yml for the machine."""
+        host = {
+            "ansible_host": ADDRESS,
+            "ansible_user": "root",
+            "ansible_python_interpreter": "/usr/bin/python3",
+            "ansible_ssh_private_key_file": str(self.folder / "operator"),
+            "ansible_ssh_common_args": "-F none -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null "
+            "-o ControlPath=none -o LogLevel=ERROR",
+            "ringmaster_roster": roster,
+        }
+        inventory = self.folder / "inventory.yml"
+        inventory.write_text(json.dumps({"vms": {"hosts": {"myapp00": host}}}))
+        environment = os.environ | {
+            "ANSIBLE_INVENTORY_ENABLED": "yaml",
+            "ANSIBLE_HOME": str(self.folder / "ansible"),
+        }
+        argv = [
+            *(str(REPOSITORY / ".venv/bin/ansible-playbook"), "-i", str(inventory)),
+            *(str(REPOSITORY / "playbooks/accounts.yml"), "-e", json.dumps(variables), *extra),
+        ]
+        return subprocess.run(
+            self.inside(argv),
+            cwd=REPOSITORY,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=180,
+            check=False,
+        )
+
+    def apply(self, roster: dict[str, Any], *extra: str, **variables: Any) -> bool:
+        """Run the playbook, which must succeed; return whether it changed something."""
+        done = self.play(roster, *extra, **variables)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return "changed=0" not in done.stdout

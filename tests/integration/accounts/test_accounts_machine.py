@@ -1,0 +1,271 @@
+# Copyright: (c) 2026, Ringmaster contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Accounts on a running machine: who may do what, and who is out is out."""
+
+from __future__ import annotations
+
+import base64
+import subprocess
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from light_machine import LightMachine
+
+APP = """[Service]
+ExecStart=/bin/sleep 100000
+[Install]
+WantedBy=default.target
+"""
+
+
+@pytest.fixture(scope="module")
+def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LightMachine]:
+    started = LightMachine.start(tmp_path_factory.mktemp("machine"))
+    try:
+        assert started.apply(roster(started, 1), "--check"), "the first run is clean in check mode"
+        assert started.apply(roster(started, 1))
+        assert not started.apply(roster(started, 1)), "the second run changes nothing"
+        yield started
+    finally:
+        started.stop()
+
+
+PERMISSIONS = {
+    "alice": ["login", "sudo-srv", "wheel", "manager"],
+    "bob": ["login", "sudo-srv"],
+    "carol": ["login"],
+    "dave": ["stats"],
+}
+
+
+def roster(machine: LightMachine, generation: int, **states: str) -> dict[str, Any]:
+    people = [
+        {
+            "name": name,
+            "uid": 20100 + number,
+            "full_name": name.title(),
+            "state": states.get(name, "active"),
+            "permissions": permissions,
+            "ssh_keys": [machine.key(name)],
+        }
+        for number, (name, permissions) in enumerate(PERMISSIONS.items())
+    ]
+    service_users = [{"name": "s-myapp", "uid": 20110}, {"name": "s-other", "uid": 20111}]
+    content = {"format": 1, "project": "myapp", "people": people, "service_users": service_users}
+    return content | {"generation": generation, "hash": str(generation)}
+
+
+@pytest.mark.parametrize(
+    ("user", "key", "enters"),
+    [
+        ("alice", "alice", True),
+        ("bob", "bob", True),
+        ("carol", "carol", True),
+        ("dave", "dave", False),
+        ("s-myapp", "bob", False),
+        ("nobody", "bob", False),
+        ("mallory", "mallory", False),
+        ("bob", "mallory", False),
+        ("root", "alice", False),
+        ("root", "operator", True),
+    ],
+)
+def test_who_may_log_in(machine, user, key, enters):
+    done = machine.ssh(user, "id -un", key=key)
+    assert (done.returncode == 0) is enters
+    assert done.stdout.strip() == (user if enters else "")
+
+
+AS_SERVICE = "sudo -n -u s-myapp -i "
+MATRIX = [
+    # becoming somebody else
+    ("alice bob", "sudo -n -u s-myapp -i true", "carol service"),
+    ("alice bob", "sudo -n -u s-other true", "carol service"),
+    ("alice", "sudo -n true", "bob carol service"),
+    ("alice", "sudo -n -u daemon true", "bob carol service"),
+    ("alice", "sudo -n -u bob true", "bob carol service"),
+    ("", "sudo -n -u '#0' true", "bob carol service"),
+    ("", "sudo -n -g root -u s-myapp true", "bob carol service"),
+    ("", "su -c true", "bob carol service"),
+    ("", "su -c true s-myapp", "bob carol"),
+    # starting at boot
+    ("", "loginctl enable-linger", "alice bob carol service"),
+    ("", "loginctl enable-linger bob", "alice bob carol service"),
+    ("service", "loginctl enable-linger s-myapp", "alice bob carol"),
+    ("", "loginctl enable-linger s-other", "bob carol service"),
+    ("service", "echo '@reboot true' | crontab - && crontab -r", "alice bob carol"),
+    ("", "echo '@reboot root true' > /etc/cron.d/mine", "bob carol service"),
+    ("", "echo '@reboot true' > /var/spool/cron/crontabs/$(id -un)", "bob carol service"),
+    ("", "touch /var/lib/systemd/linger/$(id -un)", "bob carol service"),
+    # units and logs: one's own, nobody else's
+    ("service", "systemctl --user daemon-reload", ""),
+    ("service alice bob carol", "journalctl --user -n 1 -q --no-pager", ""),
+    ("", "journalctl -q --no-pager -n 1 _PID=1 | grep .", "bob carol service"),
+    ("", "systemctl restart ssh", "bob carol service"),
+    ("", "systemd-run -q true", "bob carol service"),
+    ("", "systemctl edit --runtime --stdin ssh </dev/null", "bob carol service"),
+    (
+        "",
+        'test "$(busctl call org.freedesktop.login1 /org/freedesktop/login1 '
+        'org.freedesktop.login1.Manager CanReboot)" = \'s "yes"\'',
+        "bob carol service",
+    ),
+    # files
+    ("", "cat /etc/shadow", "bob carol service"),
+    ("", "ls /home/alice", "bob carol service"),
+    ("alice bob carol service", "ls /srv/s-myapp", ""),
+    ("", "touch /srv/s-myapp/planted", "bob carol"),
+    ("", "touch /srv/s-other/planted", "service bob carol"),
+    ("", "echo x >> /etc/ssh/authorized_keys.d/$(id -un)", "bob carol service"),
+    ("", "ln -s /tmp/x /etc/ssh/authorized_keys.d/mallory", "bob carol service"),
+    (
+        "",
+        "ls /etc/sudoers.d/ringmaster-accounts && cat /etc/sudoers.d/ringmaster-accounts",
+        "bob carol service",
+    ),
+    ("", "cat /var/lib/ringmaster/accounts/roster.json", "bob carol service"),
+    ("", "echo x > /usr/lib/ringmaster/accounts.pyz", "bob carol service"),
+    # one's own record
+    ("", "chsh -s /bin/sh", "bob carol service"),
+    ("", "chfn -f Root", "bob carol service"),
+    ("", "printf 'x\\nx\\n' | passwd", "bob carol service"),
+]
+
+
+@pytest.mark.parametrize(("allowed", "command", "denied"), MATRIX, ids=[row[1][:60] for row in MATRIX])
+def test_who_may_do_what(machine, allowed, command, denied):
+    for who in (allowed + " " + denied).split():
+        if who == "service":
+            quoted = command.replace("'", "'\\''")
+            done = machine.quick("bob", f"sudo -n -u s-myapp -i sh -c '{quoted}'")
+        else:
+            done = machine.quick(who, command)
+        found = done.stdout + done.stderr
+        assert (done.returncode == 0) is (who in allowed.split()), f"{who}: {command}: {found}"
+        assert done.returncode not in (126, 127), f"{who}: {command} was not tried: {found}"
+
+
+def test_only_keys_of_the_platform_count(machine):
+    machine.ssh("bob", f"mkdir -p -m 700 .ssh && echo '{machine.key('mallory')}' > .ssh/authorized_keys")
+    assert machine.ssh("bob", "true", key="mallory").returncode != 0
+
+
+def test_root_by_wheel_is_logged_with_the_name(machine):
+    assert machine.ssh("alice", "sudo -n ls /root/marker-in-the-log").returncode != 0
+    log = machine.root("journalctl -q --no-pager _COMM=sudo")
+    assert "alice" in log and "COMMAND=/usr/bin/ls /root/marker-in-the-log" in log
+
+
+def test_files_travel_both_ways(machine, tmp_path):
+    (tmp_path / "there").write_text("content")
+    argv = machine.ssh_argv("bob")
+    target = argv.pop()
+    argv[argv.index("ssh")] = "scp"
+    subprocess.run([*argv, str(tmp_path / "there"), f"{target}:copy"], check=True, capture_output=True)
+    subprocess.run([*argv, f"{target}:copy", str(tmp_path / "back")], check=True, capture_output=True)
+    assert (tmp_path / "back").read_text() == "content"
+
+
+def test_a_user_unit_of_a_service_user_starts_at_boot(machine):
+    unit = ".config/systemd/user/app.service"
+    encoded = base64.b64encode(APP.encode()).decode()
+    done = machine.ssh(
+        "bob",
+        "sudo -n -u s-myapp -i mkdir -p .config/systemd/user && "
+        f"echo {encoded} | base64 -d | sudo -n -u s-myapp -i tee {unit}",
+    )
+    assert done.returncode == 0, done.stderr
+    done = machine.ssh(
+        "bob", "sudo -n -u s-myapp -i systemctl --user enable --now app && sudo -n -u s-myapp -i env"
+    )
+    assert done.returncode == 0, done.stderr
+    assert "XDG_RUNTIME_DIR=/run/user/20110" in done.stdout
+    machine.reboot()
+    assert machine.root("systemctl --user -M s-myapp@ is-active app") == "active"
+    assert machine.ssh("bob", "sudo -n -u s-myapp -i systemctl --user restart app").returncode == 0
+    assert not machine.apply(roster(machine, 1)), "a reboot is no drift"
+
+
+def test_drift_is_repaired_without_the_controller(machine):
+    machine.root(
+        "echo evil >> /etc/ssh/authorized_keys.d/bob; gpasswd -a carol wheel; "
+        "touch /var/lib/systemd/linger/carol"
+    )
+    assert machine.ssh("carol", "sudo -n true").returncode == 0
+    machine.root("systemctl start ringmaster-accounts.service")
+    assert machine.ssh("carol", "sudo -n true").returncode != 0
+    assert machine.root("ls /var/lib/systemd/linger").split() == ["s-myapp", "s-other"]
+    log = machine.root("journalctl -q --no-pager -o cat -u ringmaster-accounts")
+    assert "repaired: group wheel: changed" in log and "repaired: person bob: changed" in log
+    assert machine.root("systemctl is-active ringmaster-accounts.timer") == "active"
+
+
+def test_a_broken_rule_of_somebody_else_is_told_and_harms_nobody(machine):
+    machine.root("echo 'broken (' > /etc/sudoers.d/project; echo >> /etc/sudoers.d/ringmaster-accounts")
+    done = machine.play(roster(machine, 1))
+    machine.root("rm /etc/sudoers.d/project")
+    assert done.returncode == 0
+    assert "another file below /etc/sudoers.d is broken" in " ".join((done.stdout + done.stderr).split())
+    assert machine.ssh("alice", "sudo -n true").returncode == 0
+
+
+@pytest.mark.parametrize("state", ["locked", "removed"])
+def test_who_is_out_is_out_at_once(machine, state):
+    generation = {"locked": 2, "removed": 4}[state]
+    stubborn = "trap '' TERM HUP INT; while :; do sleep 1; done"
+    command = f'setsid sh -c "{stubborn}" & {stubborn}'
+    session = subprocess.Popen([*machine.ssh_argv("carol"), command], stdin=subprocess.DEVNULL)
+    other = subprocess.Popen(
+        [*machine.ssh_argv("bob"), "sudo -n -u s-myapp sleep 4242"],
+        stdin=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    machine.ssh("carol", "systemd-run --user -q sleep 4243")
+    deadline = time.monotonic() + 20
+    while machine.root("pgrep -c -u carol sleep; pgrep -c -f 'sleep 424[2]' ; true").split() < ["3", "1"]:
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    machine.root("echo '* * * * * true' | crontab -u carol -; touch /var/lib/systemd/linger/carol")
+
+    assert machine.apply(roster(machine, generation, carol=state, bob=state))
+
+    assert machine.root("ps -o pid= -u carol,bob; pgrep -f 'sleep 424[2]'; true") == ""
+    deadline = time.monotonic() + 20
+    while machine.root("loginctl list-users --no-legend | grep -E 'carol|bob'; true"):
+        # logind forgets an ended user after ten seconds.
+        assert time.monotonic() < deadline
+        time.sleep(0.5)
+    assert machine.root("ls /var/spool/cron/crontabs") == ""
+    assert session.wait(10) != 0 and other.wait(10) != 0
+    for name in ("carol", "bob"):
+        assert machine.ssh(name, "true").returncode != 0
+    assert machine.root("stat -c %U:%a /home/carol") == ("carol:700" if state == "locked" else "root:700")
+    assert machine.root("systemctl --user -M s-myapp@ is-active app") == "active", "the application runs on"
+    assert not machine.apply(roster(machine, generation, carol=state, bob=state))
+
+    late = machine.play(roster(machine, 1))
+    assert late.returncode != 0 and "The roster has generation 1" in late.stdout + late.stderr
+    machine.root("systemctl start ringmaster-accounts.service")
+    assert machine.ssh("carol", "true").returncode != 0
+
+    assert machine.apply(roster(machine, generation + 1))
+    assert machine.ssh("carol", "cat copy || true").returncode == 0
+
+
+def test_the_last_administrator_is_not_thrown_out_unasked(machine):
+    refused = machine.play(roster(machine, 9, alice="removed"))
+    assert refused.returncode != 0
+    assert "nobody would be left with permission wheel" in refused.stdout + refused.stderr
+    assert machine.ssh("alice", "sudo -n true").returncode == 0
+    assert machine.apply(roster(machine, 9, alice="removed"), accounts_confirm_removal=True)
+    assert machine.ssh("alice", "true").returncode != 0
+
+
+def test_the_account_files_are_whole(machine):
+    complaints = machine.root("LC_ALL=C pwck -r | grep -v 'does not exist$'; LC_ALL=C grpck -r; true")
+    assert complaints == "pwck: no changes"
+    leftovers = machine.root("find /etc /home /srv /var/lib/ringmaster -name '*.ringmaster-new'")
+    assert leftovers == ""
