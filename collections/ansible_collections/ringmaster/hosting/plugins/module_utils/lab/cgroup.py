@@ -29,9 +29,10 @@ def processes(group: str) -> set[int]:
     """Return the ids of all living processes in `group` and below."""
     found: set[int] = set()
     for folder in folders(group):
-        for procs in folder.glob("**/cgroup.procs"):
+        # os.walk passes over groups that vanish meanwhile, as they do while a machine shuts down.
+        for path, _folders, _files in os.walk(folder):
             try:
-                found.update(int(line) for line in procs.read_text(encoding="ascii").split())
+                found.update(int(line) for line in Path(path, "cgroup.procs").read_text(encoding="ascii").split())
             except OSError:
                 continue
     return {pid for pid in found if _alive(pid)}
@@ -62,9 +63,8 @@ def kill(group: str, patience: float = 10.0) -> None:
 def remove(group: str) -> None:
     """Remove the empty folders of `group`, depth first, and its parent when nothing else is in it."""
     for folder in folders(group):
-        for path in sorted(folder.glob("**/"), key=lambda p: len(p.parts), reverse=True):
-            _rmdir(path)
-        _rmdir(folder)
+        for path, _folders, _files in os.walk(folder, topdown=False):
+            _rmdir(Path(path))
         _rmdir(folder.parent)
         _rmdir(folder.parent.parent)
 
