@@ -121,9 +121,10 @@ def _control_groups(unit: str) -> list[Path]:
 
 def _members(group: Path) -> list[int]:
     found: list[int] = []
-    for file in group.rglob("cgroup.procs"):
+    # os.walk passes over groups that vanish meanwhile.
+    for folder, _folders, _files in os.walk(group):
         try:
-            found.extend(int(line) for line in file.read_text().split())
+            found.extend(int(line) for line in Path(folder, "cgroup.procs").read_text().split())
         except OSError:
             continue
     return [pid for pid in found if pid > 0 and not _is_zombie(pid)]
