@@ -100,6 +100,14 @@ def _nic_fields(role: str, nic: ET.Element) -> dict[str, Any]:
     }
 
 
+def _cores_fixed(domain: ET.Element, cores_max: int) -> int:
+    """Count the CPUs of a running domain that it was started with: they cannot be taken away live."""
+    listing = domain.find("vcpus")
+    if listing is None:
+        return cores_max
+    return sum(1 for vcpu in listing if vcpu.get("enabled") == "yes" and vcpu.get("hotpluggable") == "no")
+
+
 def parse_domain(text: str) -> DomainFacts:
     """Parse a domain XML, inactive or live, into facts."""
     domain = ET.fromstring(text)
@@ -113,6 +121,7 @@ def parse_domain(text: str) -> DomainFacts:
         "memory_max_mib": memory_max,
         "cores": int(vcpu.get("current", cores_max)) if vcpu is not None else cores_max,
         "cores_max": cores_max,
+        "cores_fixed": _cores_fixed(domain, cores_max),
         "console_log": "",
     }
     targets: dict[str, str] = {}

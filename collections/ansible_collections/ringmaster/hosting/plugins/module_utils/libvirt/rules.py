@@ -40,15 +40,18 @@ def _above_memory_maximum(live: Fields, wanted: int) -> str:
     return f"above the {limit} MiB that this VM was started with" if wanted > limit else ""
 
 
-def _above_cores_maximum(live: Fields, wanted: int) -> str:
-    limit = live["cores_max"]
-    return f"above the {limit} cores that this VM was started with" if wanted > limit else ""
+def _outside_cores_range(live: Fields, wanted: int) -> str:
+    if wanted > live["cores_max"]:
+        return f"above the {live['cores_max']} cores that this VM can have until its next start"
+    if wanted < live["cores_fixed"]:
+        return f"below the {live['cores_fixed']} cores that this VM was started with"
+    return ""
 
 
 RULES = (
     Rule("memory_mib", live="set_memory", obstacle=_above_memory_maximum),
     Rule("memory_max_mib", reason="QEMU sets the memory maximum when it starts"),
-    Rule("cores", live="set_cores", obstacle=_above_cores_maximum),
+    Rule("cores", live="set_cores", obstacle=_outside_cores_range),
     Rule("cores_max", reason="QEMU sets the number of CPU slots when it starts", silent=True),
     Rule("virtualization", reason="the accelerator and the CPU model are chosen when QEMU starts"),
     Rule("console_log", reason="the console's log file is opened when QEMU starts"),

@@ -134,6 +134,8 @@ def vm_spec(host_vars: Mapping[str, Any], image: str, bridges: Mapping[str, str]
                 }
                 for role, network in _NICS
             ],
+            # Retiring begins with a stop; what follows is not decided by converging.
+            "state": "running" if host_vars.get("ringmaster_state", "running") == "running" else "stopped",
             "protected": bool(host_vars.get("ringmaster_protected", False)),
             "seed": seed_files(name, host_vars),
         }
