@@ -16,10 +16,13 @@ from typing import Any
 
 sys.path.insert(0, "/usr/lib/ringmaster/python")
 
+from ringmaster_components import inbox as drop_ins
 from ringmaster_redis.client import RedisError, login
 
 OK, WARNING, CRITICAL, UNKNOWN = 0, 1, 2, 3
 CREDENTIALS = Path("/etc/ringmaster/monitoring/redis.env")
+INBOX = Path("/etc/local/redis")
+PATIENCE = 180
 STATE = Path("/var/lib/ringmaster/redis.json")
 LOCAL = ("127.0.0.1", 6379)
 MIB = 1024 * 1024
@@ -114,6 +117,12 @@ def persistence() -> tuple[int, str]:
 def inbox() -> tuple[int, str]:
     """Drop-ins in /etc/local/redis that were left out."""
     state = _state()
+    now = drop_ins.signature(INBOX, ".conf")
+    if now != state.get("signature", now) and time.time() - INBOX.stat().st_ctime > PATIENCE:
+        return (
+            WARNING,
+            "A change in /etc/local/redis has not been looked at (see ringmaster-redis-inbox.service).",
+        )
     refused = state.get("refused", {})
     if refused:
         parts = [f"{name} is left out: {reason}" for name, reason in sorted(refused.items())]

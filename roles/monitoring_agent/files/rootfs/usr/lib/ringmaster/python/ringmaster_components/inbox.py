@@ -9,7 +9,6 @@ without following links and judged by its descriptor, and what was read is what 
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import stat
@@ -26,6 +25,9 @@ class Refused(Exception):
     """A file that is left out; the text says why, without showing what the file holds."""
 
 
+Signature = list[list[str | int]]
+
+
 @dataclass(frozen=True)
 class Inbox:
     """What was found: texts that may be used, and why other files may not. By file name, sorted."""
@@ -33,10 +35,17 @@ class Inbox:
     texts: dict[str, str] = field(default_factory=dict)
     refused: dict[str, str] = field(default_factory=dict)
 
-    @property
-    def digest(self) -> str:
-        """A figure that is different when anything is."""
-        return hashlib.sha256(repr((self.texts, self.refused)).encode()).hexdigest()
+
+def signature(folder: Path, suffix: str) -> Signature:
+    """Return what changes whenever a file does: name, size and time of change of each. Reads no content."""
+    try:
+        with os.scandir(folder) as entries:
+            found = [(entry.name, entry.stat(follow_symlinks=False)) for entry in entries]
+    except FileNotFoundError:
+        return []
+    return sorted(
+        [name, status.st_size, status.st_ctime_ns] for name, status in found if name.endswith(suffix)
+    )
 
 
 def read(folder: Path, suffix: str, judge: Callable[[str], None]) -> Inbox:

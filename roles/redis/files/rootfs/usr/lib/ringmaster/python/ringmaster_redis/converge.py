@@ -81,13 +81,14 @@ class Report:
 def converge(places: Places, *, check: bool = False, restart: bool = False) -> Report:
     """Take in the drop-ins and bring the server to its configuration. Raises Failure."""
     report = Report()
+    signature = inbox.signature(places.inbox, ".conf")
     found, meaning = judge_inbox(places)
     report.refused = found.refused
     _accept(places, found.texts, report, check)
     _set_overcommit(places.overcommit, report, check)
     _serve(places, meaning, report, check, restart)
     if not check:
-        _remember(places.state, found, report)
+        _remember(places.state, signature, found, report)
     return report
 
 
@@ -285,7 +286,7 @@ def _systemctl(*words: str) -> str:
     return done.stdout
 
 
-def _remember(path: Path, found: inbox.Inbox, report: Report) -> None:
+def _remember(path: Path, signature: inbox.Signature, found: inbox.Inbox, report: Report) -> None:
     """Write what the checks tell. A pending restart keeps the time at which it began."""
     try:
         before = {entry["setting"]: entry for entry in json.loads(path.read_text())["pending_restart"]}
@@ -296,6 +297,7 @@ def _remember(path: Path, found: inbox.Inbox, report: Report) -> None:
         old = before.get(entry["setting"], {})
         entry["since"] = old.get("since", now) if old.get("run_id") == entry["run_id"] else now
     content = {
+        "signature": signature,
         "accepted": sorted(found.texts),
         "refused": report.refused,
         "pending_restart": report.pending_restart,

@@ -1,0 +1,80 @@
+# Copyright: (c) 2026, Ringmaster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the tests of all scenarios share: they run inside the lab's network namespace and log in as the operator."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import testinfra
+from testinfra.host import Host
+
+ROOT = Path(__file__).parents[1]
+PLATFORM = ROOT / "molecule/platform"
+NAMESPACE = Path("/run/netns/rm-molecule")
+CLONE_NEWNET = 0x40000000
+
+
+@pytest.fixture(scope="session", autouse=True)
+def inside_the_lab() -> None:
+    """Move this process into the lab's network namespace, for good."""
+    with NAMESPACE.open() as namespace:
+        libc = ctypes.CDLL(None, use_errno=True)
+        if libc.setns(namespace.fileno(), CLONE_NEWNET):
+            raise OSError(ctypes.get_errno(), f"cannot enter {NAMESPACE}: is the scenario created?")
+
+
+@pytest.fixture(scope="session")
+def hostvars() -> dict[str, dict[str, Any]]:
+    """Return the host variables of the lab's machines."""
+    argv = [
+        str(ROOT / ".venv/bin/ansible-inventory"),
+        "-i",
+        str(PLATFORM / "platform.ringmaster.yml"),
+        "--list",
+    ]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
+    done = subprocess.run(argv, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
+    return json.loads(done.stdout)["_meta"]["hostvars"]
+
+
+@pytest.fixture(scope="session")
+def machine(
+    hostvars: dict[str, dict[str, Any]], tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str], Host]:
+    """Return a function from a machine's name to a testinfra host, as root over SSH."""
+    folder = tmp_path_factory.mktemp("ssh")
+    configuration = folder / "config"
+    configuration.write_text(
+        f"Host *\n  User root\n  IdentityFile {ROOT}/.lab/keys/operator\n  IdentitiesOnly yes\n"
+        f"  UserKnownHostsFile {PLATFORM}/known_hosts\n  StrictHostKeyChecking yes\n  ConnectTimeout 10\n"
+        f"  ControlMaster auto\n  ControlPath {folder}/%C\n  ControlPersist 60\n",
+        encoding="utf-8",
+    )
+
+    def host(name: str) -> Host:
+        return testinfra.get_host(f"ssh://{hostvars[name]['ansible_host']}", ssh_config=str(configuration))
+
+    return host
+
+
+@pytest.fixture(scope="session")
+def eventually() -> Callable[..., None]:
+    """Return a function that waits until a condition holds."""
+
+    def wait(condition: Callable[[], object], seconds: float = 20.0) -> None:
+        end = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < end, f"not within {seconds} s: {condition}"
+            time.sleep(0.2)
+
+    return wait
