@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import json
 import re
-import shlex
 import socket
 import subprocess
 import time
@@ -22,8 +21,8 @@ FE_MAC, SRV_MAC = "02:01:02:00:10:13", "02:01:03:00:10:13"
 NETWORK = {
     "10-ethfe.link": f"[Match]\nMACAddress={FE_MAC}\n\n[Link]\nName=ethfe\n",
     "10-ethsrv.link": f"[Match]\nMACAddress={SRV_MAC}\n\n[Link]\nName=ethsrv\n",
-    "10-ethfe.network": "[Match]\nName=ethfe\n\n[Network]\nAddress=10.0.2.15/24\nGateway=10.0.2.2\nIPv6AcceptRA=no\n"
-    "DNS=10.0.2.3\n",
+    "10-ethfe.network": "[Match]\nName=ethfe\n\n[Network]\nAddress=10.0.2.15/24\nGateway=10.0.2.2\n"
+    "DNS=10.0.2.3\nIPv6AcceptRA=no\n",
     "10-ethsrv.network": "[Match]\nName=ethsrv\n\n[Network]\nAddress=172.20.1.5/22\nIPv6AcceptRA=no\n"
     "Address=2001:db8:3::1013/64\n",
 }
@@ -92,18 +91,28 @@ class Machine:
 
     def command(self) -> list[str]:
         """Return QEMU's command line."""
-        argv = ["qemu-system-x86_64", "-accel", self.accelerator, "-machine", "pc", "-m", str(self.memory_mib)]
+        argv = [
+            "qemu-system-x86_64",
+            "-accel",
+            self.accelerator,
+            "-machine",
+            "pc",
+            "-m",
+            str(self.memory_mib),
+        ]
         argv += ["-smp", "2", "-uuid", self.identity, "-display", "none", "-nodefaults"]
         argv += ["-serial", f"file:{self.console}", "-qmp", f"unix:{self.folder / 'qmp'},server=on,wait=off"]
         for role, kind in (("root", "qcow2"), ("swap", "raw"), ("tmp", "raw")):
             file = self.folder / f"{role}.{kind}"
             argv += ["-drive", f"if=none,id={role},file={file},format={kind},discard=unmap,cache=unsafe"]
-            argv += ["-device", f"virtio-blk-pci,drive={role},serial={role}" + (",bootindex=1" if role == "root" else "")]
-        argv += ["-device", "virtio-scsi-pci", "-drive", f"if=none,id=cd,format=raw,readonly=on,file={self.folder / 'seed.iso'}"]
-        argv += ["-device", "scsi-cd,drive=cd", "-device", "virtio-rng-pci"]
+            boot = ",bootindex=1" if role == "root" else ""
+            argv += ["-device", f"virtio-blk-pci,drive={role},serial={role}{boot}"]
+        argv += ["-drive", f"if=none,id=cd,format=raw,readonly=on,file={self.folder / 'seed.iso'}"]
+        argv += ["-device", "virtio-scsi-pci", "-device", "scsi-cd,drive=cd", "-device", "virtio-rng-pci"]
         argv += ["-netdev", f"user,id=fe,hostfwd=tcp:127.0.0.1:{self.port}-10.0.2.15:22"]
         argv += ["-device", f"virtio-net-pci,netdev=fe,mac={FE_MAC}"]
-        return [*argv, "-netdev", "user,id=srv,restrict=on,net=172.20.0.0/22", "-device", f"virtio-net-pci,netdev=srv,mac={SRV_MAC}"]
+        argv += ["-netdev", "user,id=srv,restrict=on,net=172.20.0.0/22"]
+        return [*argv, "-device", f"virtio-net-pci,netdev=srv,mac={SRV_MAC}"]
 
     def start(self) -> None:
         """Switch it on."""
@@ -138,44 +147,75 @@ class Machine:
     def host_keys(self) -> list[str]:
         """Return the host keys of the newest block on the console, without comments."""
         blocks = re.findall(r"-----BEGIN SSH HOST KEY KEYS-----\r?\n(.*?)-----END", self.log(), re.DOTALL)
-        return [" ".join(line.split()[:2]) for line in blocks[-1].splitlines() if line.strip()] if blocks else []
+        return (
+            [" ".join(line.split()[:2]) for line in blocks[-1].splitlines() if line.strip()] if blocks else []
+        )
+
+    def client(self, program: str) -> list[str]:
+        """Return argv of ssh or scp, trusting only the host key that the console showed."""
+        known = self.folder / "known_hosts"
+        known.write_text(
+            "".join(f"[127.0.0.1]:{self.port} {key}\n" for key in self.host_keys()), encoding="utf-8"
+        )
+        options = {"UserKnownHostsFile": known, "StrictHostKeyChecking": "yes", "ConnectTimeout": 10}
+        options |= {"PasswordAuthentication": "no", "LogLevel": "ERROR", "Port": self.port}
+        argv = [program, "-F", "none", "-i", str(self.folder / "key")]
+        return argv + [word for name, value in options.items() for word in ("-o", f"{name}={value}")]
 
     def ssh(self, command: str, check: bool = True) -> str:
-        """Run a shell command as root over SSH, trusting only the host key that the console showed."""
-        known = self.folder / "known_hosts"
-        known.write_text("".join(f"[127.0.0.1]:{self.port} {key}\n" for key in self.host_keys()), encoding="utf-8")
-        options = {"UserKnownHostsFile": known, "StrictHostKeyChecking": "yes", "ConnectTimeout": 4}
-        options |= {"PasswordAuthentication": "no", "LogLevel": "ERROR"}
-        argv = ["ssh", "-F", "none", "-i", str(self.folder / "key"), "-p", str(self.port)]
-        argv += [word for name, value in options.items() for word in ("-o", f"{name}={value}")]
-        done = subprocess.run(
-            [*argv, "root@127.0.0.1", command], capture_output=True, text=True, check=False, timeout=600
-        )
+        """Run a shell command as root."""
+        argv = [*self.client("ssh"), "root@127.0.0.1", command]
+        done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=900)
         if check and done.returncode != 0:
-            raise AssertionError(f"{command}: {done.returncode}\n{done.stdout}{done.stderr}\n{self.log()[-3000:]}")
+            raise AssertionError(
+                f"{command}: {done.returncode}\n{done.stdout}{done.stderr}\n{self.log()[-3000:]}"
+            )
         return done.stdout
+
+    def copy(self, files: list[Path], target: str) -> None:
+        """Copy files into a folder of the machine."""
+        argv = [*self.client("scp"), *map(str, files), f"root@127.0.0.1:{target}"]
+        subprocess.run(argv, check=True, timeout=300)
+
+    def answers(self) -> bool:
+        """Tell whether sshd greets. QEMU accepts connections for the guest long before it listens."""
+        try:
+            with socket.create_connection(("127.0.0.1", self.port), timeout=1) as link:
+                link.settimeout(1)
+                return link.recv(4) == b"SSH-"
+        except OSError:
+            return False
 
     def wait(self, timeout: float = 180) -> float:
         """Wait until SSH answers to our key; return the seconds since ``start`` (or since the call)."""
         begin = self.started or time.monotonic()
         while time.monotonic() - begin < timeout:
             assert self.process and self.process.poll() is None, (self.folder / "qemu.log").read_text()
-            if self.host_keys() and self.ssh("echo here", check=False) == "here\n":
+            if self.host_keys() and self.answers() and self.ssh("echo here", check=False) == "here\n":
                 return time.monotonic() - begin
-            time.sleep(0.2)
+            time.sleep(0.1)
         raise AssertionError(f"No SSH after {timeout} s. The console:\n{self.log()[-5000:]}")
 
-    def reboot(self) -> float:
+    def boot_id(self) -> str:
+        """Return what is different at every boot, "" while there is no answer."""
+        return self.ssh("cat /proc/sys/kernel/random/boot_id", check=False) if self.answers() else ""
+
+    def reboot(self, timeout: float = 300) -> float:
         """Reboot from inside; return the seconds until SSH answers again."""
-        before = self.ssh("cat /proc/sys/kernel/random/boot_id")
+        before = self.boot_id()
         self.started = time.monotonic()
         self.ssh("systemctl reboot", check=False)
-        while time.monotonic() - self.started < 300:
-            now = self.ssh("cat /proc/sys/kernel/random/boot_id", check=False)
-            if now not in {"", before}:
+        while time.monotonic() - self.started < timeout:
+            if self.boot_id() not in {"", before}:
                 return time.monotonic() - self.started
             time.sleep(0.3)
         raise AssertionError(f"It did not come back. The console:\n{self.log()[-5000:]}")
+
+    def shut_down(self, timeout: float = 120) -> None:
+        """Shut down from inside and wait for the end."""
+        assert self.process
+        self.ssh("systemctl poweroff", check=False)
+        self.process.wait(timeout)
 
 
 @contextlib.contextmanager
@@ -187,8 +227,3 @@ def running(machine: Machine) -> Iterator[Machine]:
         yield machine
     finally:
         machine.stop()
-
-
-def words(text: str) -> list[str]:
-    """Split like a shell; for readable assertions."""
-    return shlex.split(text)
