@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, Ringmaster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the tests of all scenarios share: they run inside the lab's network namespace and log in as the operator."""
+"""What the tests of all scenarios share: they run in the lab's network namespace, as its operator."""
 
 from __future__ import annotations
 
@@ -57,7 +57,8 @@ def machine(
     configuration.write_text(
         f"Host *\n  User root\n  IdentityFile {ROOT}/.lab/keys/operator\n  IdentitiesOnly yes\n"
         f"  UserKnownHostsFile {PLATFORM}/known_hosts\n  StrictHostKeyChecking yes\n  ConnectTimeout 10\n"
-        f"  ControlMaster auto\n  ControlPath {folder}/%C\n  ControlPersist 60\n",
+        f"  ControlMaster auto\n  ControlPath {folder}/%C\n  ControlPersist 60\n"
+        "  ServerAliveInterval 1\n  ServerAliveCountMax 3\n",
         encoding="utf-8",
     )
 

@@ -121,7 +121,7 @@ def inbox() -> tuple[int, str]:
     if now != state.get("signature", now) and time.time() - INBOX.stat().st_ctime > PATIENCE:
         return (
             WARNING,
-            "A change in /etc/local/redis has not been looked at (see ringmaster-redis-inbox.service).",
+            "A change in /etc/local/redis waits for ringmaster-redis-inbox.service to look at it.",
         )
     refused = state.get("refused", {})
     if refused:

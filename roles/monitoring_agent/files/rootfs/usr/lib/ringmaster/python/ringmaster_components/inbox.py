@@ -85,13 +85,16 @@ def _read_file(folder: int, name: str) -> str:
         descriptor = os.open(name, flags, dir_fd=folder)
     except OSError as error:
         raise Refused("it is a link or cannot be opened") from error
-    with os.fdopen(descriptor, "rb") as stream:
+    try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             raise Refused("it is not a regular file")
         if status.st_nlink != 1:
             raise Refused("it has a second name (hard link)")
-        content = stream.read(SIZE_LIMIT + 1)
+        with os.fdopen(descriptor, "rb", closefd=False) as stream:
+            content = stream.read(SIZE_LIMIT + 1)
+    finally:
+        os.close(descriptor)
     if len(content) > SIZE_LIMIT:
         raise Refused(f"it is larger than {SIZE_LIMIT // 1024} KiB")
     try:

@@ -1,0 +1,94 @@
+# Copyright: (c) 2026, Ringmaster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Redis's accounts and credentials files."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+from typing import Any
+
+import pytest
+from ansible_collections.ringmaster.hosting.plugins.module_utils.components import redis
+
+SECRET = "a secret for tests, long enough"
+
+
+def vm(name: str, number: int, **more: Any) -> dict[str, Any]:
+    return {
+        "inventory_hostname": name,
+        "ringmaster_project": "myapp",
+        "ringmaster_vm_id": number,
+        "ringmaster_fqdn": f"{name}.example.org",
+        **more,
+    }
+
+
+def test_rules_hold_digests_and_no_password() -> None:
+    accounts = redis.accounts([{"name": "app"}], SECRET, vm("myapp00", 4096))
+    assert [account.name for account in accounts] == ["ringmaster", "monitor", "app"]
+    for account in accounts:
+        assert account.password not in account.rule
+        assert hashlib.sha256(account.password.encode()).hexdigest() in account.rule
+    assert len({account.password for account in accounts}) == 3
+    assert accounts[2].rule.endswith(redis.RIGHTS["owner"])
+    assert " ~* &* " in accounts[2].rule
+
+
+def test_keys_and_role() -> None:
+    user = {"name": "stats", "role": "readonly", "keys": ["stats:*", "day:*"]}
+    rule = redis.accounts([user], SECRET, vm("myapp00", 4096))[2].rule
+    assert " ~stats:* ~day:* &* -@all +@read " in rule
+
+
+def test_password_changes_with_its_generation_only() -> None:
+    def password(**more: Any) -> str:
+        return redis.accounts([{"name": "app"}], SECRET, vm("myapp00", 4096, **more))[2].password
+
+    assert password() == password(ringmaster_secret_generations={"myapp00/redis/other": 2})
+    assert password() != password(ringmaster_secret_generations={"myapp00/redis/app": 2})
+
+
+@pytest.mark.parametrize(
+    ("users", "told"),
+    [
+        ([{"name": "App"}], "must be named with lower-case letters"),
+        ([{"name": "a b"}], "must be named"),
+        ([{"name": "default"}], "is the platform's own"),
+        ([{"name": "monitor"}], "is the platform's own"),
+        ([{"name": "app"}, {"name": "app"}], "is declared twice"),
+        ([{"name": "app", "role": "root"}], "allowed: owner, readwrite, readonly"),
+        ([{"name": "app", "keys": ["a b"]}], "is not one word"),
+        ([{"name": "app", "keys": ["a\nuser evil on nopass ~* +@all"]}], "is not one word"),
+    ],
+)
+def test_impossible_users(users: list[dict[str, Any]], told: str) -> None:
+    with pytest.raises(redis.UserError, match=r"myapp00|pattern") as caught:
+        redis.accounts(users, SECRET, vm("myapp00", 4096))
+    assert told in str(caught.value)
+
+
+def test_credentials_of_several_servers() -> None:
+    """A further VM never changes what an existing name means."""
+    one, two = vm("myapp00", 4096), vm("myapp01", 4097, redis_users=[{"name": "app"}, {"name": "cache"}])
+    alone = redis.credentials([one], SECRET, [{"name": "app"}])
+    both = redis.credentials([two, one], SECRET, [{"name": "app"}])
+    assert list(alone) == ["app.env", "app@myapp00.env"]
+    assert list(both) == ["app.env", "app@myapp00.env", "app@myapp01.env", "cache.env", "cache@myapp01.env"]
+    assert alone["app.env"] == both["app.env"] == both["app@myapp00.env"]
+    assert both["cache.env"] == both["cache@myapp01.env"]
+    assert both["app@myapp00.env"] != both["app@myapp01.env"]
+
+
+def test_no_declared_user_no_file() -> None:
+    assert redis.credentials([vm("myapp00", 4096, redis_users=[])], SECRET, [{"name": "app"}]) == {}
+
+
+def test_a_shell_can_read_the_file() -> None:
+    text = redis.credentials([vm("myapp00", 4096)], SECRET, [{"name": "app"}])["app.env"]
+    script = f'{text}\nprintf \'%s \' "$REDIS_HOST" "$REDIS_PORT" "$REDIS_USERNAME" "$REDIS_URL"'
+    done = subprocess.run(["sh", "-euc", script], capture_output=True, text=True, check=True)
+    password = redis.accounts([{"name": "app"}], SECRET, vm("myapp00", 4096))[2].password
+    url = f"redis://app:{password}@myapp00.example.org:6379/0"
+    assert done.stdout.split() == ["myapp00.example.org", "6379", "app", url]

@@ -1,0 +1,55 @@
+# Copyright: (c) 2026, Ringmaster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Formulas: a table of machines, and what holds for all."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.ringmaster.hosting.plugins.module_utils import tuning
+from hypothesis import given
+from hypothesis import strategies as st
+
+# memory, cores, share, AOF, RDB -> maxmemory, io-threads, repl-backlog-size
+TABLE = [
+    ((1024, 1, 1.0), (True, True), ("409mb", "1", "6mb")),
+    ((1024, 1, 1.0), (False, True), ("614mb", "1", "9mb")),
+    ((1024, 1, 1.0), (False, False), ("768mb", "1", "12mb")),  # 80 % would leave less than 256 MiB
+    ((4096, 4, 1.0), (False, False), ("3276mb", "3", "51mb")),
+    ((4096, 4, 0.5), (True, True), ("819mb", "1", "12mb")),
+    ((65536, 16, 1.0), (True, True), ("26214mb", "7", "64mb")),
+    ((256, 1, 1.0), (True, True), ("32mb", "1", "1mb")),
+]
+
+
+@pytest.mark.parametrize(("machine", "persistence", "wanted"), TABLE)
+def test_redis(
+    machine: tuple[int, int, float], persistence: tuple[bool, bool], wanted: tuple[str, str, str]
+) -> None:
+    found = tuning.redis(*machine, appendonly=persistence[0], snapshots=persistence[1])
+    assert (found["maxmemory"], found["io-threads"], found["repl-backlog-size"]) == wanted
+
+
+@given(st.integers(512, 2**20), st.integers(1, 256), st.floats(0.01, 1.0), st.booleans(), st.booleans())
+def test_redis_always_leaves_room(
+    memory: int, cores: int, share: float, appendonly: bool, snapshots: bool
+) -> None:
+    found = tuning.redis(memory, cores, share, appendonly=appendonly, snapshots=snapshots)
+    maxmemory = int(found["maxmemory"].removesuffix("mb"))
+    assert 32 <= maxmemory <= memory - tuning.SYSTEM_MIB
+    assert maxmemory <= max(32, memory * share)
+    assert 1 <= int(found["io-threads"]) <= min(7, max(1, cores - 1))
+
+
+@given(st.integers(64, 2**20))
+def test_more_memory_is_never_less_for_redis(memory: int) -> None:
+    less, more = (int(tuning.redis(size, 1)["maxmemory"].removesuffix("mb")) for size in (memory, memory + 1))
+    assert less <= more
+
+
+@pytest.mark.parametrize(
+    ("memory", "cores", "share"), [(63, 1, 1.0), (1024, 0, 1.0), (1024, 1, 0.0), (1024, 1, 1.1)]
+)
+def test_impossible_machines(memory: int, cores: int, share: float) -> None:
+    with pytest.raises(tuning.TuningError):
+        tuning.redis(memory, cores, share)
