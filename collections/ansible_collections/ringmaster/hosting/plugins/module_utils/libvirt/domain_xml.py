@@ -138,7 +138,7 @@ def new_domain(
     _element(domain, "metadata").append(metadata.to_element(note))
     _element(domain, "memory", str(fields["memory_max_mib"]), unit="MiB")
     _element(domain, "currentMemory", str(fields["memory_mib"]), unit="MiB")
-    _element(domain, "vcpu", str(fields["cores_max"]), placement="static", current=str(fields["cores"]))
+    _set_cores(domain, fields["cores"], fields["cores_max"])
     operating_system = _element(domain, "os")
     test_driver = fields["virtualization"] == "test"
     if test_driver:
@@ -220,19 +220,16 @@ def _set_memory(domain: ET.Element, tag: str, value: int) -> None:
     element.text = str(value)
 
 
-def _set_cores(domain: ET.Element, field: str, value: int) -> None:
-    vcpu = domain.find("vcpu")
-    if vcpu is None:
-        vcpu = _element(domain, "vcpu", "1")
-    if field == "cores":
-        vcpu.set("current", str(value))
-    else:
-        if vcpu.get("current") is None:
-            vcpu.set("current", vcpu.text or "1")
-        vcpu.text = str(value)
-    # The list of single vCPUs states the old numbers; libvirt makes a new one from <vcpu>.
-    for listing in domain.findall("vcpus"):
-        domain.remove(listing)
+def _set_cores(domain: ET.Element, cores: int, cores_max: int) -> None:
+    """State every CPU slot by itself: all but the first can be plugged and unplugged while the VM runs."""
+    for old in ("vcpu", "vcpus"):
+        for element in domain.findall(old):
+            domain.remove(element)
+    _element(domain, "vcpu", str(cores_max), placement="static", current=str(cores))
+    listing = _element(domain, "vcpus")
+    for number in range(cores_max):
+        enabled = "yes" if number < cores else "no"
+        _element(listing, "vcpu", id=str(number), enabled=enabled, hotpluggable="yes" if number else "no")
 
 
 def patch_nic(nic: ET.Element, field: str, value: Any) -> None:
@@ -278,7 +275,7 @@ def patch_domain(
         elif field in ("memory_mib", "memory_max_mib"):
             _set_memory(domain, "memory" if field == "memory_max_mib" else "currentMemory", value)
         elif field in ("cores", "cores_max"):
-            _set_cores(domain, field, value)
+            _set_cores(domain, fields["cores"], fields["cores_max"])
         elif field == "console_log":
             _set_console_log(devices, value)
         elif field == "seed_volume":

@@ -100,12 +100,12 @@ def _nic_fields(role: str, nic: ET.Element) -> dict[str, Any]:
     }
 
 
-def _cores_fixed(domain: ET.Element, cores_max: int) -> int:
-    """Count the CPUs of a running domain that it was started with: they cannot be taken away live."""
+def _cores_fixed(domain: ET.Element, cores: int, cores_max: int) -> int:
+    """Count the CPUs that a running domain cannot give back; 0 where the definition does not tell."""
     listing = domain.find("vcpus")
-    if listing is None:
-        return cores_max
-    return sum(1 for vcpu in listing if vcpu.get("enabled") == "yes" and vcpu.get("hotpluggable") == "no")
+    if listing is not None:
+        return sum(1 for vcpu in listing if vcpu.get("enabled") == "yes" and vcpu.get("hotpluggable") == "no")
+    return cores_max if cores == cores_max else 0
 
 
 def parse_domain(text: str) -> DomainFacts:
@@ -113,15 +113,16 @@ def parse_domain(text: str) -> DomainFacts:
     domain = ET.fromstring(text)
     vcpu = domain.find("vcpu")
     cores_max = int(vcpu.text or "1") if vcpu is not None else 1
+    cores = int(vcpu.get("current", cores_max)) if vcpu is not None else cores_max
     current_memory = domain.find("currentMemory")
     memory_max = to_mib(domain.find("memory"))
     fields: dict[str, Any] = {
         "virtualization": domain.get("type", ""),
         "memory_mib": to_mib(current_memory) if current_memory is not None else memory_max,
         "memory_max_mib": memory_max,
-        "cores": int(vcpu.get("current", cores_max)) if vcpu is not None else cores_max,
+        "cores": cores,
         "cores_max": cores_max,
-        "cores_fixed": _cores_fixed(domain, cores_max),
+        "cores_fixed": _cores_fixed(domain, cores, cores_max),
         "console_log": "",
     }
     targets: dict[str, str] = {}

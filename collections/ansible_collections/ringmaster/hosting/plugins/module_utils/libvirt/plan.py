@@ -138,6 +138,8 @@ class Plan:
                 for name, value in action.after.items():
                     before.setdefault(name, (action.before or {}).get(name))
                     after[name] = value
+        if any(action.kind == "stop" for action in self.actions) and after["state"] == RUNNING:
+            after["state"] = "running, restarted"
         # A new VM is shown by what it has, not by the limits that it has not.
         shown = {name: value for name, value in after.items() if value or before.get(name) is not None}
         return {name: value for name, value in before.items() if value is not None}, shown

@@ -44,7 +44,7 @@ def _outside_cores_range(live: Fields, wanted: int) -> str:
     if wanted > live["cores_max"]:
         return f"above the {live['cores_max']} cores that this VM can have until its next start"
     if wanted < live["cores_fixed"]:
-        return f"below the {live['cores_fixed']} cores that this VM was started with"
+        return f"below the {live['cores_fixed']} cores that this VM cannot give back until its next start"
     return ""
 
 
