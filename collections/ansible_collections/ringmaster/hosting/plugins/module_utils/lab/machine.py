@@ -215,7 +215,9 @@ def _first_files(machine: Machine) -> None:
     keys.chmod(0o700)
     (keys / "authorized_keys").write_text("".join(f"{key}\n" for key in machine.authorized_keys), encoding="utf-8")
     for nic in machine.nics:
-        (etc / "systemd/network" / f"10-{nic.name}.network").write_text(_networkd(nic), encoding="utf-8")
+        # One without addresses is a bridge port to be: whoever makes the bridge configures it.
+        if nic.addresses:
+            (etc / "systemd/network" / f"10-{nic.name}.network").write_text(_networkd(nic), encoding="utf-8")
     (etc / "resolv.conf").write_text("".join(f"nameserver {a}\n" for a in nameservers()), encoding="utf-8")
     (etc / "hosts").write_text(f"127.0.0.1 localhost\n::1 localhost\n127.0.1.1 {machine.name}\n", encoding="utf-8")
     (etc / "machine-id").write_text("", encoding="utf-8")
