@@ -33,6 +33,8 @@ class LightMachine:
     folder: Path
     specification: machines.Machine
     network: networks.LabNetwork
+    states: dict[str, str] | None = None
+    generation: int = 0
 
     @classmethod
     def start(cls, folder: Path) -> LightMachine:

@@ -25,12 +25,25 @@ WantedBy=default.target
 def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LightMachine]:
     started = LightMachine.start(tmp_path_factory.mktemp("machine"))
     try:
-        assert started.apply(roster(started, 1), "--check"), "the first run is clean in check mode"
-        assert started.apply(roster(started, 1))
-        assert not started.apply(roster(started, 1)), "the second run changes nothing"
+        assert started.apply(roster(started), "--check"), "the first run is clean in check mode"
+        assert started.apply(roster(started))
+        assert not started.apply(roster(started)), "the second run changes nothing"
         yield started
     finally:
         started.stop()
+
+
+@pytest.fixture(scope="module")
+def app(machine: LightMachine) -> None:
+    """Bob deploys an application for s-myapp: a user unit that starts at boot."""
+    encoded = base64.b64encode(APP.encode()).decode()
+    for command in (
+        "sudo -n -u s-myapp -i mkdir -p .config/systemd/user",
+        f"echo {encoded} | base64 -d | sudo -n -u s-myapp -i tee .config/systemd/user/app.service",
+        "sudo -n -u s-myapp -i systemctl --user enable --now app",
+    ):
+        done = machine.ssh("bob", command)
+        assert done.returncode == 0, done.stderr
 
 
 PERMISSIONS = {
@@ -41,7 +54,12 @@ PERMISSIONS = {
 }
 
 
-def roster(machine: LightMachine, generation: int, **states: str) -> dict[str, Any]:
+def roster(machine: LightMachine, **states: str) -> dict[str, Any]:
+    """Return the roster with some people in other states; whenever these change, the generation grows."""
+    if states != machine.states:
+        machine.states = states
+        machine.generation += 1
+    generation = machine.generation
     people = [
         {
             "name": name,
@@ -169,24 +187,12 @@ def test_files_travel_both_ways(machine, tmp_path):
     assert (tmp_path / "back").read_text() == "content"
 
 
-def test_a_user_unit_of_a_service_user_starts_at_boot(machine):
-    unit = ".config/systemd/user/app.service"
-    encoded = base64.b64encode(APP.encode()).decode()
-    done = machine.ssh(
-        "bob",
-        "sudo -n -u s-myapp -i mkdir -p .config/systemd/user && "
-        f"echo {encoded} | base64 -d | sudo -n -u s-myapp -i tee {unit}",
-    )
-    assert done.returncode == 0, done.stderr
-    done = machine.ssh(
-        "bob", "sudo -n -u s-myapp -i systemctl --user enable --now app && sudo -n -u s-myapp -i env"
-    )
-    assert done.returncode == 0, done.stderr
-    assert "XDG_RUNTIME_DIR=/run/user/20110" in done.stdout
+def test_a_user_unit_of_a_service_user_starts_at_boot(machine, app):
     machine.reboot()
     assert machine.root("systemctl --user -M s-myapp@ is-active app") == "active"
     assert machine.ssh("bob", "sudo -n -u s-myapp -i systemctl --user restart app").returncode == 0
-    assert not machine.apply(roster(machine, 1)), "a reboot is no drift"
+    assert "XDG_RUNTIME_DIR=/run/user/20110" in machine.ssh("bob", "sudo -n -u s-myapp -i env").stdout
+    assert not machine.apply(roster(machine)), "a reboot is no drift"
 
 
 def test_drift_is_repaired_without_the_controller(machine):
@@ -205,7 +211,7 @@ def test_drift_is_repaired_without_the_controller(machine):
 
 def test_a_broken_rule_of_somebody_else_is_told_and_harms_nobody(machine):
     machine.root("echo 'broken (' > /etc/sudoers.d/project; echo >> /etc/sudoers.d/ringmaster-accounts")
-    done = machine.play(roster(machine, 1))
+    done = machine.play(roster(machine))
     machine.root("rm /etc/sudoers.d/project")
     assert done.returncode == 0
     assert "another file below /etc/sudoers.d is broken" in " ".join((done.stdout + done.stderr).split())
@@ -213,8 +219,8 @@ def test_a_broken_rule_of_somebody_else_is_told_and_harms_nobody(machine):
 
 
 @pytest.mark.parametrize("state", ["locked", "removed"])
-def test_who_is_out_is_out_at_once(machine, state):
-    generation = {"locked": 2, "removed": 4}[state]
+def test_who_is_out_is_out_at_once(machine, app, state):
+    old = roster(machine)
     stubborn = "trap '' TERM HUP INT; while :; do sleep 1; done"
     command = f'setsid sh -c "{stubborn}" & {stubborn}'
     session = subprocess.Popen([*machine.ssh_argv("carol"), command], stdin=subprocess.DEVNULL)
@@ -230,7 +236,7 @@ def test_who_is_out_is_out_at_once(machine, state):
         time.sleep(0.2)
     machine.root("echo '* * * * * true' | crontab -u carol -; touch /var/lib/systemd/linger/carol")
 
-    assert machine.apply(roster(machine, generation, carol=state, bob=state))
+    assert machine.apply(roster(machine, carol=state, bob=state))
 
     assert machine.root("ps -o pid= -u carol,bob; pgrep -f 'sleep 424[2]'; true") == ""
     deadline = time.monotonic() + 20
@@ -244,23 +250,34 @@ def test_who_is_out_is_out_at_once(machine, state):
         assert machine.ssh(name, "true").returncode != 0
     assert machine.root("stat -c %U:%a /home/carol") == ("carol:700" if state == "locked" else "root:700")
     assert machine.root("systemctl --user -M s-myapp@ is-active app") == "active", "the application runs on"
-    assert not machine.apply(roster(machine, generation, carol=state, bob=state))
+    assert not machine.apply(roster(machine, carol=state, bob=state))
 
-    late = machine.play(roster(machine, 1))
-    assert late.returncode != 0 and "The roster has generation 1" in late.stdout + late.stderr
+    late = machine.play(old)
+    assert late.returncode != 0
+    assert f"The roster has generation {old['generation']}" in late.stdout + late.stderr
     machine.root("systemctl start ringmaster-accounts.service")
     assert machine.ssh("carol", "true").returncode != 0
 
-    assert machine.apply(roster(machine, generation + 1))
+    assert machine.apply(roster(machine))
     assert machine.ssh("carol", "cat copy || true").returncode == 0
 
 
+def test_what_is_left_in_a_slice_is_found_later(machine):
+    """A run was killed after the account files were in place: the next one ends what it did not get to."""
+    machine.ssh("bob", "sudo -n -u s-myapp sh -c 'sleep 4244 >/dev/null 2>&1 &'")
+    machine.root("usermod -e 1970-01-02 bob; pkill -9 -u bob; sleep 0.5; systemctl reset-failed")
+    assert machine.root("pgrep -u s-myapp -c -f 'sleep 424[4]'") == "1"
+    assert machine.apply(roster(machine, bob="locked"))
+    assert machine.root("pgrep -f 'sleep 424[4]'; true") == ""
+    assert machine.apply(roster(machine))
+
+
 def test_the_last_administrator_is_not_thrown_out_unasked(machine):
-    refused = machine.play(roster(machine, 9, alice="removed"))
+    refused = machine.play(roster(machine, alice="removed"))
     assert refused.returncode != 0
     assert "nobody would be left with permission wheel" in refused.stdout + refused.stderr
     assert machine.ssh("alice", "sudo -n true").returncode == 0
-    assert machine.apply(roster(machine, 9, alice="removed"), accounts_confirm_removal=True)
+    assert machine.apply(roster(machine, alice="removed"), accounts_confirm_removal=True)
     assert machine.ssh("alice", "true").returncode != 0
 
 
@@ -269,3 +286,11 @@ def test_the_account_files_are_whole(machine):
     assert complaints == "pwck: no changes"
     leftovers = machine.root("find /etc /home /srv /var/lib/ringmaster -name '*.ringmaster-new'")
     assert leftovers == ""
+
+
+def test_nothing_failed_on_the_way(machine):
+    assert machine.root("systemctl --failed --no-legend") == ""
+    log = machine.root(
+        "journalctl -q --no-pager -o cat -b -u ringmaster-accounts | grep -c could.not.be.repaired; true"
+    )
+    assert log == "0"

@@ -11,6 +11,7 @@ import pytest
 from accounts_samples import ALICE, BOB, SYSTEM, TODAY, apply, key, person, roster, snapshot
 from ansible_collections.ringmaster.hosting.plugins.module_utils.accounts import records, repair, view
 from ansible_collections.ringmaster.hosting.plugins.module_utils.accounts.model import AccountsError, Limits
+from ansible_collections.ringmaster.hosting.plugins.modules.accounts import read_limits
 
 BASE = roster(ALICE, BOB)
 
@@ -249,6 +250,19 @@ def test_limits_of_a_service_user(paths):
     assert read(paths, path).endswith("[Slice]\nMemoryMax=1G\nTasksMax=100\n")
     assert apply(paths, BASE).changed
     assert not paths.at(path).exists()
+    with pytest.raises(
+        AccountsError, match="limits: s-mayp: no such service user in project myapp; there are s-myapp"
+    ):
+        apply(paths, BASE, limits={"s-mayp": Limits(tasks_max="1")})
+
+
+@pytest.mark.parametrize("value", ["much", "1G\nMemoryMax=2G", "", "-1", "1 G", {}])
+def test_a_limit_that_systemd_would_pass_over_is_refused(value):
+    with pytest.raises(AccountsError, match="memory_max is"):
+        read_limits({"s-myapp": {"memory_max": value}})
+    with pytest.raises(AccountsError, match="must be a dictionary with some of memory_high"):
+        read_limits({"s-myapp": {"memory": "1G"}})
+    assert read_limits({"s-myapp": {"cpu_quota": "150%", "tasks_max": 10}})["s-myapp"].tasks_max == "10"
 
 
 def test_the_timer_can_be_left_out(paths):

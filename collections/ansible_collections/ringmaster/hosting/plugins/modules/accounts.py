@@ -104,6 +104,8 @@ ended:
   sample: ["mallory"]
 """
 
+import re
+
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils.accounts import roster as rosters
@@ -123,18 +125,21 @@ def argument_spec() -> dict[str, dict[str, object]]:
     }
 
 
-def read_limits(given: dict[str, dict[str, object]]) -> dict[str, Limits]:
+def read_limits(given: dict[str, object]) -> dict[str, Limits]:
     """Check and convert option limits."""
-    known = set(Limits.__dataclass_fields__)
+    known = ", ".join(Limits.__dataclass_fields__)
     limits = {}
     for name, values in given.items():
-        if not isinstance(values, dict) or set(values) - known:
-            raise AccountsError(
-                f"limits: {name} must be a dictionary with some of {', '.join(sorted(known))}."
-            )
+        if not isinstance(values, dict) or set(values) - set(Limits.__dataclass_fields__):
+            raise AccountsError(f"limits: {name} must be a dictionary with some of {known}.")
+        for key, value in values.items():
+            # systemd would pass over a line that it cannot read, and so set no limit at all.
+            if not re.fullmatch(r"[0-9]+(\.[0-9]+)?[KMGT%]?|infinity", str(value)):
+                raise AccountsError(
+                    f"limits: {name}: {key} is {value!r}; it must be a number with K, M, G, T or % "
+                    "behind it, or infinity."
+                )
         limits[name] = Limits(**{key: str(value) for key, value in values.items()})
-        if any(character < " " for value in values.values() for character in str(value)):
-            raise AccountsError(f"limits: {name} holds a control character.")
     return limits
 
 

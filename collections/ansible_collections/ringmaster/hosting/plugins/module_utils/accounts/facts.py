@@ -156,9 +156,11 @@ def read_processes(paths: Paths) -> dict[int, int]:
 
 
 def processes(paths: Paths) -> list[tuple[int, int]]:
-    """Return (pid, uid) of every process that has a uid of our range among its real, effective or saved ids.
+    """Return (pid, uid) of every process that belongs to a uid of our range.
 
-    The owner of /proc/PID is not enough: it is root for processes that may not be dumped, such as sshd's.
+    It has the uid among its real, effective or saved ids (the owner of /proc/PID is not enough: it is root
+    for processes that may not be dumped, such as sshd's), or it runs in the user's slice: what a person
+    started under another user by sudo.
     """
     found: list[tuple[int, int]] = []
     if not paths.live:
@@ -176,7 +178,32 @@ def processes(paths: Paths) -> list[tuple[int, int]]:
         uids = [int(each) for each in line.split() if UID_FIRST <= int(each) <= UID_LAST]
         if uids:
             found.append((int(entry), uids[0]))
+    seen = set(found)
+    for name in _names(Path("/run/systemd/users")):
+        if name.isdigit() and UID_FIRST <= int(name) <= UID_LAST:
+            members = members_of(Path(f"/sys/fs/cgroup/user.slice/user-{name}.slice"))
+            found.extend((pid, int(name)) for pid in members if (pid, int(name)) not in seen)
     return found
+
+
+def members_of(group: Path) -> list[int]:
+    """Return the living processes in a control group and below."""
+    found: list[int] = []
+    # os.walk passes over groups that vanish meanwhile.
+    for folder, _folders, _files in os.walk(group):
+        try:
+            found.extend(int(line) for line in Path(folder, "cgroup.procs").read_text().split())
+        except OSError:
+            continue
+    # 0 is a process that this machine cannot see.
+    return [pid for pid in found if pid > 0 and not _is_zombie(pid)]
+
+
+def _is_zombie(pid: int) -> bool:
+    try:
+        return b"\nState:\tZ" in Path(f"/proc/{pid}/status").read_bytes()
+    except OSError:
+        return True
 
 
 def read_applied(paths: Paths) -> Applied:

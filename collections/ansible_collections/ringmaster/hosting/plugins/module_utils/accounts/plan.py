@@ -72,6 +72,12 @@ def make_plan(
     if clashes:
         raise AccountsError("The roster cannot be applied; nothing was changed:\n- " + "\n- ".join(clashes))
     check_history(current.applied, roster, options)
+    strangers = sorted(name for name in options.limits if not _is_service_user(roster, name))
+    if strangers:
+        raise AccountsError(
+            f"limits: {', '.join(strangers)}: no such service user in project {roster.project}; there are "
+            f"{', '.join(name for name in roster.accounts if _is_service_user(roster, name)) or 'none'}."
+        )
     accounts = records.with_missing(before, roster.accounts)
     check_guards(before, accounts, current.applied, roster, options)
 
@@ -110,6 +116,10 @@ def make_plan(
         )
     plan.counts["service_users"] = sum(1 for each in accounts.values() if each.service and each.active)
     return plan
+
+
+def _is_service_user(roster: Roster, name: str) -> bool:
+    return name in roster.accounts and roster.accounts[name].service
 
 
 def applied_text(roster: Roster, options: Options, removed: Mapping[int, str]) -> str:

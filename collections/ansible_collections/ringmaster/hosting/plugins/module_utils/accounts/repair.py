@@ -55,9 +55,9 @@ TIMER = f"""# {HEADER}
 Description=Repair accounts that drifted from the roster
 
 [Timer]
-OnBootSec=3min
+OnBootSec=1min
 OnUnitInactiveSec=10min
-RandomizedDelaySec=1min
+RandomizedDelaySec=30s
 
 [Install]
 WantedBy=timers.target

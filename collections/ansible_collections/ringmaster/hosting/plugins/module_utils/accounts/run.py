@@ -185,6 +185,9 @@ def change_system(paths: Paths, options: Options, result: Result) -> None:
         homes.purge(paths, home)
     if any(wanted.path == repair.TIMER_PATH for wanted in plan.files):
         sessions.switch_unit(paths, Path(repair.TIMER_PATH).name, on=options.self_heal)
+        if options.self_heal:
+            # Waits for this run to end; from then on a check can tell when the accounts were last compared.
+            sessions.switch_unit(paths, Path(repair.SERVICE_PATH).name, on=True)
 
 
 def verify(paths: Paths, result: Result) -> None:

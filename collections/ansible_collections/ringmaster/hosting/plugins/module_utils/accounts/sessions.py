@@ -30,14 +30,14 @@ def linger(paths: Paths, name: str, on: bool) -> None:
     The file is what logind reads at boot; it is enough where no logind runs.
     """
     file = paths.at(f"{LINGER_DIRECTORY}/{name}")
-    if on:
+    if has_systemd(paths):
+        # logind writes the file itself; when it fails, there is none, and the next run tries again.
+        _run(["loginctl", "enable-linger" if on else "disable-linger", name], check=on)
+    elif on:
         file.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
         file.touch(mode=0o644)
-    else:
+    if not on:
         file.unlink(missing_ok=True)
-    if has_systemd(paths):
-        verb = "enable-linger" if on else "disable-linger"
-        _run(["loginctl", verb, name], check=on)
 
 
 def end(paths: Paths, accounts: Sequence[Account]) -> None:
@@ -74,7 +74,9 @@ def end(paths: Paths, accounts: Sequence[Account]) -> None:
             )
     if known:
         units = [unit for uid in known for unit in (f"user@{uid}.service", f"user-{uid}.slice")]
-        _run(["systemctl", "stop", "--no-block", *units], check=False)
+        # Nothing runs in them any more, so this is quick; and a manager that was killed has not failed.
+        _run(["systemctl", "stop", *units], check=False)
+        _run(["systemctl", "reset-failed", *units], check=False)
 
 
 def reload_systemd(paths: Paths) -> None:
@@ -84,16 +86,16 @@ def reload_systemd(paths: Paths) -> None:
 
 
 def switch_unit(paths: Paths, unit: str, on: bool) -> None:
-    """Start or stop a unit now."""
+    """Start or stop a unit now, without waiting for it."""
     if has_systemd(paths):
-        _run(["systemctl", "start" if on else "stop", unit], check=on)
+        _run(["systemctl", "start" if on else "stop", "--no-block", unit], check=on)
 
 
 def _wait_for_none(paths: Paths, uids: set[int], slices: list[Path], seconds: float) -> bool:
     deadline = time.monotonic() + seconds
     while True:
         alive = any(uid in uids for _pid, uid in facts.processes(paths))
-        if not alive and not any(_members(each) for each in slices):
+        if not alive and not any(facts.members_of(each) for each in slices):
             return True
         if time.monotonic() > deadline:
             return False
@@ -119,24 +121,6 @@ def _control_groups(unit: str) -> list[Path]:
     return [place for place in places if (place / "cgroup.procs").is_file()]
 
 
-def _members(group: Path) -> list[int]:
-    found: list[int] = []
-    # os.walk passes over groups that vanish meanwhile.
-    for folder, _folders, _files in os.walk(group):
-        try:
-            found.extend(int(line) for line in Path(folder, "cgroup.procs").read_text().split())
-        except OSError:
-            continue
-    return [pid for pid in found if pid > 0 and not _is_zombie(pid)]
-
-
-def _is_zombie(pid: int) -> bool:
-    try:
-        return "\nState:\tZ" in Path(f"/proc/{pid}/status").read_text(errors="replace")
-    except OSError:
-        return True
-
-
 def _kill_group(group: Path) -> None:
     switch = group / "cgroup.kill"
     try:
@@ -145,7 +129,7 @@ def _kill_group(group: Path) -> None:
             return
     except OSError:
         pass
-    for pid in _members(group):
+    for pid in facts.members_of(group):
         try:
             os.kill(pid, signal.SIGKILL)
         except ProcessLookupError:
