@@ -180,13 +180,13 @@ class Machine:
     def answers(self) -> bool:
         """Tell whether sshd greets. QEMU accepts connections for the guest long before it listens."""
         try:
-            with socket.create_connection(("127.0.0.1", self.port), timeout=1) as link:
-                link.settimeout(1)
+            with socket.create_connection(("127.0.0.1", self.port), timeout=3) as link:
+                link.settimeout(3)
                 return link.recv(4) == b"SSH-"
         except OSError:
             return False
 
-    def wait(self, timeout: float = 180) -> float:
+    def wait(self, timeout: float = 300) -> float:
         """Wait until SSH answers to our key; return the seconds since ``start`` (or since the call)."""
         begin = self.started or time.monotonic()
         while time.monotonic() - begin < timeout:
@@ -202,19 +202,19 @@ class Machine:
 
     def reboot(self, timeout: float = 300) -> float:
         """Reboot from inside; return the seconds until SSH answers again."""
-        before = self.boot_id()
+        before = self.ssh("cat /proc/sys/kernel/random/boot_id")
         self.started = time.monotonic()
-        self.ssh("systemctl reboot", check=False)
+        self.ssh("systemctl reboot --no-block")
         while time.monotonic() - self.started < timeout:
             if self.boot_id() not in {"", before}:
                 return time.monotonic() - self.started
             time.sleep(0.3)
         raise AssertionError(f"It did not come back. The console:\n{self.log()[-5000:]}")
 
-    def shut_down(self, timeout: float = 120) -> None:
+    def shut_down(self, timeout: float = 240) -> None:
         """Shut down from inside and wait for the end."""
         assert self.process
-        self.ssh("systemctl poweroff", check=False)
+        self.ssh("systemctl poweroff --no-block")
         self.process.wait(timeout)
 
 

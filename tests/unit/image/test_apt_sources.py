@@ -168,3 +168,15 @@ def test_what_is_rendered_is_read_again(hosts: list[str], suites: list[str], com
 def test_no_text_makes_the_parsers_fail(text: str) -> None:
     apt_sources.parse_deb822(text)
     apt_sources.parse_one_line(text)
+
+
+def test_key_files_are_named_once_and_keys_inside_are_not_files() -> None:
+    text = (
+        ONE_LINE + "deb [signed-by=/etc/apt/keyrings/a.gpg,/etc/apt/keyrings/b.gpg] http://x.example y main\n"
+    )
+    text += "deb [signed-by=ABCDEF0123456789ABCDEF0123456789ABCDEF01] http://x.example y main\n"
+    assert apt_sources.keyrings(apt_sources.parse(text)) == [
+        KEYRING,
+        "/etc/apt/keyrings/a.gpg",
+        "/etc/apt/keyrings/b.gpg",
+    ]

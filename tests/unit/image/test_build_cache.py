@@ -227,11 +227,31 @@ def test_faults_of_the_host_are_said_plainly(tmp_path: Path, monkeypatch: pytest
 def test_a_failing_program_is_quoted(tmp_path: Path) -> None:
     log = tmp_path / "log"
     log.write_text("earlier\n")
-    script = "echo 'E: Unable to fetch' >&2; seq 40; exit 3"
+    script = "echo 'E: it broke' >&2; echo 'I: noise'; seq 40; exit 3"
     with log.open() as lock, pytest.raises(ImageError) as caught:
         store.run(["sh", "-c", script], lock.fileno(), log, what="mmdebstrap")
     message = str(caught.value)
-    assert message.startswith(f"mmdebstrap failed with status 3. Whole log: {log}.")
-    assert "E: Unable to fetch" in message
-    assert message.endswith("\n39\n40")
+    assert message.startswith("mmdebstrap failed with status 3. It said:\nE: it broke\n26\n")
+    assert message.endswith(f"\n40\nWhole log: {log}")
     assert "earlier" not in message
+    assert "noise" not in message
+
+
+@pytest.mark.parametrize(
+    ("said", "hint"),
+    [
+        ("E: Unable to locate package nosuch\n", "The release has no package nosuch."),
+        ("E: Package 'nosuch' has no installation candidate\n", "The release has no package nosuch."),
+        ("cp: error writing 'x': No space left on device\n", "The disk is full."),
+        (
+            "W: GPG error: x NO_PUBKEY 123\nE: Failed to fetch http://x/y  z\n",
+            "The signature of a package source",
+        ),
+        (
+            "E: Failed to fetch http://x/y  Could not connect\n",
+            "A package source cannot be read: http://x/y.",
+        ),
+    ],
+)
+def test_usual_failures_come_with_the_remedy(said: str, hint: str) -> None:
+    assert store.explain(said, "mmdebstrap", 25).startswith(hint)

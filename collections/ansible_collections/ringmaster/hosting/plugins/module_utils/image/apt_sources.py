@@ -194,6 +194,12 @@ def render(sources: list[Source]) -> str:
     return "\n".join(source.deb822() for source in sources)
 
 
+def keyrings(sources: list[Source]) -> list[str]:
+    """Return the key files that the sources name."""
+    words = (word for source in sources for word in source.signed_by.split())
+    return list(dict.fromkeys(word for word in words if word.startswith("/")))
+
+
 def host_options() -> list[str]:
     """Return this machine's apt settings that downloads need (proxy, retries, date checks), a line each."""
     dump = subprocess.run(["apt-config", "dump"], check=True, capture_output=True, text=True).stdout

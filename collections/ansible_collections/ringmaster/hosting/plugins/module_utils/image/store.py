@@ -12,6 +12,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -174,9 +175,36 @@ def run(argv: list[str], lock: int, log: Path, *, what: str = "", stdin_text: st
     if done.returncode != 0:
         with log.open("rb") as file:
             file.seek(start)
-            lines = file.read().decode(errors="replace").strip().splitlines()
-        errors = [line for line in lines[:-15] if line.startswith(("E:", "W:", "dpkg: error"))][-5:]
-        said = "\n".join([*errors, *lines[-15:]])
-        raise ImageError(
-            f"{what or argv[0]} failed with status {done.returncode}. Whole log: {log}. It said:\n{said}"
-        )
+            said = file.read().decode(errors="replace")
+        raise ImageError(f"{explain(said, what or argv[0], done.returncode)}\nWhole log: {log}")
+
+
+HINTS = (
+    (r"No space left on device", "The disk is full. Free some space, or choose another folder."),
+    (
+        r"Unable to locate package (\S+)|Package '?(\S+?)'? has no installation candidate",
+        "The release has no package {0}. Check the list of packages.",
+    ),
+    (
+        r"NO_PUBKEY|is not signed|The following signatures",
+        "The signature of a package source cannot be checked. Upgrade the package debian-archive-keyring of "
+        "this machine, or name the right key with Signed-By.",
+    ),
+    (
+        r"Failed to fetch (\S+)|Temporary failure resolving '?([^']+)'?",
+        "A package source cannot be read: {0}. Check the network, apt's proxy and this machine's sources.",
+    ),
+)
+
+
+def explain(said: str, what: str, status: int) -> str:
+    """Return what went wrong and what to do, with the last lines of what the program said."""
+    lines = [line for line in said.strip().splitlines() if not line.startswith("I:")]
+    errors = [line for line in lines[:-15] if line.startswith(("E:", "W:", "dpkg: error"))][-5:]
+    quoted = "\n".join([*errors, *lines[-15:]])
+    for pattern, hint in HINTS:
+        match = re.search(pattern, said)
+        if match:
+            found = next((group for group in match.groups() if group), "")
+            return f"{hint.format(found)} ({what} failed with status {status}.) It said:\n{quoted}"
+    return f"{what} failed with status {status}. It said:\n{quoted}"

@@ -115,14 +115,12 @@ def build(spec: TreeSpec, origin: Origin, work: Path, lock: int, log: Path) -> t
     argv += ["--dpkgopt=force-confold", "--dpkgopt=force-unsafe-io"]
     argv += _cache_hooks(origin.package_cache)
     argv += [f"--essential-hook={_script(hooks / 'essential', _essential_script(spec, stage))}"]
-    argv += [f"--customize-hook={_script(hooks / 'customize', _customize_script(spec, stage))}"]
+    argv += [f"--customize-hook={_script(hooks / 'customize', _customize_script(spec, stage, sources))}"]
     argv += [spec.release, str(tree), str(sources)]
     work.chmod(0o755)  # apt's download user must be able to enter
     run(argv, lock, log, what=f"mmdebstrap ({spec.release})")
     for key in (tree / "etc/ssh").glob("ssh_host_*"):
         key.unlink()  # made by the package; every machine must have its own
-    entry = tree / "etc/apt/sources.list.d/0000debian.sources"
-    entry.rename(entry.with_name("debian.sources"))
     # mmdebstrap removed the package lists: their age must not make Ansible's apt think that there are any.
     os.utime(tree / "var/lib/apt/lists", (0, 0))
     (tree / "etc/hostname").unlink(missing_ok=True)  # mmdebstrap copies this machine's
@@ -188,8 +186,13 @@ def _essential_script(spec: TreeSpec, stage: Path) -> list[str]:
     return lines
 
 
-def _customize_script(spec: TreeSpec, stage: Path) -> list[str]:
-    lines = _copy_lines(spec, stage)
+def _customize_script(spec: TreeSpec, stage: Path, sources: Path) -> list[str]:
+    lines = ['rm -f "$1/etc/apt/sources.list" "$1"/etc/apt/sources.list.d/*.sources']
+    lines += [f'cp {shlex.quote(str(sources))} "$1/etc/apt/sources.list.d/debian.sources"']
+    for key in apt_sources.keyrings(apt_sources.parse(sources.read_text(encoding="utf-8"))):
+        name = shlex.quote(key)
+        lines.append(f'[ -e "$1"{name} ] || [ ! -e {name} ] || install -D -m 644 {name} "$1"{name}')
+    lines += _copy_lines(spec, stage)
     lines += [f'chroot "$1" sh -eu -s < {shlex.quote(str(script))}' for script in spec.scripts]
     lines += [f'chroot "$1" {shlex.join(argv)}' for argv in spec.commands]
     lines += ['rm -f "$1/etc/apt/apt.conf.d/99mmdebstrap" "$1/etc/dpkg/dpkg.cfg.d/99mmdebstrap"']
