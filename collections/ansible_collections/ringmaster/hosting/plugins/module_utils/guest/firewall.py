@@ -104,7 +104,7 @@ def _component_ports(vm: Mapping[str, Any]) -> dict[str, tuple[tuple[str, str, b
 
 
 def typed_rules(rules: Iterable[Mapping[str, Any]], vm: Mapping[str, Any], owner: str) -> list[Permission]:
-    """Return the permissions of typed rules ``{from, to, proto}``; ``from`` is resolved to addresses already."""
+    """Return the permissions of typed rules ``{from, to, proto}``; ``from`` is in addresses."""
     result = []
     for rule in rules:
         sources = rule.get("from") or []
