@@ -1,0 +1,62 @@
+# Copyright: (c) 2026, Ringmaster contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Install Debian packages: ask dpkg what is there, and start apt only when something is missing."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+LISTS = Path("/var/lib/apt/lists")
+# Configuration that somebody changed stays; nothing is asked; another apt at work is waited for.
+OPTIONS = (
+    "-o=Dpkg::Options::=--force-confdef",
+    "-o=Dpkg::Options::=--force-confold",
+    "-o=DPkg::Lock::Timeout=300",
+)
+ENVIRONMENT = {"DEBIAN_FRONTEND": "noninteractive", "NEEDRESTART_SUSPEND": "1", "LC_ALL": "C.UTF-8"}
+
+Run = Callable[[Sequence[str]], tuple[int, str, str]]
+
+
+class PackageError(Exception):
+    """apt could not install; the text says which packages and what apt said."""
+
+
+def missing(run: Run, names: Sequence[str]) -> list[str]:
+    """Return the packages that are not installed, in the order asked for."""
+    listing = ["dpkg-query", "--show", r"--showformat=${db:Status-Status} ${Package}\n", "--", *names]
+    _code, out, _err = run(listing)  # the code is 1 when one of them is unknown
+    installed = {line.split()[1] for line in out.splitlines() if line.startswith("installed ")}
+    return [name for name in dict.fromkeys(names) if name not in installed]
+
+
+def lists_are_older_than(seconds: float, folder: Path = LISTS, now: float | None = None) -> bool:
+    """Whether apt's lists are missing or were fetched longer ago."""
+    times = [path.stat().st_mtime for path in folder.glob("*_Packages*")]
+    if not times:
+        return True
+    # The folder changes with every update; a list keeps the time its archive gave it.
+    return (time.time() if now is None else now) - folder.stat().st_mtime > seconds
+
+
+def install(run: Run, names: Sequence[str], *, recommends: bool, update: bool) -> None:
+    """Install the packages. Raises PackageError."""
+    words = [f"--{'' if recommends else 'no-'}install-recommends", "--", *names]
+    if update:
+        code, out, err = run(["apt-get", "-qq", *OPTIONS, "update"])
+        if code:
+            raise PackageError(f"apt-get update: {_tail(err or out)}")
+    code, out, err = run(["apt-get", "-qq", "-y", *OPTIONS, "install", *words])
+    if code and not update:
+        # The lists may name versions that the archive no longer has.
+        install(run, names, recommends=recommends, update=True)
+    elif code:
+        raise PackageError(f"apt-get install {' '.join(names)}: {_tail(err or out)}")
+
+
+def _tail(text: str) -> str:
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return " ".join(lines[-5:])

@@ -1,0 +1,93 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, Ringmaster contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: packages
+short_description: Install Debian packages, quickly when there is nothing to do
+version_added: 0.1.0
+author:
+  - Ringmaster contributors
+description:
+  - Asks dpkg what is installed, and starts apt only when something is missing. M(ansible.builtin.apt) reads all
+    of apt's lists each time, which takes many seconds in an emulated VM, and in check mode it fails while these
+    lists are empty.
+  - Packages are installed without a question, and a configuration file that somebody changed stays.
+options:
+  names:
+    description: Names of real packages. No versions, no virtual packages.
+    type: list
+    elements: str
+    required: true
+  recommends:
+    description: Install what they recommend, too.
+    type: bool
+    default: false
+  update_after:
+    description: Fetch apt's lists before installing when they are older than this many seconds.
+    type: int
+    default: 86400
+attributes:
+  check_mode:
+    description: Tells what is missing.
+    support: full
+  diff_mode:
+    description: Shows what is installed.
+    support: full
+  platform:
+    description: Target operating system.
+    support: full
+    platforms: debian
+"""
+
+EXAMPLES = r"""
+- name: Install Redis
+  ringmaster.hosting.packages:
+    names: [redis-server, redis-tools]
+"""
+
+RETURN = r"""
+installed:
+  description: Packages that were (in check mode, would be) installed, without those they need.
+  returned: success
+  type: list
+  elements: str
+  sample: [redis-server]
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.ringmaster.hosting.plugins.module_utils.guest import packages
+
+
+def argument_spec() -> dict[str, object]:
+    """Return the options of the module."""
+    return {
+        "names": {"type": "list", "elements": "str", "required": True},
+        "recommends": {"type": "bool", "default": False},
+        "update_after": {"type": "int", "default": 86400},
+    }
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
+    module.run_command_environ_update = packages.ENVIRONMENT
+    names = module.params["names"]
+    absent = packages.missing(module.run_command, names) if names else []
+    if absent and not module.check_mode:
+        update = packages.lists_are_older_than(module.params["update_after"])
+        try:
+            packages.install(
+                module.run_command, absent, recommends=module.params["recommends"], update=update
+            )
+        except packages.PackageError as error:
+            module.fail_json(msg=str(error))
+    after = "".join(f"{name}\n" for name in absent)
+    module.exit_json(changed=bool(absent), installed=absent, diff={"before": "", "after": after})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,66 @@
+# Copyright: (c) 2026, Ringmaster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Module packages: what is missing, when lists are fetched, what is said of a failure."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from ansible_collections.ringmaster.hosting.plugins.module_utils.guest import packages
+
+
+class Apt:
+    """Answers in place of dpkg and apt, and remembers what was asked."""
+
+    def __init__(self, installed: str = "", fail: Sequence[int] = ()) -> None:
+        self.installed = installed
+        self.codes = list(fail)
+        self.verbs: list[str] = []
+
+    def __call__(self, argv: Sequence[str]) -> tuple[int, str, str]:
+        if argv[0] == "dpkg-query":
+            return 1, self.installed, "dpkg-query: no packages found matching b"
+        self.verbs.append("update" if "update" in argv else "install")
+        return (self.codes.pop(0) if self.codes else 0), "", "E: one\nE: two"
+
+
+def test_missing() -> None:
+    apt = Apt("installed a\nconfig-files b\nnot-installed c\n")
+    assert packages.missing(apt, ["d", "c", "b", "a", "d"]) == ["d", "c", "b"]
+
+
+@pytest.mark.parametrize(
+    ("update", "fail", "verbs"),
+    [
+        (False, [], ["install"]),
+        (True, [], ["update", "install"]),
+        (False, [100, 0, 0], ["install", "update", "install"]),
+    ],
+)
+def test_lists_are_fetched_when_old_or_when_they_do_not_serve(
+    update: bool, fail: list[int], verbs: list[str]
+) -> None:
+    apt = Apt(fail=fail)
+    packages.install(apt, ["a"], recommends=False, update=update)
+    assert apt.verbs == verbs
+
+
+@pytest.mark.parametrize(
+    ("fail", "told"), [([100], "apt-get update: E: one E: two"), ([0, 100], "apt-get install a: E: one")]
+)
+def test_failure_is_told(fail: list[int], told: str) -> None:
+    with pytest.raises(packages.PackageError) as caught:
+        packages.install(Apt(fail=fail), ["a"], recommends=False, update=True)
+    assert str(caught.value).startswith(told)
+
+
+def test_age_of_the_lists(tmp_path: Path) -> None:
+    assert packages.lists_are_older_than(10, tmp_path)
+    (tmp_path / "mirror_dists_trixie_main_binary-amd64_Packages").touch()
+    os.utime(tmp_path, (1000, 1000))
+    assert not packages.lists_are_older_than(10, tmp_path, now=1005)
+    assert packages.lists_are_older_than(10, tmp_path, now=1011)
