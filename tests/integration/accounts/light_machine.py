@@ -17,6 +17,7 @@ from ansible_collections.ringmaster.hosting.plugins.module_utils.lab import mach
 from ansible_collections.ringmaster.hosting.plugins.module_utils.lab import network as networks
 
 REPOSITORY = Path(__file__).resolve().parents[3]
+PLAYBOOK = REPOSITORY / "playbooks/accounts.yml"
 ADDRESS = "172.20.1.5"
 SSHD = """PasswordAuthentication no
 KbdInteractiveAuthentication no
@@ -135,8 +136,10 @@ class LightMachine:
                 return
         raise TimeoutError("the machine does not come back from its reboot")
 
-    def play(self, roster: dict[str, Any], *extra: str, **variables: Any) -> subprocess.CompletedProcess[str]:
-        """Run playbooks/accounts.yml for the machine."""
+    def play(
+        self, roster: dict[str, Any], *extra: str, playbook: Path = PLAYBOOK, **variables: Any
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a playbook, accounts.yml if no other is named, for the machine."""
         host = {
             "ansible_host": ADDRESS,
             "ansible_user": "root",
@@ -154,7 +157,7 @@ class LightMachine:
         }
         argv = [
             *(str(REPOSITORY / ".venv/bin/ansible-playbook"), "-i", str(inventory)),
-            *(str(REPOSITORY / "playbooks/accounts.yml"), "-e", json.dumps(variables), *extra),
+            *(str(playbook), "-e", json.dumps(variables), *extra),
         ]
         return subprocess.run(
             self.inside(argv),
@@ -163,7 +166,7 @@ class LightMachine:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=180,
+            timeout=600,
             check=False,
         )
 
