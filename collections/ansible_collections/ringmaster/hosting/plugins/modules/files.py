@@ -284,7 +284,8 @@ def converge(module: AnsibleModule) -> dict[str, Any]:
     if module._diff:
         result["diff"] = files.diff(plan.changes)
         if drift:
-            result["diff"].append({"before": f"running state differs: {drift}\n", "after": "applied again\n"})
+            said = drift.partition("): ")[2] or drift
+            result["diff"].append({"before": f"running state differs: {said}\n", "after": "applied again\n"})
     if module.check_mode:
         for note in plan.notes + file_apply.check_validators(plan.changes):
             module.warn(note)
