@@ -27,13 +27,13 @@ MATRIX: dict[str, tuple[dict[str, Any], list[str], list[str], list[str]]] = {
     "memory within the maximum": (
         {"memory_mib": 1536},
         ["define myapp00", "start myapp00"],
-        ["define myapp00", "set_memory"],
+        ["define myapp00", "set_memory", "note_live myapp00"],
         [],
     ),
     "less memory": (
         {"memory_mib": 512},
         ["define myapp00", "start myapp00"],
-        ["define myapp00", "set_memory"],
+        ["define myapp00", "set_memory", "note_live myapp00"],
         [],
     ),
     "memory above the maximum": (
@@ -45,7 +45,7 @@ MATRIX: dict[str, tuple[dict[str, Any], list[str], list[str], list[str]]] = {
     "cores within twice": (
         {"cores": 4},
         ["define myapp00", "start myapp00"],
-        ["define myapp00", "set_cores"],
+        ["define myapp00", "set_cores", "note_live myapp00"],
         [],
     ),
     "cores above twice": (
@@ -57,7 +57,7 @@ MATRIX: dict[str, tuple[dict[str, Any], list[str], list[str], list[str]]] = {
     "fewer cores": (
         {"cores": 1},
         ["define myapp00", "start myapp00"],
-        ["define myapp00", "set_cores"],
+        ["define myapp00", "set_cores", "note_live myapp00"],
         [],
     ),
     "larger root": ({"root_gib": 12}, ["resize_volume root", "start myapp00"], ["resize_disk root"], []),
@@ -71,13 +71,13 @@ MATRIX: dict[str, tuple[dict[str, Any], list[str], list[str], list[str]]] = {
     "link down": (
         {"nics__ethfe__link": "down"},
         ["define myapp00", "start myapp00"],
-        ["define myapp00", "update_nic ethfe"],
+        ["define myapp00", "update_nic ethfe", "note_live myapp00"],
         [],
     ),
     "another bridge": (
         {"nics__ethsrv__bridge": "br-new"},
         ["define myapp00", "start myapp00"],
-        ["define myapp00", "update_nic ethsrv"],
+        ["define myapp00", "update_nic ethsrv", "note_live myapp00"],
         [],
     ),
     "MTU": (
@@ -89,7 +89,7 @@ MATRIX: dict[str, tuple[dict[str, Any], list[str], list[str], list[str]]] = {
     "I/O limits": (
         {"io_limits": {"root": {"read_iops": 100, "write_bytes": 10**7}}},
         ["define myapp00", "start myapp00"],
-        ["define myapp00", "set_io_limits root"],
+        ["define myapp00", "set_io_limits root", "note_live myapp00"],
         [],
     ),
     "protection": (
@@ -264,6 +264,26 @@ def test_live_step_that_failed_is_not_repeated() -> None:
     assert other.pending == ()
 
 
+def test_guest_that_has_not_followed_is_not_asked_again() -> None:
+    """A VM starts with its maximum until its balloon driver is up: that is told, and is no change."""
+    base = samples.running().live
+    live = dataclasses.replace(base, fields={**base.fields, "memory_mib": 2048})
+    found = samples.make(samples.spec(), samples.running(live=live))
+    assert found.actions == ()
+    assert found.pending == ()
+    assert found.notes == (
+        "memory_mib is 2048, asked for are 1024: the guest's memory balloon has not followed yet",
+    )
+
+
+def test_guest_is_asked_when_a_run_was_killed_before_that() -> None:
+    config = samples.stopped().config
+    newer = dataclasses.replace(samples.note(), generation=2)
+    config = dataclasses.replace(config, metadata=newer, fields={**config.fields, "memory_mib": 1536})
+    found = samples.make(samples.spec(memory_mib=1536), samples.running(config=config))
+    assert steps(found) == ["set_memory", "note_live myapp00"]
+
+
 def test_missing_device_is_attached() -> None:
     def without(found: Any) -> Any:
         fields = {name: value for name, value in found.fields.items() if not name.startswith("disks.tmp.")}
@@ -272,7 +292,11 @@ def test_missing_device_is_attached() -> None:
 
     current = samples.running()
     current = dataclasses.replace(current, config=without(current.config), live=without(current.live))
-    assert steps(samples.make(samples.spec(), current)) == ["define myapp00", "attach_disk tmp"]
+    assert steps(samples.make(samples.spec(), current)) == [
+        "define myapp00",
+        "attach_disk tmp",
+        "note_live myapp00",
+    ]
 
 
 def test_paused_vm_goes_on() -> None:

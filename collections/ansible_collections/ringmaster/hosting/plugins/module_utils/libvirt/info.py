@@ -10,12 +10,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt import console, facts
+from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt import console, facts, rules
 from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt.connection import (
     connect,
     require_libvirt,
 )
 from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt.errors import NotReadyError
+from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt.metadata import Pending
 from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt.plan import PAUSED, RUNNING, STOPPED
 
 POLL_SECONDS = 1.0
@@ -31,7 +32,7 @@ def domain_info(domain: Any) -> dict[str, Any] | None:
     live = facts.parse_domain(domain.XMLDesc()) if active else None
     paused = active and domain.state()[0] == binding.VIR_DOMAIN_PAUSED
     note = config.metadata
-    pending = live.metadata.pending if live and live.metadata else ()
+    pending = pending_of(config, live) if live else []
     return {
         "name": config.name,
         "uuid": config.uuid,
@@ -50,6 +51,26 @@ def domain_info(domain: Any) -> dict[str, Any] | None:
         "pending_restart": [entry.as_dict() for entry in pending],
         "console_log": config.fields["console_log"],
     }
+
+
+def pending_of(config: facts.DomainFacts, live: facts.DomainFacts) -> list[Pending]:
+    """Compare the running VM with its definition: what differs until the next start, and why.
+
+    The reason is the one that was written when the difference came to be, else that of the rule.
+    """
+    written = {entry.field: entry.reason for entry in (live.metadata.pending if live.metadata else ())}
+    pending = []
+    for name, wanted in config.fields.items():
+        found = live.fields.get(name)
+        if found == wanted or name == "cores_fixed":
+            continue
+        rule = rules.rule_for(name)
+        if name not in written and (rule.silent or rule.follows):
+            continue
+        pending.append(
+            Pending(name, found, wanted, written.get(name, rule.reason or "changed outside of Ringmaster"))
+        )
+    return pending
 
 
 def _tree(flat: Mapping[str, Any]) -> dict[str, Any]:

@@ -142,7 +142,11 @@ class Plan:
             after["state"] = "running, restarted"
         # A new VM is shown by what it has, not by the limits that it has not.
         shown = {name: value for name, value in after.items() if value or before.get(name) is not None}
-        return {name: value for name, value in before.items() if value is not None}, shown
+        same = {name for name, value in shown.items() if before.get(name) == value}
+        return (
+            {name: value for name, value in before.items() if value is not None and name not in same},
+            {name: value for name, value in shown.items() if name not in same},
+        )
 
 
 _FIELD_OF_ACTION = {
@@ -336,37 +340,51 @@ def _config_changes(wanted: Mapping[str, Any], config: DomainFacts) -> tuple[dic
     return changes, refusals
 
 
-def _live_actions(wanted: Mapping[str, Any], live: DomainFacts) -> tuple[list[Action], list[Pending]]:
-    """Compare the running VM with the wanted fields: live steps, and what waits for a restart.
+@dataclass
+class _LiveSteps:
+    """What the running VM needs: steps, fields that wait for a restart, and sentences."""
 
-    A live step that was tried before with the same value and did not succeed is listed in the running
-    domain's metadata; it is not tried again, and its reason is kept.
+    actions: dict[tuple[str, str], Action] = field(default_factory=dict)
+    pending: list[Pending] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def _live_steps(wanted: Fields, config: DomainFacts, live: DomainFacts) -> _LiveSteps:
+    """Compare the running VM with the wanted fields.
+
+    A live step that was tried before with the same value and failed is listed in the running domain's
+    metadata; it is not tried again, and its reason is kept. A step that only asks the guest was done when
+    the running domain's generation is that of the definition, and is not repeated either.
     """
-    actions: dict[tuple[str, str], Action] = {}
-    pending: list[Pending] = []
+    steps = _LiveSteps()
     tried = {entry.field: entry for entry in (live.metadata.pending if live.metadata else ())}
+    asked = bool(live.metadata and config.metadata and live.metadata.generation == config.metadata.generation)
     for name, value in wanted.items():
         found = live.fields.get(name)
         if found == value:
             continue
         parts = name.split(".")
         role = parts[1] if len(parts) > 1 else ""
-        missing_device = (parts[0] == "disks" and parts[1] not in live.targets) or (
-            parts[0] == "nics" and f"nics.{parts[1]}.mac" not in live.fields
+        missing_device = (parts[0] == "disks" and role not in live.targets) or (
+            parts[0] == "nics" and f"nics.{role}.mac" not in live.fields
         )
         rule = rules.rule_for(name)
+        obstacle = rule.obstacle(live.fields, value) if rule.obstacle else ""
         if name in tried and tried[name].wanted == value:
-            pending.append(dataclasses.replace(tried[name], live=found))
+            steps.pending.append(dataclasses.replace(tried[name], live=found))
         elif missing_device:
             kind = "attach_disk" if parts[0] == "disks" else "attach_nic"
-            _merge(actions, (kind, parts[1]), {name: found}, {name: value})
+            _merge(steps.actions, (kind, role), {name: found}, {name: value})
         elif rule.refuse:
             continue
-        elif rule.live and not (obstacle := rule.obstacle(live.fields, value) if rule.obstacle else ""):
-            _merge(actions, (rule.live, role), {name: found}, {name: value})
-        elif not rule.silent:
-            pending.append(Pending(name, found, value, obstacle if rule.live else rule.reason))
-    return list(actions.values()), pending
+        elif not rule.live or obstacle:
+            if not rule.silent:
+                steps.pending.append(Pending(name, found, value, obstacle or rule.reason))
+        elif rule.follows and asked and config.fields.get(name) == value:
+            steps.notes.append(f"{name} is {found}, asked for are {value}: {rule.follows}")
+        else:
+            _merge(steps.actions, (rule.live, role), {name: found}, {name: value})
+    return steps
 
 
 def _merge(
@@ -393,12 +411,11 @@ def make_plan(spec: Spec, seed_hash: str, environment: Environment, current: Cur
     if config:
         changes, more = _config_changes(fields, config)
         refusals += more
-    live_actions: list[Action] = []
-    pending: list[Pending] = []
+    live = _LiveSteps()
     if current.live and config and not stop:
-        live_actions, pending = _live_actions(fields, current.live)
-        if pending and environment.restart_pending:
-            stop, live_actions, pending = True, [], []
+        live = _live_steps(fields, config, current.live)
+        if live.pending and environment.restart_pending:
+            stop, live = True, _LiveSteps()
     early, late, more, notes = _volume_actions(spec, environment, current, up and not stop)
     refusals += more
     if refusals:
@@ -433,19 +450,18 @@ def make_plan(spec: Spec, seed_hash: str, environment: Environment, current: Cur
     if stop:
         actions.append(Action("stop", spec.name, current.state, STOPPED))
     actions += late
-    actions += live_actions
+    actions += live.actions.values()
     live_note = None
     if current.live and not stop:
-        base = current.live.metadata or note
-        live_note = dataclasses.replace(note, generation=base.generation, pending=_noted(pending, base))
+        written = current.live.metadata.pending if current.live.metadata else ()
+        live_note = dataclasses.replace(note, pending=_noted(live.pending, written))
         if live_note != current.live.metadata:
-            old_pending = base.pending if current.live.metadata else ()
             actions.append(
                 Action(
                     "note_live",
                     spec.name,
-                    [entry.field for entry in old_pending],
-                    [entry.field for entry in pending],
+                    [entry.field for entry in written],
+                    [entry.field for entry in live.pending],
                 )
             )
     if spec.state in ("running", "restarted") or (stop and spec.state != "stopped"):
@@ -453,13 +469,13 @@ def make_plan(spec: Spec, seed_hash: str, environment: Environment, current: Cur
             actions.append(Action("start", spec.name, STOPPED if stop or config else None, RUNNING))
         elif current.state == PAUSED:
             actions.append(Action("resume", spec.name, PAUSED, RUNNING))
-    return Plan(tuple(actions), tuple(pending), (), tuple(notes), fields, note, live_note)
+    return Plan(tuple(actions), tuple(live.pending), (), (*notes, *live.notes), fields, note, live_note)
 
 
-def _noted(pending: list[Pending], base: Metadata) -> tuple[Pending, ...]:
+def _noted(pending: list[Pending], written: tuple[Pending, ...]) -> tuple[Pending, ...]:
     """Give the entries to write down: one that is written already with the same value stays as it is."""
-    written = {(entry.field, entry.wanted): entry for entry in base.pending}
-    return sort_pending(written.get((entry.field, entry.wanted), entry) for entry in pending)
+    known = {(entry.field, entry.wanted): entry for entry in written}
+    return sort_pending(known.get((entry.field, entry.wanted), entry) for entry in pending)
 
 
 def _note_changes(old: Metadata | None, new: Metadata) -> dict[str, Any]:

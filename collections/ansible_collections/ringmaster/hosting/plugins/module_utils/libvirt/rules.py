@@ -29,6 +29,8 @@ class Rule:
     """Why the field waits for the next start."""
     obstacle: Callable[[Fields, Any], str] | None = None
     """Given the live fields and the wanted value: why the live action cannot do it, or an empty string."""
+    follows: str = ""
+    """For a live step that only asks the guest: what to say while the guest has not followed."""
     refuse: str = ""
     """The remedy, for a field that is never changed in an existing VM."""
     silent: bool = False
@@ -49,7 +51,12 @@ def _outside_cores_range(live: Fields, wanted: int) -> str:
 
 
 RULES = (
-    Rule("memory_mib", live="set_memory", obstacle=_above_memory_maximum),
+    Rule(
+        "memory_mib",
+        live="set_memory",
+        obstacle=_above_memory_maximum,
+        follows="the guest's memory balloon has not followed yet",
+    ),
     Rule("memory_max_mib", reason="QEMU sets the memory maximum when it starts"),
     Rule("cores", live="set_cores", obstacle=_outside_cores_range),
     Rule("cores_max", reason="QEMU sets the number of CPU slots when it starts", silent=True),

@@ -1,0 +1,117 @@
+# Copyright: (c) 2026, Ringmaster contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Lifecycle on libvirt's own test driver: no QEMU, no root."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt import connection, info
+
+
+def test_create_and_leave_alone(driver: Any) -> None:
+    done = driver.settle()
+    assert done["created"]
+    assert done["state"] == "running"
+    assert [step["action"] for step in done["actions"]][:4] == ["create_volume"] * 3 + ["write_seed"]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"memory_mib": 200},
+        {"memory_max_mib": 512},
+        {"cores": 2},
+        {"cores": 9},
+        {"root_gib": 3},
+        {"swap_mib": 128},
+        {"protected": True},
+        {"seed": {"meta-data": "other"}},
+        {"autostart": False},
+        {"state": "stopped"},
+    ],
+)
+def test_change(driver: Any, changes: dict[str, Any]) -> None:
+    driver.settle()
+    assert driver.settle(**changes)["changed"]
+
+
+def test_stop_and_start(driver: Any) -> None:
+    driver.settle()
+    assert driver.settle(state="stopped")["state"] == "stopped"
+    assert driver.settle(state="present")["state"] == "stopped"
+    assert driver.settle(state="running")["state"] == "running"
+
+
+def test_restart_applies_what_is_pending(driver: Any) -> None:
+    driver.settle()
+    waiting = driver.settle(memory_mib=512, memory_max_mib=512)
+    assert {entry["field"] for entry in waiting["pending_restart"]} == {"memory_mib", "memory_max_mib"}
+    done = driver.one(memory_mib=512, memory_max_mib=512, state="restarted")
+    assert done["pending_restart"] == []
+    assert driver.live()["memory_mib"] == 512
+
+
+def test_pending_is_told_until_the_restart(driver: Any) -> None:
+    driver.settle()
+    driver.settle(cores=9)
+    found = info.gather(uri=driver.options.uri, names=None, host_key_timeout=0, wait_for=[], check=False)
+    assert list(found["vms"]) == ["myapp00"]
+    assert [entry["field"] for entry in found["pending_restart"]["myapp00"]] == ["cores"]
+    with driver.domain() as domain:
+        domain.destroy()
+    found = info.gather(uri=driver.options.uri, names=None, host_key_timeout=0, wait_for=[], check=False)
+    assert found["pending_restart"] == {}
+
+
+def test_one_failure_does_not_stop_the_others(driver: Any) -> None:
+    other = driver.data(
+        name="myapp01",
+        uuid="5b0e7c1e-51a3-5d3a-9d5b-2c1f00001014",
+        nics=[{"role": "ethfe", "mac": "02:01:02:00:10:14", "bridge": "br-fe"}],
+    )
+    broken = driver.data(name="myapp02", uuid="5b0e7c1e-51a3-5d3a-9d5b-2c1f00001015", cores=0)
+    elsewhere = driver.data(hypervisor="hv9")
+    done = driver.all(broken, elsewhere, other)
+    assert done["failed_vms"] == ["myapp02", "myapp00"]
+    assert done["created"] == ["myapp01"]
+    assert done["changed"]
+
+
+def test_foreign_domain_of_the_same_name(driver: Any) -> None:
+    with connection.connect(driver.options.uri) as opened:
+        xml = (
+            "<domain type='test'><name>myapp00</name><memory>1024</memory><os><type>hvm</type></os></domain>"
+        )
+        uuid = opened.defineXML(xml).UUIDString()
+    done = driver.one()
+    assert uuid in done["msg"]
+    assert not done["changed"]
+
+
+def test_check_mode_changes_nothing(driver: Any) -> None:
+    driver.one(check=True)
+    with connection.connect(driver.options.uri) as opened:
+        assert [domain.name() for domain in opened.listAllDomains()] == ["test"]
+
+
+def test_other_domains_are_no_vms_of_ours(driver: Any) -> None:
+    found = info.gather(
+        uri=driver.options.uri,
+        names=["myapp00", "test"],
+        host_key_timeout=0,
+        wait_for=[],
+        check=False,
+    )
+    assert found["vms"] == {}
+    assert found["absent"] == ["myapp00", "test"]
+
+
+def test_unreachable_libvirt() -> None:
+    with (
+        pytest.raises(connection.NotReadyError, match="does not answer"),
+        connection.connect("test:///none.xml"),
+    ):
+        pass

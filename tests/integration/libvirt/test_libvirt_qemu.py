@@ -1,0 +1,274 @@
+# Copyright: (c) 2026, Ringmaster contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Real QEMU under a private libvirtd: guests without an operating system, 0.5 s a start, no KVM."""
+
+from __future__ import annotations
+
+import dataclasses
+import xml.etree.ElementTree as ET
+from pathlib import Path
+from typing import Any
+
+import libvirt_samples as samples
+import pytest
+from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt import (
+    apply,
+    connection,
+    disks,
+    domain_xml,
+    facts,
+    images,
+    metadata,
+    plan,
+    storage,
+)
+from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt.errors import HypervisorError
+from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt.spec import GIB
+
+IMAGE = "ringmaster-empty-0123456789abcdef.qcow2"
+
+
+def volume(machine: Any, role: str) -> Path:
+    return machine.folder / "pool" / plan.volume_names("myapp00", samples.UUID)[role]
+
+
+def nics(**changes: str) -> list[dict[str, Any]]:
+    return [{**nic, **changes} if nic["role"] == "ethfe" else nic for nic in samples.SPEC["nics"]]
+
+
+def test_create(machine: Any) -> None:
+    done = machine.settle()
+    assert done["created"]
+    assert done["state"] == "running"
+    assert volume(machine, "swap").stat().st_blocks == 0
+    assert volume(machine, "root").stat().st_size < 1024**2
+    assert (machine.folder / "console/myapp00.log").exists()
+    with machine.domain() as domain:
+        assert domain.autostart()
+        assert domain.blockInfo("vda")[0] == 2 * GIB
+
+
+def test_live_changes(machine: Any) -> None:
+    """Everything that can change live does, in one call, and QEMU agrees."""
+    machine.settle()
+    changes: dict[str, Any] = {
+        "cores": 2,
+        "root_gib": 3,
+        "tmp_gib": 2,
+        "io_limits": {"root": {"read_iops": 100}},
+        "nics": nics(bridge="br-new", link="down"),
+    }
+    done = machine.settle(**changes)
+    assert done["pending_restart"] == []
+    live = machine.live()
+    assert live["cores"] == 2
+    assert live["disks.root.read_iops"] == 100
+    assert (live["nics.ethfe.bridge"], live["nics.ethfe.link"]) == ("br-new", "down")
+    with machine.domain() as domain:
+        assert [domain.blockInfo(target)[0] // GIB for target in ("vda", "vdc")] == [3, 2]
+    assert machine.settle(**{**changes, "io_limits": {}})["changed"]
+    assert machine.live()["disks.root.read_iops"] == 0
+
+
+def test_pending_until_restart(machine: Any) -> None:
+    machine.settle()
+    changes: dict[str, Any] = {"memory_mib": 512, "memory_max_mib": 512, "cores": 9}
+    waiting = machine.settle(**changes)
+    assert [entry["field"] for entry in waiting["pending_restart"]] == [
+        "memory_mib",
+        "memory_max_mib",
+        "cores",
+    ]
+    done = machine.one(**changes, state="restarted")
+    assert "msg" not in done
+    assert done["pending_restart"] == []
+    live = machine.live()
+    assert (live["memory_mib"], live["cores"]) == (512, 9)
+    assert machine.settle(**changes)["changed"] is False
+
+
+def test_memory_that_the_guest_does_not_follow(machine: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A guest without a balloon driver: it is asked once, and each run tells that it has not followed."""
+    monkeypatch.setattr(apply, "MEMORY_WAIT", 0.2)
+    machine.settle(memory_mib=256)
+    done = machine.one(memory_mib=200)
+    assert [step["action"] for step in done["actions"]] == ["define", "set_memory", "note_live"]
+    again = machine.one(memory_mib=200)
+    assert again["changed"] is False
+    assert "has not followed" in again["notes"][0]
+    assert machine.one(memory_mib=256)["notes"] == []
+
+
+def test_lost_scratch_disk_and_lost_root(machine: Any) -> None:
+    machine.settle()
+    machine.settle(state="stopped")
+    volume(machine, "tmp").unlink()
+    done = machine.settle(state="running")
+    assert [step["action"] for step in done["actions"]] == ["create_volume", "start"]
+    machine.settle(state="stopped")
+    volume(machine, "root").unlink()
+    refused = machine.one()
+    assert "hide the loss" in refused["msg"]
+    assert not volume(machine, "root").exists()
+
+
+def test_never_shrinks(machine: Any) -> None:
+    machine.settle(root_gib=3)
+    assert "never shrinks" in machine.one(root_gib=2)["msg"]
+    machine.settle(root_gib=3, state="stopped")
+    assert "never shrinks" in machine.one(root_gib=2, state="stopped")["msg"]
+    assert machine.settle(root_gib=3, swap_mib=32, state="stopped")["changed"] is False
+    assert volume(machine, "swap").stat().st_size == 64 * 1024**2
+
+
+def test_undefined_by_hand_keeps_its_data(machine: Any) -> None:
+    machine.settle()
+    with machine.domain() as domain:
+        domain.destroy()
+        domain.undefine()
+    volume(machine, "root").write_bytes(volume(machine, "root").read_bytes())
+    done = machine.settle()
+    assert [step["action"] for step in done["actions"]] == ["write_seed", "define", "set_autostart", "start"]
+    assert any("used again" in note for note in done["notes"])
+
+
+def test_device_added_live(machine: Any) -> None:
+    """A disk that somebody detached comes back, and the others keep their addresses."""
+    machine.settle()
+    with machine.domain() as domain:
+        text = domain.XMLDesc()
+        domain.detachDeviceFlags(domain_xml.device_text(text, "tmp"), 2)
+        before = domain_xml.device_text(text, "ethsrv")
+        # Without an operating system no guest lets go of the disk: start it without.
+        domain.destroy()
+        domain.create()
+    done = machine.settle()
+    assert [step["action"] for step in done["actions"]] == ["define", "attach_disk", "note_live"]
+    with machine.domain() as domain:
+        after = domain_xml.device_text(domain.XMLDesc(), "ethsrv")
+        address = [ET.fromstring(text).find("address").attrib for text in (before, after)]
+    assert address[0] == address[1]
+
+
+def test_something_added_by_hand_stays(machine: Any) -> None:
+    machine.settle()
+    with machine.domain() as domain:
+        channel = "<channel type='unix'><target type='virtio' name='org.qemu.guest_agent.0'/></channel>"
+        domain.attachDeviceFlags(channel, 2)
+    machine.settle(memory_max_mib=512)
+    with machine.domain() as domain:
+        assert "org.qemu.guest_agent.0" in domain.XMLDesc(2)
+
+
+def test_paused_guest_goes_on(machine: Any) -> None:
+    machine.settle()
+    with machine.domain() as domain:
+        domain.suspend()
+    assert machine.settle()["state"] == "running"
+
+
+def test_force_is_asked_for(machine: Any) -> None:
+    machine.settle()
+    done = machine.all(machine.data(state="stopped"), force_stop=False)["vms"][0]
+    assert "did not shut down" in done["msg"]
+    with machine.domain() as domain:
+        assert domain.isActive()
+
+
+def test_what_does_not_stick_is_told(machine: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Read-back: a change that libvirt drops silently is an error that names the field."""
+    machine.settle()
+    patch = domain_xml.patch_domain
+
+    def forgetful(text: str, changed: Any, *rest: Any) -> str:
+        return patch(text, [name for name in changed if name != "memory_max_mib"], *rest)
+
+    monkeypatch.setattr(domain_xml, "patch_domain", forgetful)
+    done = machine.one(memory_max_mib=512)
+    assert "did not stick" in done["msg"]
+    assert "memory_max_mib" in done["msg"]
+
+
+def test_images_are_immutable_and_imported_once(machine: Any, libvirtd: Path) -> None:
+    def ensure(**changes: Any) -> dict[str, Any]:
+        given = {
+            "source": libvirtd / IMAGE,
+            "name": "ringmaster-x-0123456789ab.qcow2",
+            "checksum": "",
+            "dry": False,
+        }
+        return images.ensure(uri=machine.options.uri, pool_name="ringmaster", **{**given, **changes})
+
+    path = machine.folder / "pool/ringmaster-x-0123456789ab.qcow2"
+    assert ensure(dry=True)["present"] is False
+    with pytest.raises(HypervisorError, match="has SHA-256"):
+        ensure(checksum="0" * 64)
+    assert not path.exists()
+    assert ensure()["changed"]
+    assert path.stat().st_mode & 0o777 == 0o444
+    assert ensure(source=Path("/none"))["changed"] is False
+    # A transfer that broke off is not read-only yet: it is done anew.
+    path.chmod(0o600)
+    path.write_bytes(b"half")
+    assert ensure()["changed"]
+    assert path.read_bytes() == (libvirtd / IMAGE).read_bytes()
+    with pytest.raises(HypervisorError, match="digest"):
+        ensure(name="debian.qcow2")
+
+
+def test_images_must_be_qcow2(machine: Any, tmp_path: Path) -> None:
+    raw = tmp_path / "raw-0123456789ab.img"
+    raw.write_bytes(bytes(1024))
+    with connection.connect(machine.options.uri) as opened:
+        pool = connection.find_pool(opened, "ringmaster")
+        with pytest.raises(HypervisorError, match="not a qcow2 file"):
+            storage.import_image(opened, pool, "ringmaster-raw-0123456789ab.qcow2", raw)
+
+
+def test_disk(machine: Any) -> None:
+    def ensure(size: int, check: bool = False, **changes: Any) -> dict[str, Any]:
+        given = {"name": "ringmaster-data.qcow2", "file_format": "qcow2", "image": ""}
+        return disks.ensure(
+            uri=machine.options.uri,
+            pool_name="ringmaster",
+            size=size,
+            lock_directory=machine.folder,
+            check=check,
+            **{**given, **changes},
+        )
+
+    assert ensure(GIB, check=True)["changed"]
+    assert not (machine.folder / "pool/ringmaster-data.qcow2").exists()
+    assert ensure(GIB)["changed"]
+    assert not ensure(GIB)["changed"]
+    assert ensure(2 * GIB)["changed"]
+    with pytest.raises(HypervisorError, match="never shrinks"):
+        ensure(GIB)
+    with pytest.raises(HypervisorError, match="starts with ringmaster-"):
+        ensure(GIB, name="other.qcow2")
+    machine.settle()
+    root = plan.volume_names("myapp00", samples.UUID)["root"]
+    assert ensure(3 * GIB, name=root)["changed"]
+    with machine.domain() as domain:
+        assert domain.blockInfo("vda")[0] == 3 * GIB
+
+
+def test_only_ours_are_deleted(machine: Any) -> None:
+    with connection.connect(machine.options.uri) as opened:
+        pool = connection.find_pool(opened, "ringmaster")
+        foreign = pool.createXML("<volume><name>precious.img</name><capacity>1024</capacity></volume>")
+        with pytest.raises(HypervisorError, match="never deleted"):
+            storage.delete(foreign)
+    assert (machine.folder / "pool/precious.img").exists()
+
+
+def test_moved_domain_is_left_alone(machine: Any) -> None:
+    machine.settle(state="stopped")
+    with machine.domain() as domain:
+        note = facts.parse_domain(domain.XMLDesc(2)).metadata
+        text = metadata.to_plain_xml(dataclasses.replace(note, moved_to="hv1"))
+        domain.setMetadata(2, text, metadata.PREFIX, metadata.NAMESPACE, 2)
+    assert "must not run twice" in machine.one()["msg"]
+    with machine.domain() as domain:
+        assert not domain.isActive()
