@@ -7,7 +7,9 @@ systemctl -q enable systemd-networkd systemd-timesyncd nftables ssh
 systemctl -q disable systemd-networkd-wait-online getty@tty1 systemd-pstore unattended-upgrades e2scrub_reap \
     systemd-network-generator grub-common
 # Role monitoring_agent tells it where to listen, and starts it.
-systemctl -q disable prometheus-node-exporter
+if [ -e /usr/lib/systemd/system/prometheus-node-exporter.service ]; then
+    systemctl -q disable prometheus-node-exporter
+fi
 # What no VM of the platform uses, and what costs seconds where the CPU is emulated: RSA keys, foreign binaries,
 # LVM checks, kernel debugging, screens.
 systemctl -q mask sshd-keygen e2scrub_all.timer systemd-binfmt proc-sys-fs-binfmt_misc.automount \
