@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.ringmaster.hosting.plugins.module_utils.guest import file_entries
+from ansible_collections.ringmaster.hosting.plugins.module_utils.guest import file_entries, file_run
 from ansible_collections.ringmaster.hosting.plugins.module_utils.guest.file_entries import (
     EntryError,
     normalise,
@@ -87,7 +87,7 @@ def test_packing_round_trip() -> None:
         **normalise(0, {"path": "/x", "content": "a", "sensitive": True, "mode": "0600"}),
         "raw": b"\x00a",
     }
-    (back,) = module.unpack(file_entries.pack([entry]))
+    (back,) = file_run.unpack(file_entries.pack([entry]))
     assert (back.path, back.content, back.mode, back.sensitive, back.parents) == (
         "/x",
         b"\x00a",

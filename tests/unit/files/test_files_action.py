@@ -90,7 +90,11 @@ def play(project: Path, out: Path, *arguments: str) -> tuple[dict[str, Any], str
     return json.loads(result.read_text()), done.stdout + done.stderr
 
 
-def test_a_role_from_first_check_to_second_run(project: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("pipelining", ["1", "0"], ids=["quick", "module"])
+def test_a_role_from_first_check_to_second_run(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pipelining: str
+) -> None:
+    monkeypatch.setenv("ANSIBLE_PIPELINING", pipelining)
     out = tmp_path / "out"
     predicted, text = play(project, out, "--check", "--diff")
     assert not out.exists()

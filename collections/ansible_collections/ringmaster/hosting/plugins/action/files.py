@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 import uuid
 from collections.abc import Mapping
@@ -14,7 +15,7 @@ from typing import Any
 from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.template import trust_as_template
-from ansible_collections.ringmaster.hosting.plugins.module_utils.guest import file_entries
+from ansible_collections.ringmaster.hosting.plugins.module_utils.guest import file_entries, quick
 
 MANAGED = "Managed by Ringmaster: changes made here will be overwritten"
 PATIENCE = 30  # seconds after the deadline in which the host must be reachable again to say what happened
@@ -48,11 +49,31 @@ class ActionModule(ActionBase):
         self._notify(entries, set(result.get("changed_paths", ())))
         return result
 
-    def _module(self, arguments: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
-        result: dict[str, Any] = self._execute_module(
-            module_name="ringmaster.hosting.files", module_args=arguments, task_vars=variables
-        )
-        result.pop("invocation", None)  # only the opaque payload
+    def _module(self, options: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
+        """Run once on the machine, the quick way where pipelining allows it."""
+        result: dict[str, Any]
+        if self._is_pipelining_enabled("new") and not self._task.async_val:
+            result = self._quick(options, variables)
+        else:
+            result = self._execute_module(
+                module_name="ringmaster.hosting.files", module_args=options, task_vars=variables
+            )
+            result.pop("invocation", None)  # only the opaque payload
+        for note in result.pop("notes", []):
+            self._display.warning(f"{self._task.get_name()}: {note}")
+        return result
+
+    def _quick(self, options: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
+        program = quick.script(options, check_mode=self._task.check_mode, diff_mode=self._task.diff)
+        python = str(variables.get("ansible_python_interpreter") or "/usr/bin/python3")
+        python = python if python.startswith("/") else "/usr/bin/python3"
+        done = self._low_level_execute_command(f"{shlex.quote(python)} -", in_data=program)
+        result = quick.parse(done["stdout"])
+        if result is None:
+            said = (done["stderr"] or done["stdout"]).strip().splitlines()
+            raise AnsibleActionFail(
+                f"{python} ended with exit code {done['rc']} and no result: {' | '.join(said[-5:])}"
+            )
         return result
 
     def _guarded(self, arguments: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:

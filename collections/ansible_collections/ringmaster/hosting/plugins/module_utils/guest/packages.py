@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+RUNTIME_UNITS = Path("/run/systemd/system")
 LISTS = Path("/var/lib/apt/lists")
 # Configuration that somebody changed stays; nothing is asked; another apt at work is waited for.
 OPTIONS = (
@@ -40,6 +42,20 @@ def lists_are_older_than(seconds: float, folder: Path = LISTS, now: float | None
         return True
     # The folder changes with every update; a list keeps the time its archive gave it.
     return (time.time() if now is None else now) - folder.stat().st_mtime > seconds
+
+
+def held_back(units: Sequence[str], folder: Path = RUNTIME_UNITS) -> list[str]:
+    """Return the units that are masked until the next boot, by us or by a run of ours that was killed."""
+    return [unit for unit in units if os.path.realpath(folder / unit) == os.devnull]
+
+
+def hold_back(run: Run, units: Sequence[str], *, hold: bool) -> None:
+    """Keep units from being started, or let them be started again. Raises PackageError."""
+    if units:
+        words = ["systemctl", "mask" if hold else "unmask", "--runtime", "--quiet", "--", *units]
+        code, out, err = run(words)
+        if code:
+            raise PackageError(f"{' '.join(words)}: {_tail(err or out)}")
 
 
 def install(run: Run, names: Sequence[str], *, recommends: bool, update: bool) -> None:

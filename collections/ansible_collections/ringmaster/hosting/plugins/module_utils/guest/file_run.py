@@ -1,0 +1,76 @@
+# Copyright: (c) 2026, Ringmaster contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What one call of module ``files`` does on the machine, from its options to its result."""
+
+from __future__ import annotations
+
+import base64
+import json
+import zlib
+from collections.abc import Mapping
+from typing import Any
+
+from ansible_collections.ringmaster.hosting.plugins.module_utils.guest import file_apply, files, guard
+
+
+def unpack(payload: str) -> list[files.Entry]:
+    """Return the entries that the action plugin packed."""
+    entries = json.loads(zlib.decompress(base64.b64decode(payload)))
+    for entry in entries:
+        entry["content"] = base64.b64decode(entry.get("content", ""))
+        entry["lines"] = tuple(map(tuple, entry.get("lines", ())))
+        entry.update({key: tuple(entry.get(key, ())) for key in ("purge", "apply")})
+    return [files.Entry(**entry) for entry in entries]
+
+
+def run(options: Mapping[str, Any], *, check_mode: bool, diff_mode: bool) -> dict[str, Any]:
+    """Converge the entries of ``options`` or confirm a guarded change; a failure is a result, too."""
+    try:
+        if options.get("payload"):
+            return _converge(options, check_mode, diff_mode)
+        if options.get("token"):
+            state, result = guard.confirm(options["token"])
+            return {"changed": False, "guarded_state": state, "guarded_result": result}
+    except files.FilesError as error:
+        return {"failed": True, "msg": str(error), "problems": error.problems}
+    return {"failed": True, "msg": "ringmaster.hosting.files works only through its action plugin"}
+
+
+def _converge(options: Mapping[str, Any], check_mode: bool, diff_mode: bool) -> dict[str, Any]:
+    plan = files.plan(unpack(options["payload"]), check_mode=check_mode)
+    probe = options.get("applied_if")
+    drift = file_apply.run_command(probe) if probe and not plan.changes else ""
+    commands = plan.commands
+    if plan.changes or drift:
+        commands = list(dict.fromkeys([*commands, *(options.get("apply") or [])]))
+    result: dict[str, Any] = {
+        "changed": bool(plan.changes or drift),
+        "changed_paths": plan.paths,
+        "applied": commands,
+    }
+    if diff_mode:
+        result["diff"] = files.diff(plan.changes)
+        if drift:
+            said = drift.partition("): ")[2] or drift
+            result["diff"].append({"before": f"running state differs: {said}\n", "after": "applied again\n"})
+    if check_mode:
+        result["notes"] = plan.notes + file_apply.check_validators(plan.changes)
+    elif result["changed"]:
+        _apply(options, plan, commands, result)
+    return result
+
+
+def _apply(options: Mapping[str, Any], plan: files.Plan, commands: list[str], result: dict[str, Any]) -> None:
+    """Carry the plan out, guarded where asked for."""
+    seconds, token = int(options.get("confirm_within") or 0), options.get("token") or ""
+    if seconds:
+        guard.arm(token, plan.changes, commands, seconds)
+    try:
+        file_apply.apply(plan.changes, options.get("verify") or "", commands)
+    except files.FilesError:
+        if seconds:
+            guard.disarm(token)
+        raise
+    if seconds:
+        guard.finished(token, result)
