@@ -15,6 +15,12 @@ description:
   - Turns the host variables of a VM into the files for C(/etc/systemd/network).
   - The same renderer serves the seed of the first boot and role P(ringmaster.hosting.network#role).
 options:
+  match_mac:
+    description:
+      - Whether interfaces are found by their MAC. If not, they are found by their name and get no C(.link) file,
+        as in containers, where the interfaces have their names already.
+    type: bool
+    default: true
   _input:
     description:
       - Host variables with C(ringmaster_networks), C(ringmaster_fe_mac), C(ringmaster_srv_mac) and the
@@ -37,6 +43,7 @@ _value:
   type: dict
 """
 
+from collections import ChainMap
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -44,9 +51,11 @@ from ansible.errors import AnsibleFilterError
 from ansible_collections.ringmaster.hosting.plugins.module_utils.guest import networkd
 
 
-def networkd_files(variables: Mapping[str, Any]) -> dict[str, str]:
+def networkd_files(variables: Mapping[str, Any], match_mac: bool = True) -> dict[str, str]:
     """Return file name -> text; errors name the variable."""
     try:
+        if not match_mac:
+            variables = ChainMap({"ringmaster_fe_mac": "", "ringmaster_srv_mac": ""}, variables)  # type: ignore[arg-type]
         return networkd.render(variables)
     except (KeyError, ValueError) as error:
         missing = f"variable {error} is missing" if isinstance(error, KeyError) else str(error)
