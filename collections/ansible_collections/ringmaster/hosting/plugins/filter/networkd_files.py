@@ -17,8 +17,8 @@ description:
 options:
   match_mac:
     description:
-      - Whether interfaces are found by their MAC. If not, they are found by their name and get no C(.link) file,
-        as in containers, where the interfaces have their names already.
+      - Whether interfaces are found by their MAC. If not, they are found by their name and get no C(.link)
+        file, as in containers, where the interfaces have their names already.
     type: bool
     default: true
   _input:
