@@ -81,6 +81,12 @@ def test_a_disk_is_made_without_loop_devices(tree: Path, tmp_path: Path) -> None
         ["/usr/sbin/debugfs", "-R", "cat /etc/hostname", place], check=True, capture_output=True, text=True
     )
     assert shown.stdout == "myapp00\n"
+    header = subprocess.run(
+        ["/usr/sbin/dumpe2fs", "-h", place], check=True, capture_output=True, text=True
+    ).stdout
+    assert "metadata_csum" in header
+    assert "orphan_file" not in header
+    assert "metadata_csum_seed" not in header
     check = subprocess.run(["/usr/sbin/e2fsck", "-fn", place], capture_output=True, text=True, check=False)
     assert check.returncode == 0, check.stdout + check.stderr
     assert "root: " in check.stdout

@@ -100,21 +100,10 @@ def make_raw(spec: DiskSpec, tree: Path, raw: Path, lock: int, log: Path) -> Non
         file.write(core_image(core_img))
     # The file is all zeros: nothing has to be initialised later, inside the VM, at the cost of its overlay.
     extended = f"offset={ROOT_START * SECTOR},assume_storage_prezeroed=1,nodiscard"
-    argv = [
-        "mkfs.ext4",
-        "-q",
-        "-F",
-        "-L",
-        spec.label,
-        "-b",
-        "4096",
-        "-m",
-        "1",
-        "-J",
-        "size=64",
-        "-E",
-        extended,
-    ]
+    # The same features whichever Debian builds; Debian 13 would add these two.
+    features = "^orphan_file,^metadata_csum_seed"
+    options = f"-q -F -L {spec.label} -b 4096 -m 1 -J size=64 -O {features} -E {extended}"
+    argv = ["mkfs.ext4", *options.split()]
     blocks = root_sectors(spec.size_mib) // 8
     run([*argv, "-d", str(tree), str(raw), str(blocks)], lock, log, what="mkfs.ext4")
 
