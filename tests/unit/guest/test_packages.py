@@ -58,6 +58,12 @@ def test_failure_is_told(fail: list[int], told: str) -> None:
     assert str(caught.value).startswith(told)
 
 
+def test_units_held_back_by_a_killed_run_are_found(tmp_path: Path) -> None:
+    (tmp_path / "a.service").symlink_to(os.devnull)
+    (tmp_path / "b.service").symlink_to("/etc/passwd")
+    assert packages.held_back(["a.service", "b.service", "c.service"], tmp_path) == ["a.service"]
+
+
 def test_age_of_the_lists(tmp_path: Path) -> None:
     assert packages.lists_are_older_than(10, tmp_path)
     (tmp_path / "mirror_dists_trixie_main_binary-amd64_Packages").touch()

@@ -12,9 +12,9 @@ version_added: 0.1.0
 author:
   - Ringmaster contributors
 description:
-  - Asks dpkg what is installed, and starts apt only when something is missing. M(ansible.builtin.apt) reads all
-    of apt's lists each time, which takes many seconds in an emulated VM, and in check mode it fails while these
-    lists are empty.
+  - Asks dpkg what is installed, and starts apt only when something is missing. M(ansible.builtin.apt) reads
+    all of apt's lists each time, which takes many seconds in an emulated VM, and in check mode it fails
+    while these lists are empty.
   - Packages are installed without a question, and a configuration file that somebody changed stays.
 options:
   names:
@@ -30,6 +30,13 @@ options:
     description: Fetch apt's lists before installing when they are older than this many seconds.
     type: int
     default: 86400
+  start_later:
+    description:
+      - Units that the packages bring and that must not be started with the package's own configuration.
+      - They are left stopped when their package is installed by this task.
+    type: list
+    elements: str
+    default: []
 attributes:
   check_mode:
     description: Tells what is missing.
@@ -47,6 +54,7 @@ EXAMPLES = r"""
 - name: Install Redis
   ringmaster.hosting.packages:
     names: [redis-server, redis-tools]
+    start_later: [redis-server.service]
 """
 
 RETURN = r"""
@@ -68,7 +76,20 @@ def argument_spec() -> dict[str, object]:
         "names": {"type": "list", "elements": "str", "required": True},
         "recommends": {"type": "bool", "default": False},
         "update_after": {"type": "int", "default": 86400},
+        "start_later": {"type": "list", "elements": "str", "default": []},
     }
+
+
+def _install(module: AnsibleModule, absent: list[str]) -> None:
+    units = module.params["start_later"]
+    run = module.run_command
+    try:
+        if absent:
+            update = packages.lists_are_older_than(module.params["update_after"])
+            packages.hold_back(run, units, hold=True)
+            packages.install(run, absent, recommends=module.params["recommends"], update=update)
+    finally:
+        packages.hold_back(run, packages.held_back(units), hold=False)
 
 
 def main() -> None:
@@ -77,14 +98,11 @@ def main() -> None:
     module.run_command_environ_update = packages.ENVIRONMENT
     names = module.params["names"]
     absent = packages.missing(module.run_command, names) if names else []
-    if absent and not module.check_mode:
-        update = packages.lists_are_older_than(module.params["update_after"])
-        try:
-            packages.install(
-                module.run_command, absent, recommends=module.params["recommends"], update=update
-            )
-        except packages.PackageError as error:
-            module.fail_json(msg=str(error))
+    try:
+        if not module.check_mode:
+            _install(module, absent)
+    except packages.PackageError as error:
+        module.fail_json(msg=str(error))
     after = "".join(f"{name}\n" for name in absent)
     module.exit_json(changed=bool(absent), installed=absent, diff={"before": "", "after": after})
 

@@ -19,6 +19,7 @@ DISK_FILESYSTEMS = frozenset({"ext2", "ext3", "ext4", "xfs", "btrfs", "f2fs", "z
 FOREIGN = "/run/host/"  # what a container shows of its host
 MIB = 1024 * 1024
 GIB = 1024 * MIB
+STA_NANO = 0x2000  # adjtimex(2): the offset is in nanoseconds, not microseconds
 TIME_ERROR = 5  # adjtimex(2): the clock is not synchronised
 
 
@@ -109,8 +110,11 @@ def clock(grace: int) -> tuple[int, str]:
     if state < 0:
         return UNKNOWN, f"adjtimex: {os.strerror(ctypes.get_errno())}."
     if state != TIME_ERROR:
-        offset = ctypes.c_long.from_buffer(buffer, ctypes.sizeof(ctypes.c_long)).value
-        return OK, f"The clock is synchronised (offset {abs(offset) / 1e6:.3f} s)."
+        word = ctypes.sizeof(ctypes.c_long)
+        offset = ctypes.c_long.from_buffer(buffer, word).value
+        status = ctypes.c_int.from_buffer(buffer, 5 * word).value
+        seconds = abs(offset) / (1e9 if status & STA_NANO else 1e6)
+        return OK, f"The clock is synchronised (offset {seconds:.6f} s)."
     uptime = float(Path("/proc/uptime").read_text().split()[0])
     if uptime < grace:
         return OK, f"The clock is not synchronised yet, {uptime / 60:.0f} min after boot."
