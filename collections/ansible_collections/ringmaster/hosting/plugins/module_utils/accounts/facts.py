@@ -181,9 +181,18 @@ def processes(paths: Paths) -> list[tuple[int, int]]:
     seen = set(found)
     for name in _names(Path("/run/systemd/users")):
         if name.isdigit() and UID_FIRST <= int(name) <= UID_LAST:
-            members = members_of(Path(f"/sys/fs/cgroup/user.slice/user-{name}.slice"))
-            found.extend((pid, int(name)) for pid in members if (pid, int(name)) not in seen)
+            for group in groups_of(Path(f"/sys/fs/cgroup/user.slice/user-{name}.slice")):
+                found.extend((pid, int(name)) for pid in members_of(group) if (pid, int(name)) not in seen)
     return found
+
+
+def groups_of(user_slice: Path) -> list[Path]:
+    """Return the control groups of a user's sessions and manager.
+
+    What makes and removes /run/user/UID for systemd is also in the slice, but is not the user's.
+    """
+    names = [name for name in _names(user_slice) if not name.startswith("user-runtime-dir@")]
+    return [user_slice / name for name in names if (user_slice / name).is_dir()]
 
 
 def members_of(group: Path) -> list[int]:

@@ -60,8 +60,8 @@ def end(paths: Paths, accounts: Sequence[Account]) -> None:
     _wait_for_none(paths, uids, slices, GRACE_SECONDS)
     deadline = time.monotonic() + KILL_SECONDS
     while True:
-        for each in slices:
-            _kill_group(each)
+        for group in _groups(slices):
+            _kill_group(group)
         _signal(paths, uids, signal.SIGKILL)
         if _wait_for_none(paths, uids, slices, 0.2):
             break
@@ -73,7 +73,7 @@ def end(paths: Paths, accounts: Sequence[Account]) -> None:
                 "Look at the processes: they wait for a device or are traced. Then run again."
             )
     if known:
-        units = [unit for uid in known for unit in (f"user@{uid}.service", f"user-{uid}.slice")]
+        units = [unit for uid in known for unit in (f"user-{uid}.slice", f"user@{uid}.service")]
         # Nothing runs in them any more, so this is quick; and a manager that was killed has not failed.
         _run(["systemctl", "stop", *units], check=False)
         _run(["systemctl", "reset-failed", *units], check=False)
@@ -95,7 +95,7 @@ def _wait_for_none(paths: Paths, uids: set[int], slices: list[Path], seconds: fl
     deadline = time.monotonic() + seconds
     while True:
         alive = any(uid in uids for _pid, uid in facts.processes(paths))
-        if not alive and not any(facts.members_of(each) for each in slices):
+        if not alive and not any(facts.members_of(each) for each in _groups(slices)):
             return True
         if time.monotonic() > deadline:
             return False
@@ -119,6 +119,10 @@ def _control_groups(unit: str) -> list[Path]:
     bases = [Path("/sys/fs/cgroup"), Path("/sys/fs/cgroup/unified"), Path("/sys/fs/cgroup/systemd")]
     places = [base / shown.lstrip("/") for base in bases]
     return [place for place in places if (place / "cgroup.procs").is_file()]
+
+
+def _groups(slices: list[Path]) -> list[Path]:
+    return [group for each in slices for group in facts.groups_of(each)]
 
 
 def _kill_group(group: Path) -> None:
