@@ -328,7 +328,7 @@ def test_listens_again_after_a_reboot(
         client.command("SET", "test:reboot", "kept")
         client.command("WAITAOF", "1", "0", "3000")
     booted = redis.check_output("stat -c %Z /proc/1")
-    redis.run("systemd-run --on-active=1 systemctl reboot")
+    redis.run("systemd-run --on-active=1 --timer-property=AccuracySec=100ms systemctl reboot")
 
     def answers(address: str) -> bool:
         try:
