@@ -90,7 +90,9 @@ def play(project: Path, out: Path, *arguments: str) -> tuple[dict[str, Any], str
     return json.loads(result.read_text()), done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("pipelining", ["1", "0"], ids=["quick", "module"])
+@pytest.mark.parametrize(
+    "pipelining", [pytest.param("1", id="quick"), pytest.param("0", id="module", marks=pytest.mark.slow)]
+)
 def test_a_role_from_first_check_to_second_run(
     project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pipelining: str
 ) -> None:
