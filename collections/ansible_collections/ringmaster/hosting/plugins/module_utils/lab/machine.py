@@ -237,7 +237,7 @@ def _launcher(machine: Machine) -> str:
     nspawn = [
         *("nsenter", f"--net={namespace_path(machine.lab)}", "systemd-nspawn", "--quiet", f"--directory={root}"),
         *(f"--machine={machine.name}", f"--hostname={machine.name}", "--boot", "--register=no", "--keep-unit"),
-        *("--resolv-conf=off", "--link-journal=no", "--settings=no", "--console=read-only"),
+        *("--resolv-conf=off", "--timezone=off", "--link-journal=no", "--settings=no", "--console=read-only"),
         *(f"--network-veth-extra={machine.veth(i)}:{nic.name}" for i, nic in enumerate(machine.nics)),
         *(f"--bind={bind}" for bind in machine.binds),
     ]
