@@ -127,8 +127,10 @@ def test_undefined_by_hand_keeps_its_data(machine: Any) -> None:
     with machine.domain() as domain:
         domain.destroy()
         domain.undefine()
-    volume(machine, "root").write_bytes(volume(machine, "root").read_bytes())
+    log = machine.folder / "console/myapp00.log"
+    log.write_text("of the earlier domain")
     done = machine.settle()
+    assert log.with_name("myapp00.log.previous").read_text() == "of the earlier domain"
     assert [step["action"] for step in done["actions"]] == ["write_seed", "define", "set_autostart", "start"]
     assert any("used again" in note for note in done["notes"])
 

@@ -58,6 +58,15 @@ def test_rotated_log_is_read(tmp_path: Path) -> None:
     assert console.host_keys(tmp_path / "myapp00.log") == [ED25519]
 
 
+def test_log_of_an_earlier_vm_is_set_aside(tmp_path: Path) -> None:
+    (tmp_path / "myapp00.log.0").write_text("older\n")
+    (tmp_path / "myapp00.log").write_text(block(ED25519))
+    console.set_aside(tmp_path / "myapp00.log")
+    assert console.host_keys(tmp_path / "myapp00.log") == []
+    assert (tmp_path / "myapp00.log.previous").exists()
+    console.set_aside(tmp_path / "myapp00.log")
+
+
 def test_no_log_yet(tmp_path: Path) -> None:
     assert console.host_keys(tmp_path / "none.log") == []
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt import (
+    console,
     domain_xml,
     facts,
     metadata,
@@ -106,6 +107,8 @@ def _define(context: Context, action: Action) -> None:
     }
     domain = found(context.connection.lookupByUUIDString, context.spec.uuid)
     if domain is None:
+        if plan.fields["console_log"]:
+            console.set_aside(Path(plan.fields["console_log"]))
         text = domain_xml.new_domain(
             context.spec.name, context.spec.uuid, plan.fields, sources, plan.config_note
         )

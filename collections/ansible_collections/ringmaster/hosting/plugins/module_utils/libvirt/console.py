@@ -50,6 +50,13 @@ def read_log(path: Path) -> str:
     return "".join(parts)
 
 
+def set_aside(path: Path) -> None:
+    """Rename the log of an earlier VM of the same name: its host keys are not those of the new one."""
+    for part in (path.with_name(path.name + ".0"), path):
+        if part.exists():
+            part.replace(part.with_name(part.name + ".previous"))
+
+
 def host_keys(path: Path, timeout: float = 0, interval: float = 1.0) -> list[str]:
     """Read the newest host keys from a console log, waiting at most ``timeout`` seconds for them."""
     deadline = time.monotonic() + timeout
