@@ -60,9 +60,7 @@ class Site:
             assert process.returncode == 0, f"bin/lab {' '.join(arguments)} failed"
         return subprocess.CompletedProcess(argv, process.returncode, output, "")
 
-    def outside(
-        self, *argv: str, timeout: float = 120, stdin: str | None = None
-    ) -> subprocess.CompletedProcess[str]:
+    def outside(self, *argv: str, timeout: float = 120, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
         """Run a command in the lab's 'Internet'."""
         return subprocess.run(
             ["nsenter", f"--net=/run/netns/{self.lab}", *argv],
@@ -81,9 +79,7 @@ class Site:
             "-i",
             str(self.platform / "platform.ringmaster.yml"),
         ]
-        done = subprocess.run(
-            [*argv, "--host", "myapp00"], cwd=ROOT, capture_output=True, text=True, check=True
-        )
+        done = subprocess.run([*argv, "--host", "myapp00"], cwd=ROOT, capture_output=True, text=True, check=True)
         return json.loads(done.stdout)
 
     def ssh_options(self, key: Path | None) -> list[str]:

@@ -88,13 +88,9 @@ def test_bob_becomes_the_service_user_and_not_root(site: Site) -> None:
 
 
 def test_disks_look_as_in_the_seed(site: Site) -> None:
-    shown = json.loads(
-        site.ssh("bob", "lsblk --json --bytes -o NAME,SIZE,TYPE,MOUNTPOINTS vda vdb vdc").stdout
-    )
+    shown = json.loads(site.ssh("bob", "lsblk --json --bytes -o NAME,SIZE,TYPE,MOUNTPOINTS vda vdb vdc").stdout)
     disks = {disk["name"]: disk for disk in shown["blockdevices"]}
-    root, loader = (
-        next(p for p in disks["vda"]["children"] if p["name"] == name) for name in ("vda1", "vda2")
-    )
+    root, loader = (next(p for p in disks["vda"]["children"] if p["name"] == name) for name in ("vda1", "vda2"))
     assert root["mountpoints"] == ["/"]
     assert loader["size"] == 2**20
     assert disks["vda"]["size"] == site.hostvars["ringmaster_disk_gib"] * GIB
@@ -114,9 +110,7 @@ def test_interfaces_look_as_in_the_seed(site: Site) -> None:
     for nic, short in (("ethfe", "fe"), ("ethsrv", "srv")):
         assert links[nic]["mtu"] == 1500
         addresses = {a["local"]: a for a in links[nic]["addr_info"] if a["scope"] == "global"}
-        assert set(addresses) == {
-            site.hostvars[f"ringmaster_{short}_{family}"] for family in ("ipv4", "ipv6")
-        }
+        assert set(addresses) == {site.hostvars[f"ringmaster_{short}_{family}"] for family in ("ipv4", "ipv6")}
         assert not any(address.get("dynamic") for address in addresses.values())
         hosts[nic] = site.hostvars[f"ringmaster_{short}_ipv6"].rpartition("::")[2]
     assert hosts["ethfe"] == hosts["ethsrv"] == format(site.hostvars["ringmaster_vm_id"], "x")
@@ -131,9 +125,7 @@ def test_replies_leave_where_the_question_came_in(site: Site, which: str) -> Non
 
 def redis(site: Site, address: str, *, password: bool) -> subprocess.CompletedProcess[str]:
     """Ask Redis from the VM itself, as the service user, with nothing but the credentials file."""
-    environment = (
-        ". /etc/ringmaster/credentials/redis/*.env; export REDISCLI_AUTH=$REDIS_PASSWORD;" if password else ""
-    )
+    environment = ". /etc/ringmaster/credentials/redis/*.env; export REDISCLI_AUTH=$REDIS_PASSWORD;" if password else ""
     user = "--user $REDIS_USERNAME" if password else ""
     client = f"redis-cli -h {address} {user}"
     script = f"{environment} {client} SET greeting hello; {client} GET greeting"
@@ -219,9 +211,7 @@ def test_growth_is_applied_or_reported(site: Site) -> None:
     assert changes == 1
     description.write_text(text)
     output = site.play("provision.yml")
-    assert "memory_mib" in output, (
-        "more memory than the VM was started with waits for a restart, and is said to"
-    )
+    assert "memory_mib" in output, "more memory than the VM was started with waits for a restart, and is said to"
     assert "pending" in output
     size = site.root(
         f"for i in $(seq 60); do s=$(lsblk -bndo SIZE /dev/vda1); [ $s -gt {(disk + 1) * GIB} ] && break;"
@@ -251,9 +241,7 @@ def test_down_leaves_no_trace(site: Site) -> None:
     site.tool("down")
     assert site.lab not in subprocess.run(["ip", "netns"], capture_output=True, text=True, check=True).stdout
     assert site.lab not in Path("/proc/mounts").read_text()
-    processes = subprocess.run(
-        ["ps", "-eo", "stat=,args="], capture_output=True, text=True, check=True
-    ).stdout
+    processes = subprocess.run(["ps", "-eo", "stat=,args="], capture_output=True, text=True, check=True).stdout
     left = [line for line in processes.splitlines() if site.lab in line and not line.startswith("Z")]
     assert not [line for line in left if "pytest" not in line]
     assert not list(Path("/sys/fs/cgroup").glob(f"**/{site.lab}"))

@@ -235,8 +235,20 @@ def _networkd(nic: Nic) -> str:
 def _launcher(machine: Machine) -> str:
     root = machine.folder / "root"
     nspawn = [
-        *("nsenter", f"--net={namespace_path(machine.lab)}", "systemd-nspawn", "--quiet", f"--directory={root}"),
-        *(f"--machine={machine.name}", f"--hostname={machine.name}", "--boot", "--register=no", "--keep-unit"),
+        *(
+            "nsenter",
+            f"--net={namespace_path(machine.lab)}",
+            "systemd-nspawn",
+            "--quiet",
+            f"--directory={root}",
+        ),
+        *(
+            f"--machine={machine.name}",
+            f"--hostname={machine.name}",
+            "--boot",
+            "--register=no",
+            "--keep-unit",
+        ),
         *("--resolv-conf=off", "--timezone=off", "--link-journal=no", "--settings=no", "--console=read-only"),
         *(f"--network-veth-extra={machine.veth(i)}:{nic.name}" for i, nic in enumerate(machine.nics)),
         *(f"--bind={bind}" for bind in machine.binds),
@@ -262,7 +274,9 @@ def _nspawn_pids(machine: Machine) -> list[int]:
     for pid in cgroup.processes(machine.group):
         try:
             name = Path(f"/proc/{pid}/comm").read_text(encoding="ascii", errors="replace").strip()
-            parent = int(Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()[1])
+            parent = int(
+                Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()[1]
+            )
             parent_name = Path(f"/proc/{parent}/comm").read_text(encoding="ascii", errors="replace").strip()
         except (OSError, ValueError, IndexError):
             continue

@@ -8,6 +8,7 @@ Everything lives inside the namespace. The host's sysctls, firewall tables and l
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -112,10 +113,20 @@ def absent(network: LabNetwork, *, dry_run: bool = False) -> list[str]:
     if namespace_path(network.name).exists():
         changes.append(f"network namespace {network.name}")
         if not dry_run:
+            _end_processes(network)
             run(["ip", "netns", "del", network.name])
     if not dry_run:
         network.pid_file.unlink(missing_ok=True)
     return changes
+
+
+def _end_processes(network: LabNetwork) -> None:
+    """End what still runs in the namespace, such as ssh's shared connections, which would keep it alive."""
+    own = os.getpid()
+    for pid in run(["ip", "netns", "pids", network.name]).stdout.split():
+        if int(pid) != own:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(pid), signal.SIGTERM)
 
 
 def _links(lab: str) -> dict[str, dict[str, Any]]:
@@ -201,17 +212,21 @@ def _start_uplink(network: LabNetwork) -> None:
 def _start_pasta(network: LabNetwork) -> None:
     # --runas 0: where root has no syslog, pasta's drop to 'nobody' cannot open the namespace any more.
     run(
-        ["pasta", "--config-net", "--runas", "0", "--ns-ifname", UPLINK, "--pid", str(network.pid_file)]
-        + ["--netns", str(namespace_path(network.name))]
-        + ["-t", "none", "-u", "none", "-T", "none", "-U", "none"]
+        [
+            *("pasta", "--config-net", "--runas", "0", "--ns-ifname", UPLINK, "--pid", str(network.pid_file)),
+            *("--netns", str(namespace_path(network.name))),
+            *("-t", "none", "-u", "none", "-T", "none", "-U", "none"),
+        ]
     )
 
 
 def _start_slirp(network: LabNetwork) -> None:
     run(
-        ["start-stop-daemon", "--start", "--background", "--make-pidfile", "--pidfile", str(network.pid_file)]
-        + ["--exec", "/usr/bin/slirp4netns", "--", "--configure", "--mtu=65520", "--disable-host-loopback"]
-        + ["--netns-type=path", str(namespace_path(network.name)), UPLINK]
+        [
+            *("start-stop-daemon", "--start", "--background", "--make-pidfile", "--pidfile", str(network.pid_file)),
+            *("--exec", "/usr/bin/slirp4netns", "--", "--configure", "--mtu=65520", "--disable-host-loopback"),
+            *("--netns-type=path", str(namespace_path(network.name)), UPLINK),
+        ]
     )
     deadline = time.monotonic() + 5
     while UPLINK not in _links(network.name):

@@ -44,9 +44,9 @@ def lab_plan(hostvars: Mapping[str, Mapping[str, Any]], groups: Mapping[str, lis
     if light:
         machines = [_light_vm(name, hostvars[name], networks) for name in groups.get("vms", [])]
         return {"bridges": bridges, "routes": [], "machines": machines}
-    machines = [
-        _hypervisor(name, hostvars[name], management) for name in groups.get("hypervisors", [])
-    ] + [_service_machine(name, hostvars[name], management, networks) for name in groups.get("machines", [])]
+    machines = [_hypervisor(name, hostvars[name], management) for name in groups.get("hypervisors", [])] + [
+        _service_machine(name, hostvars[name], management, networks) for name in groups.get("machines", [])
+    ]
     return {"bridges": bridges, "routes": _routes(hostvars, groups, networks), "machines": machines}
 
 
@@ -68,12 +68,17 @@ def _gateways(network: Mapping[str, str]) -> list[str]:
 
 
 def _routes(
-    hostvars: Mapping[str, Mapping[str, Any]], groups: Mapping[str, list[str]], networks: Mapping[str, Mapping[str, str]]
+    hostvars: Mapping[str, Mapping[str, Any]],
+    groups: Mapping[str, list[str]],
+    networks: Mapping[str, Mapping[str, str]],
 ) -> list[dict[str, str]]:
     gateway = next(iter(groups.get("service_gateway", [])), None)
     if gateway is None:
         return []
-    via = {"ipv4": hostvars[gateway]["ansible_host"], "ipv6": _management_ipv6(hostvars[gateway]["ansible_host"])}
+    via = {
+        "ipv4": hostvars[gateway]["ansible_host"],
+        "ipv6": _management_ipv6(hostvars[gateway]["ansible_host"]),
+    }
     return [
         {"to": network[family], "via": via[family]} for network in networks.values() for family in _families(network)
     ]
@@ -112,7 +117,10 @@ def _service_machine(
         for family in _families(server)
         if host.get(f"ringmaster_srv_{family}")
     ]
-    nics = [_management_nic(host, management), {"name": "srv", "bridge": SERVER_BRIDGE, "addresses": addresses}]
+    nics = [
+        _management_nic(host, management),
+        {"name": "srv", "bridge": SERVER_BRIDGE, "addresses": addresses},
+    ]
     return {"name": name, "nics": nics, "hypervisor": False}
 
 
@@ -128,7 +136,9 @@ def _light_vm(name: str, host: Mapping[str, Any], networks: Mapping[str, Mapping
             {
                 "name": nic,
                 "bridge": bridge,
-                "addresses": [_with_length(host[f"ringmaster_{short}_{family}"], network[family]) for family in families],
+                "addresses": [
+                    _with_length(host[f"ringmaster_{short}_{family}"], network[family]) for family in families
+                ],
                 "gateways": [network[f"{family}_gateway"] for family in families],
             }
         )
