@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,6 @@ class Site:
     lab: str
     platform: Path
     up_output: str = ""
-    timeouts: dict[str, float] = field(default_factory=dict)
 
     @property
     def keys(self) -> Path:
@@ -138,15 +137,20 @@ class Site:
 
 @pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """Bring the example platform up from nothing in a lab of its own; take it down at the end."""
-    platform = tmp_path_factory.mktemp("site") / "platform"
-    ignore = shutil.ignore_patterns("allocations.yml", "known_hosts")
-    shutil.copytree(ROOT / "example/platform", platform, ignore=ignore)
-    source = platform / "platform.ringmaster.yml"
-    source.write_text(source.read_text().replace("../../.lab", str(ROOT / ".lab")))
-    site = Site(lab=os.environ.get("LAB_E2E", "ringmaster-e2e"), platform=platform)
-    site.tool("down")
+    """Bring the example platform up from nothing in a lab of its own; take it down at the end.
+
+    While developing, E2E_PLATFORM=<folder> keeps lab and platform from run to run.
+    """
+    kept = os.environ.get("E2E_PLATFORM")
+    platform = Path(kept) if kept else tmp_path_factory.mktemp("site") / "platform"
+    site = Site(lab="ringmaster-e2e", platform=platform)
+    if not platform.exists():
+        ignore = shutil.ignore_patterns("allocations.yml", "known_hosts")
+        shutil.copytree(ROOT / "example/platform", platform, ignore=ignore)
+        source = platform / "platform.ringmaster.yml"
+        source.write_text(source.read_text().replace("../../.lab", str(ROOT / ".lab")))
+        site.tool("down")
     site.up_output = site.tool("up").stdout
     yield site
-    if not os.environ.get("KEEP"):
+    if not kept:
         site.tool("down")
