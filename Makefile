@@ -7,13 +7,16 @@ CMD ?=
 LABTOOL = .venv/bin/python bin/lab --lab $(LAB) --platform $(PLATFORM)
 
 .DEFAULT_GOAL := help
-.PHONY: help ready up status ssh down clean check test drill bench lock
+.PHONY: help ready tools up status ssh down clean check test drill bench lock
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
 
 ready: ## install what is missing (Debian packages, Python environment)
 	@bin/bootstrap
+
+tools:
+	@bin/bootstrap test
 
 up: ready ## bring the example platform up, with a real VM
 	@$(LABTOOL) up
@@ -30,16 +33,16 @@ down: ready ## remove every process, mount, namespace and link of the lab; keep 
 clean: ready ## take the lab down and remove caches and keys
 	@$(LABTOOL) clean
 
-check: ready ## gates that need no machine (two minutes at most)
+check: tools ## gates that need no machine (two minutes at most)
 	@tests/run check
 
-test: ready ## gates, role scenarios and the end-to-end test (45 minutes at most)
+test: tools ## gates, role scenarios and the end-to-end test (45 minutes at most)
 	@tests/run test
 
-drill: ready ## what takes longer: faults, real boots, many targets
+drill: tools ## what takes longer: faults, real boots, many targets
 	@tests/run drill
 
-bench: ready ## measure; asserts nothing
+bench: tools ## measure; asserts nothing
 	@tests/run bench
 
 lock: ready ## write requirements.lock anew from pyproject.toml
