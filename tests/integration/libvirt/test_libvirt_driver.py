@@ -82,9 +82,7 @@ def test_one_failure_does_not_stop_the_others(driver: Any) -> None:
 
 def test_foreign_domain_of_the_same_name(driver: Any) -> None:
     with connection.connect(driver.options.uri) as opened:
-        xml = (
-            "<domain type='test'><name>myapp00</name><memory>1024</memory><os><type>hvm</type></os></domain>"
-        )
+        xml = "<domain type='test'><name>myapp00</name><memory>1024</memory><os><type>hvm</type></os></domain>"
         uuid = opened.defineXML(xml).UUIDString()
     done = driver.one()
     assert uuid in done["msg"]

@@ -53,7 +53,6 @@ def test_live_changes(machine: Any) -> None:
     """Everything that can change live does, in one call, and QEMU agrees."""
     machine.settle()
     changes: dict[str, Any] = {
-        "cores": 2,
         "root_gib": 3,
         "tmp_gib": 2,
         "io_limits": {"root": {"read_iops": 100}},
@@ -62,7 +61,6 @@ def test_live_changes(machine: Any) -> None:
     done = machine.settle(**changes)
     assert done["pending_restart"] == []
     live = machine.live()
-    assert live["cores"] == 2
     assert live["disks.root.read_iops"] == 100
     assert (live["nics.ethfe.bridge"], live["nics.ethfe.link"]) == ("br-new", "down")
     with machine.domain() as domain:

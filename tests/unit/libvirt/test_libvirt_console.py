@@ -38,17 +38,12 @@ def test_newest_block_wins() -> None:
 
 def test_unfinished_block_is_no_block() -> None:
     assert console.host_keys_in("-----BEGIN SSH HOST KEY KEYS-----\n" + ED25519) == []
-    assert console.host_keys_in(block(ED25519) + "-----BEGIN SSH HOST KEY KEYS-----\n" + OTHER[:40]) == [
-        ED25519
-    ]
+    assert console.host_keys_in(block(ED25519) + "-----BEGIN SSH HOST KEY KEYS-----\n" + OTHER[:40]) == [ED25519]
 
 
 def test_garbage_is_no_key() -> None:
     assert (
-        console.host_keys_in(
-            block("ssh-ed25519 !!!!", "hello", "ssh-dss AAAAB3NzaC1kc3MAAACBAMn0000000000000")
-        )
-        == []
+        console.host_keys_in(block("ssh-ed25519 !!!!", "hello", "ssh-dss AAAAB3NzaC1kc3MAAACBAMn0000000000000")) == []
     )
 
 
@@ -74,9 +69,7 @@ def test_no_log_yet(tmp_path: Path) -> None:
 def test_waiting_for_several_has_one_deadline(tmp_path: Path) -> None:
     (tmp_path / "a.log").write_text(block(ED25519))
     start = time.monotonic()
-    found = info.wait_for_host_keys(
-        {"a": str(tmp_path / "a.log"), "b": str(tmp_path / "b.log"), "c": ""}, 0.1
-    )
+    found = info.wait_for_host_keys({"a": str(tmp_path / "a.log"), "b": str(tmp_path / "b.log"), "c": ""}, 0.1)
     assert found == {"a": [ED25519]}
     assert time.monotonic() - start < 5
 
@@ -131,10 +124,7 @@ def test_lock_keeps_others_out_and_dies_with_its_process(tmp_path: Path) -> None
 
 
 def test_image_names(tmp_path: Path) -> None:
-    assert (
-        images.name_for(Path("ringmaster-trixie-456fc68f7c7b.qcow2"))
-        == "ringmaster-trixie-456fc68f7c7b.qcow2"
-    )
+    assert images.name_for(Path("ringmaster-trixie-456fc68f7c7b.qcow2")) == "ringmaster-trixie-456fc68f7c7b.qcow2"
     plain = tmp_path / "debian-13.qcow2"
     plain.write_bytes(b"x")
     assert images.name_for(plain) == "ringmaster-debian-13-2d711642b726b044.qcow2"

@@ -42,11 +42,11 @@ MATRIX: dict[str, tuple[dict[str, Any], list[str], list[str], list[str]]] = {
         ["define myapp00", "note_live myapp00"],
         ["memory_mib", "memory_max_mib"],
     ),
-    "cores within twice": (
+    "more cores in an emulated VM": (
         {"cores": 4},
         ["define myapp00", "start myapp00"],
-        ["define myapp00", "set_cores", "note_live myapp00"],
-        [],
+        ["define myapp00", "note_live myapp00"],
+        ["cores"],
     ),
     "cores above twice": (
         {"cores": 5},
@@ -57,8 +57,8 @@ MATRIX: dict[str, tuple[dict[str, Any], list[str], list[str], list[str]]] = {
     "fewer cores": (
         {"cores": 1},
         ["define myapp00", "start myapp00"],
-        ["define myapp00", "set_cores", "note_live myapp00"],
-        [],
+        ["define myapp00", "note_live myapp00"],
+        ["cores"],
     ),
     "larger root": ({"root_gib": 12}, ["resize_volume root", "start myapp00"], ["resize_disk root"], []),
     "larger swap and tmp": (
@@ -220,21 +220,21 @@ def test_refused_and_untouched(case: str) -> None:
 
 def test_image_may_come_in_check_mode() -> None:
     current = dataclasses.replace(samples.absent(), image_capacity=None)
-    found = samples.make(
-        samples.spec(), current, dataclasses.replace(samples.ENVIRONMENT, image_may_come=True)
-    )
+    found = samples.make(samples.spec(), current, dataclasses.replace(samples.ENVIRONMENT, image_may_come=True))
     assert not found.refusals
     assert found.notes == (f"image {samples.IMAGE} is not in the pool yet",)
 
 
-def test_cores_that_cannot_be_given_back_wait() -> None:
-    live = samples.running().live
-    live = dataclasses.replace(live, fields={**live.fields, "cores_fixed": 2})
-    found = samples.make(samples.spec(cores=1), samples.running(live=live))
-    assert steps(found) == ["define myapp00", "note_live myapp00"]
-    assert found.pending == (
-        Pending("cores", 2, 1, "below the 2 cores that this VM cannot give back until its next start"),
-    )
+def test_more_cores_with_kvm() -> None:
+    environment = dataclasses.replace(samples.ENVIRONMENT, virtualization="kvm")
+    found = samples.facts.parse_domain(samples.definition(environment=environment))
+    current = samples.running(config=found, live=found)
+    assert steps(samples.make(samples.spec(cores=4), current, environment)) == [
+        "define myapp00",
+        "set_cores",
+        "note_live myapp00",
+    ]
+    assert samples.make(samples.spec(cores=5), current, environment).pending[0].field == "cores"
 
 
 def test_restart_is_shown() -> None:
@@ -271,9 +271,7 @@ def test_guest_that_has_not_followed_is_not_asked_again() -> None:
     found = samples.make(samples.spec(), samples.running(live=live))
     assert found.actions == ()
     assert found.pending == ()
-    assert found.notes == (
-        "memory_mib is 2048, asked for are 1024: the guest's memory balloon has not followed yet",
-    )
+    assert found.notes == ("memory_mib is 2048, asked for are 1024: the guest's memory balloon has not followed yet",)
 
 
 def test_guest_is_asked_when_a_run_was_killed_before_that() -> None:
@@ -316,9 +314,7 @@ def test_restart_only_when_asked() -> None:
     assert steps(samples.make(samples.spec(), samples.running(), asked)) == []
 
 
-@pytest.mark.parametrize(
-    ("cores", "host", "expected"), [(1, 8, 2), (3, 4, 4), (4, 2, 4), (2, 2, 2), (8, 64, 16)]
-)
+@pytest.mark.parametrize(("cores", "host", "expected"), [(1, 8, 2), (3, 4, 4), (4, 2, 4), (2, 2, 2), (8, 64, 16)])
 def test_cores_maximum(cores: int, host: int, expected: int) -> None:
     assert plan.cores_maximum(cores, host) == expected
 

@@ -52,9 +52,7 @@ from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt.errors 
 DEFAULT_BRIDGES = {"ethfe": "br-fe", "ethsrv": "br-srv"}
 
 
-def vm_spec(
-    host_vars: Mapping[str, Any], image: str, bridges: Mapping[str, str] | None = None
-) -> dict[str, Any]:
+def vm_spec(host_vars: Mapping[str, Any], image: str, bridges: Mapping[str, str] | None = None) -> dict[str, Any]:
     """Return the specification of one VM; errors name the VM and the variable."""
     try:
         return implementation.vm_spec(host_vars, image, {**DEFAULT_BRIDGES, **(bridges or {})})

@@ -51,7 +51,7 @@ options:
     description: Upper limit of the memory in MiB. By default O(memory_mib), so that nothing is oversold.
     type: int
   cores:
-    description: Number of virtual CPUs. They follow live up to twice the number at the start.
+    description: Number of virtual CPUs. More follow live, up to twice the first number; fewer need a start.
     type: int
     required: true
   image:

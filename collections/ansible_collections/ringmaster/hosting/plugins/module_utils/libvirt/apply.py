@@ -76,9 +76,7 @@ class Context:
         """
         volume = storage.lookup(self.pool, self.volumes[role])
         if volume is None:
-            raise HypervisorError(
-                f"volume {self.volumes[role]} vanished while it was being changed; run again"
-            )
+            raise HypervisorError(f"volume {self.volumes[role]} vanished while it was being changed; run again")
         return volume
 
 
@@ -109,9 +107,7 @@ def _define(context: Context, action: Action) -> None:
     if domain is None:
         if plan.fields["console_log"]:
             console.set_aside(Path(plan.fields["console_log"]))
-        text = domain_xml.new_domain(
-            context.spec.name, context.spec.uuid, plan.fields, sources, plan.config_note
-        )
+        text = domain_xml.new_domain(context.spec.name, context.spec.uuid, plan.fields, sources, plan.config_note)
     else:
         changed = [name for name in action.after if name in plan.fields]
         text = domain_xml.patch_domain(_config_text(domain), changed, plan.fields, sources, plan.config_note)
@@ -149,8 +145,7 @@ def stop_domain(domain: Any, timeout: float, force: bool) -> None:
         if now >= deadline:
             if not force:
                 raise HypervisorError(
-                    f"VM {domain.name()} did not shut down within {timeout:.0f} s; "
-                    "look at its console, or allow force"
+                    f"VM {domain.name()} did not shut down within {timeout:.0f} s; look at its console, or allow force"
                 )
             domain.destroy()
             return

@@ -25,9 +25,7 @@ def require_libvirt() -> Any:
     :raises NotReadyError: naming the Debian package, when it is missing.
     """
     if libvirt is None:
-        raise NotReadyError(
-            "Python has no module libvirt: install package python3-libvirt (role hypervisor does)"
-        )
+        raise NotReadyError("Python has no module libvirt: install package python3-libvirt (role hypervisor does)")
     return libvirt
 
 

@@ -17,9 +17,7 @@ CONSOLE_DIRECTORY = "/var/log/libvirt/console"
 """Below /var/log/libvirt, because libvirt's AppArmor profile lets a domain write its own log there."""
 
 _BLOCK = re.compile(r"-----BEGIN SSH HOST KEY KEYS-----(.*?)-----END SSH HOST KEY KEYS-----", re.DOTALL)
-_KEY = re.compile(
-    r"(?:^|\s)((?:ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(?:256|384|521)) [A-Za-z0-9+/]{32,}={0,3})(?=\s|$)"
-)
+_KEY = re.compile(r"(?:^|\s)((?:ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(?:256|384|521)) [A-Za-z0-9+/]{32,}={0,3})(?=\s|$)")
 _READ_LIMIT = 4 * 1024 * 1024
 
 
@@ -28,9 +26,7 @@ def host_keys_in(text: str) -> list[str]:
     blocks = _BLOCK.findall(text)
     if not blocks:
         return []
-    return sorted(
-        {match.group(1) for line in blocks[-1].splitlines() for match in [_KEY.search(line)] if match}
-    )
+    return sorted({match.group(1) for line in blocks[-1].splitlines() for match in [_KEY.search(line)] if match})
 
 
 def read_log(path: Path) -> str:

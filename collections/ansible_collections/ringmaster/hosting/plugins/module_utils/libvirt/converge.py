@@ -124,8 +124,7 @@ class Hypervisor:
         binding = require_libvirt()
         domain = found(self.connection.lookupByUUIDString, spec.uuid)
         volumes = {
-            role: storage.volume_state(self.pool, name)
-            for role, name in volume_names(spec.name, spec.uuid).items()
+            role: storage.volume_state(self.pool, name) for role, name in volume_names(spec.name, spec.uuid).items()
         }
         needs_image = domain is None and not volumes["root"].readable
         other = self._uuid_by_name.get(spec.name, spec.uuid)
@@ -194,9 +193,7 @@ class Hypervisor:
         outcome.pending = rest.pending
         if rest.refusals or rest.actions:
             left = [str(refusal) for refusal in rest.refusals]
-            left += [
-                f"{action.kind} {action.target}: {action.before} -> {action.after}" for action in rest.actions
-            ]
+            left += [f"{action.kind} {action.target}: {action.before} -> {action.after}" for action in rest.actions]
             raise HypervisorError(
                 f"VM {spec.name}: libvirt accepted the changes, but these did not stick: {'; '.join(left)}"
             )
@@ -253,9 +250,7 @@ def converge_all(options: Options, specs: Sequence[Mapping[str, Any]], check: bo
         "created": [outcome.name for outcome in outcomes if outcome.created and not outcome.error],
         "failed_vms": [outcome.name for outcome in outcomes if outcome.error],
         "pending_restart": {
-            outcome.name: [entry.as_dict() for entry in outcome.pending]
-            for outcome in outcomes
-            if outcome.pending
+            outcome.name: [entry.as_dict() for entry in outcome.pending] for outcome in outcomes if outcome.pending
         },
         "virtualization": {"type": virtualization.type, "reason": virtualization.reason},
         "diff": [result["diff"] for result in results if result["changed"] and not result["failed"]],

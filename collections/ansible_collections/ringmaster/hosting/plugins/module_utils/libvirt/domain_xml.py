@@ -221,15 +221,11 @@ def _set_memory(domain: ET.Element, tag: str, value: int) -> None:
 
 
 def _set_cores(domain: ET.Element, cores: int, cores_max: int) -> None:
-    """State every CPU slot by itself: all but the first can be plugged and unplugged while the VM runs."""
+    # The list of single CPUs states the old numbers; libvirt makes a new one when it needs it.
     for old in ("vcpu", "vcpus"):
         for element in domain.findall(old):
             domain.remove(element)
     _element(domain, "vcpu", str(cores_max), placement="static", current=str(cores))
-    listing = _element(domain, "vcpus")
-    for number in range(cores_max):
-        enabled = "yes" if number < cores else "no"
-        _element(listing, "vcpu", id=str(number), enabled=enabled, hotpluggable="yes" if number else "no")
 
 
 def patch_nic(nic: ET.Element, field: str, value: Any) -> None:

@@ -100,14 +100,6 @@ def _nic_fields(role: str, nic: ET.Element) -> dict[str, Any]:
     }
 
 
-def _cores_fixed(domain: ET.Element, cores: int, cores_max: int) -> int:
-    """Count the CPUs that a running domain cannot give back; 0 where the definition does not tell."""
-    listing = domain.find("vcpus")
-    if listing is not None:
-        return sum(1 for vcpu in listing if vcpu.get("enabled") == "yes" and vcpu.get("hotpluggable") == "no")
-    return cores_max if cores == cores_max else 0
-
-
 def parse_domain(text: str) -> DomainFacts:
     """Parse a domain XML, inactive or live, into facts."""
     domain = ET.fromstring(text)
@@ -122,7 +114,6 @@ def parse_domain(text: str) -> DomainFacts:
         "memory_max_mib": memory_max,
         "cores": cores,
         "cores_max": cores_max,
-        "cores_fixed": _cores_fixed(domain, cores, cores_max),
         "console_log": "",
     }
     targets: dict[str, str] = {}

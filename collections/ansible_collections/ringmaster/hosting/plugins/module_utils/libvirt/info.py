@@ -62,14 +62,12 @@ def pending_of(config: facts.DomainFacts, live: facts.DomainFacts) -> list[Pendi
     pending = []
     for name, wanted in config.fields.items():
         found = live.fields.get(name)
-        if found == wanted or name == "cores_fixed":
+        if found == wanted:
             continue
         rule = rules.rule_for(name)
         if name not in written and (rule.silent or rule.follows):
             continue
-        pending.append(
-            Pending(name, found, wanted, written.get(name, rule.reason or "changed outside of Ringmaster"))
-        )
+        pending.append(Pending(name, found, wanted, written.get(name, rule.reason or "changed outside of Ringmaster")))
     return pending
 
 

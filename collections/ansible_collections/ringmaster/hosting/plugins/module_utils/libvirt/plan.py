@@ -282,17 +282,12 @@ def _volume_actions(
         if wanted < volume.capacity and role not in DISPOSABLE:
             refusals.append(
                 Refusal(
-                    f"disk {role} of {spec.name} has {size_text(volume.capacity)}, "
-                    f"declared are {size_text(wanted)}",
+                    f"disk {role} of {spec.name} has {size_text(volume.capacity)}, declared are {size_text(wanted)}",
                     "a disk never shrinks: declare at least its present size",
                 )
             )
         elif wanted > volume.capacity:
-            kind = (
-                "resize_disk"
-                if stays_up and current.live and role in current.live.targets
-                else "resize_volume"
-            )
+            kind = "resize_disk" if stays_up and current.live and role in current.live.targets else "resize_volume"
             late.append(Action(kind, role, size_text(volume.capacity), size_text(wanted)))
     return early, late, refusals, notes
 
@@ -387,9 +382,7 @@ def _live_steps(wanted: Fields, config: DomainFacts, live: DomainFacts) -> _Live
     return steps
 
 
-def _merge(
-    actions: dict[tuple[str, str], Action], key: tuple[str, str], before: Fields, after: Fields
-) -> None:
+def _merge(actions: dict[tuple[str, str], Action], key: tuple[str, str], before: Fields, after: Fields) -> None:
     """Collect the fields of one device in one action; ``key`` is its kind and role."""
     old = actions.get(key, Action(*key, {}, {}))
     actions[key] = Action(*key, {**old.before, **before}, {**old.after, **after})
@@ -431,12 +424,8 @@ def make_plan(spec: Spec, seed_hash: str, environment: Environment, current: Cur
         generation=old_note.generation if old_note else 0,
     )
     actions = list(early)
-    if spec.seed and (
-        old_note is None or old_note.seed != seed_hash or not current.volumes[SEED_ROLE].readable
-    ):
-        actions.append(
-            Action("write_seed", SEED_ROLE, old_note.seed[:12] if old_note else None, seed_hash[:12])
-        )
+    if spec.seed and (old_note is None or old_note.seed != seed_hash or not current.volumes[SEED_ROLE].readable):
+        actions.append(Action("write_seed", SEED_ROLE, old_note.seed[:12] if old_note else None, seed_hash[:12]))
     note_changes = _note_changes(old_note, note)
     if changes or note_changes:
         note = dataclasses.replace(note, generation=note.generation + 1)
@@ -444,9 +433,7 @@ def make_plan(spec: Spec, seed_hash: str, environment: Environment, current: Cur
         before.update({name: getattr(old_note, name) for name in note_changes} if old_note else {})
         actions.append(Action("define", spec.name, before, {**changes, **note_changes}))
     if current.autostart != spec.autostart:
-        actions.append(
-            Action("set_autostart", spec.name, current.autostart if config else None, spec.autostart)
-        )
+        actions.append(Action("set_autostart", spec.name, current.autostart if config else None, spec.autostart))
     if stop:
         actions.append(Action("stop", spec.name, current.state, STOPPED))
     actions += late
@@ -481,6 +468,4 @@ def _noted(pending: list[Pending], written: tuple[Pending, ...]) -> tuple[Pendin
 def _note_changes(old: Metadata | None, new: Metadata) -> dict[str, Any]:
     """Fields of the metadata that differ, except the counter and what belongs to the running domain."""
     names = ("project", "vm_id", "image", "seed", "protected")
-    return {
-        name: getattr(new, name) for name in names if old is None or getattr(old, name) != getattr(new, name)
-    }
+    return {name: getattr(new, name) for name in names if old is None or getattr(old, name) != getattr(new, name)}

@@ -101,15 +101,11 @@ def delete(volume: Any) -> None:
     :raises HypervisorError: for a volume without our marker; it is never deleted.
     """
     if not is_ours(volume.name()):
-        raise HypervisorError(
-            f"volume {volume.name()} has no name of ours and is never deleted by Ringmaster"
-        )
+        raise HypervisorError(f"volume {volume.name()} has no name of ours and is never deleted by Ringmaster")
     volume.delete()
 
 
-def upload(
-    connection: Any, volume: Any, stream_from: IO[bytes], size: int, checksum: Callable[[bytes], None]
-) -> None:
+def upload(connection: Any, volume: Any, stream_from: IO[bytes], size: int, checksum: Callable[[bytes], None]) -> None:
     """Write ``size`` bytes into a volume through libvirt; every block is shown to ``checksum`` as well."""
     stream = connection.newStream()
     volume.upload(stream, 0, size)
@@ -197,8 +193,6 @@ def import_image(connection: Any, pool: Any, name: str, path: Path, checksum: st
     found_digest = digest.hexdigest()
     if checksum and found_digest != checksum:
         delete(volume)
-        raise HypervisorError(
-            f"{path} has SHA-256 {found_digest}, expected {checksum}; fetch or build it again"
-        )
+        raise HypervisorError(f"{path} has SHA-256 {found_digest}, expected {checksum}; fetch or build it again")
     Path(volume.path()).chmod(IMAGE_MODE)
     return found_digest
