@@ -59,9 +59,7 @@ def _add(result: Plan, section: str, name: str, value: Any) -> None:
 
 def _plan_uids(description: Description, result: Plan) -> None:
     wanted: list[tuple[str, str, tuple[str | int, ...]]] = [
-        (name, f"users/{name}.yml", ())
-        for name, user in description.users.items()
-        if user["state"] != "pending"
+        (name, f"users/{name}.yml", ()) for name, user in description.users.items() if user["state"] != "pending"
     ]
     for project, record in description.projects.items():
         for index, name in enumerate(record["service_users"] or []):

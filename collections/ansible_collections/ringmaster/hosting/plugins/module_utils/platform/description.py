@@ -67,9 +67,7 @@ def _read_folder(
             continue
         if path.suffix not in EXTENSIONS or path.is_dir():
             stray = Source(path, load.display(path))
-            stray.wrong(
-                None, f"does not belong into {label}/", found=path.name, allowed="files that end in .yml"
-            )
+            stray.wrong(None, f"does not belong into {label}/", found=path.name, allowed="files that end in .yml")
             sources[f"{label}/{path.name}"] = stray
             continue
         name = path.stem
@@ -79,9 +77,7 @@ def _read_folder(
             continue
         values = _read_file(sources, path, key, record)
         if not names.is_valid(kind, name):
-            sources[key].wrong(
-                None, f"'{name}' is no name for a {kind}", found=path.name, allowed=names.RULES[kind][1]
-            )
+            sources[key].wrong(None, f"'{name}' is no name for a {kind}", found=path.name, allowed=names.RULES[kind][1])
         elif values is not None:
             result[name] = values
     return result

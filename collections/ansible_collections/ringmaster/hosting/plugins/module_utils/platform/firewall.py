@@ -39,9 +39,7 @@ def resolve_rules(
     return result
 
 
-def resolve(
-    description: Description, name: str, addresses_of: Callable[[Description, Vm], list[str]]
-) -> list[str]:
+def resolve(description: Description, name: str, addresses_of: Callable[[Description, Vm], list[str]]) -> list[str]:
     """Return the addresses and networks a source of a rule stands for."""
     if name == "any":
         return list(EVERYWHERE)

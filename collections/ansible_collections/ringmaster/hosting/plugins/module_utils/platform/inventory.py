@@ -96,8 +96,7 @@ def _platform_vars(description: Description) -> dict[str, Any]:
         "ringmaster_operator_keys": list(dict.fromkeys(operator_keys)),
         "ringmaster_services": {name: host for name, host in platform["services"].items() if host},
         "ringmaster_images": {
-            name: {key: value for key, value in image.items() if value}
-            for name, image in platform["images"].items()
+            name: {key: value for key, value in image.items() if value} for name, image in platform["images"].items()
         },
         "ringmaster_apt_proxy": platform["apt_proxy"] or "",
     }
@@ -131,9 +130,7 @@ def _project_vars(description: Description, project: str) -> dict[str, Any]:
     generations = description.ledger.secret_generations(project)
     result: dict[str, Any] = {
         "ringmaster_project_service_users": list(record["service_users"]),
-        "ringmaster_project_addresses": [
-            address for found in resolved for address in found.values() if address
-        ],
+        "ringmaster_project_addresses": [address for found in resolved for address in found.values() if address],
         "ringmaster_project_firewall": {
             "frontend": record["firewall"]["frontend"],
             "allow": resolve_rules(description, project, all_addresses),
@@ -245,9 +242,7 @@ def _network_vars(description: Description, vm: Vm) -> dict[str, Any]:
 def reach(description: Description, found: dict[str, str], vm_id: int) -> str:
     """Return the address by which Ansible reaches a VM, as option ssh_address says."""
     chosen = {"srv4": found["srv_ipv4"], "srv6": found["srv_ipv6"], "fe6": found["fe_ipv6"]}
-    return chosen[description.options.ssh_address] or addresses.ipv6(
-        description.network("server")["ipv6"], vm_id
-    )
+    return chosen[description.options.ssh_address] or addresses.ipv6(description.network("server")["ipv6"], vm_id)
 
 
 def _add_orphan(inventory: Inventory, description: Description, name: str) -> None:

@@ -83,9 +83,7 @@ class Ledger:
         for section in SECTIONS:
             entries = getattr(self, section)
             lines.append(f"{section}:" if entries else f"{section}: {{}}")
-            lines += [
-                f"  {_word(name)}: {_value(entries[name])}" for name in sorted(entries, key=names.natural)
-            ]
+            lines += [f"  {_word(name)}: {_value(entries[name])}" for name in sorted(entries, key=names.natural)]
         return "\n".join(lines) + "\n"
 
 
@@ -142,6 +140,8 @@ def locked(folder: Path) -> Iterator[None]:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
     finally:
+        # Said explicitly: closing alone would not free it while a forked child has the descriptor open.
+        fcntl.flock(descriptor, fcntl.LOCK_UN)
         os.close(descriptor)
 
 

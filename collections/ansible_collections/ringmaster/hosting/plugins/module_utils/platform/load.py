@@ -53,7 +53,7 @@ class Source:
                 line=line + 1,
                 column=column + 1,
                 message=message,
-                found=shorten(found),
+                found=shorten(found, 200),
                 allowed=allowed,
                 hint=hint,
                 excerpt=excerpt,

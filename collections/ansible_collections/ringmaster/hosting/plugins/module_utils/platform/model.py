@@ -112,9 +112,7 @@ class Description:
 
     def orphans(self) -> list[str]:
         """Return VMs of the ledger that are neither described nor retired."""
-        return [
-            name for name in self.ledger.vm_ids if name not in self.vms and name not in self.ledger.retired
-        ]
+        return [name for name in self.ledger.vm_ids if name not in self.vms and name not in self.ledger.retired]
 
 
 def _records(found: Any) -> dict[str, dict[str, Any]]:

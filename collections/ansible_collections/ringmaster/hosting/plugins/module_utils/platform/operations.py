@@ -30,9 +30,7 @@ class Outcome:
 def options_of(source: Path, roles: Path | None) -> Options:
     """Return the options of an inventory source without its filters; raises DescriptionError."""
     if not source.name.endswith(description.SUFFIX):
-        raise DescriptionError(
-            [Mistake(load.display(source), 0, 0, description.explain_wrong_source(source))]
-        )
+        raise DescriptionError([Mistake(load.display(source), 0, 0, description.explain_wrong_source(source))])
     return replace(description.read_options(source.absolute(), roles), projects=())
 
 
@@ -110,9 +108,7 @@ def allocate(
     return outcome
 
 
-def _known(
-    found: Description, plan: allocation.Plan, host_keys: dict[str, list[str]]
-) -> dict[str, list[str]]:
+def _known(found: Description, plan: allocation.Plan, host_keys: dict[str, list[str]]) -> dict[str, list[str]]:
     """Return the host keys, after noting names that belong to no machine."""
     source = found.sources["platform.yml"]
     for name, keys in host_keys.items():

@@ -67,11 +67,7 @@ class Roles:
         specs = yaml.load(text, Loader=load.Loader) or {}
         variables = specs.get("argument_specs", {}).get("main", {}).get("options") or {}
         prefix = f"{role}_"
-        return {
-            name.removeprefix(prefix): spec or {}
-            for name, spec in variables.items()
-            if name.startswith(prefix)
-        }
+        return {name.removeprefix(prefix): spec or {} for name, spec in variables.items() if name.startswith(prefix)}
 
     def problems(self, role: str, values: dict[str, Any]) -> Iterator[Problem]:
         """Yield what is wrong with options of a role; nothing when the role is not here."""
@@ -80,9 +76,7 @@ class Roles:
             yield from _check_options(specs, values, ())
 
 
-def _check_options(
-    specs: dict[str, Any], values: dict[str, Any], path: tuple[Step, ...]
-) -> Iterator[Problem]:
+def _check_options(specs: dict[str, Any], values: dict[str, Any], path: tuple[Step, ...]) -> Iterator[Problem]:
     for name, value in values.items():
         if name not in specs:
             yield Problem(
@@ -152,8 +146,6 @@ def _check_value(spec: dict[str, Any], value: Any, path: tuple[Step, ...]) -> It
         return
     if spec.get("choices") and value not in spec["choices"]:
         choices = [str(choice) for choice in spec["choices"]]
-        yield Problem(
-            path, "is not one of the choices", str(value), _describe(spec), did_you_mean(str(value), choices)
-        )
+        yield Problem(path, "is not one of the choices", str(value), _describe(spec), did_you_mean(str(value), choices))
     if kind == "dict" and spec.get("options"):
         yield from _check_options(spec["options"], value, path)

@@ -28,9 +28,7 @@ _MOMENT = Text(
     "a date and time with zone such as 2026-11-24T10:00:00Z",
     pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2})?(Z|[+-][0-9]{2}:[0-9]{2})$",
 )
-_SSH_KEY = Text(
-    "a line of an OpenSSH .pub file: ed25519, ECDSA or RSA with 3072 bits or more", check=checks.ssh_key
-)
+_SSH_KEY = Text("a line of an OpenSSH .pub file: ed25519, ECDSA or RSA with 3072 bits or more", check=checks.ssh_key)
 _INTERFACE = Text("a network interface, at most 15 characters", pattern=r"^[a-z][a-z0-9._-]{0,14}$")
 _IPV4 = Text("an IPv4 address", check=checks.ipv4_address)
 _IPV6 = Text("an IPv6 address", check=checks.ipv6_address)
@@ -47,9 +45,7 @@ NETWORK = Record(
             Text("an IPv4 network such as 172.20.0.0/22", check=checks.ipv4_network),
             "IPv4 network. Without it there is no IPv4 here.",
         ),
-        Key(
-            "ipv4_gateway", _IPV4, "IPv4 address of the gateway.", default_text="the network's first address"
-        ),
+        Key("ipv4_gateway", _IPV4, "IPv4 address of the gateway.", default_text="the network's first address"),
         Key(
             "ipv4_pool",
             Text("a range such as 172.20.1.1-172.20.3.254", check=checks.ipv4_range),
@@ -63,9 +59,7 @@ NETWORK = Record(
             required=True,
             example="2001:db8:3::/64",
         ),
-        Key(
-            "ipv6_gateway", _IPV6, "IPv6 address of the gateway.", default_text="the network's first address"
-        ),
+        Key("ipv6_gateway", _IPV6, "IPv6 address of the gateway.", default_text="the network's first address"),
         Key("mtu", Integer(1280, 9216), "Largest packet in bytes.", default=1500),
     ),
 )
@@ -302,9 +296,7 @@ FIREWALL_RULE = Record(
         ),
         Key("proto", Choice(("tcp", "udp")), "Protocol.", default="tcp"),
         Key("network", Choice(("frontend", "server", "both")), "Network the rule opens.", default="server"),
-        Key(
-            "vms", ListOf(Name("VM", refers=True)), "VMs the rule is for.", default_text="all of the project"
-        ),
+        Key("vms", ListOf(Name("VM", refers=True)), "VMs the rule is for.", default_text="all of the project"),
         Key("comment", Text(pattern=r"^[^\"\\]{0,100}$"), "Why the rule is there."),
     ),
 )

@@ -144,9 +144,7 @@ class Integer(Type):
         if text is None:
             return None
         if not re.fullmatch(r"-?(0|[1-9][0-9]{0,17})", text) or node.style in ("'", '"'):
-            source.wrong(
-                node, f"{where}: is not a whole number", found=load.kind_of(node), allowed=self.describe()
-            )
+            source.wrong(node, f"{where}: is not a whole number", found=load.kind_of(node), allowed=self.describe())
             return None
         number = int(text)
         if not self.minimum <= number <= self.maximum:
@@ -171,11 +169,7 @@ class Boolean(Type):
             return None
         words = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
         if node.style in ("'", '"') or text.lower() not in words:
-            hint = (
-                f"did you mean {str(words[text.lower()]).lower()} without quotes?"
-                if text.lower() in words
-                else ""
-            )
+            hint = f"did you mean {str(words[text.lower()]).lower()} without quotes?" if text.lower() in words else ""
             source.wrong(
                 node,
                 f"{where}: is neither true nor false",

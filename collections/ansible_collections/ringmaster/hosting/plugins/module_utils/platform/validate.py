@@ -67,20 +67,23 @@ def _check_folder(description: Description) -> None:
 def _owners(description: Description) -> list[tuple[str, str, Source, Any]]:
     """Return (name, kind, source, node) for everything that has a name."""
     platform = description.sources["platform.yml"]
+    # What has a file of its own comes first, so that a clash is noted at the line that can be changed.
     result: list[tuple[str, str, Source, Any]] = []
     for name in description.users:
         result.append((name, "person", description.sources[f"users/{name}.yml"], None))
+    for project in description.projects:
+        result.append((project, "project", description.sources[f"projects/{project}.yml"], None))
+    for project, record in description.projects.items():
+        source = description.sources[f"projects/{project}.yml"]
+        service_users = [name for name in record["service_users"] or [] if name]
+        for name in dict.fromkeys(service_users):
+            node = source.find("service_users", record["service_users"].index(name))
+            result.append((name, "service user", source, node))
+        for name in record["vms"] or {}:
+            result.append((name, "VM", source, source.find("vms", name, key=True)))
     for section, kind in (("hypervisors", "hypervisor"), ("machines", "machine")):
         for name in description.platform.get(section) or {}:
             result.append((name, kind, platform, platform.find(section, name, key=True)))
-    for project, record in description.projects.items():
-        source = description.sources[f"projects/{project}.yml"]
-        result.append((project, "project", source, None))
-        for index, name in enumerate(record["service_users"] or []):
-            if name:
-                result.append((name, "service user", source, source.find("service_users", index)))
-        for name in record["vms"] or {}:
-            result.append((name, "VM", source, source.find("vms", name, key=True)))
     return result
 
 
@@ -95,9 +98,7 @@ def _check_namespace(description: Description) -> None:
                 allowed="a name of its own",
             )
         if kind in ("hypervisor", "machine") and name in names.RESERVED_HOSTS:
-            source.wrong(
-                node, f"'{name}' cannot be a {kind}: the word has a meaning in the inventory", found=name
-            )
+            source.wrong(node, f"'{name}' cannot be a {kind}: the word has a meaning in the inventory", found=name)
         if name in seen:
             other_kind, other, other_node = seen[name]
             line = f":{other_node.start_mark.line + 1}" if other_node is not None else ""
@@ -219,9 +220,7 @@ def _check_images(description: Description) -> None:
     for project, record in description.projects.items():
         image = (record["defaults"] or {}).get("image")
         if image and image not in images:
-            unknown(
-                description.sources[f"projects/{project}.yml"], ("defaults", "image"), "image", image, images
-            )
+            unknown(description.sources[f"projects/{project}.yml"], ("defaults", "image"), "image", image, images)
 
 
 def _check_hypervisor_options(description: Description) -> None:
@@ -314,9 +313,7 @@ def _check_components(description: Description, vm: Vm, roles: Roles) -> None:
             _check_options(source, (*here, component), roles, component, options or {})
 
 
-def _check_options(
-    source: Source, path: tuple[str, ...], roles: Roles, role: str, options: dict[str, Any]
-) -> None:
+def _check_options(source: Source, path: tuple[str, ...], roles: Roles, role: str, options: dict[str, Any]) -> None:
     for problem in roles.problems(role, options):
         steps = (*path, *problem.path)
         source.wrong(

@@ -89,9 +89,7 @@ def _check_names(description: Description, source: Source) -> None:
     for name in ledger.uids:
         kind = "service user" if name.startswith("s-") else "person"
         if not names.is_valid(kind, name):
-            source.wrong(
-                source.find("uids", name, key=True), f"uids: '{name}' is no name for an account", found=name
-            )
+            source.wrong(source.find("uids", name, key=True), f"uids: '{name}' is no name for an account", found=name)
     known = description.platform.get("hypervisors") or {}
     for name, hypervisor in ledger.placements.items():
         if name in ledger.retired or hypervisor in known or not description.platform:

@@ -27,6 +27,8 @@ def _check_network(source: Source, role: str, network: dict[str, Any]) -> None:
     here = ("networks", role)
     for family in ("ipv4", "ipv6"):
         prefix, router = network.get(family), network.get(f"{family}_gateway")
+        if _is_faulty(source, network, role, family):
+            continue
         if router and not prefix:
             source.wrong(
                 source.find(*here, f"{family}_gateway"),
@@ -39,11 +41,9 @@ def _check_network(source: Source, role: str, network: dict[str, Any]) -> None:
     if router and network.get("ipv6") and _host_part(network["ipv6"], router) >= FIRST_ID:
         _taken_by_ids(source, (*here, "ipv6_gateway"), router)
     span = network.get("ipv4_pool")
-    if span:
+    if span and not _is_faulty(source, network, role, "ipv4"):
         if not network.get("ipv4"):
-            source.wrong(
-                source.find(*here, "ipv4_pool"), f"networks.{role}.ipv4_pool: there is no IPv4 network here"
-            )
+            source.wrong(source.find(*here, "ipv4_pool"), f"networks.{role}.ipv4_pool: there is no IPv4 network here")
             return
         for end in span.split("-"):
             if not addresses.contains(network["ipv4"], end):
@@ -74,6 +74,14 @@ def _taken_by_ids(source: Source, path: tuple[str, ...], address: str) -> None:
     )
 
 
+def _is_faulty(source: Source, network: dict[str, Any], role: str, family: str) -> bool:
+    """Tell whether a network is written down but could not be read: then nothing can be compared with it."""
+    if network.get(family):
+        return False
+    parent = source.find("networks", role)
+    return source.find("networks", role, family) is not parent
+
+
 def _check_disjoint(description: Description, source: Source) -> None:
     for family in ("ipv4", "ipv6"):
         first, second = (description.network(role).get(family) for role in ("frontend", "server"))
@@ -102,20 +110,16 @@ def _check_machines(description: Description, source: Source) -> None:
                 path = (section, name, key)
                 if not address:
                     continue
+                if key != "address" and _is_faulty(source, server, "server", key[4:]):
+                    continue
                 if key != "address" and server and not addresses.contains(server.get(key[4:]) or "", address):
                     _outside(source, path, address, server.get(key[4:]) or "")
                     continue
-                if (
-                    key == "srv_ipv6"
-                    and server
-                    and _host_part(server["ipv6"] or "::/64", address) >= FIRST_ID
-                ):
+                if key == "srv_ipv6" and server and _host_part(server["ipv6"] or "::/64", address) >= FIRST_ID:
                     _taken_by_ids(source, path, address)
                 canonical = addresses.canonical(address)
                 owner = owners.setdefault(canonical, name)
-                if owner not in (name, "the gateway") or (
-                    owner == "the gateway" and services.get("gateway") != name
-                ):
+                if owner not in (name, "the gateway") or (owner == "the gateway" and services.get("gateway") != name):
                     source.wrong(
                         source.find(*path),
                         f"{'.'.join(path)}: {address} is taken",
