@@ -98,6 +98,7 @@ class Site:
         key: Path | None = None,
         address: str = "",
         source: str = "",
+        stdin: str | None = None,
         timeout: float = 120,
     ) -> subprocess.CompletedProcess[str]:
         """Run a command on the VM as `user`; by default with the user's own key, to the frontend address."""
@@ -105,7 +106,11 @@ class Site:
         if source:
             options += ["-b", source]
         target = f"{user}@{address or self.hostvars['ringmaster_fe_ipv4']}"
-        return self.outside("ssh", *options, target, command, timeout=timeout)
+        return self.outside("ssh", *options, target, command, timeout=timeout, stdin=stdin)
+
+    def service_user(self, script: str) -> subprocess.CompletedProcess[str]:
+        """Run a shell script as s-myapp, the way the seed shows: bob logs in and becomes the service user."""
+        return self.ssh("bob", "sudo -n -u s-myapp -i sh -s", stdin=script)
 
     def root(self, command: str, timeout: float = 300) -> subprocess.CompletedProcess[str]:
         """Run a command on the VM as the operator does."""
