@@ -91,6 +91,11 @@ def did_you_mean(word: str, candidates: Iterable[str]) -> str:
     return f"did you mean '{known[near[0]]}'?" if near else ""
 
 
+def printable(text: str) -> str:
+    """Show control characters as escapes, so that a message cannot disturb a terminal."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
 def shorten(text: str, limit: int = 72) -> str:
     """Cut a long value for a message."""
     text = " ".join(text.split())

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .errors import Mistake, shorten
+from .errors import Mistake, printable, shorten
 
 try:
     import yaml
@@ -52,10 +52,10 @@ class Source:
                 file=self.name,
                 line=line + 1,
                 column=column + 1,
-                message=message,
-                found=shorten(found, 200),
-                allowed=allowed,
-                hint=hint,
+                message=printable(message),
+                found=printable(shorten(found, 200)),
+                allowed=printable(allowed),
+                hint=printable(hint),
                 excerpt=excerpt,
                 caret=column - start,
             )

@@ -39,6 +39,10 @@ class Type:
         """Say in a few words what is allowed."""
         raise NotImplementedError
 
+    def complete(self, default: Any) -> Any:
+        """Return a default with all that reading would have added, and safe to change."""
+        return default.copy() if isinstance(default, (list, dict)) else default
+
     def scalar(self, source: Source, node: Any, where: str) -> str | None:
         """Return the text of a scalar node; note anything else as a mistake."""
         if isinstance(node, yaml.ScalarNode) and not load.is_null(node):
@@ -331,6 +335,10 @@ class MapOf(Type):
             result[key] = self.value.read(source, value_node, f"{where}.{key}")
         return result
 
+    def complete(self, default: Any) -> Any:
+        """Complete every value of a default."""
+        return default if default is None else {name: self.value.complete(item) for name, item in default.items()}
+
     def json_schema(self) -> dict[str, Any]:
         schema: dict[str, Any] = {
             "type": ["object", "null"],
@@ -427,11 +435,14 @@ class Record(Type):
                     hint=f"for example {key.name}: {key.example}" if key.example else "",
                 )
             default = key.default
-            if default == {} and isinstance(key.type, Record):
-                values[key.name] = key.type.read(source, None, where)
-            else:
-                values[key.name] = default.copy() if isinstance(default, (list, dict)) else default
+            values[key.name] = key.type.complete(default)
         return values
+
+    def complete(self, default: Any) -> Any:
+        """Give a default the keys it does not name."""
+        if default is None:
+            return None
+        return {key.name: key.type.complete(default.get(key.name, key.default)) for key in self.keys}
 
     def json_schema(self) -> dict[str, Any]:
         properties = {}
