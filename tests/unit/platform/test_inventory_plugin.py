@@ -145,9 +145,9 @@ def test_a_broken_file_fails_with_its_place(allocated) -> None:
     allocated.replace("users/bob.yml", "email: bob", "emial: bob")
     result = run(allocated, "ansible-inventory", "-i", str(allocated.source), "--list")
     assert result.returncode != 0
-    assert "projects/myapp.yml:29:13:" in result.stderr
+    assert "projects/myapp.yml:30:13:" in result.stderr
     assert "did you mean 1GiB?" in result.stderr
-    assert "users/bob.yml:3:1:" in result.stderr
+    assert "users/bob.yml:4:1:" in result.stderr
     assert "Traceback" not in result.stderr
     play = run(allocated, "ansible-playbook", "-i", str(allocated.source), "playbooks/validate.yml")
     assert play.returncode != 0

@@ -120,11 +120,6 @@ def _records(found: Any) -> dict[str, dict[str, Any]]:
     return {name: record for name, record in (found or {}).items() if record is not None}
 
 
-DEFAULT_MEMORY_MIB = 1024
-DEFAULT_CORES = 1
-DEFAULT_DISK_MIB = 10 * 1024
-
-
 def build_vm(
     name: str, project: str, record: dict[str, Any], defaults: list[dict[str, Any]], shared: dict[str, Any]
 ) -> Vm:
@@ -136,14 +131,14 @@ def build_vm(
                 return layer[key]
         return fallback
 
-    memory = size("memory", DEFAULT_MEMORY_MIB)
+    memory = size("memory", sizes.DEFAULT_MEMORY_MIB)
     return Vm(
         name=name,
         project=project,
         memory_mib=memory,
         memory_max_mib=record.get("memory_max") or memory,
-        cores=size("cores", DEFAULT_CORES),
-        disk_gib=size("disk", DEFAULT_DISK_MIB) // 1024,
+        cores=size("cores", sizes.DEFAULT_CORES),
+        disk_gib=size("disk", sizes.DEFAULT_DISK_MIB) // 1024,
         image=size("image", "default"),
         frontend_ipv4=bool(record["frontend_ipv4"]),
         components=record["components"] or {},

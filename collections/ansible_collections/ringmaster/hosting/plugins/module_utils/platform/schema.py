@@ -9,7 +9,7 @@ into ``example/platform`` in the same commit.
 
 from __future__ import annotations
 
-from . import checks
+from . import checks, sizes
 from .types import Anything, Boolean, Choice, Integer, Key, ListOf, MapOf, Name, Record, Size, Text
 
 COMPONENTS = ("postgresql", "mysql", "redis", "webgateway", "mailserver")
@@ -158,21 +158,21 @@ _SIZES = (
         "memory",
         Size(256),
         "Memory.",
-        default_text="the project's, then the platform's default",
+        default_text=f"the project's, the platform's, or {sizes.render(sizes.DEFAULT_MEMORY_MIB)}",
         example="2GiB",
     ),
     Key(
         "cores",
         Integer(1, 256),
         "Virtual CPUs.",
-        default_text="the project's, then the platform's default",
+        default_text=f"the project's, the platform's, or {sizes.DEFAULT_CORES}",
         example="2",
     ),
     Key(
         "disk",
         Size(4096, 1024),
         "Size of the root disk.",
-        default_text="the project's, then the platform's default",
+        default_text=f"the project's, the platform's, or {sizes.render(sizes.DEFAULT_DISK_MIB)}",
         example="20GiB",
     ),
     Key(
@@ -289,7 +289,10 @@ FIREWALL_RULE = Record(
         ),
         Key(
             "to",
-            ListOf(Text("a port or a range such as 8000-8010", check=checks.port_range), one_is_enough=True),
+            ListOf(
+                Text("a port or a range such as 8000-8010", check=checks.port_range, may_be_number=True),
+                one_is_enough=True,
+            ),
             "Ports.",
             required=True,
             example="8080",
@@ -332,7 +335,7 @@ VM = Record(
         Key(
             "components",
             MapOf(
-                Text("a component: " + ", ".join(COMPONENTS)),
+                Text("a component: " + ", ".join(COMPONENTS), words=COMPONENTS),
                 Anything("a map: variables of the component's role without the prefix"),
             ),
             "Managed components with their options.",

@@ -7,6 +7,11 @@ from __future__ import annotations
 
 import re
 
+# Sizes of a VM for which neither itself nor its project nor the platform names one.
+DEFAULT_MEMORY_MIB = 1024
+DEFAULT_CORES = 1
+DEFAULT_DISK_MIB = 10 * 1024
+
 UNITS = {"MiB": 1, "GiB": 1024, "TiB": 1024 * 1024}
 SIZE_PATTERN = r"^[0-9]{1,9}(\.[0-9]{1,3})? ?(MiB|GiB|TiB)$"
 _SIZE = re.compile(r"([0-9]{1,9})(?:\.([0-9]{1,3}))? ?(MiB|GiB|TiB)")

@@ -58,13 +58,19 @@ class Type:
 
 @dataclass(frozen=True)
 class Text(Type):
-    """A line of text, by default anything printable; ``check`` returns what is wrong with it, or nothing."""
+    """A line of text, by default anything printable; ``check`` returns what is wrong with it, or nothing.
+
+    ``words`` lists what is usual, for editors only: a later check knows more and says more. With
+    ``may_be_number`` editors accept a number, too.
+    """
 
     allowed: str = "text in one line"
     pattern: str = ""
     check: Callable[[str], str] | None = None
     format: str = ""
     allow_empty: bool = False
+    words: tuple[str, ...] = ()
+    may_be_number: bool = False
 
     def read(self, source: Source, node: Any, where: str) -> str | None:
         text = self.scalar(source, node, where)
@@ -85,11 +91,13 @@ class Text(Type):
         return text
 
     def json_schema(self) -> dict[str, Any]:
-        schema: dict[str, Any] = {"type": "string"}
+        schema: dict[str, Any] = {"type": ["string", "integer"] if self.may_be_number else "string"}
         if self.pattern:
             schema["pattern"] = self.pattern
         if self.format:
             schema["format"] = self.format
+        if self.words:
+            schema["enum"] = list(self.words)
         return schema
 
     def describe(self) -> str:
@@ -128,6 +136,8 @@ class Name(Type):
         return f"did you mean '{candidate}'?" if names.is_valid(self.kind, candidate) else ""
 
     def json_schema(self) -> dict[str, Any]:
+        if self.refers:
+            return {"type": "string"}
         return {"type": "string", "pattern": names.RULES[self.kind][0]}
 
     def describe(self) -> str:
