@@ -32,6 +32,7 @@ class Source:
     text: str = ""
     root: Any = None
     mistakes: list[Mistake] = field(default_factory=list)
+    _index: dict[int, dict[str, tuple[Any, Any]]] = field(default_factory=dict, repr=False)
 
     def wrong(self, node: Any, message: str, *, found: str = "", allowed: str = "", hint: str = "") -> None:
         """Note a mistake at a node (None: the file as a whole)."""
@@ -61,6 +62,16 @@ class Source:
             )
         )
 
+    def _entries(self, node: Any) -> dict[str, tuple[Any, Any]]:
+        """Return the entries of a map by key; kept, because the ledger's maps are long and asked often."""
+        if id(node) not in self._index:
+            self._index[id(node)] = {
+                key_node.value: (key_node, value_node)
+                for key_node, value_node in node.value
+                if isinstance(key_node, yaml.ScalarNode)
+            }
+        return self._index[id(node)]
+
     def find(self, *path: str | int, key: bool = False) -> Any:
         """Return the node at a path of keys and indexes, or the deepest one that exists on the way.
 
@@ -71,9 +82,9 @@ class Source:
             is_last = step_number == len(path) - 1
             following = None
             if isinstance(node, yaml.MappingNode):
-                for key_node, value_node in node.value:
-                    if key_node.value == step:
-                        following = key_node if key and is_last else value_node
+                found = self._entries(node).get(str(step))
+                if found:
+                    following = found[0] if key and is_last else found[1]
             elif isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
                 following = node.value[step]
             if following is None:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,13 +24,17 @@ class Room:
     accepts_vms: bool = True
     used_memory_mib: int = 0
     used_disk_mib: int = 0
-    vms: list[Vm] = field(default_factory=list)
+    vms: int = 0
+    components: Counter[tuple[str, str]] = field(default_factory=Counter)
 
     def add(self, vm: Vm) -> None:
         """Book a VM."""
         self.used_memory_mib += vm.booked_memory_mib
         self.used_disk_mib += vm.booked_disk_mib
-        self.vms.append(vm)
+        self.vms += 1
+        for component in vm.components:
+            self.components[component, ""] += 1
+            self.components[component, vm.project] += 1
 
     def lacks(self, vm: Vm) -> str:
         """Say why a VM does not fit, or nothing."""
@@ -45,9 +50,11 @@ class Room:
         return " and ".join(lacking)
 
     def likeness(self, vm: Vm) -> int:
-        """Count VMs here that share a component with this one; those of its own project weigh most."""
-        shared = (other for other in self.vms if other.components.keys() & vm.components.keys())
-        return sum(1000 if other.project == vm.project else 1 for other in shared)
+        """Count VMs here for each component they share with this one; those of its own project weigh most."""
+        return sum(
+            1000 * self.components[component, vm.project] + self.components[component, ""]
+            for component in vm.components
+        )
 
     def fullness(self) -> float:
         """Return the part of the scarcer capacity that is promised."""

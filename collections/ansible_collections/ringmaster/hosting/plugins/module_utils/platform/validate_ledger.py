@@ -142,6 +142,6 @@ def _check_booking(description: Description) -> None:
                 source.wrong(
                     source.find("hypervisors", room.name, key),
                     f"hypervisors.{room.name}.{key}: more is promised to VMs than there is",
-                    found=f"{sizes.render(used)} for {len(room.vms)} VMs, {sizes.render(capacity)} there",
+                    found=f"{sizes.render(used)} for {room.vms} VMs, {sizes.render(capacity)} there",
                     allowed="smaller VMs, or VMs moved elsewhere (move_vm)",
                 )
