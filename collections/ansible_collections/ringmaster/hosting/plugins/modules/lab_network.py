@@ -123,7 +123,7 @@ def main() -> None:
     act = network.present if options["state"] == "present" else network.absent
     try:
         changes = act(wanted, dry_run=module.check_mode)
-    except LabError as error:
+    except (LabError, TimeoutError) as error:
         module.fail_json(msg=f"lab {wanted.name}: {error}", exception=error)
     module.exit_json(changed=bool(changes), changes=changes)
 

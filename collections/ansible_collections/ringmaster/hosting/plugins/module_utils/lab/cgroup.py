@@ -25,6 +25,17 @@ def folders(group: str) -> list[Path]:
     return [root / group for root in hierarchies()]
 
 
+def create(group: str) -> None:
+    """Create the folders of `group`; raise OSError when this machine or container does not let us.
+
+    Raises FileNotFoundError when no hierarchy is there at all.
+    """
+    if not hierarchies():
+        raise FileNotFoundError(f"no control groups are mounted at {CGROUPS}")
+    for folder in folders(group):
+        folder.mkdir(parents=True, exist_ok=True)
+
+
 def processes(group: str) -> set[int]:
     """Return the ids of all living processes in `group` and below."""
     found: set[int] = set()
@@ -35,15 +46,25 @@ def processes(group: str) -> set[int]:
                 found.update(int(line) for line in Path(path, "cgroup.procs").read_text(encoding="ascii").split())
             except OSError:
                 continue
-    return {pid for pid in found if _alive(pid)}
+    return {pid for pid in found if lives(pid)}
 
 
-def _alive(pid: int) -> bool:
+def lives(pid: int) -> bool:
+    """Tell whether a process is there and is no zombie."""
+    return _stat(pid)[0] != "Z"
+
+
+def parent(pid: int) -> int:
+    """Return the id of a process's parent, 0 when there is none."""
+    return int(_stat(pid)[1])
+
+
+def _stat(pid: int) -> list[str]:
+    """Return what follows the program's name in /proc/<pid>/stat; the fields of a zombie for one that is gone."""
     try:
-        state = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[0]
-    except (OSError, IndexError):
-        return False
-    return state != "Z"
+        return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+    except OSError:
+        return ["Z", "0"]
 
 
 def kill(group: str, patience: float = 10.0) -> None:

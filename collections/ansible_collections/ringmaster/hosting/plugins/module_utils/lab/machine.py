@@ -10,6 +10,8 @@ is left behind.
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import json
 import os
 import shlex
@@ -24,22 +26,29 @@ from typing import Any
 
 from ansible_collections.ringmaster.hosting.plugins.module_utils.lab import cgroup
 from ansible_collections.ringmaster.hosting.plugins.module_utils.lab.network import nameservers
-from ansible_collections.ringmaster.hosting.plugins.module_utils.lab.run import LabError, namespace_path, run
+from ansible_collections.ringmaster.hosting.plugins.module_utils.lab.run import LabError, locked, namespace_path, run
 
 LAUNCHER = """#!/bin/sh
 # Written by ringmaster.hosting.lab_machine. nspawn ends with status 133 when the machine reboots.
 set -eu
 for group in {cgroups}; do mkdir -p "$group"; echo $$ > "$group/cgroup.procs"; done
-mount -t overlay overlay -o lowerdir={tree},upperdir={upper},workdir={work} {root}
+mount -t overlay overlay -o {layers} {root}
 export SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1
 while :; do
   ( {attach} ) &
+  attach=$!
   status=0
   {nspawn} || status=$?
+  kill "$attach" 2>/dev/null || :
   [ "$status" = 133 ] || break
 done
 exit "$status"
 """
+ANSWER_SECONDS = 60.0
+"""How long a running machine may take to answer before it counts as lost: the host may be busy emulating."""
+HALT = signal.SIGRTMIN + 3
+"""What systemd as init takes as: halt."""
+TELL_AGAIN = 3.0
 CONNECT = """
 import socket, sys, time
 deadline = time.monotonic() + float(sys.argv[2])
@@ -95,8 +104,9 @@ class Machine:
         return f"ringmaster/{self.lab}/{self.name}"
 
     def veth(self, index: int) -> str:
-        """Return the name of the namespace's end of the index-th NIC (at most 15 characters)."""
-        return f"v{index}-{self.name}"[:15]
+        """Return the name of the namespace's end of the index-th NIC: at most 15 characters, and no other's."""
+        name = f"v{index}-{self.name}"
+        return name if len(name) <= 15 else f"v{index}-{hashlib.sha256(self.name.encode()).hexdigest()[:12]}"
 
     def specification(self) -> dict[str, Any]:
         """Return what a running machine is compared with."""
@@ -111,51 +121,85 @@ def running(machine: Machine) -> bool:
 def started(machine: Machine, *, timeout: float = 60.0, dry_run: bool = False) -> list[str]:
     """Make the machine run and answer on SSH; return the changes in words.
 
-    Raises LabError when the tree is missing, when a running machine was started with another specification, or
-    when SSH does not answer within `timeout` seconds.
+    Raises LabError when the tree is missing, when a running machine was started with another specification, when a
+    stopped one was made over another tree, or when SSH does not answer within `timeout` seconds.
     """
-    if running(machine) and _ssh_answers(machine, 10.0):
-        _refuse_other_specification(machine)
-        return []
+    if dry_run:
+        return _started(machine, timeout, dry_run=True)
+    with locked(machine.state_folder):
+        return _started(machine, timeout, dry_run=False)
+
+
+def _started(machine: Machine, timeout: float, *, dry_run: bool) -> list[str]:
+    if running(machine):
+        attached = _attach(machine, dry_run)
+        if attached is not None and _ssh_answers(machine, ANSWER_SECONDS):
+            _refuse_other_specification(machine)
+            return attached
+    _refuse_other_tree(machine)
     changes = [f"machine {machine.name}"]
     if dry_run:
         return changes
-    stopped(machine)
+    _stop(machine, 90.0)
     if not (machine.tree / "usr/bin/systemctl").exists():
         raise LabError(f"{machine.tree} holds no Debian tree with systemd; 'make up' builds one")
+    try:
+        cgroup.create(machine.group)
+    except OSError as error:
+        raise LabError(
+            f"control groups cannot be made here, and every machine needs one: {error}; "
+            "in a container, give it a writable /sys/fs/cgroup"
+        ) from error
     _prepare(machine)
-    with (machine.folder / "console.log").open("ab") as console:
-        subprocess.Popen(
+    log = machine.folder / "console.log"
+    with log.open("ab") as console:
+        launcher = subprocess.Popen(
             ["unshare", "--mount", "--propagation", "private", str(machine.folder / "launch")],
             stdin=subprocess.DEVNULL,
             stdout=console,
             stderr=console,
             start_new_session=True,
         )
-    if not _ssh_answers(machine, timeout):
-        raise LabError(
-            f"machine {machine.name} of lab {machine.lab} does not answer on SSH after {timeout:.0f} s; "
-            f"its console: {machine.folder / 'console.log'}"
-        )
+    deadline = time.monotonic() + timeout
+    while not _ssh_answers(machine, min(5.0, timeout)):
+        if launcher.poll() is not None:
+            _stop(machine, 0)
+            shown = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-1:]
+            raise LabError(f"machine {machine.name} of lab {machine.lab} ended at its start: {' '.join(shown)} ({log})")
+        if time.monotonic() > deadline:
+            raise LabError(
+                f"machine {machine.name} of lab {machine.lab} does not answer on SSH after {timeout:.0f} s; "
+                f"its console: {log}"
+            )
+        time.sleep(0.1)
     return changes
 
 
 def stopped(machine: Machine, *, patience: float = 90.0, dry_run: bool = False) -> list[str]:
     """Power the machine off, after `patience` seconds by force; return the changes in words."""
-    if not running(machine):
-        if not dry_run:
-            cgroup.remove(machine.group)
-        return []
-    if dry_run:
-        return [f"machine {machine.name} stopped"]
-    for pid in _nspawn_pids(machine):
-        os.kill(pid, signal.SIGTERM)
+    changes = [f"machine {machine.name} stopped"] if running(machine) else []
+    if not dry_run and machine.state_folder.exists():
+        with locked(machine.state_folder):
+            _stop(machine, patience)
+    elif not dry_run:
+        _stop(machine, patience)
+    return changes
+
+
+def _stop(machine: Machine, patience: float) -> None:
     deadline = time.monotonic() + patience
-    while running(machine) and time.monotonic() < deadline:
+    told: dict[int, float] = {}
+    # The machine's init is told, as nspawn would: it may have lost its nspawn. Again from time to time, because an
+    # init that has just started does not listen yet.
+    while (pids := _inits(machine)) and (now := time.monotonic()) < deadline:
+        for pid in pids:
+            if now - told.get(pid, 0) > TELL_AGAIN:
+                told[pid] = now
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, HALT)
         time.sleep(0.1)
     cgroup.kill(machine.group)
     cgroup.remove(machine.group)
-    return [f"machine {machine.name} stopped"]
 
 
 def absent(machine: Machine, *, dry_run: bool = False) -> list[str]:
@@ -176,13 +220,26 @@ def host_keys(machine: Machine) -> list[str]:
     return found
 
 
-def _refuse_other_specification(machine: Machine) -> None:
-    record = machine.folder / "specification.json"
+def _recorded(machine: Machine) -> dict[str, Any]:
+    """Return the specification that the machine was last prepared for, {} when that never ended."""
     try:
-        was = json.loads(record.read_text(encoding="utf-8"))
+        return json.loads((machine.folder / "specification.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        was = {}
-    now = machine.specification()
+        return {}
+
+
+def _refuse_other_tree(machine: Machine) -> None:
+    """Refuse to start what the machine wrote over one tree above another: its package database would be wrong."""
+    was = _recorded(machine).get("tree")
+    if was is not None and was != str(machine.tree):
+        raise LabError(
+            f"machine {machine.name} of lab {machine.lab} was made over {was}, and now would start over "
+            f"{machine.tree}: take the lab down first ('make down'), then bring it up again"
+        )
+
+
+def _refuse_other_specification(machine: Machine) -> None:
+    was, now = _recorded(machine), machine.specification()
     fields = sorted(key for key in now if now[key] != was.get(key))
     if fields:
         raise LabError(
@@ -192,13 +249,17 @@ def _refuse_other_specification(machine: Machine) -> None:
 
 
 def _prepare(machine: Machine) -> None:
-    """Write the machine's own files into the upper layer, and its launcher."""
+    """Write the machine's own files into the upper layer where they are not yet, and its launcher."""
     etc = machine.upper / "etc"
     for folder in (machine.folder / "work", machine.folder / "root", etc / "ssh", etc / "systemd/network"):
         folder.mkdir(parents=True, exist_ok=True)
-    if not (etc / "hostname").exists():
+    if _recorded(machine) != machine.specification():
         _first_files(machine)
-    (machine.folder / "specification.json").write_text(json.dumps(machine.specification(), indent=1), encoding="utf-8")
+        # Last: this file tells the next start that the others are whole.
+        record = machine.folder / "specification.json"
+        fresh = record.with_suffix(".new")
+        fresh.write_text(json.dumps(machine.specification(), indent=1), encoding="utf-8")
+        fresh.rename(record)
     launcher = machine.folder / "launch"
     launcher.write_text(_launcher(machine), encoding="utf-8")
     launcher.chmod(0o755)
@@ -206,9 +267,14 @@ def _prepare(machine: Machine) -> None:
 
 def _first_files(machine: Machine) -> None:
     etc = machine.upper / "etc"
-    if not list((etc / "ssh").glob("ssh_host_*_key")):
-        key = str(etc / "ssh/ssh_host_ed25519_key")
-        run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", machine.name, "-f", key])
+    key = etc / "ssh/ssh_host_ed25519_key"
+    if not key.with_suffix(".pub").exists():
+        fresh = machine.folder / "new_host_key"
+        for half in (fresh, fresh.with_suffix(".pub")):
+            half.unlink(missing_ok=True)
+        run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", machine.name, "-f", str(fresh)])
+        fresh.rename(key)
+        fresh.with_suffix(".pub").rename(key.with_suffix(".pub"))
     keys = machine.upper / "root/.ssh"
     keys.mkdir(parents=True, exist_ok=True)
     (machine.upper / "root").chmod(0o700)
@@ -220,8 +286,8 @@ def _first_files(machine: Machine) -> None:
             (etc / "systemd/network" / f"10-{nic.name}.network").write_text(_networkd(nic), encoding="utf-8")
     (etc / "resolv.conf").write_text("".join(f"nameserver {a}\n" for a in nameservers()), encoding="utf-8")
     (etc / "hosts").write_text(f"127.0.0.1 localhost\n::1 localhost\n127.0.1.1 {machine.name}\n", encoding="utf-8")
-    (etc / "machine-id").write_text("", encoding="utf-8")
-    # Last: this file tells the next start that the others are whole.
+    if not (etc / "machine-id").exists():
+        (etc / "machine-id").write_text("", encoding="utf-8")
     (etc / "hostname").write_text(f"{machine.name}\n", encoding="utf-8")
 
 
@@ -234,6 +300,7 @@ def _networkd(nic: Nic) -> str:
 
 def _launcher(machine: Machine) -> str:
     root = machine.folder / "root"
+    layers = {"lowerdir": machine.tree, "upperdir": machine.upper, "workdir": machine.folder / "work"}
     nspawn = [
         *(
             "nsenter",
@@ -260,13 +327,61 @@ def _launcher(machine: Machine) -> str:
     ]
     return LAUNCHER.format(
         cgroups=" ".join(shlex.quote(str(path)) for path in cgroup.folders(machine.group)),
-        tree=machine.tree,
-        upper=machine.upper,
-        work=machine.folder / "work",
-        root=root,
+        layers=shlex.quote(",".join(f"{option}={_layer(folder)}" for option, folder in layers.items())),
+        root=shlex.quote(str(root)),
         attach="; ".join(attach) or ":",
         nspawn=shlex.join(nspawn),
     )
+
+
+def _layer(folder: Path) -> str:
+    """Return a folder as overlay's options take it."""
+    return "".join(f"\\{letter}" if letter in "\\:," else letter for letter in str(folder))
+
+
+def _attach(machine: Machine, dry_run: bool) -> list[str] | None:
+    """Plug the machine's NICs into their bridges; return the changes in words, or None where that cannot be.
+
+    It cannot when the machine runs in a namespace that was deleted behind its back, or has lost its nspawn.
+    """
+    if not _supervised(machine):
+        return None
+    # While the machine reboots, its NICs are gone for a moment.
+    wanted = {machine.veth(index): nic for index, nic in enumerate(machine.nics)}
+    deadline = time.monotonic() + 5
+    while not wanted.keys() <= (links := _links(machine.lab)).keys():
+        if time.monotonic() > deadline or not running(machine):
+            return None
+        time.sleep(0.2)
+    changes = []
+    for veth, nic in wanted.items():
+        if links[veth].get("master") != nic.bridge:
+            changes.append(f"NIC {nic.name} of {machine.name} on {nic.bridge}")
+            if not dry_run:
+                run(["ip", "link", "set", veth, "master", nic.bridge, "up"], lab=machine.lab, check=False)
+    return changes
+
+
+def _supervised(machine: Machine) -> bool:
+    """Tell whether an nspawn runs the machine, in the namespace that has the lab's name now.
+
+    A machine outlives an nspawn that is killed, and could not reboot any more.
+    """
+    deadline = time.monotonic() + 2
+    while not (pids := _nspawn_pids(machine)):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.1)
+    try:
+        current = namespace_path(machine.lab).stat().st_ino
+        return all(Path(f"/proc/{pid}/ns/net").stat().st_ino == current for pid in pids)
+    except OSError:
+        return False
+
+
+def _links(lab: str) -> dict[str, dict[str, Any]]:
+    shown = run(["ip", "-j", "link", "show"], lab=lab, check=False)
+    return {link["ifname"]: link for link in json.loads(shown.stdout)} if shown.returncode == 0 else {}
 
 
 def _nspawn_pids(machine: Machine) -> list[int]:
@@ -274,13 +389,26 @@ def _nspawn_pids(machine: Machine) -> list[int]:
     for pid in cgroup.processes(machine.group):
         try:
             name = Path(f"/proc/{pid}/comm").read_text(encoding="ascii", errors="replace").strip()
-            parent = int(
-                Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()[1]
-            )
-            parent_name = Path(f"/proc/{parent}/comm").read_text(encoding="ascii", errors="replace").strip()
-        except (OSError, ValueError, IndexError):
+            above = cgroup.parent(pid)
+            parent_name = Path(f"/proc/{above}/comm").read_text(encoding="ascii", errors="replace").strip()
+        except OSError:
             continue
         if name == "systemd-nspawn" and parent_name != "systemd-nspawn":
+            found.append(pid)
+    return found
+
+
+def _inits(machine: Machine) -> list[int]:
+    """Return the machine's init, as we see its number: the one that sees itself as number 1."""
+    found = []
+    for pid in cgroup.processes(machine.group):
+        try:
+            status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            continue
+        numbers = next((line.split()[1:] for line in status.splitlines() if line.startswith("NSpid:")), [])
+        # Deeper ones belong to containers in the machine.
+        if len(numbers) == 2 and numbers[1] == "1":
             found.append(pid)
     return found
 

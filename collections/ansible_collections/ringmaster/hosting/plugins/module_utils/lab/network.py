@@ -9,17 +9,23 @@ Everything lives inside the namespace. The host's sysctls, firewall tables and l
 from __future__ import annotations
 
 import contextlib
+import ipaddress
 import json
 import os
 import signal
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.ringmaster.hosting.plugins.module_utils.lab.run import LabError, namespace_path, run
+from ansible_collections.ringmaster.hosting.plugins.module_utils.lab import cgroup
+from ansible_collections.ringmaster.hosting.plugins.module_utils.lab.run import LabError, locked, namespace_path, run
 
 UPLINK = "uplink"
+UPLINK_PROGRAMS = ("pasta", "slirp4netns")
+PATIENCE = 5.0
+"""Seconds that a process has to end by itself."""
 SYSCTLS = {
     "net.ipv4.ip_forward": "1",
     "net.ipv6.conf.all.forwarding": "1",
@@ -68,8 +74,13 @@ class LabNetwork:
 
     @property
     def pid_file(self) -> Path:
-        """Where the uplink's process id lies."""
+        """Where the uplink writes its process id. For people: we find it by what it was started with."""
         return self.state_folder / "uplink.pid"
+
+    @property
+    def group(self) -> str:
+        """The control group that holds those of the lab's machines."""
+        return f"ringmaster/{self.name}"
 
 
 def present(network: LabNetwork, *, dry_run: bool = False) -> list[str]:
@@ -77,56 +88,103 @@ def present(network: LabNetwork, *, dry_run: bool = False) -> list[str]:
 
     Raises LabError when /dev/net/tun is missing, no uplink program starts, or a tool refuses.
     """
+    if dry_run:
+        return _present(network, dry_run=True)
+    with locked(network.state_folder):
+        return _present(network, dry_run=False)
+
+
+def _present(network: LabNetwork, *, dry_run: bool) -> list[str]:
     changes: list[str] = []
-    exists = namespace_path(network.name).exists()
-    if not exists:
+    if not _namespace_lives(network.name):
         changes.append(f"network namespace {network.name}")
         if dry_run:
             return changes
+        # A file without a namespace is what `ip netns add` leaves behind when it is killed.
+        namespace_path(network.name).unlink(missing_ok=True)
         run(["ip", "netns", "add", network.name])
-    network.state_folder.mkdir(parents=True, exist_ok=True)
     changes += _ensure_links(network, dry_run)
     if not _uplink_runs(network):
         changes.append("uplink")
         if not dry_run:
             _start_uplink(network)
-    if exists and dry_run:
-        return changes
     for key, value in SYSCTLS.items():
         if run(["sysctl", "-n", key], lab=network.name).stdout.strip() != value:
             changes.append(f"sysctl {key}={value}")
-            run(["sysctl", "-q", "-w", f"{key}={value}"], lab=network.name)
+            if not dry_run:
+                run(["sysctl", "-q", "-w", f"{key}={value}"], lab=network.name)
     if run(["nft", "list", "table", "ip", "lab"], lab=network.name, check=False).returncode != 0:
         changes.append("NAT towards the uplink")
-        _load_nat(network)
-    changes += _ensure_routes(network)
+        if not dry_run:
+            _load_nat(network)
+    changes += _ensure_routes(network, dry_run)
     return changes
 
 
 def absent(network: LabNetwork, *, dry_run: bool = False) -> list[str]:
-    """Remove the uplink and the namespace with all its links; return the changes in words."""
+    """Remove the uplink, the namespace with all its links, and what is left of machines; return the changes in words.
+
+    Raises LabError when a process does not end.
+    """
     changes: list[str] = []
-    if _uplink_runs(network):
+    if cgroup.processes(network.group):
+        # Machines whose folders somebody removed: nobody else would find them again.
+        changes.append("processes of machines")
+    if _uplink_pids(network):
         changes.append("uplink")
-        if not dry_run:
-            _stop_uplink(network)
     if namespace_path(network.name).exists():
         changes.append(f"network namespace {network.name}")
-        if not dry_run:
-            _end_processes(network)
-            run(["ip", "netns", "del", network.name])
-    if not dry_run:
-        network.pid_file.unlink(missing_ok=True)
+    if dry_run:
+        return changes
+    with locked(network.state_folder) if network.state_folder.exists() else contextlib.nullcontext():
+        _remove(network)
     return changes
 
 
-def _end_processes(network: LabNetwork) -> None:
-    """End what still runs in the namespace, such as ssh's shared connections, which would keep it alive."""
-    own = os.getpid()
-    for pid in run(["ip", "netns", "pids", network.name]).stdout.split():
-        if int(pid) != own:
+def _remove(network: LabNetwork) -> None:
+    path = namespace_path(network.name)
+    cgroup.kill(network.group)
+    cgroup.remove(network.group)
+    _end(lambda: _uplink_pids(network))
+    if _namespace_lives(network.name):
+        _end(lambda: _processes_inside(network))
+        run(["ip", "netns", "del", network.name])
+    path.unlink(missing_ok=True)
+    if path.parent.is_mount() and not list(path.parent.iterdir()):
+        # `ip netns add` mounts this folder on itself and never takes that back.
+        run(["umount", str(path.parent)], check=False)
+    network.pid_file.unlink(missing_ok=True)
+
+
+def _namespace_lives(lab: str) -> bool:
+    """Tell whether the lab's file holds a network namespace, and is not merely there."""
+    path = namespace_path(lab)
+    return path.exists() and run(["nsenter", f"--net={path}", "true"], check=False).returncode == 0
+
+
+def _processes_inside(network: LabNetwork) -> list[int]:
+    """Return what still runs in the namespace, such as ssh's shared connections, which would keep it alive.
+
+    Without ourselves and those who started us, who may be inside as well.
+    """
+    own, pid = {os.getpid()}, os.getpid()
+    while pid > 1 and (pid := cgroup.parent(pid)) > 1:
+        own.add(pid)
+    listed = run(["ip", "netns", "pids", network.name]).stdout.split()
+    return [int(pid) for pid in listed if int(pid) not in own and cgroup.lives(int(pid))]
+
+
+def _end(listing: Callable[[], list[int]]) -> None:
+    """End the processes that `listing` returns, after PATIENCE by force; raise LabError when some do not end."""
+    begin = time.monotonic()
+    while pids := listing():
+        elapsed = time.monotonic() - begin
+        if elapsed > 2 * PATIENCE:
+            raise LabError(f"processes {sorted(pids)} do not end")
+        for pid in pids:
             with contextlib.suppress(ProcessLookupError):
-                os.kill(int(pid), signal.SIGTERM)
+                os.kill(pid, signal.SIGKILL if elapsed > PATIENCE else signal.SIGTERM)
+        time.sleep(0.05)
 
 
 def _links(lab: str) -> dict[str, dict[str, Any]]:
@@ -146,9 +204,9 @@ def _ensure_links(network: LabNetwork, dry_run: bool) -> list[str]:
             if dry_run:
                 continue
             run(["ip", "link", "add", bridge.name, "type", "bridge", "mcast_snooping", "0"], lab=network.name)
-        has = {f"{a['local']}/{a['prefixlen']}" for a in (link or {}).get("addr_info", [])}
+        has = {ipaddress.ip_interface(f"{a['local']}/{a['prefixlen']}") for a in (link or {}).get("addr_info", [])}
         for address in bridge.addresses:
-            if address not in has:
+            if ipaddress.ip_interface(address) not in has:
                 changes.append(f"address {address} on {bridge.name}")
                 if not dry_run:
                     run(["ip", "addr", "add", address, "dev", bridge.name, *_nodad(address)], lab=network.name)
@@ -161,14 +219,15 @@ def _nodad(address: str) -> list[str]:
     return ["nodad"] if ":" in address else []
 
 
-def _ensure_routes(network: LabNetwork) -> list[str]:
+def _ensure_routes(network: LabNetwork, dry_run: bool) -> list[str]:
     changes = []
     for route in network.routes:
         family = "-6" if ":" in route.to else "-4"
         shown = run(["ip", family, "route", "show", route.to], lab=network.name).stdout
         if f"via {route.via} " not in shown:
             changes.append(f"route {route.to} via {route.via}")
-            run(["ip", family, "route", "replace", route.to, "via", route.via], lab=network.name)
+            if not dry_run:
+                run(["ip", family, "route", "replace", route.to, "via", route.via], lab=network.name)
     return changes
 
 
@@ -178,17 +237,21 @@ def _load_nat(network: LabNetwork) -> None:
     run(["nft", "-f", str(rules)], lab=network.name)
 
 
-def _uplink_pid(network: LabNetwork) -> int | None:
-    try:
-        pid = int(network.pid_file.read_text(encoding="ascii"))
-        program = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-    except (OSError, ValueError):
-        return None
-    return pid if str(namespace_path(network.name)).encode() in program else None
+def _uplink_pids(network: LabNetwork) -> list[int]:
+    """Return the uplink's processes, by what they were started with: a file with their number may be lost or old."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            program, *arguments = path.read_text(encoding="utf-8", errors="replace").split("\0")
+        except OSError:
+            continue
+        if Path(program).name in UPLINK_PROGRAMS and str(namespace_path(network.name)) in arguments:
+            found.append(int(path.parent.name))
+    return found
 
 
 def _uplink_runs(network: LabNetwork) -> bool:
-    return _uplink_pid(network) is not None and UPLINK in _links(network.name)
+    return bool(_uplink_pids(network)) and UPLINK in _links(network.name)
 
 
 def _start_uplink(network: LabNetwork) -> None:
@@ -197,7 +260,7 @@ def _start_uplink(network: LabNetwork) -> None:
             "/dev/net/tun is missing, and the lab's uplink needs it: load the kernel's module 'tun', "
             "or start this container with access to /dev/net/tun"
         )
-    _stop_uplink(network)
+    _end(lambda: _uplink_pids(network))
     refusals = []
     for start in (_start_pasta, _start_slirp):
         try:
@@ -235,16 +298,6 @@ def _start_slirp(network: LabNetwork) -> None:
         time.sleep(0.05)
 
 
-def _stop_uplink(network: LabNetwork) -> None:
-    pid = _uplink_pid(network)
-    if pid is None:
-        return
-    os.kill(pid, signal.SIGTERM)
-    deadline = time.monotonic() + 5
-    while Path(f"/proc/{pid}").exists() and time.monotonic() < deadline:
-        time.sleep(0.05)
-
-
 def nameservers() -> list[str]:
     """Return resolvers that a machine in the lab can reach: the host's, or the uplink's way to a local one."""
     found: list[str] = []
@@ -253,9 +306,17 @@ def nameservers() -> list[str]:
             continue
         for line in source.read_text(encoding="utf-8", errors="replace").splitlines():
             words = line.split()
-            if len(words) > 1 and words[0] == "nameserver" and not words[1].startswith(("127.", "::1")):
+            if len(words) > 1 and words[0] == "nameserver" and _reachable_from_the_lab(words[1]):
                 found.append(words[1])
         if found:
             return found
     gateway = run(["ip", "-j", "route", "show", "default"]).stdout
     return [route["gateway"] for route in json.loads(gateway or "[]") if "gateway" in route]
+
+
+def _reachable_from_the_lab(address: str) -> bool:
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    return not (found.is_loopback or found.is_link_local or found.is_unspecified)

@@ -8,6 +8,7 @@ Controller side only: it uses netaddr.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -35,6 +36,8 @@ def lab_plan(hostvars: Mapping[str, Mapping[str, Any]], groups: Mapping[str, lis
     if management is None:
         raise ValueError("management_networks names no IPv4 network, and the lab needs one to reach its machines")
     networks = some["ringmaster_networks"]
+    if not light:
+        _refuse_addresses(hostvars, [*groups.get("hypervisors", []), *groups.get("machines", [])], management)
     own = [_first(management), _first(MANAGEMENT_IPV6), OUTSIDE_ADDRESS]
     bridges = [
         {"name": MANAGEMENT_BRIDGE, "addresses": own},
@@ -47,7 +50,7 @@ def lab_plan(hostvars: Mapping[str, Mapping[str, Any]], groups: Mapping[str, lis
     machines = [_hypervisor(name, hostvars[name], management) for name in groups.get("hypervisors", [])] + [
         _service_machine(name, hostvars[name], management, networks) for name in groups.get("machines", [])
     ]
-    return {"bridges": bridges, "routes": _routes(hostvars, groups, networks), "machines": machines}
+    return {"bridges": bridges, "routes": _routes(hostvars, groups, management, networks), "machines": machines}
 
 
 def _first(prefix: str) -> str:
@@ -70,31 +73,49 @@ def _gateways(network: Mapping[str, str]) -> list[str]:
 def _routes(
     hostvars: Mapping[str, Mapping[str, Any]],
     groups: Mapping[str, list[str]],
+    management: str,
     networks: Mapping[str, Mapping[str, str]],
 ) -> list[dict[str, str]]:
     gateway = next(iter(groups.get("service_gateway", [])), None)
     if gateway is None:
         return []
-    via = {
-        "ipv4": hostvars[gateway]["ansible_host"],
-        "ipv6": _management_ipv6(hostvars[gateway]["ansible_host"]),
-    }
+    ipv4 = hostvars[gateway]["ansible_host"]
+    via = {"ipv4": ipv4, "ipv6": _management_ipv6(ipv4, management)}
     return [
         {"to": network[family], "via": via[family]} for network in networks.values() for family in _families(network)
     ]
 
 
-def _management_ipv6(ipv4: str) -> str:
-    """Return the IPv6 management address: the last byte of the IPv4 one, read the same (10.77.0.20 -> fd77::20)."""
-    return str(netaddr.IPAddress(f"fd77::{ipv4.rpartition('.')[2]}"))
+def _refuse_addresses(hostvars: Mapping[str, Mapping[str, Any]], names: list[str], management: str) -> None:
+    """Raise ValueError when a host has an address that a machine of the lab cannot have."""
+    network = netaddr.IPNetwork(management)
+    used = Counter(str(hostvars[name]["ansible_host"]) for name in names)
+    for name in names:
+        address = str(hostvars[name]["ansible_host"])
+        if not netaddr.valid_ipv4(address) or netaddr.IPAddress(address) not in network:
+            raise ValueError(f"{name} has address {address}, and a lab reaches its machines in {management} only")
+        if address == str(network[1]):
+            raise ValueError(f"{name} has address {address}, which the lab itself has: give it another one")
+        if used[address] > 1:
+            raise ValueError(f"{name} has address {address}, and another host has the same one")
+
+
+def _management_ipv6(ipv4: str, management: str) -> str:
+    """Return the IPv6 management address: the bytes of the host in the IPv4 one, read the same.
+
+    10.77.0.20 in 10.77.0.0/24 is fd77::20, and 10.77.1.20 in 10.77.0.0/16 is fd77::1:20.
+    """
+    of_host = ipv4.split(".")[min(netaddr.IPNetwork(management).prefixlen // 8, 3) :]
+    return str(netaddr.IPAddress(f"fd77::{':'.join(of_host)}"))
 
 
 def _management_nic(host: Mapping[str, Any], management: str) -> dict[str, Any]:
     ipv4 = host["ansible_host"]
+    ipv6 = _management_ipv6(ipv4, management)
     return {
         "name": "host0",
         "bridge": MANAGEMENT_BRIDGE,
-        "addresses": [_with_length(ipv4, management), _with_length(_management_ipv6(ipv4), MANAGEMENT_IPV6)],
+        "addresses": [_with_length(ipv4, management), _with_length(ipv6, MANAGEMENT_IPV6)],
         "gateways": [str(netaddr.IPNetwork(prefix)[1]) for prefix in (management, MANAGEMENT_IPV6)],
     }
 

@@ -5,7 +5,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 
@@ -16,6 +19,15 @@ class LabError(Exception):
 def namespace_path(lab: str) -> Path:
     """Return the file that holds the lab's network namespace open."""
     return Path("/run/netns") / lab
+
+
+@contextlib.contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold the lock of a lab's state folder, so that what a killed run left running does not meet the next run."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def run(argv: list[str], *, lab: str | None = None, check: bool = True) -> subprocess.CompletedProcess[str]:
