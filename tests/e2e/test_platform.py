@@ -216,9 +216,10 @@ def test_growth_is_applied_or_reported(site: Site) -> None:
     # More memory than the VM was started with waits for a restart, and is said to.
     assert re.search(r'"pending_restart": \{\s+"myapp00"', output)
     assert f'"wanted": {memory + 512}' in output
+    grown = f"test $(df -B1 --output=size / | tail -1) -gt {(disk + 1) * GIB}"
     size = site.root(
-        f"for i in $(seq 60); do s=$(lsblk -bndo SIZE /dev/vda1); [ $s -gt {(disk + 1) * GIB} ] && break;"
-        "sleep 1; done; lsblk -bndo SIZE /dev/vda; df -B1 --output=size / | tail -1"
+        f"for i in $(seq 60); do {grown} && break; sleep 1; done; "
+        "lsblk -bndo SIZE /dev/vda; df -B1 --output=size / | tail -1"
     ).stdout.split()
     assert int(size[0]) == (disk + 2) * GIB
     assert int(size[1]) > (disk + 1) * GIB
