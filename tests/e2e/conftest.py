@@ -29,6 +29,7 @@ class Site:
 
     lab: str
     platform: Path
+    check_output: str = ""
     up_output: str = ""
 
     @property
@@ -155,6 +156,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         source = platform / "platform.ringmaster.yml"
         source.write_text(source.read_text().replace("../../.lab", str(ROOT / ".lab")))
         site.tool("down")
+        site.tool("up", "--machines-only")
+        site.check_output = site.play("site.yml", "--check", "--diff")
     site.up_output = site.tool("up").stdout
     yield site
     if not kept:

@@ -17,6 +17,21 @@ from conftest import OUTSIDE, Site
 GIB = 2**30
 
 
+def recap(output: str) -> dict[str, dict[str, int]]:
+    """Return the counts of Ansible's recap by host."""
+    lines = re.findall(r"^(\S+) +: (ok=.*)$", output, re.M)
+    return {host: {k: int(v) for k, v in re.findall(r"(\w+)=(\d+)", counts)} for host, counts in lines}
+
+
+def test_the_very_first_run_is_clean_in_check_mode(site: Site) -> None:
+    if not site.check_output:
+        pytest.skip("E2E_PLATFORM names a platform that was up before")
+    counts = recap(site.check_output)
+    assert not any(count["failed"] + count["unreachable"] for count in counts.values())
+    assert counts["hv0"]["changed"] > 0
+    assert counts["myapp00"]["changed"] == 0
+
+
 def test_up_ends_with_a_summary(site: Site) -> None:
     output = site.up_output
     assert re.search(r"^myapp00 +\(myapp00\.ringmaster\.example, on hv0\)$", output, re.M)
@@ -187,12 +202,6 @@ def test_a_unit_of_the_service_user_starts_at_boot_and_tmp_is_new(site: Site) ->
     assert site.root("cat /etc/ssh/ssh_host_*_key.pub; cat /etc/machine-id").stdout == keys_before
     test_disks_look_as_in_the_seed(site)
     test_interfaces_look_as_in_the_seed(site)
-
-
-def recap(output: str) -> dict[str, dict[str, int]]:
-    """Return the counts of Ansible's recap by host."""
-    lines = re.findall(r"^(\S+) +: (ok=.*)$", output, re.M)
-    return {host: {k: int(v) for k, v in re.findall(r"(\w+)=(\d+)", counts)} for host, counts in lines}
 
 
 def test_a_second_run_changes_nothing(site: Site) -> None:
