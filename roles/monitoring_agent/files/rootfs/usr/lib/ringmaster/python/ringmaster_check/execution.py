@@ -100,10 +100,12 @@ def run_all(definitions: Iterable[Definition], modules: Modules, at_once: int = 
             limit = max(0.0, min(run.deadline for run in running.values()) - time.monotonic())
             for key, _mask in selector.select(limit):
                 what, run = key.data
+                if run.pid not in running:  # its end came earlier in this round, and its pipe is closed
+                    continue
                 if what == "output":
                     if not _read(run) and run.pipe in selector.get_map():
                         selector.unregister(run.pipe)
-                elif run.pid in running:
+                else:
                     del running[run.pid]
                     outcomes.append(_finish(run, selector))
             now = time.monotonic()
