@@ -5,8 +5,14 @@ from __future__ import annotations
 
 import pytest
 from accounts_samples import ALICE, BOB, key, person, raw, roster
+from ansible_collections.ringmaster.hosting.plugins.module_utils.accounts import policy
 from ansible_collections.ringmaster.hosting.plugins.module_utils.accounts import roster as rosters
-from ansible_collections.ringmaster.hosting.plugins.module_utils.accounts.model import AccountsError
+from ansible_collections.ringmaster.hosting.plugins.module_utils.accounts.model import UID_FIRST, AccountsError
+
+
+def test_debian_gives_no_uid_that_a_roster_could_give():
+    assert UID_FIRST > policy.LOCAL_ID_MAX
+    assert str(policy.LOCAL_ID_MAX) in policy.edits()[policy.LOGIN_DEFS_PATH].values()
 
 
 def test_people_and_service_users_are_read():

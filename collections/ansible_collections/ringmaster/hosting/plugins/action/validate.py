@@ -27,7 +27,7 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Return counts; fails with every mistake of the description."""
         result: dict[str, Any] = super().run(tmp, task_vars)
-        _, arguments = self.validate_argument_spec(argument_spec={"source": {"type": "path"}})
+        _context, arguments = self.validate_argument_spec(argument_spec={"source": {"type": "path"}})
         source = arguments["source"] or (task_vars or {}).get("ringmaster_source")
         if not source:
             raise AnsibleActionFail("no platform is given: use its inventory, or name its file in 'source'")

@@ -10,7 +10,7 @@ name: firewall_policy
 short_description: The firewall policy of a VM as a table
 version_added: 0.1.0
 author:
-  - Ringmaster contributors
+  - Ringmaster contributors (@ringmaster)
 description:
   - Computes the policy from the host variables of a VM. What no permission covers is refused.
   - Keyword arguments take precedence over the host variables, so that a role can pass its own variables.

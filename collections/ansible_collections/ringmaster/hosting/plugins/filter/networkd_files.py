@@ -10,7 +10,7 @@ name: networkd_files
 short_description: The systemd-networkd files of a VM
 version_added: 0.1.0
 author:
-  - Ringmaster contributors
+  - Ringmaster contributors (@ringmaster)
 description:
   - Turns the host variables of a VM into the files for C(/etc/systemd/network).
   - The same renderer serves the seed of the first boot and role P(ringmaster.hosting.network#role).

@@ -10,7 +10,7 @@ module: accounts
 short_description: Apply a project's roster of people and service users to a machine, in one call
 version_added: 0.1.0
 author:
-  - Ringmaster contributors
+  - Ringmaster contributors (@ringmaster)
 description:
   - Brings people, service users, their groups, homes, SSH keys and sudo rules to what the roster says.
   - Everything is written beside its place and checked with C(pwck), C(grpck) and C(visudo) before anything is

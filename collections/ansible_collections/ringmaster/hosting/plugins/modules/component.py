@@ -10,10 +10,11 @@ module: component
 short_description: Bring a managed component on this machine to its configuration
 version_added: 0.1.0
 author:
-  - Ringmaster contributors
+  - Ringmaster contributors (@ringmaster)
 description:
   - Runs C(/usr/lib/ringmaster/components/<name> converge), the component's own program.
-    Its role installs it. It validates, applies what it can to the running service, restarts only if needed, and tells what it did.
+    Its role installs it. It validates, applies what it can to the running service, restarts only if needed,
+    and tells what it did.
   - The same program takes in drop-ins when they change, so that there is one way to a running configuration.
   - Settings that wait for a restart and drop-ins that were left out are told as warnings.
 options:

@@ -18,7 +18,7 @@ description:
     and the versions of all packages. A tree that exists is returned at once, without looking at the network.
   - A finished tree is never changed in place, so machines that run from it are not disturbed.
 author:
-  - Ringmaster contributors
+  - Ringmaster contributors (@ringmaster)
 requirements:
   - mmdebstrap
 extends_documentation_fragment:

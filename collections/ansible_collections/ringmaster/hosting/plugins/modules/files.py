@@ -10,7 +10,7 @@ module: files
 short_description: Bring many files, folders and links to their wanted state in one round trip
 version_added: 0.1.0
 author:
-  - Ringmaster contributors
+  - Ringmaster contributors (@ringmaster)
 description:
   - Renders templates and reads files and trees on the controller and sends all in one module call.
   - On the host every changed file is written beside its place and validated; only when all are accepted are

@@ -10,7 +10,7 @@ module: packages
 short_description: Install Debian packages, quickly when there is nothing to do
 version_added: 0.1.0
 author:
-  - Ringmaster contributors
+  - Ringmaster contributors (@ringmaster)
 description:
   - Asks dpkg what is installed, and starts apt only when something is missing. M(ansible.builtin.apt) reads
     all of apt's lists each time, which takes many seconds in an emulated VM, and in check mode it fails

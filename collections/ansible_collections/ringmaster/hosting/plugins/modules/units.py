@@ -10,7 +10,7 @@ module: units
 short_description: Enable, start and restart many systemd units in one round trip
 version_added: 0.1.0
 author:
-  - Ringmaster contributors
+  - Ringmaster contributors (@ringmaster)
 description:
   - Asks systemd once for all units and then takes only the steps that are needed. Reloads systemd's own
     configuration first when a unit file on disk is newer than what systemd has loaded.

@@ -20,7 +20,7 @@ description:
   - The result is C(<folder>/<name>-<release>-<digest>.qcow2) with a JSON file beside it. An image that exists
     is returned at once, without looking at the network. A finished image is never changed.
 author:
-  - Ringmaster contributors
+  - Ringmaster contributors (@ringmaster)
 requirements:
   - mmdebstrap
   - e2fsprogs

@@ -98,7 +98,7 @@ def argument_spec() -> dict[str, Any]:
     return {
         **connection_arguments(),
         "names": {"type": "list", "elements": "str"},
-        "wait_for_host_keys": {"type": "list", "elements": "str", "default": []},
+        "wait_for_host_keys": {"type": "list", "elements": "str", "default": [], "no_log": False},
         "timeout": {"type": "float", "default": 300.0},
     }
 

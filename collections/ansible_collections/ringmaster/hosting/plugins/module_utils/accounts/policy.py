@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from .model import UID_FIRST, Limits, Roster
+from .model import Limits, Roster
 
 HEADER = "Managed by Ringmaster (module accounts); local changes are overwritten."
 
@@ -109,7 +109,6 @@ def slice_limits(limits: Limits) -> str | None:
 def edits() -> dict[str, dict[str, str]]:
     """Return path -> key -> value for files that belong to Debian and of which we own single settings."""
     top = str(LOCAL_ID_MAX)
-    assert LOCAL_ID_MAX < UID_FIRST
     return {
         LOGIN_DEFS_PATH: {"UID_MAX": top, "GID_MAX": top},
         ADDUSER_PATH: {"LAST_UID": top, "LAST_GID": top},

@@ -104,16 +104,16 @@ def main() -> int:
     try:
         applied = facts.read_applied(Paths())
         if not applied.roster:
-            print(f"No roster was applied yet: {STATE_FILE} is missing.")
+            sys.stdout.write(f"No roster was applied yet: {STATE_FILE} is missing.\n")
             return 0
         result = run.run(roster.parse(applied.roster), kept_options(applied))
     except AccountsError as error:
-        print(f"The accounts could not be repaired: {error}", file=sys.stderr)
+        sys.stderr.write(f"The accounts could not be repaired: {error}\n")
         return 1
     for change in result.plan.changes:
-        print(f"repaired: {view.sentence(change)}")
+        sys.stdout.write(f"repaired: {view.sentence(change)}\n")
     for warning in result.warnings:
-        print(f"warning: {warning}")
+        sys.stdout.write(f"warning: {warning}\n")
     return 0
 
 

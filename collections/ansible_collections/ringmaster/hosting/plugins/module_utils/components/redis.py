@@ -104,8 +104,8 @@ def credentials(
     """Return the credentials files of a project: name of the file to its text.
 
     ``vms`` are the host variables of the project's VMs with Redis. Each declared user has
-    ``<user>@<vm>.env``. ``<user>.env`` is the same for the VM with the lowest id that declares the user, so that adding a VM never
-    changes what an existing name means.
+    ``<user>@<vm>.env``. ``<user>.env`` is the same for the VM with the lowest id that declares
+    the user, so that adding a VM never changes what an existing name means.
     """
     default = list(default_users)
     files: dict[str, str] = {}

@@ -57,7 +57,7 @@ def _stage(folder: Path, node: Node) -> Path:
 
 def _free_name(path: Path, prefix: str) -> Path:
     """Return an unused name beside ``path``. Only root-owned folders are written to, so it stays unused."""
-    return Path(tempfile.mktemp(prefix=prefix, dir=path.parent))
+    return path.with_name(prefix + os.urandom(8).hex())
 
 
 def _set_attributes(path: Path, node: Node) -> None:

@@ -12,7 +12,10 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-import netaddr
+try:
+    import netaddr
+except ImportError:  # sanity tests import module_utils without third-party libraries
+    netaddr = None  # type: ignore[assignment]
 
 MANAGEMENT_BRIDGE, FRONTEND_BRIDGE, SERVER_BRIDGE = "lab-mgmt", "lab-fe", "lab-srv"
 MANAGEMENT_IPV6 = "fd77::/64"

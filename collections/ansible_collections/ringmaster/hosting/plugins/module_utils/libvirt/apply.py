@@ -97,7 +97,8 @@ def _write_seed(context: Context, action: Action) -> None:
 def _define(context: Context, action: Action) -> None:
     binding = require_libvirt()
     plan = context.plan
-    assert plan.config_note is not None
+    if plan.config_note is None:
+        raise ValueError("the plan defines a domain and has no note for it")
     sources = {
         role: storage.source(context.pool, name)
         for role, name in context.volumes.items()
@@ -227,7 +228,8 @@ def _attach(context: Context, action: Action) -> None:
 def _note_live(context: Context, _action: Action) -> None:
     """Write the metadata of the running domain; ``pending`` ends with it."""
     note = context.plan.live_note
-    assert note is not None
+    if note is None:
+        raise ValueError("the plan writes the note of the running domain and has none")
     write_live_note(context.domain, note)
 
 
@@ -294,7 +296,8 @@ def _note_failures(context: Context) -> None:
     if not domain.isActive():
         return
     note = facts.parse_domain(domain.XMLDesc()).metadata or context.plan.config_note
-    assert note is not None
+    if note is None:
+        raise ValueError("the running domain has no note and the plan has none either")
     failed = {entry.field: entry for entry in context.failed_live}
     kept = [entry for entry in note.pending if entry.field not in failed]
     write_live_note(domain, dataclasses.replace(note, pending=sort_pending([*kept, *failed.values()])))

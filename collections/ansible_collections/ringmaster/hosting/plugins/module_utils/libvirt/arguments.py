@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt.connection import libvirt_errors
+from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt.connection import LibvirtError
 from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt.console import CONSOLE_DIRECTORY
 from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt.converge import Options
 from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt.errors import HypervisorError
@@ -105,6 +105,6 @@ def run_module(module: AnsibleModule, action: Callable[[AnsibleModule], dict[str
         result = action(module)
     except HypervisorError as error:
         module.fail_json(msg=str(error))
-    except libvirt_errors() as error:
+    except LibvirtError as error:
         module.fail_json(msg=f"libvirt at {module.params['uri']}: {error}", exception=traceback.format_exc())
     module.exit_json(**result)

@@ -13,8 +13,14 @@ from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt.errors 
 
 try:
     import libvirt
+
+    LibvirtError = libvirt.libvirtError
 except ImportError:  # the module reports it with the name of the package
     libvirt = None  # type: ignore[assignment]
+
+    class LibvirtError(Exception):  # type: ignore[no-redef]
+        """For an ``except`` where the binding is not installed: nobody raises it."""
+
 
 Result = TypeVar("Result")
 
@@ -27,11 +33,6 @@ def require_libvirt() -> Any:
     if libvirt is None:
         raise NotReadyError("Python has no module libvirt: install package python3-libvirt (role hypervisor does)")
     return libvirt
-
-
-def libvirt_errors() -> tuple[type[Exception], ...]:
-    """Exception types of the binding, for an ``except`` that also works where it is not installed."""
-    return (libvirt.libvirtError,) if libvirt is not None else (NotReadyError,)
 
 
 @contextmanager

@@ -15,10 +15,10 @@ from typing import Any
 
 from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt import apply, facts, seed, storage
 from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt.connection import (
+    LibvirtError,
     connect,
     find_pool,
     found,
-    libvirt_errors,
     require_libvirt,
 )
 from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt.console import CONSOLE_DIRECTORY
@@ -40,8 +40,6 @@ from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt.plan im
     volume_names,
 )
 from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt.spec import Spec, parse_spec
-
-TECHNICAL_ERRORS: tuple[type[Exception], ...] = (OSError, *libvirt_errors())
 
 
 @dataclass(frozen=True)
@@ -161,7 +159,7 @@ class Hypervisor:
                     self._converge(spec, outcome)
         except HypervisorError as error:
             outcome.error = str(error)
-        except TECHNICAL_ERRORS as error:
+        except (OSError, LibvirtError) as error:
             outcome.error = f"VM {spec.name}: {error}"
             outcome.exception = traceback.format_exc()
         return outcome

@@ -102,7 +102,8 @@ def _create(pool: Any, name: str, size: int, file_format: str, image: str) -> No
 def _grow(connection: Any, pool: Any, name: str, size: int) -> None:
     """Grow through the running domain that uses the volume, never behind its back."""
     volume = storage.lookup(pool, name)
-    assert volume is not None
+    if volume is None:
+        raise HypervisorError(f"disk {name} vanished while it was being changed; run again")
     user = _running_user(connection, volume.path())
     if user:
         domain, target = user

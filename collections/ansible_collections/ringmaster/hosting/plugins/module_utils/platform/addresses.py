@@ -92,7 +92,7 @@ class Pool:
         if parsed.prefixlen <= 30:
             first, last = first + 1, last - 1
         if span:
-            low, _, high = span.partition("-")
+            low, _dash, high = span.partition("-")
             first, last = max(first, as_number(low)), min(last, as_number(high))
         self.first, self.last = first, last
         self.taken = {as_number(address) for address in taken}

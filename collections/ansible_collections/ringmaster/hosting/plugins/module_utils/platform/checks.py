@@ -153,7 +153,7 @@ def port_range(text: str) -> str:
     """Check a port or a range of ports, ``8080`` or ``8000-8010``."""
     if not re.fullmatch(r"[0-9]{1,5}(-[0-9]{1,5})?", text):
         return "is neither a port nor a range of ports"
-    first, _, last = text.partition("-")
+    first, _dash, last = text.partition("-")
     if not 1 <= int(first) <= 65535 or not int(first) <= int(last or first) <= 65535:
         return "is not a range of ports from 1 to 65535"
     return ""

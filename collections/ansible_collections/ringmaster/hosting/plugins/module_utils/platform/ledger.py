@@ -61,7 +61,7 @@ class Ledger:
 
     def roster_generation(self, project: str, digest: str) -> int:
         """Return the generation for a roster with this hash: the recorded one, or the one that comes next."""
-        number, _, recorded = self.generations.get(f"roster/{project}", "0").partition(" ")
+        number, _space, recorded = self.generations.get(f"roster/{project}", "0").partition(" ")
         return int(number) if recorded == digest else int(number) + 1
 
     def secret_generations(self, project: str) -> dict[str, int]:

@@ -18,14 +18,12 @@ try:
 except ImportError:
     yaml = None  # type: ignore[assignment]
 
-Step = str | int
-
 
 @dataclass(frozen=True)
 class Problem:
     """A faulty option: where below the component, and what is wrong with it."""
 
-    path: tuple[Step, ...]
+    path: tuple[str | int, ...]
     message: str
     found: str = ""
     allowed: str = ""
@@ -76,7 +74,7 @@ class Roles:
             yield from _check_options(specs, values, ())
 
 
-def _check_options(specs: dict[str, Any], values: dict[str, Any], path: tuple[Step, ...]) -> Iterator[Problem]:
+def _check_options(specs: dict[str, Any], values: dict[str, Any], path: tuple[str | int, ...]) -> Iterator[Problem]:
     for name, value in values.items():
         if name not in specs:
             yield Problem(
@@ -125,7 +123,7 @@ def _describe(spec: dict[str, Any]) -> str:
     return text
 
 
-def _check_value(spec: dict[str, Any], value: Any, path: tuple[Step, ...]) -> Iterator[Problem]:
+def _check_value(spec: dict[str, Any], value: Any, path: tuple[str | int, ...]) -> Iterator[Problem]:
     kind = spec.get("type", "str")
     kinds = _KINDS.get(kind)
     if value is None:

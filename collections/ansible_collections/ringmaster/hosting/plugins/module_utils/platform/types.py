@@ -437,7 +437,7 @@ class Record(Type):
         for key in self.keys:
             if key.name in values:
                 continue
-            if key.required and key.name not in {name for name, _, _ in given}:
+            if key.required and key.name not in {entry[0] for entry in given}:
                 source.wrong(
                     node,
                     f"{label}: the key '{key.name}' is missing",

@@ -71,7 +71,7 @@ class Client:
         if kind == b"$":
             return self._stream.read(size + 2)[:-2].decode(errors="replace")
         if kind == b"*":
-            return [self._answer() for _ in range(size)]
+            return [self._answer() for _element in range(size)]
         raise ConnectionError(f"not an answer of Redis: {line!r}")
 
     def config(self) -> dict[str, str]:
