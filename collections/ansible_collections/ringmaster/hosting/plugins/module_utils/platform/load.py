@@ -195,7 +195,7 @@ def plain(source: Source, node: Any, where: str, depth: int = 0) -> Any:
         source.wrong(node, f"{where}: is nested too deeply", allowed=f"at most {MAX_DEPTH} levels")
         return None
     if isinstance(node, yaml.MappingNode):
-        return {key: plain(source, value, where, depth + 1) for key, _, value in pairs(source, node, where)}
+        return {key: plain(source, value, where, depth + 1) for key, _key_node, value in pairs(source, node, where)}
     if isinstance(node, yaml.SequenceNode):
         return [plain(source, item, where, depth + 1) for item in node.value]
     kind = node.tag.rpartition(":")[2]
