@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +19,20 @@ SUFFIX = ".ringmaster.yml"
 EXTENSIONS = (".yml", ".yaml")
 
 
-def read_description(options: Options) -> tuple[Description, list[Mistake]]:
-    """Read and check a platform. Returns every mistake; with mistakes the description is incomplete."""
+def read_description(
+    options: Options, proposed: Mapping[Path, str] | None = None
+) -> tuple[Description, list[Mistake]]:
+    """Read and check a platform. Returns every mistake; with mistakes the description is incomplete.
+
+    ``proposed`` holds texts that files below ``users/`` and ``projects/`` would get; they are read in their place.
+    """
+    texts = proposed or {}
     folder = options.source.parent
     description = Description(folder, options)
     sources = description.sources
     description.platform = _read_file(sources, folder / "platform.yml", "platform.yml", schema.PLATFORM) or {}
-    description.users = _read_folder(sources, folder / "users", "users", "person", schema.USER)
-    description.projects = _read_folder(sources, folder / "projects", "projects", "project", schema.PROJECT)
+    description.users = _read_folder(sources, folder / "users", "person", schema.USER, texts)
+    description.projects = _read_folder(sources, folder / "projects", "project", schema.PROJECT, texts)
     for name, record in description.projects.items():
         defaults = [record["defaults"], description.platform.get("defaults") or {}]
         for vm, values in (record["vms"] or {}).items():
@@ -45,8 +52,10 @@ def read_valid(options: Options) -> Description:
     return description
 
 
-def _read_file(sources: dict[str, Source], path: Path, key: str, record: Record) -> dict[str, Any] | None:
-    source = load.read(path)
+def _read_file(
+    sources: dict[str, Source], path: Path, key: str, record: Record, proposed: str | None = None
+) -> dict[str, Any] | None:
+    source = load.read(path, proposed)
     sources[key] = source
     if source.mistakes:
         return None
@@ -57,12 +66,18 @@ def _read_file(sources: dict[str, Source], path: Path, key: str, record: Record)
 
 
 def _read_folder(
-    sources: dict[str, Source], folder: Path, label: str, kind: str, record: Record
+    sources: dict[str, Source],
+    folder: Path,
+    kind: str,
+    record: Record,
+    proposed: Mapping[Path, str],
 ) -> dict[str, dict[str, Any]]:
     result: dict[str, dict[str, Any]] = {}
-    if not folder.is_dir():
-        return result
-    for path in sorted(folder.iterdir(), key=lambda p: names.natural(p.stem)):
+    label = folder.name
+    paths = {path for path in proposed if path.parent == folder}
+    if folder.is_dir():
+        paths.update(folder.iterdir())
+    for path in sorted(paths, key=lambda p: (names.natural(p.stem), p.name)):
         if path.name.startswith(".") or path.name.endswith("~"):
             continue
         if path.suffix not in EXTENSIONS or path.is_dir():
@@ -75,7 +90,7 @@ def _read_folder(
         if key in sources:
             sources[key].wrong(None, f"stands twice, as {name}.yml and {name}.yaml", allowed="one file")
             continue
-        values = _read_file(sources, path, key, record)
+        values = _read_file(sources, path, key, record, proposed.get(path))
         if not names.is_valid(kind, name):
             sources[key].wrong(None, f"'{name}' is no name for a {kind}", found=path.name, allowed=names.RULES[kind][1])
         elif values is not None:

@@ -93,9 +93,13 @@ class Source:
         return node
 
 
-def read(path: Path) -> Source:
-    """Read one file. A mistake of YAML, encoding or access is noted in the result, never raised."""
+def read(path: Path, proposed: str | None = None) -> Source:
+    """Read one file, or the text that is proposed for it. A mistake is noted in the result, never raised."""
     source = Source(path, display(path))
+    if proposed is not None:
+        source.text = proposed
+        _compose(source)
+        return source
     try:
         raw = path.read_bytes()
     except OSError as error:

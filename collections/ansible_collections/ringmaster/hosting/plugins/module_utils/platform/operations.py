@@ -94,18 +94,26 @@ def allocate(
                 hint="if it was really made anew, allow replace_host_keys",
             )
         _refuse(found)
-        outcome = Outcome(orphans=sorted(found.orphans(), key=natural), allocated=plan.additions)
-        hosts_file = inventory.known_hosts_path(found)
-        for path, text in (
-            (options.ledger, plan.ledger.render()),
-            (hosts_file, known_hosts.render(found, plan.ledger)),
-        ):
-            before = path.read_text(encoding="utf-8") if path.exists() else ""
-            if before != text:
-                outcome.files.append({"path": str(path), "before": before, "after": text})
-                if not dry_run:
-                    write_atomically(path, text)
+        outcome = Outcome(
+            orphans=sorted(found.orphans(), key=natural), allocated=plan.additions, files=files_of(found, plan)
+        )
+        if not dry_run:
+            for file in outcome.files:
+                write_atomically(Path(file["path"]), file["after"])
     return outcome
+
+
+def files_of(found: Description, plan: allocation.Plan) -> list[dict[str, str]]:
+    """Return path, text before and text after of each file that a plan changes: ledger and known_hosts."""
+    files = []
+    for path, text in (
+        (found.options.ledger, plan.ledger.render()),
+        (inventory.known_hosts_path(found), known_hosts.render(found, plan.ledger)),
+    ):
+        before = path.read_text(encoding="utf-8") if path.exists() else ""
+        if before != text:
+            files.append({"path": str(path), "before": before, "after": text})
+    return files
 
 
 def _known(found: Description, plan: allocation.Plan, host_keys: dict[str, list[str]]) -> dict[str, list[str]]:

@@ -28,7 +28,7 @@ _MOMENT = Text(
     "a date and time with zone such as 2026-11-24T10:00:00Z",
     pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2})?(Z|[+-][0-9]{2}:[0-9]{2})$",
 )
-_SSH_KEY = Text("a line of an OpenSSH .pub file: ed25519, ECDSA or RSA with 3072 bits or more", check=checks.ssh_key)
+SSH_KEY = Text("a line of an OpenSSH .pub file: ed25519, ECDSA or RSA with 3072 bits or more", check=checks.ssh_key)
 _INTERFACE = Text("a network interface, at most 15 characters", pattern=r"^[a-z][a-z0-9._-]{0,14}$")
 _IPV4 = Text("an IPv4 address", check=checks.ipv4_address)
 _IPV6 = Text("an IPv6 address", check=checks.ipv6_address)
@@ -211,7 +211,7 @@ PLATFORM = Record(
             required=True,
             example="[10.77.0.0/24]",
         ),
-        Key("operators", ListOf(_SSH_KEY), "SSH keys with which Ansible logs in as root.", required=True),
+        Key("operators", ListOf(SSH_KEY), "SSH keys with which Ansible logs in as root.", required=True),
         Key("hypervisors", MapOf(Name("machine"), HYPERVISOR), "Machines that run VMs.", default={}),
         Key("machines", MapOf(Name("machine"), MACHINE), "Other machines, for services.", default={}),
         Key(
@@ -253,7 +253,7 @@ USER = Record(
             example="Bob Example",
         ),
         Key("email", _EMAIL, "Mail address.", required=True, example="bob@example.org"),
-        Key("ssh_keys", ListOf(_SSH_KEY), "Public SSH keys, one line each.", default=[]),
+        Key("ssh_keys", ListOf(SSH_KEY), "Public SSH keys, one line each.", default=[]),
         Key(
             "state",
             Choice(USER_STATES),

@@ -1,0 +1,108 @@
+# Copyright: (c) 2026, Ringmaster contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Change the platform description in place, by a verb: read, draft, check the whole, allocate, write."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from . import allocation, description, operations, splice, verbs
+from .errors import DescriptionError, Mistake
+from .ledger import locked, write_atomically
+from .load import display
+from .model import Description, Options
+from .verbs import Draft
+
+
+@dataclass
+class Outcome:
+    """What a verb did: its subject, what is new in the ledger, and path, before and after of each file."""
+
+    subject: str
+    allocated: list[str] = field(default_factory=list)
+    files: list[dict[str, str]] = field(default_factory=list)
+
+
+def apply(options: Options, verb: str, arguments: Mapping[str, Any], *, dry_run: bool = False) -> Outcome:
+    """Do what a verb asks for, under the platform's lock.
+
+    The description that would result is checked completely, and ids and addresses are found for it, before
+    anything is written. Raises DescriptionError with all mistakes; then nothing was changed. A dry run writes
+    nothing and returns the same outcome.
+    """
+    with locked(options.ledger.parent):
+        found = description.read_valid(options)
+        draft = verbs.draft(found, verb, arguments)
+        files = _described(found, draft)
+        proposed, mistakes = description.read_description(options, {Path(f["path"]): f["after"] for f in files})
+        if mistakes:
+            raise DescriptionError(mistakes)
+        plan = allocation.plan(proposed)
+        mistakes = [mistake for source in proposed.sources.values() for mistake in source.mistakes]
+        if mistakes:
+            raise DescriptionError(mistakes)
+        # In this order a crash leaves something that lacks an allocation, and the next run gives it one.
+        outcome = Outcome(draft.subject, plan.additions, [*files, *operations.files_of(proposed, plan)])
+        if not dry_run:
+            _refuse_changed_meanwhile(outcome.files)
+            publish(outcome.files)
+        return outcome
+
+
+def publish(files: list[dict[str, str]]) -> None:
+    """Write files. This is the one place where a change leaves this process."""
+    for file in files:
+        path = Path(file["path"])
+        path.parent.mkdir(exist_ok=True)
+        mode = path.stat().st_mode & 0o777 if path.exists() else 0o644
+        # A file may be a link to elsewhere: what it points to is replaced.
+        write_atomically(path.resolve(), file["after"], mode)
+
+
+def _described(found: Description, draft: Draft) -> list[dict[str, str]]:
+    """Return path, before and after of the file that a draft changes; nothing when it changes nothing."""
+    if not draft.patch:
+        return []
+    source = found.sources.get(f"{draft.kind}/{draft.file}.yml")
+    if source is None:
+        folder = found.folder / draft.kind
+        path = folder / f"{draft.file}.yml"
+        in_order = {key.name: draft.patch[key.name] for key in draft.record.keys if key.name in draft.patch}
+        return [{"path": str(path), "before": "", "after": _heading(folder) + splice.render(in_order)}]
+    try:
+        after = splice.merge(source.text, draft.patch, draft.record)
+    except splice.CannotSpliceError:
+        source.wrong(
+            None,
+            "is written in a way that cannot be changed in place, for example with anchors",
+            hint=f"change it in an editor: {draft.patch}",
+        )
+        raise DescriptionError(source.mistakes) from None
+    if after == source.text:
+        return []
+    return [{"path": str(source.path), "before": source.text, "after": after}]
+
+
+def _heading(folder: Path) -> str:
+    """Begin a new file as its neighbours begin: with the line that tells editors its schema, if they have it."""
+    for path in sorted(folder.glob("*.yml")) if folder.is_dir() else []:
+        for line in path.read_text(encoding="utf-8", errors="replace").splitlines()[:3]:
+            if line.startswith("# yaml-language-server:"):
+                return f"---\n{line}\n"
+    return "---\n"
+
+
+def _refuse_changed_meanwhile(files: list[dict[str, str]]) -> None:
+    """Refuse to overwrite what somebody saved in an editor since it was read."""
+    changed = []
+    for file in files:
+        path = Path(file["path"])
+        now = path.read_bytes().decode("utf-8", "replace") if path.exists() else ""
+        if now != file["before"]:
+            changed.append(Mistake(display(path), 0, 0, "was changed by somebody else meanwhile", hint="run it again"))
+    if changed:
+        raise DescriptionError(changed)

@@ -1,0 +1,162 @@
+# Copyright: (c) 2026, Ringmaster contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What an operator asks a verb for: arguments as text or data, checked by the types of the schema.
+
+Surveys and ``-e name=value`` give text where data is meant, and an empty text where nothing was given.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from . import checks, load, sizes
+from .errors import DescriptionError, did_you_mean, one_of, sort_mistakes
+from .load import Source
+from .types import Boolean, Integer, ListOf, MapOf, Size, Text, Type
+
+try:
+    import yaml
+except ImportError:
+    yaml = None  # type: ignore[assignment]
+
+NONE = "none"
+
+
+class RequestError(DescriptionError):
+    """A verb was asked for something that cannot be. Carries every mistake."""
+
+    def __str__(self) -> str:
+        """Show all mistakes, with a sentence that counts them."""
+        count = "1 mistake" if len(self.mistakes) == 1 else f"{len(self.mistakes)} mistakes"
+        head = f"The request has {count}; nothing was changed."
+        return "\n\n".join([head, *(mistake.render() for mistake in self.mistakes)])
+
+
+@dataclass
+class Request:
+    """Arguments of a verb. ``values`` are as the schema reads them, ``texts`` as the file gets them."""
+
+    verb: str
+    values: dict[str, Any] = field(default_factory=dict)
+    texts: dict[str, Any] = field(default_factory=dict)
+    source: Source = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Begin with no mistakes."""
+        self.source = Source(Path(self.verb), self.verb)
+
+    def wrong(self, message: str, *, found: str = "", allowed: str = "", hint: str = "") -> None:
+        """Note that something cannot be."""
+        self.source.wrong(None, message, found=found, allowed=allowed, hint=hint)
+
+    def refuse(self) -> None:
+        """Raise RequestError when there is a mistake."""
+        if self.source.mistakes:
+            raise RequestError(
+                sort_mistakes(replace(mistake, line=0, column=0, excerpt="") for mistake in self.source.mistakes)
+            )
+
+    def known(self, argument: str, kind: str, candidates: Iterable[str]) -> bool:
+        """Tell whether the argument names something that is declared; note it when it does not."""
+        name = self.values.get(argument)
+        return name is not None and self.find(argument, kind, name, candidates)
+
+    def find(self, argument: str, kind: str, name: str, candidates: Iterable[str]) -> bool:
+        """Tell whether a name is one of the candidates; note it when it is not."""
+        if name in candidates:
+            return True
+        self.wrong(
+            f"{argument}: the {kind} '{name[:40]}' is not known",
+            found=name,
+            allowed=one_of(candidates),
+            hint=did_you_mean(name, candidates),
+        )
+        return False
+
+
+def read(verb: str, types: Mapping[str, Type], required: Iterable[str], arguments: Mapping[str, Any]) -> Request:
+    """Check the arguments of a verb; mistakes are noted in the result."""
+    request = Request(verb)
+    given = {name: value for name, value in json.loads(json.dumps(arguments, default=str)).items() if _is_given(value)}
+    for name in given:
+        if name not in types:
+            request.wrong(
+                f"the argument '{name}' is not one of {verb}", allowed=one_of(types, 30), hint=did_you_mean(name, types)
+            )
+    for name in required:
+        if name not in given:
+            request.wrong(f"{name} is missing", allowed=types[name].describe())
+    for name, kind in types.items():
+        if name not in given:
+            continue
+        before = len(request.source.mistakes)
+        data = _as_data(kind, given[name])
+        value = kind.read(request.source, _node(data), name)
+        if len(request.source.mistakes) == before:
+            request.values[name] = value
+            request.texts[name] = sizes.render(value) if isinstance(kind, Size) else data
+    return request
+
+
+def _is_given(value: Any) -> bool:
+    return value is not None and not (isinstance(value, str) and not value.strip())
+
+
+def _node(data: Any) -> Any:
+    loader = load.Loader(yaml.safe_dump(data, allow_unicode=True, width=float("inf")))
+    try:
+        return loader.get_single_node()
+    finally:
+        loader.dispose()
+
+
+def _as_data(kind: Type, value: Any) -> Any:
+    """Turn the text of a survey or a command line into the data that is meant; leave the rest to the check."""
+    if isinstance(kind, MapOf) and isinstance(value, list) and all(isinstance(name, str) for name in value):
+        return {name: {} for name in value}
+    if not isinstance(value, str):
+        # A number where the file has text, such as a full name; the check says what is wrong with it.
+        return str(value) if isinstance(value, (int, float)) and not isinstance(kind, (Integer, Boolean)) else value
+    text = value.strip()
+    if isinstance(kind, Integer) and re.fullmatch(r"-?[0-9]{1,17}", text):
+        return int(text)
+    if isinstance(kind, Boolean) and text.lower() in ("true", "yes", "on", "false", "no", "off"):
+        return text.lower() in ("true", "yes", "on")
+    if isinstance(kind, ListOf):
+        return _list(text, separator="\n" if _is_ssh_key(kind.item) else "[\n,]")
+    if isinstance(kind, MapOf):
+        return _map(text)
+    return text
+
+
+def _is_ssh_key(kind: Type) -> bool:
+    return isinstance(kind, Text) and kind.check is checks.ssh_key
+
+
+def _list(text: str, separator: str) -> Any:
+    """Read a list: in JSON, one item a line, or words with commas between them; ``none`` is the empty list."""
+    if text.startswith("["):
+        return _yaml(text)
+    if text.lower() == NONE:
+        return []
+    return [item.strip() for item in re.split(separator, text) if item.strip()]
+
+
+def _map(text: str) -> Any:
+    """Read a map: in YAML or JSON, or names alone, each with an empty map."""
+    if ":" in text:
+        return _yaml(text)
+    return {name: {} for name in re.split(r"[\s,]+", text) if name}
+
+
+def _yaml(text: str) -> Any:
+    try:
+        return json.loads(json.dumps(yaml.safe_load(text), default=str))
+    except yaml.YAMLError:
+        return text

@@ -1,0 +1,95 @@
+# Copyright: (c) 2026, Ringmaster contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: describe
+short_description: Change a platform description in place
+version_added: 0.1.0
+author: Ringmaster contributors (@ringmaster)
+description:
+  - Does what one of the operator's verbs asks for, such as ordering a VM. It changes the YAML files of the
+    description in place, keeps comments, order and quoting, and allocates what the change needs.
+  - The description that would result is checked completely before anything is written. With a mistake in the
+    request or in the description nothing is changed.
+  - The work is done under the lock of the platform's folder, and files are replaced atomically.
+  - Runs on the controller, whatever the host of the task is.
+options:
+  verb:
+    description: What to do.
+    type: str
+    required: true
+    choices:
+      order_vm: >-
+        Describe the next VM of I(project). Its name was never used before. With I(vm), the name is checked, and a
+        second run changes nothing.
+      change_vm: Change I(vm). Options of I(components) are merged; null takes one out.
+      add_user: Describe the person I(user).
+      add_ssh_key: Give I(user) one more I(ssh_key).
+      remove_user: Set the state of I(user) to removed. The file stays.
+      set_permissions: Set the I(permissions) of I(user) in I(project); the word none takes them all.
+      add_service_user: Add I(service_user) to I(project).
+      add_project: Describe I(project).
+  request:
+    description:
+      - Arguments of the verb, by the names of the description's keys. C(docs/operating.md) lists them.
+      - Text is accepted for every value, as surveys and command lines give it. An empty text counts as not given.
+    type: dict
+    default: {}
+  source:
+    description:
+      - The platform's inventory source, a file that ends in C(.ringmaster.yml).
+      - By default the source of the current inventory (variable C(ringmaster_source)).
+    type: path
+extends_documentation_fragment:
+  - ansible.builtin.action_common_attributes
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+  platform:
+    support: full
+    platforms: posix
+notes:
+  - The variables of the inventory are read before this module runs. Follow it with C(meta)
+    C(refresh_inventory).
+"""
+
+EXAMPLES = r"""
+- name: Order a VM
+  ringmaster.hosting.describe:
+    verb: order_vm
+    request: {project: myapp, memory: 2GiB, components: [redis]}
+
+- name: Let bob log in and use the service users
+  ringmaster.hosting.describe:
+    verb: set_permissions
+    request: {project: myapp, user: bob, permissions: [login, sudo-srv]}
+"""
+
+RETURN = r"""
+subject:
+  description: What it was about, for example the name of the VM.
+  returned: success
+  type: str
+  sample: myapp01
+files:
+  description: Files that were changed.
+  returned: success
+  type: list
+  elements: str
+  sample: [/srv/platform/projects/myapp.yml, /srv/platform/allocations.yml]
+allocated:
+  description: What is new in the ledger, as section, name and value.
+  returned: success
+  type: list
+  elements: str
+  sample: ["vm_ids myapp01: 4097", "placements myapp01: hv0"]
+mistakes:
+  description: Mistakes of the request or the description, each with file, line, column, message, found, allowed, hint.
+  returned: failure
+  type: list
+  elements: dict
+"""
