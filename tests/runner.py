@@ -48,7 +48,14 @@ def gates() -> list[Item]:
         # ansible.cfg wants an inventory that can be read, also for a syntax check.
         Item("ansible-lint", ["env", f"ANSIBLE_INVENTORY={EXAMPLE}", *tool("ansible-lint", "-q")]),
         Item("changelog", ["env", f"--chdir={COLLECTION}", *tool("antsibull-changelog", "lint")]),
+        published("build"),
+        published("docs"),
     ]
+
+
+def published(gate: str) -> Item:
+    """Return a gate of the collection as it is published."""
+    return Item(f"collection: {gate}", [str(BIN / "python"), "tests/gates/collection.py", gate])
 
 
 def folders(parent: str) -> list[Path]:
@@ -71,6 +78,7 @@ SETS = {
     "check": gates,
     "test": lambda: [
         *gates(),
+        published("sanity"),
         *integration(),
         *scenarios(),
         Item("end to end", pytest("-x", "-s", "tests/e2e")),

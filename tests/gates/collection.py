@@ -1,0 +1,225 @@
+# Copyright: (c) 2026, Ringmaster contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The gates of a collection that is to be published: ``collection.py build|docs|sanity``.
+
+All of them work on a copy without the links that lead out of the collection: ansible-galaxy leaves linked folders out
+with a warning and exit status 0, and ansible-test does not see what is in them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+COLLECTION = Path("collections/ansible_collections/ringmaster/hosting")
+NAME = "ringmaster.hosting"
+EXAMPLE = Path("example/platform")
+# What ansible-galaxy writes into the archive, and the file that one of them replaces.
+MANIFESTS = {"MANIFEST.json", "FILES.json"}
+NOT_SHIPPED = {"galaxy.yml"}
+# ansible-test fetches this program from a host that is no package index; Python has the same on board.
+GET_PIP = Path("~/.ansible/test/cache/get_pip_24_2.py").expanduser()
+LINK = "120000"
+IGNORED = shutil.ignore_patterns("__pycache__", "*.pyc")
+
+
+class GateError(Exception):
+    """What is wrong with the collection, in full."""
+
+
+def run(argv: list[str], folder: Path, **environment: str) -> str:
+    """Run a program in a folder, away from this repository's ansible.cfg, and return its standard output.
+
+    :raises GateError: when it fails.
+    """
+    inherited = {key: value for key, value in os.environ.items() if not key.startswith("ANSIBLE_")}
+    done = subprocess.run(
+        argv, cwd=folder, env={**inherited, **environment}, stdout=subprocess.PIPE, text=True, check=False
+    )
+    if done.returncode:
+        raise GateError(f"{' '.join(argv)} failed with status {done.returncode}:\n{done.stdout}")
+    return done.stdout
+
+
+def outer_links() -> dict[Path, Path]:
+    """Return the links of the collection that lead out of it, and where to; both relative to the repository."""
+    links = [path for path in (ROOT / COLLECTION).rglob("*") if path.is_symlink()]
+    targets = {link.relative_to(ROOT): link.resolve() for link in links}
+    return {
+        link: target.relative_to(ROOT)
+        for link, target in targets.items()
+        if not target.is_relative_to(ROOT / COLLECTION)
+    }
+
+
+def copy_to(parent: Path) -> Path:
+    """Copy the collection below ``parent`` as real files and folders; links inside of it stay links."""
+    links = outer_links()
+    target = parent / "ansible_collections" / NAME.replace(".", "/")
+    shutil.copytree(ROOT / COLLECTION, target, symlinks=True, ignore=IGNORED)
+    for link, source in links.items():
+        place = target / link.relative_to(COLLECTION)
+        place.unlink()
+        if (ROOT / source).is_dir():
+            shutil.copytree(ROOT / source, place, symlinks=True, ignore=IGNORED)
+        else:
+            shutil.copy2(ROOT / source, place)
+    run(["git", "init", "--quiet", "."], target)  # ansible-test asks git for the list of files
+    run(["git", "add", "--all"], target)
+    return target
+
+
+def sources() -> dict[str, str]:
+    """Return path in the collection -> git's mode, of each file that git tracks (or would, of those just written)."""
+    links = outer_links()
+    moved = {COLLECTION: Path(), **{source: link.relative_to(COLLECTION) for link, source in links.items()}}
+    found = {}
+    for source, place in moved.items():
+        listed = run(["git", "ls-files", "-z", "-co", "--exclude-standard", "--", str(source)], ROOT)
+        for name in filter(None, listed.split("\0")):
+            if Path(name) not in links and os.path.lexists(ROOT / name):
+                found[(place / Path(name).relative_to(source)).as_posix()] = git_mode(ROOT / name)
+    return {name: mode for name, mode in found.items() if name not in NOT_SHIPPED}
+
+
+def git_mode(path: Path) -> str:
+    """Return the mode that git notes for a file: a link, a program or neither."""
+    if path.is_symlink():
+        return LINK
+    return "100755" if path.stat().st_mode & 0o100 else "100644"
+
+
+def differences(what: str, wanted: Mapping[str, str], found: Mapping[str, str]) -> list[str]:
+    """Return what an archive or a folder lacks, has too much or has in another mode."""
+    return [
+        *(f"{what} lacks {name}" for name in sorted(wanted.keys() - found.keys())),
+        *(f"{what} has {name}, which git does not track" for name in sorted(found.keys() - wanted.keys())),
+        *(
+            f"{what} has {name} with mode {found[name]}, in git it is {wanted[name]}"
+            for name in sorted(wanted.keys() & found.keys())
+            if wanted[name] != found[name]
+        ),
+    ]
+
+
+def archive_modes(archive: Path) -> dict[str, str]:
+    """Return path -> git's mode of the files in a collection archive."""
+    with tarfile.open(archive) as tar:
+        files = [member for member in tar.getmembers() if not member.isdir() and member.name not in MANIFESTS]
+    return {
+        member.name: LINK if member.issym() else "100755" if member.mode & 0o100 else "100644" for member in files
+    }
+
+
+def folder_modes(folder: Path) -> dict[str, str]:
+    """Return path -> git's mode of the files in an installed collection."""
+    files = [path for path in folder.rglob("*") if path.is_symlink() or path.is_file()]
+    modes = {path.relative_to(folder).as_posix(): git_mode(path) for path in files}
+    return {name: mode for name, mode in modes.items() if name not in MANIFESTS}
+
+
+def build_archive(folder: Path) -> Path:
+    """Build the copy and return the archive.
+
+    :raises GateError: when the archive does not hold exactly what git tracks.
+    """
+    run(["ansible-galaxy", "collection", "build", "--output-path", str(folder / "built")], copy_to(folder / "copy"))
+    (archive,) = (folder / "built").glob("*.tar.gz")
+    if wrong := differences(archive.name, sources(), archive_modes(archive)):
+        raise GateError("\n".join(wrong))
+    return archive
+
+
+def build(folder: Path) -> str:
+    """Build, install into an empty folder, and use from there: documentation, validation, allocation, inventory."""
+    archive = build_archive(folder)
+    user = folder / "user"
+    installed = user / "collections"
+    there = {"ANSIBLE_COLLECTIONS_PATH": str(installed), "ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED": "true"}
+    installed.mkdir(parents=True)
+    install = ["ansible-galaxy", "collection", "install", "--offline", "-p", str(installed), str(archive)]
+    run(install, user, **there)
+    wanted = sources()
+    found = folder_modes(installed / "ansible_collections" / NAME.replace(".", "/"))
+    if wrong := differences("the installed collection", wanted, found):
+        raise GateError("\n".join(wrong))
+
+    modules = {f"{NAME}.{Path(name).stem}" for name in wanted if Path(name).parent == Path("plugins/modules")}
+    listed = json.loads(run(["ansible-doc", "-t", "module", "-l", "--json", NAME], user, **there))
+    if listed.keys() != modules:
+        raise GateError(f"ansible-doc lists {sorted(listed)}, there are {sorted(modules)}")
+
+    ignored = shutil.ignore_patterns("allocations.yml", "known_hosts")  # as git ignores them: start anew
+    shutil.copytree(ROOT / EXAMPLE, user / "platform", ignore=ignored)
+    inventory = "platform/platform.ringmaster.yml"
+    for playbook in ("validate", "allocate"):
+        run(["ansible-playbook", "-i", inventory, f"{NAME}.{playbook}"], user, **there)
+    groups = json.loads(run(["ansible-inventory", "-i", inventory, "--list"], user, **there))
+    projects = [yaml.safe_load(path.read_text()) for path in (user / "platform/projects").glob("*.yml")]
+    described = sorted(name for project in projects for name in project["vms"])
+    if sorted(groups["vms"]["hosts"]) != described:
+        raise GateError(f"the inventory of the example has the VMs {groups['vms']['hosts']}, described are {described}")
+    return f"{archive.name}: {len(wanted)} files, {len(modules)} modules; VMs of the example: {', '.join(described)}"
+
+
+def docs(folder: Path) -> str:
+    """Lint the documentation of all plugins and roles, with each reference."""
+    target = copy_to(folder)
+    said = run(
+        ["antsibull-docs", "lint-collection-docs", "--plugin-docs", "--validate-collection-refs", "all", str(target)],
+        target,
+    )
+    return said or "the documentation of plugins and roles has no mistake"
+
+
+def sanity(folder: Path) -> str:
+    """Run all of ansible-test's sanity tests; nothing is ignored."""
+    target = copy_to(folder)
+    if ignored := [path.name for path in target.glob("tests/sanity/ignore*") if path.read_text().strip()]:
+        raise GateError(f"{', '.join(ignored)}: correct what sanity tests find, instead of ignoring it")
+    if not GET_PIP.exists():
+        GET_PIP.parent.mkdir(parents=True, exist_ok=True)
+        GET_PIP.write_text("import ensurepip; ensurepip.bootstrap(default_pip=True)\n")
+    version = ".".join(map(str, sys.version_info[:2]))
+    # Without its progress: it would be a screen of pip's messages for each of the environments it makes at first.
+    done = subprocess.run(
+        ["ansible-test", "sanity", "--color", "no", "--python", version],
+        cwd=target,
+        env={key: value for key, value in os.environ.items() if not key.startswith("ANSIBLE_")},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise GateError(done.stdout)
+    return f"{done.stdout.count('Running sanity test')} sanity tests passed"
+
+
+GATES: dict[str, Callable[[Path], str]] = {"build": build, "docs": docs, "sanity": sanity}
+
+
+def main() -> int:
+    """Run the gate named on the command line."""
+    with tempfile.TemporaryDirectory(prefix="ringmaster-gate-") as folder:
+        try:
+            print(GATES[sys.argv[1]](Path(folder)))
+        except GateError as error:
+            print(error, file=sys.stderr)
+            return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
