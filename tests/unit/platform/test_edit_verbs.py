@@ -16,6 +16,9 @@ import yaml
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform import edit
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.errors import DescriptionError
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.request import RequestError
+from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.verbs import VERBS
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 PROJECT = "projects/myapp.yml"
 CAROL = {"user": "carol", "full_name": "Carol Example", "email": "carol@example.org"}
@@ -44,7 +47,7 @@ def allocated(platform):
 CASES: list[tuple[str, dict[str, Any], str, list[str]]] = [
     (
         "order_vm",
-        {"project": "myapp", "vm": "myapp01", "memory": "2048 MiB", "cores": "2", "components": "redis"},
+        {"project": "myapp", "vm": "myapp01", "memory": "2048 MiB", "components": "redis", "cores": "2"},
         PROJECT,
         ["+  myapp01:", "+    memory: 2GiB", "+    cores: 2", "+    components:", "+      redis: {}"],
     ),
@@ -371,3 +374,69 @@ def test_orders_at_the_same_time_get_names_of_their_own(allocated) -> None:
     assert sorted(ordered) == [f"myapp{number:02d}" for number in range(1, 17)]
     assert set(load(allocated, PROJECT)["vms"]) == {"myapp00", *ordered}
     assert allocated.mistakes() == []
+
+
+GOOD = [
+    "myapp",
+    "myapp00",
+    "myapp01",
+    "bob",
+    "carol",
+    "s-myapp",
+    "shop",
+    "redis",
+    "login,stats",
+    "2GiB",
+    "none",
+    "a@b.org",
+]
+ODD = [
+    "",
+    " ",
+    "{{ 1/0 }}",
+    "[",
+    "{",
+    "a: [",
+    "- x",
+    "&a *a",
+    "\x00",
+    "\ud7ff",
+    "é",
+    "'",
+    "null",
+    "~",
+    "!!python/x y",
+    "\t",
+    "#",
+]
+TEXTS = st.one_of(st.sampled_from(GOOD), st.sampled_from(ODD), st.text(max_size=8))
+VALUES = st.recursive(
+    st.one_of(TEXTS, st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False)),
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(TEXTS, inner, max_size=3)),
+    max_leaves=4,
+)
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+def test_no_request_leads_to_a_traceback_and_none_leaves_a_faulty_description(platform, data: st.DataObject) -> None:
+    if not (platform.folder / "allocations.yml").exists():
+        platform.allocate()
+    before = platform.snapshot()
+    verb = data.draw(st.sampled_from(sorted(VERBS)))
+    arguments = {name: data.draw(TEXTS) for name in VERBS[verb].required}
+    others = st.sampled_from([*VERBS[verb].types, "unknown"])
+    arguments |= data.draw(st.dictionaries(others, VALUES, max_size=4))
+    try:
+        outcome = do(platform, verb, **arguments)
+    except DescriptionError as error:
+        assert error.mistakes
+        assert platform.snapshot() == before
+        return
+    assert platform.mistakes() == []
+    for file in outcome.files:
+        if file["before"]:
+            Path(file["path"]).write_text(file["before"])
+        else:
+            Path(file["path"]).unlink()
+    assert platform.snapshot() == before

@@ -61,7 +61,7 @@ def _types(record: Record, *keys: str) -> dict[str, Type]:
 def _order_vm(found: Description, request: Request) -> Draft:
     project = request.values["project"]
     name = request.values.get("vm")
-    values = {key: request.texts[key] for key in request.texts if key not in ("project", "vm")}
+    values = {key.name: request.texts[key.name] for key in schema.VM.keys if key.name in request.texts}
     if not request.known("project", "project", found.projects):
         return Draft("projects", project, {}, "")
     following = names.next_vm(project, [*found.vms, *found.ledger.used_vm_names()])
