@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, Ringmaster contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The gates of a collection that is to be published: ``collection.py build|docs|sanity``.
+"""The gates of a collection that is to be published: ``collection.py build|docs|importer|sanity``.
 
 All of them work on a copy without the links that lead out of the collection: ansible-galaxy leaves linked folders out
 with a warning and exit status 0, and ansible-test does not see what is in them.
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -183,6 +184,26 @@ def docs(folder: Path) -> str:
     return said or "the documentation of plugins and roles has no mistake"
 
 
+def importer(folder: Path) -> str:
+    """Let the program look at the archive that a Galaxy server runs on what is published there."""
+    archive = build_archive(folder)
+    settings = folder / "galaxy-importer.cfg"
+    # ansible-lint and ansible-test have gates of their own.
+    settings.write_text("[galaxy-importer]\nrun_ansible_lint = False\nrun_ansible_test = False\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "galaxy_importer.main", str(archive)],
+        cwd=folder,  # it writes its findings there
+        env={**os.environ, "GALAXY_IMPORTER_CONFIG": str(settings)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    if done.returncode or re.search("^(WARNING|ERROR)", done.stdout, re.MULTILINE):
+        raise GateError(done.stdout)
+    return f"galaxy-importer accepts {archive.name}"
+
+
 def sanity(folder: Path) -> str:
     """Run all of ansible-test's sanity tests; nothing is ignored."""
     target = copy_to(folder)
@@ -207,7 +228,7 @@ def sanity(folder: Path) -> str:
     return f"{done.stdout.count('Running sanity test')} sanity tests passed"
 
 
-GATES: dict[str, Callable[[Path], str]] = {"build": build, "docs": docs, "sanity": sanity}
+GATES: dict[str, Callable[[Path], str]] = {"build": build, "docs": docs, "importer": importer, "sanity": sanity}
 
 
 def main() -> int:
