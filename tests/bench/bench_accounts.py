@@ -108,9 +108,7 @@ def main() -> None:
             rows.append((f"loops, {PEOPLE} people, no change (scaled)", again * PEOPLE / LOOPED))
             rows.append((f"accounts, {PEOPLE} people, first run", timed(machine, roster(1))))
             rows.append((f"accounts, {PEOPLE} people, no change", timed(machine, roster(1))))
-            rows.append(
-                (f"accounts, {PEOPLE} people, one key changed", timed(machine, roster(2, changed=True)))
-            )
+            rows.append((f"accounts, {PEOPLE} people, one key changed", timed(machine, roster(2, changed=True))))
             program = ["python3", "-I", "/usr/lib/ringmaster/accounts.pyz"]
             measure = (
                 "import subprocess, time; start = time.monotonic(); "
