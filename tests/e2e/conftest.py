@@ -149,16 +149,19 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """
     kept = os.environ.get("E2E_PLATFORM")
     platform = Path(kept) if kept else tmp_path_factory.mktemp("site") / "platform"
-    site = Site(lab="ringmaster-e2e", platform=platform)
-    if not platform.exists():
-        ignore = shutil.ignore_patterns("allocations.yml", "known_hosts")
-        shutil.copytree(ROOT / "example/platform", platform, ignore=ignore)
-        source = platform / "platform.ringmaster.yml"
-        source.write_text(source.read_text().replace("../../.lab", str(ROOT / ".lab")))
-        site.tool("down")
-        site.tool("up", "--machines-only")
-        site.check_output = site.play("site.yml", "--check", "--diff")
-    site.up_output = site.tool("up").stdout
-    yield site
-    if not kept:
-        site.tool("down")
+    # A name of its own: what another checkout may have left behind is none of this run's business.
+    site = Site(lab="e2e-kept" if kept else f"e2e-{os.getpid()}", platform=platform)
+    try:
+        if not platform.exists():
+            ignore = shutil.ignore_patterns("allocations.yml", "known_hosts")
+            shutil.copytree(ROOT / "example/platform", platform, ignore=ignore)
+            source = platform / "platform.ringmaster.yml"
+            source.write_text(source.read_text().replace("../../.lab", str(ROOT / ".lab")))
+            site.tool("down")
+            site.tool("up", "--machines-only")
+            site.check_output = site.play("site.yml", "--check", "--diff")
+        site.up_output = site.tool("up").stdout
+        yield site
+    finally:
+        if not kept:
+            site.tool("down")
