@@ -20,7 +20,7 @@ from testinfra.host import Host
 
 ROOT = Path(__file__).parents[1]
 PLATFORM = ROOT / "molecule/platform"
-NAMESPACE = Path("/run/netns/rm-molecule")
+NAMESPACE = Path("/run/netns") / os.environ.get("MOLECULE_LAB", "rm-molecule")
 CLONE_NEWNET = 0x40000000
 
 

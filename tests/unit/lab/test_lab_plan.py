@@ -91,7 +91,9 @@ def test_light_vms_with_the_namespace_as_their_gateway() -> None:
         {"name": "lab-srv", "addresses": ["172.20.0.1/22", "2001:db8:3::1/64"]},
     ]
     assert plan["routes"] == []
-    assert plan["machines"] == [
+    svc0, vm = plan["machines"]
+    assert (svc0["name"], svc0["hypervisor"]) == ("svc0", False)
+    assert [vm] == [
         {
             "name": "myapp00",
             "hypervisor": False,

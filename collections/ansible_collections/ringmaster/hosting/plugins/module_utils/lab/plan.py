@@ -26,8 +26,8 @@ OUTSIDE_ADDRESS = "198.18.0.7/32"
 def lab_plan(hostvars: Mapping[str, Mapping[str, Any]], groups: Mapping[str, list[str]], light: bool) -> dict[str, Any]:
     """Return {bridges, routes, machines} as the modules lab_network and lab_machine take them.
 
-    With `light`, the platform's VMs are machines of the lab and the namespace is their gateway; otherwise its
-    hypervisors and other machines are, and the namespace routes to the host of `service_gateway`.
+    Its service machines are machines of the lab. With `light`, so are the platform's VMs, and the namespace is their
+    gateway; otherwise its hypervisors are, and the namespace routes to the host of `service_gateway`.
     Raises ValueError when the platform does not say what the lab needs.
     """
     some = next(iter(hostvars[name] for name in [*groups.get("vms", []), *groups.get("hypervisors", [])]), None)
@@ -47,13 +47,13 @@ def lab_plan(hostvars: Mapping[str, Mapping[str, Any]], groups: Mapping[str, lis
         {"name": FRONTEND_BRIDGE, "addresses": _gateways(networks["frontend"]) if light else []},
         {"name": SERVER_BRIDGE, "addresses": _gateways(networks["server"]) if light else []},
     ]
+    services = [_service_machine(name, hostvars[name], management, networks) for name in groups.get("machines", [])]
     if light:
-        machines = [_light_vm(name, hostvars[name], networks) for name in groups.get("vms", [])]
-        return {"bridges": bridges, "routes": [], "machines": machines}
-    machines = [_hypervisor(name, hostvars[name], management) for name in groups.get("hypervisors", [])] + [
-        _service_machine(name, hostvars[name], management, networks) for name in groups.get("machines", [])
-    ]
-    return {"bridges": bridges, "routes": _routes(hostvars, groups, management, networks), "machines": machines}
+        vms = [_light_vm(name, hostvars[name], networks) for name in groups.get("vms", [])]
+        return {"bridges": bridges, "routes": [], "machines": services + vms}
+    hypervisors = [_hypervisor(name, hostvars[name], management) for name in groups.get("hypervisors", [])]
+    routes = _routes(hostvars, groups, management, networks)
+    return {"bridges": bridges, "routes": routes, "machines": hypervisors + services}
 
 
 def _first(prefix: str) -> str:
