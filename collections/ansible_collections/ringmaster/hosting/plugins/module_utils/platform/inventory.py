@@ -103,6 +103,9 @@ def _platform_vars(description: Description) -> dict[str, Any]:
     key_file = description.options.private_key_file
     if key_file is not None and key_file.is_file():
         result["ansible_ssh_private_key_file"] = str(key_file)
+    keys = description.options.key_directory
+    if keys is not None and keys.is_dir():
+        result["ringmaster_lab_keys"] = str(keys)
     return result
 
 
