@@ -8,20 +8,13 @@ from __future__ import annotations
 import json
 import shlex
 import socket
-import sys
 import urllib.request
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
+from ringmaster_redis.client import Client, RedisError
 from testinfra.host import Host
-
-ROOT = Path(__file__).parents[3]
-sys.dont_write_bytecode = True
-sys.path.insert(0, str(ROOT / "roles/redis/files/rootfs/usr/lib/ringmaster/python"))
-
-from ringmaster_redis.client import Client, RedisError  # noqa: E402
 
 PORT = 6379
 CREDENTIALS = "/etc/ringmaster/credentials/redis"

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, Ringmaster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Redis's accounts and credentials files."""
+"""Redis's accounts and the content of its credentials files."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.ringmaster.hosting.plugins.module_utils.components import redis
+from ansible_collections.ringmaster.hosting.plugins.module_utils.components.users import credentials
 
 SECRET = "a secret for tests, long enough"
 
@@ -69,24 +70,8 @@ def test_impossible_users(users: list[dict[str, Any]], told: str) -> None:
     assert told in str(caught.value)
 
 
-def test_credentials_of_several_servers() -> None:
-    """A further VM never changes what an existing name means."""
-    one, two = vm("myapp00", 4096), vm("myapp01", 4097, redis_users=[{"name": "app"}, {"name": "cache"}])
-    alone = redis.credentials([one], SECRET, [{"name": "app"}])
-    both = redis.credentials([two, one], SECRET, [{"name": "app"}])
-    assert list(alone) == ["app.env", "app@myapp00.env"]
-    assert list(both) == ["app.env", "app@myapp00.env", "app@myapp01.env", "cache.env", "cache@myapp01.env"]
-    assert alone["app.env"] == both["app.env"] == both["app@myapp00.env"]
-    assert both["cache.env"] == both["cache@myapp01.env"]
-    assert both["app@myapp00.env"] != both["app@myapp01.env"]
-
-
-def test_no_declared_user_no_file() -> None:
-    assert redis.credentials([vm("myapp00", 4096, redis_users=[])], SECRET, [{"name": "app"}]) == {}
-
-
 def test_a_shell_can_read_the_file() -> None:
-    text = redis.credentials([vm("myapp00", 4096)], SECRET, [{"name": "app"}])["app.env"]
+    text = credentials(redis.REDIS, [vm("myapp00", 4096)], SECRET)["app.env"]
     script = f'{text}\nprintf \'%s \' "$REDIS_HOST" "$REDIS_PORT" "$REDIS_USERNAME" "$REDIS_URL"'
     done = subprocess.run(["sh", "-euc", script], capture_output=True, text=True, check=True)
     password = redis.accounts([{"name": "app"}], SECRET, vm("myapp00", 4096))[2].password

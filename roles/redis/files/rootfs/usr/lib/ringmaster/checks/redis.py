@@ -5,28 +5,23 @@
 
 from __future__ import annotations
 
-import functools
-import json
 import os
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 sys.path.insert(0, "/usr/lib/ringmaster/python")
 
-from ringmaster_components import inbox as drop_ins
+from ringmaster_components import checks
+from ringmaster_components.checks import CRITICAL, OK, WARNING, level
 from ringmaster_redis.client import RedisError, login
 
-OK, WARNING, CRITICAL, UNKNOWN = 0, 1, 2, 3
 CREDENTIALS = Path("/etc/ringmaster/monitoring/redis.env")
 INBOX = Path("/etc/local/redis")
-PATIENCE = 180
-STATE = Path("/var/lib/ringmaster/redis.json")
 LOCAL = ("127.0.0.1", 6379)
 MIB = 1024 * 1024
-DAY = 86400
+
+_needs_answer = checks.needs_answer("Redis", RedisError)
 
 
 def login_and_round_trip(addresses: list[str]) -> tuple[int, str]:
@@ -46,25 +41,11 @@ def login_and_round_trip(addresses: list[str]) -> tuple[int, str]:
             if answer != value:
                 problems.append(f"{address} gave back something else than was written")
         except (OSError, RedisError) as error:
-            problems.append(f"{address}: {getattr(error, 'strerror', None) or error}")
+            problems.append(f"{address}: {checks.reason(error)}")
     if problems:
         return CRITICAL, f"No round trip: {'; '.join(problems)}."
     milliseconds = 1000 * (time.monotonic() - begun)
     return OK, f"Login works on {len(addresses)} addresses, and the round trip; {milliseconds:.0f} ms in all."
-
-
-def _needs_answer(function: Callable[..., tuple[int, str]]) -> Callable[..., tuple[int, str]]:
-    """Say plainly that there are no figures; that Redis is down is the matter of the check login."""
-
-    @functools.wraps(function)
-    def guarded(**arguments: Any) -> tuple[int, str]:
-        try:
-            return function(**arguments)
-        except (OSError, RedisError) as error:
-            reason = getattr(error, "strerror", None) or error
-            return UNKNOWN, f"Redis does not answer: {reason}."
-
-    return guarded
 
 
 @_needs_answer
@@ -78,7 +59,7 @@ def memory(warning: int, critical: int) -> tuple[int, str]:
     sentence = f"{used // MIB} MiB of {limit // MIB} MiB ({percent:.0f} %) are in use, policy {policy}"
     if policy != "noeviction":
         return OK, f"{sentence}, {info['evicted_keys']} keys evicted since the start."
-    return _level(percent, warning, critical), f"{sentence}."
+    return level(percent, warning, critical), f"{sentence}."
 
 
 @_needs_answer
@@ -86,10 +67,8 @@ def connections(warning: int, critical: int) -> tuple[int, str]:
     """Connections, in percent of maxclients."""
     info = _info()
     now, limit = int(info["connected_clients"]), int(info["maxclients"])
-    sentence = (
-        f"{now} of {limit} connections are in use, {info['rejected_connections']} refused since the start."
-    )
-    return _level(100 * now / limit, warning, critical), sentence
+    sentence = f"{now} of {limit} connections are in use, {info['rejected_connections']} refused since the start."
+    return level(100 * now / limit, warning, critical), sentence
 
 
 @_needs_answer
@@ -116,47 +95,15 @@ def persistence() -> tuple[int, str]:
 
 def inbox() -> tuple[int, str]:
     """Drop-ins in /etc/local/redis that were left out."""
-    state = _state()
-    now = drop_ins.signature(INBOX, ".conf")
-    if now != state.get("signature", now) and time.time() - INBOX.stat().st_ctime > PATIENCE:
-        return (
-            WARNING,
-            "A change in /etc/local/redis waits for ringmaster-redis-inbox.service to look at it.",
-        )
-    refused = state.get("refused", {})
-    if refused:
-        parts = [f"{name} is left out: {reason}" for name, reason in sorted(refused.items())]
-        return WARNING, f"In /etc/local/redis, {'; '.join(parts)}."
-    return OK, f"{len(state.get('accepted', []))} drop-ins of /etc/local/redis are in use, none is refused."
+    return checks.drop_ins("redis", ".conf", INBOX)
 
 
 @_needs_answer
 def restart_pending(warning_days: float) -> tuple[int, str]:
     """Settings that wait for a restart of Redis."""
-    run_id = _info()["run_id"]
-    pending = [one for one in _state().get("pending_restart", []) if one["run_id"] == run_id]
-    if not pending:
-        return OK, "No setting waits for a restart."
-    days = (time.time() - min(one["since"] for one in pending)) / DAY
-    parts = [f"{one['setting']} ({one['live']}, wanted {one['wanted']})" for one in pending]
-    return _level(
-        days, warning_days, float("inf")
-    ), f"Waiting for a restart for {days:.1f} days: {', '.join(parts)}."
+    return checks.restart_pending("redis", _info()["run_id"], warning_days)
 
 
 def _info() -> dict[str, str]:
     with login(LOCAL, CREDENTIALS, timeout=3) as client:
         return client.info()
-
-
-def _state() -> dict[str, Any]:
-    try:
-        return json.loads(STATE.read_text())
-    except FileNotFoundError:
-        return {}
-
-
-def _level(value: float, warning: float, critical: float) -> int:
-    if value >= critical:
-        return CRITICAL
-    return WARNING if value >= warning else OK

@@ -10,6 +10,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from ringmaster_components.files import read_environment
+
 SOCKET = "/run/redis/redis-server.sock"
 
 
@@ -83,12 +85,6 @@ class Client:
         """Return all figures of INFO."""
         lines = str(self.command("INFO")).splitlines()
         return dict(line.split(":", 1) for line in lines if ":" in line and not line.startswith("#"))
-
-
-def read_environment(path: Path) -> dict[str, str]:
-    """Read a file of ``NAME=value`` lines."""
-    lines = path.read_text().splitlines()
-    return dict(line.split("=", 1) for line in lines if "=" in line and not line.startswith("#"))
 
 
 def login(address: str | tuple[str, int], credentials: Path, timeout: float = 5.0) -> Client:

@@ -5,16 +5,13 @@
 
 from __future__ import annotations
 
-import json
 import os
-import subprocess
-import tempfile
-import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ringmaster_components import inbox
+from ringmaster_components import accepted, inbox, state, systemd
+from ringmaster_components.report import Failure, Invalid, Report
 
 from ringmaster_redis import trial
 from ringmaster_redis.client import SOCKET, RedisError, login
@@ -22,10 +19,7 @@ from ringmaster_redis.directives import ALLOWED
 
 UNIT = "redis-server.service"
 INCLUDE = "include "
-
-
-class Failure(Exception):
-    """The converge cannot go on; the text says what is wrong and what to do."""
+SUFFIX = ".conf"
 
 
 @dataclass(frozen=True)
@@ -34,7 +28,6 @@ class Places:
 
     home: Path = Path("/etc/ringmaster/redis")
     inbox: Path = Path("/etc/local/redis")
-    state: Path = Path("/var/lib/ringmaster/redis.json")
     data: Path = Path("/var/lib/redis")
     socket: str = SOCKET
     overcommit: Path = Path("/proc/sys/vm/overcommit_memory")
@@ -60,84 +53,39 @@ class Places:
         return self.home / "accepted"
 
 
-@dataclass
-class Report:
-    """What was (in check mode, would be) done, and what is left to know."""
-
-    steps: list[str] = field(default_factory=list)
-    refused: dict[str, str] = field(default_factory=dict)
-    pending_restart: list[dict[str, Any]] = field(default_factory=list)
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return it for JSON."""
-        return {
-            "changed": bool(self.steps),
-            "steps": self.steps,
-            "refused": self.refused,
-            "pending_restart": self.pending_restart,
-        }
-
-
 def converge(places: Places, *, check: bool = False, restart: bool = False) -> Report:
     """Take in the drop-ins and bring the server to its configuration. Raises Failure."""
     report = Report()
-    signature = inbox.signature(places.inbox, ".conf")
-    found, meaning = judge_inbox(places)
+    signature = inbox.signature(places.inbox, SUFFIX)
+    found = inbox.read(places.inbox, SUFFIX, lambda text: inbox.only_allowed(text, ALLOWED))
+    found, meaning = accepted.judge(found, lambda texts: _try(places, texts), "Redis")
     report.refused = found.refused
-    _accept(places, found.texts, report, check)
+    accepted.settle(places.accepted, SUFFIX, found.texts, report, check=check)
     _set_overcommit(places.overcommit, report, check)
     _serve(places, meaning, report, check, restart)
     if not check:
-        _remember(places.state, signature, found, report)
+        state.remember("redis", signature, found, report)
     return report
 
 
 def validate(places: Places) -> None:
     """Raise Failure unless the configuration with the drop-ins accepted so far is valid."""
     try:
-        texts = [path.read_text() for path in sorted(places.accepted.glob("*.conf"))]
-    except OSError:
-        texts = []
-    try:
-        _try(places, texts)
-    except trial.Invalid as error:
+        _try(places, accepted.present(places.accepted, SUFFIX))
+    except Invalid as error:
         raise Failure(f"Redis does not accept its configuration: {error}") from error
 
 
-def judge_inbox(places: Places) -> tuple[inbox.Inbox, trial.Meaning]:
-    """Return the drop-ins that may be used with what the whole then means, and why others may not."""
-    found = inbox.read(places.inbox, ".conf", lambda text: inbox.only_allowed(text, ALLOWED))
-    try:
-        return found, _try(places, list(found.texts.values()))
-    except trial.Invalid as error:
-        if not found.texts:
-            raise Failure(f"Redis does not accept its configuration: {error}") from error
-    # Something in the drop-ins is wrong: add them one by one and leave out those that break the whole.
-    try:
-        meaning = _try(places, [])
-    except trial.Invalid as error:
-        raise Failure(f"Redis does not accept its configuration: {error}") from error
-    texts: dict[str, str] = {}
-    refused = dict(found.refused)
-    for name, text in found.texts.items():
-        try:
-            meaning = _try(places, [*texts.values(), text])
-            texts[name] = text
-        except trial.Invalid as error:
-            refused[name] = f"Redis refuses it: {error}"
-    return inbox.Inbox(texts, refused), meaning
-
-
-def _try(places: Places, texts: list[str]) -> trial.Meaning:
-    """Return what the configuration with these drop-ins means. Raises trial.Invalid."""
+def _try(places: Places, texts: dict[str, str]) -> trial.Meaning:
+    """Return what the configuration with these drop-ins means. Raises Invalid."""
     lines = places.configuration.read_text().splitlines()
     own = [line for line in lines if not line.startswith(INCLUDE)]
-    whole = "\n".join([*own, *texts, ""])
+    whole = "\n".join([*own, *texts.values(), ""])
     meaning = trial.meaning(whole, places.acl.read_text(), places.admin)
     limit = _memory() * 9 // 10
     maxmemory = int(meaning.settings["maxmemory"])
     if texts and not 0 < maxmemory <= limit:
-        raise trial.Invalid(f"maxmemory must be above 0 and at most {limit // 1024**2} MiB on this machine")
+        raise Invalid(f"maxmemory must be above 0 and at most {limit // 1024**2} MiB on this machine")
     return meaning
 
 
@@ -148,65 +96,28 @@ def _memory() -> int:
     raise Failure("/proc/meminfo has no MemTotal")
 
 
-def _accept(places: Places, texts: dict[str, str], report: Report, check: bool) -> None:
-    """Make the root-owned folder hold exactly these texts."""
-    present = {path.name: path.read_text() for path in places.accepted.glob("*.conf")}
-    for name in sorted({*present, *texts}):
-        if present.get(name) == texts.get(name):
-            continue
-        verb = "take" if name in texts else "drop"
-        report.steps.append(f"{verb} {name}")
-        if check:
-            continue
-        path = places.accepted / name
-        if name not in texts:
-            path.unlink()
-            continue
-        folder = places.accepted.stat()
-        descriptor, temporary = tempfile.mkstemp(dir=places.accepted)
-        with os.fdopen(descriptor, "w") as stream:
-            os.fchown(descriptor, 0, folder.st_gid)
-            os.fchmod(descriptor, 0o640)
-            stream.write(texts[name])
-        Path(temporary).rename(path)
-
-
 def _set_overcommit(path: Path, report: Report, check: bool) -> None:
     """Let fork succeed while much memory is in use, as sysctl.d does at boot. A container has no say."""
-    if path.read_text().strip() == "1" or not os.access(path, os.W_OK) or _is_container():
+    if path.read_text().strip() == "1" or not os.access(path, os.W_OK) or systemd.is_container():
         return
     report.steps.append("set vm.overcommit_memory")
     if not check:
         path.write_text("1\n")
 
 
-def _is_container() -> bool:
-    return Path("/run/systemd/container").exists()
-
-
 def _serve(places: Places, meaning: trial.Meaning, report: Report, check: bool, restart: bool) -> None:
-    answer = _systemctl("show", "--property=ActiveState,UnitFileState,NeedDaemonReload", UNIT)
-    unit = dict(line.split("=", 1) for line in answer.splitlines() if "=" in line)
-
-    def step(*words: str) -> None:
-        report.steps.append(" ".join(words))
-        if not check:
-            _systemctl(*words)
+    runs = systemd.prepare(UNIT, report, check)
 
     def start_again() -> None:
         if _lacks_log(places.data, meaning.settings):
             # Redis with an append-only file loads nothing else: it would start empty beside a full snapshot.
-            step("stop", UNIT)
+            systemd.step(report, check, "stop", UNIT)
             report.steps.append("make the append-only file from the snapshot")
             if not check:
                 _log_from_snapshot(places.data, meaning.settings)
-        step("restart", UNIT)
+        systemd.step(report, check, "restart", UNIT)
 
-    if unit.get("NeedDaemonReload") == "yes":
-        step("daemon-reload")
-    if unit.get("UnitFileState") != "enabled":
-        step("enable", UNIT)
-    if unit.get("ActiveState") != "active":
+    if not runs:
         start_again()
         return
     try:
@@ -269,41 +180,3 @@ def _apply(client: Any, meaning: trial.Meaning, report: Report, check: bool) -> 
         if not check:
             client.command("ACL", "LOAD")
     return pending
-
-
-def _systemctl(*words: str) -> str:
-    done = subprocess.run(
-        ["systemctl", *words], capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
-    )
-    if done.returncode:
-        journal = subprocess.run(
-            ["journalctl", "--no-pager", "-n", "5", "-o", "cat", "-u", UNIT],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        raise Failure(f"systemctl {' '.join(words)}: {done.stderr.strip()}\n{journal.stdout.strip()}")
-    return done.stdout
-
-
-def _remember(path: Path, signature: inbox.Signature, found: inbox.Inbox, report: Report) -> None:
-    """Write what the checks tell. A pending restart keeps the time at which it began."""
-    try:
-        before = {entry["setting"]: entry for entry in json.loads(path.read_text())["pending_restart"]}
-    except (OSError, ValueError, KeyError, TypeError):
-        before = {}
-    now = round(time.time())
-    for entry in report.pending_restart:
-        old = before.get(entry["setting"], {})
-        entry["since"] = old.get("since", now) if old.get("run_id") == entry["run_id"] else now
-    content = {
-        "signature": signature,
-        "accepted": sorted(found.texts),
-        "refused": report.refused,
-        "pending_restart": report.pending_restart,
-    }
-    path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.new")
-    temporary.write_text(json.dumps(content, indent=1) + "\n")
-    temporary.chmod(0o644)
-    temporary.rename(path)

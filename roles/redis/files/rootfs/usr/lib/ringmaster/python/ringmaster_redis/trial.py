@@ -21,6 +21,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from ringmaster_components.report import Invalid
+
 from ringmaster_redis.client import Client, RedisError, login
 
 SERVER = "/usr/bin/redis-server"
@@ -73,10 +75,6 @@ daemonize no
 supervised no
 aclfile {folder}/users.acl
 """
-
-
-class Invalid(Exception):
-    """The configuration is not accepted; the text is what Redis said."""
 
 
 @dataclass(frozen=True)

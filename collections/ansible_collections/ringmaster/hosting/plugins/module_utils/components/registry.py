@@ -1,0 +1,11 @@
+# Copyright: (c) 2026, Ringmaster contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The components that hand out credentials. A new one is added here and nowhere else."""
+
+from __future__ import annotations
+
+from .redis import REDIS
+from .users import Component
+
+COMPONENTS: tuple[Component, ...] = (REDIS,)

@@ -1,0 +1,189 @@
+# Copyright: (c) 2026, Ringmaster contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The command line that every component's program has: /usr/lib/ringmaster/components/<component>."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import fcntl
+import json
+import os
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ringmaster_components import files, inbox
+from ringmaster_components.report import Failure, Report
+
+LOCKS = Path("/run/ringmaster")
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What a restore shall bring back: everything, or one ``object`` (also under another name).
+
+    Data that is there is never replaced without ``replace``.
+    """
+
+    object: str | None = None
+    name: str | None = None
+    replace: bool = False
+
+
+@dataclass(frozen=True)
+class Program:
+    """What a component can do. Each function raises Failure.
+
+    - ``converge(check, restart)`` brings the running service to its files.
+    - ``validate()`` looks at the files only.
+    - ``dump(folder)`` fills an empty folder with a consistent dump; returns the number of objects.
+    - ``prove(folder)`` restores a dump beside the running service, checks the data, takes everything away, and
+      returns a sentence; a Failure is a dump that cannot be trusted.
+    - ``restore(folder, wish)`` returns a sentence.
+    """
+
+    name: str
+    converge: Callable[[bool, bool], Report]
+    validate: Callable[[], None]
+    inbox: Path
+    suffix: str
+    dump: Callable[[Path], int] | None = None
+    prove: Callable[[Path], str] | None = None
+    restore: Callable[[Path, Wish], str] | None = None
+
+
+def run(program: Program, words: list[str] | None = None) -> int:
+    """Run the program; return its exit code."""
+    begun = time.monotonic()
+    options = _parser(program).parse_args(words)
+    try:
+        # A dump takes long and changes nothing, so that it does not hold up a converge.
+        with _lock(f"{program.name}.dump" if options.verb in ("dump", "prove") else program.name):
+            return _VERBS[options.verb](program, options)
+    except Failure as failure:
+        if options.verb == "prove":
+            print(json.dumps({"sentence": str(failure), "seconds": round(time.monotonic() - begun, 3)}))
+        print(failure, file=sys.stderr)
+        return 1
+
+
+def _parser(program: Program) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog=program.name, description=f"The component {program.name} of this machine.")
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    verbs.add_parser("validate", help="look whether the configuration is valid")
+    converge = verbs.add_parser("converge", help="bring the running service to its configuration")
+    converge.add_argument("--check", action="store_true", help="change nothing, only tell")
+    converge.add_argument("--restart", action="store_true", help="restart if settings wait for it")
+    verbs.add_parser("inbox", help=f"take in the drop-ins of {program.inbox}")
+    if program.dump:
+        verbs.add_parser("dump", help="write a consistent dump").add_argument("folder", type=Path)
+    if program.prove:
+        prove = verbs.add_parser("prove", help="restore a dump into a scratch instance and check it")
+        prove.add_argument("folder", type=Path)
+    if program.restore:
+        restore = verbs.add_parser("restore", help="bring data back from a dump")
+        restore.add_argument("folder", type=Path)
+        restore.add_argument("--object", metavar="NAME", help="only this one, such as a database")
+        restore.add_argument("--as", dest="name", metavar="NAME", help="under another name")
+        restore.add_argument("--replace", action="store_true", help="replace data that is there")
+    return parser
+
+
+@contextlib.contextmanager
+def _lock(name: str) -> Iterator[None]:
+    LOCKS.mkdir(mode=0o755, exist_ok=True)
+    with os.fdopen(os.open(LOCKS / f"{name}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)) as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _validate(program: Program, _options: argparse.Namespace) -> int:
+    program.validate()
+    return 0
+
+
+def _converge(program: Program, options: argparse.Namespace) -> int:
+    print(json.dumps(program.converge(options.check, options.restart).as_dict()))
+    return 0
+
+
+def _inbox(program: Program, _options: argparse.Namespace) -> int:
+    """Converge until the inbox stays as it is: files may come while others are being tried."""
+    before: inbox.Signature | None = None
+    while (now := inbox.signature(program.inbox, program.suffix)) != before:
+        before = now
+        report = program.converge(False, False)
+        for step in report.steps:
+            print(step)
+        for name, reason in report.refused.items():
+            print(f"{name} is left out: {reason}")
+        time.sleep(1)
+    return 0
+
+
+def _dump(program: Program, options: argparse.Namespace) -> int:
+    """Write a new folder beside the old one and exchange them when it is complete."""
+    assert program.dump
+    begun = time.monotonic()
+    folder: Path = options.folder.absolute()
+    new = folder.with_name(f".{folder.name}.new")
+    _remove(new)
+    new.mkdir(mode=0o700, parents=True)
+    try:
+        number = program.dump(new)
+        if folder.exists():
+            files.exchange(new, folder)
+        else:
+            new.rename(folder)
+    finally:
+        _remove(new)  # the old dump, or what came of a failed one
+    _tell(begun, objects=number, bytes=files.size(folder))
+    return 0
+
+
+def _prove(program: Program, options: argparse.Namespace) -> int:
+    assert program.prove
+    begun = time.monotonic()
+    _tell(begun, sentence=program.prove(_existing(options.folder)))
+    return 0
+
+
+def _restore(program: Program, options: argparse.Namespace) -> int:
+    assert program.restore
+    begun = time.monotonic()
+    wish = Wish(options.object, options.name, options.replace)
+    if wish.name and not wish.object:
+        raise Failure("--as says how one object shall be called, so it needs --object")
+    _tell(begun, sentence=program.restore(_existing(options.folder), wish))
+    return 0
+
+
+def _existing(folder: Path) -> Path:
+    if not folder.is_dir():
+        raise Failure(f"there is no dump in {folder}")
+    return folder.absolute()
+
+
+def _tell(begun: float, **values: Any) -> None:
+    print(json.dumps({**values, "seconds": round(time.monotonic() - begun, 3)}))
+
+
+def _remove(folder: Path) -> None:
+    if folder.exists():
+        shutil.rmtree(folder)
+
+
+_VERBS: dict[str, Callable[[Program, argparse.Namespace], int]] = {
+    "validate": _validate,
+    "converge": _converge,
+    "inbox": _inbox,
+    "dump": _dump,
+    "prove": _prove,
+    "restore": _restore,
+}

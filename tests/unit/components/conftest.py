@@ -1,0 +1,14 @@
+# Copyright: (c) 2026, Ringmaster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The programs that run on machines are imported from where roles keep them."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+for folder in sorted((Path(__file__).parents[3] / "roles").glob("*/files/rootfs/usr/lib/ringmaster/python")):
+    sys.path.insert(0, str(folder))
+# Roles copy these folders as they are.
+sys.dont_write_bytecode = True
