@@ -99,6 +99,8 @@ def _platform_vars(description: Description) -> dict[str, Any]:
             name: {key: value for key, value in image.items() if value} for name, image in platform["images"].items()
         },
         "ringmaster_apt_proxy": platform["apt_proxy"] or "",
+        "ringmaster_contacts": platform["contacts"],
+        "ringmaster_webhooks": platform["webhooks"],
     }
     key_file = description.options.private_key_file
     if key_file is not None and key_file.is_file():
@@ -148,6 +150,10 @@ def _project_vars(description: Description, project: str) -> dict[str, Any]:
             for vm, found in zip(vms, resolved, strict=True)
         ],
         "ringmaster_project_contacts": record["contacts"],
+        "ringmaster_project_webhooks": record["webhooks"],
+        "ringmaster_project_checks": record["checks"],
+        "ringmaster_project_description": record["description"] or "",
+        "ringmaster_status_page": record["status_page"],
         "ringmaster_maintenance": _maintenance(description, record["maintenance"]),
         "ringmaster_production": bool(record["production"]),
         "ringmaster_roster": roster.build(description, project),

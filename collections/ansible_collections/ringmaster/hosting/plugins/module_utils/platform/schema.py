@@ -237,6 +237,8 @@ PLATFORM = Record(
             default={"default": {"build": "trixie"}},
         ),
         Key("apt_proxy", _URL, "Package cache for all VMs and machines."),
+        Key("contacts", ListOf(_EMAIL), "Who is told about trouble anywhere on the platform.", default=[]),
+        Key("webhooks", ListOf(_URL), "Where all alerts are posted, as Alertmanager does.", default=[]),
         Key("defaults", DEFAULTS, "Sizes for VMs that give none.", default={}),
     ),
     "Domain, networks, machines and services of the platform.",
@@ -269,6 +271,35 @@ USER = Record(
         Key("requested_by", Name("person", refers=True), "Who asked for the account."),
     ),
     "A person. The file's name is the account's name.",
+)
+
+CHECK = Record(
+    "check",
+    (
+        Key(
+            "name",
+            Text("lower-case letters, digits, - and _", pattern=r"^[a-z][a-z0-9_-]{0,40}$"),
+            "Name of the check.",
+            required=True,
+            example="shop",
+        ),
+        Key("url", _URL, "Fetched by the monitoring host; an answer of 200 to 299 is good."),
+        Key(
+            "command",
+            ListOf(Text("a word without line breaks")),
+            "Or a command that runs on the VMs and ends as a Nagios plugin does: a sentence, and exit code 0 to 3.",
+            example="[/usr/lib/nagios/plugins/check_http, -I, 127.0.0.1]",
+        ),
+        Key(
+            "user",
+            Name("service user", refers=True),
+            "Service user that runs the command.",
+            default_text="one without rights",
+        ),
+        Key("vms", ListOf(Name("VM", refers=True)), "VMs that run the command.", default_text="all of the project"),
+        Key("interval", Integer(60, 86400), "Seconds between two runs of the command.", default=60),
+        Key("timeout", Integer(1, 300), "Seconds after which the command is ended.", default=10),
+    ),
 )
 
 FIREWALL_RULE = Record(
@@ -384,6 +415,14 @@ PROJECT = Record(
         Key("firewall", FIREWALL, "What is allowed beyond the standard.", default={}),
         Key("maintenance", MAINTENANCE, "When VMs may be restarted.", default={}),
         Key("contacts", ListOf(_EMAIL), "Who is told about maintenance and trouble.", default=[]),
+        Key("webhooks", ListOf(_URL), "Where alerts of the project are posted, as Alertmanager does.", default=[]),
+        Key("checks", ListOf(CHECK), "The project's own checks, beside those of the platform.", default=[]),
+        Key(
+            "status_page",
+            Choice(("private", "public")),
+            "`private`: only people of the project with a web password see its status pages.",
+            default="private",
+        ),
         Key("production", Boolean(), "Whether the project's VMs serve users.", default=True),
         Key("defaults", DEFAULTS, "Sizes for the project's VMs that give none.", default={}),
         Key("requested_by", Name("person", refers=True), "Who asked for the project."),

@@ -160,6 +160,9 @@ def _check_projects(description: Description) -> None:
         for index, rule in enumerate((record["firewall"] or {}).get("allow") or []):
             if rule:
                 _check_rule(description, source, record, index, rule)
+        for index, check in enumerate(record["checks"] or []):
+            if check:
+                _check_check(source, record, index, check)
     shown = description.options.projects
     for name in shown:
         if name not in description.projects:
@@ -183,6 +186,37 @@ def _check_rule(
     for position, name in enumerate(rule["vms"] or []):
         if name and name not in (record["vms"] or {}):
             unknown(source, ("firewall", "allow", index, "vms", position), "VM", name, record["vms"] or {})
+
+
+def _check_check(source: Source, record: dict[str, Any], index: int, check: dict[str, Any]) -> None:
+    here = ("checks", index)
+    given = [key for key in ("url", "command") if check[key]]
+    if len(given) != 1:
+        source.wrong(
+            source.find(*here),
+            f"checks[{index}]: either a url or a command is needed",
+            found=one_of(given) if given else "none",
+            allowed="one of url, command",
+        )
+    if check["command"] and not check["command"][0].startswith("/"):
+        source.wrong(
+            source.find(*here, "command", 0),
+            f"checks[{index}].command: the program needs its whole path",
+            found=check["command"][0],
+            allowed="a path that begins with /",
+        )
+    if check["user"] and check["user"] not in (record["service_users"] or []):
+        unknown(source, (*here, "user"), "service user", check["user"], record["service_users"] or [])
+    for position, name in enumerate(check["vms"] or []):
+        if name and name not in (record["vms"] or {}):
+            unknown(source, (*here, "vms", position), "VM", name, record["vms"] or {})
+    names_before = [other["name"] for other in record["checks"][:index] if other]
+    if check["name"] and check["name"] in names_before:
+        source.wrong(
+            source.find(*here, "name"),
+            f"checks[{index}].name: '{check['name']}' stands twice",
+            allowed="a name of its own for each check",
+        )
 
 
 def _check_services(description: Description) -> None:
