@@ -56,6 +56,11 @@ TABLE = [
     ("twice in a list", PROJECT, "[s-myapp]", "[s-myapp, s-myapp]", ["stands twice in the list"]),
     ("unknown person", PROJECT, "bob: [", "bop: [", ["the person 'bop' is not known", "did you mean 'bob'"]),
     ("unknown permission", PROJECT, "bob: [login", "bob: [logon", ["not one of the allowed words", "'login'"]),
+    ("check of two kinds", PROJECT, "name: cron,", "name: cron, url: 'http://x.example',", ["either a url or"]),
+    ("check of no kind", PROJECT, "command: [/usr/bin/systemctl, is-active, cron.service], ", "", ["either a url or"]),
+    ("check without a path", PROJECT, "[/usr/bin/systemctl,", "[systemctl,", ["needs its whole path", "begins with /"]),
+    ("user of a check", PROJECT, "name: cron,", "name: cron, user: s-mapp,", ["'s-mapp' is not known", "'s-myapp'"]),
+    ("VM of a check", PROJECT, "name: cron,", "name: cron, vms: [myapp0],", ["'myapp0' is not known", "'myapp00'"]),
     ("unknown component", PROJECT, "redis: {}", "radis: {}", ["the component 'radis'", "did you mean 'redis'"]),
     (
         "component that is not here",
