@@ -165,6 +165,9 @@ def libvirtd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         )
     try:
         wait_for_libvirtd(folder)
+        # The child of unshare is the first process in the namespaces.
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        (folder / "pid").write_text(children[0])
         subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", str(folder / IMAGE), "1G"], check=True)
         yield folder
     finally:

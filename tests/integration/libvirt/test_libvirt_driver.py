@@ -66,6 +66,73 @@ def test_pending_is_told_until_the_restart(driver: Any) -> None:
     assert found["pending_restart"] == {}
 
 
+DUE = {"delete_after": "2026-11-01"}
+
+
+def volumes_of(driver: Any) -> list[str]:
+    with connection.connect(driver.options.uri) as opened:
+        return sorted(volume.name() for volume in opened.storagePoolLookupByName("default-pool").listAllVolumes())
+
+
+def test_retired_kept_and_brought_back(driver: Any) -> None:
+    driver.settle()
+    disks = volumes_of(driver)
+    done = driver.settle(state="retiring", delete_after="2999-01-01")
+    assert [step["action"] for step in done["actions"]] == ["set_autostart", "stop"]
+    assert volumes_of(driver) == disks
+    assert [step["action"] for step in driver.settle()["actions"]] == ["set_autostart", "start"]
+
+
+def test_deleted_after_its_grace_period(driver: Any) -> None:
+    driver.settle(state="retiring", **DUE)
+    driver.settle()
+    done = driver.settle(state="retiring", **DUE)
+    assert done["state"] == "stopped"
+    kept = [name for name in volumes_of(driver) if "myapp00" not in name]
+    done = driver.settle(state="absent", **DUE)
+    assert [step["action"] for step in done["actions"]] == ["undefine"] + ["delete_volume"] * 4
+    assert done["diff"]["before"]["disks.root.size"] == "2GiB"
+    assert (done["state"], done["created"]) == ("absent", False)
+    assert volumes_of(driver) == kept
+    # Converged again before the description has forgotten it: it is not made anew.
+    assert driver.settle(state="retiring", **DUE)["changed"] is False
+    assert driver.all(driver.data(state="absent", **DUE))["deleted"] == ["myapp00"]
+
+
+@pytest.mark.parametrize(
+    ("before", "changes", "sentence"),
+    [
+        ({"state": "stopped"}, {}, "has no delete_after"),
+        ({"state": "stopped"}, {"delete_after": "2999-01-01"}, "may be deleted after 2999-01-01"),
+        ({"state": "running"}, DUE, "somebody may use it"),
+        ({"state": "stopped", "protected": True}, DUE, "is protected"),
+        ({"state": "stopped"}, {**DUE, "protected": True}, "is protected"),
+        ({"state": "stopped"}, {**DUE, "hypervisor": "hv9"}, "use the verb move_vm"),
+    ],
+)
+def test_not_deleted(driver: Any, before: dict[str, Any], changes: dict[str, Any], sentence: str) -> None:
+    driver.settle(**before)
+    disks = volumes_of(driver)
+    assert sentence in driver.one(state="absent", **changes)["msg"]
+    assert driver.all(driver.data(state="absent", **changes))["deleted"] == []
+    assert volumes_of(driver) == disks
+    with driver.domain() as domain:
+        assert domain.name() == "myapp00"
+
+
+def test_a_domain_of_that_name_that_is_not_ours_is_not_deleted(driver: Any) -> None:
+    with connection.connect(driver.options.uri) as opened:
+        opened.defineXML(
+            "<domain type='test'><name>myapp00</name><memory>1024</memory><os><type>hvm</type></os></domain>"
+        )
+        pool = opened.storagePoolLookupByName("default-pool")
+        pool.createXML("<volume><name>myapp00.img</name><capacity>1024</capacity></volume>")
+    assert driver.one(state="absent", **DUE)["changed"] is False
+    assert "myapp00.img" in volumes_of(driver)
+    with connection.connect(driver.options.uri) as opened:
+        assert opened.lookupByName("myapp00").name() == "myapp00"
+
+
 def test_one_failure_does_not_stop_the_others(driver: Any) -> None:
     other = driver.data(
         name="myapp01",

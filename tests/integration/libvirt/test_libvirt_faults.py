@@ -96,6 +96,18 @@ def test_killed_while_restarting(machine: Any, number: int) -> None:
     assert_converged(machine, RESTART)
 
 
+@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize("number", range(1, 6))
+def test_killed_while_deleting(machine: Any, number: int, after: bool) -> None:
+    """The definition goes first, so that what is left over is volumes, and the next run takes them."""
+    due = {"state": "absent", "delete_after": "2026-11-01"}
+    machine.settle(state="stopped")
+    assert len(machine.one(check=True, **due)["actions"]) == 5
+    killed_at(machine, number, after, due)
+    machine.settle(**due)
+    assert [path.name for path in (machine.folder / "pool").iterdir()] == [fixtures.IMAGE]
+
+
 def test_libvirtd_dies_between_two_runs(machine: Any, libvirtd: Path) -> None:
     machine.settle()
     pid = next(

@@ -107,7 +107,7 @@ def test_seed_is_the_same_each_time() -> None:
 
 
 @pytest.mark.parametrize(
-    ("state", "expected"), [("running", "running"), ("stopped", "stopped"), ("retiring", "stopped")]
+    ("state", "expected"), [("running", "running"), ("stopped", "stopped"), ("retiring", "retiring")]
 )
 def test_state(state: str, expected: str) -> None:
     assert make(ringmaster_state=state)["state"] == expected

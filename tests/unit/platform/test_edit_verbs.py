@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import datetime
 import difflib
 import multiprocessing
 import subprocess
@@ -13,7 +14,7 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible_collections.ringmaster.hosting.plugins.module_utils.platform import edit
+from ansible_collections.ringmaster.hosting.plugins.module_utils.platform import edit, verbs
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.errors import DescriptionError
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.request import RequestError
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.verbs import VERBS
@@ -304,6 +305,67 @@ def test_somebody_who_was_removed_does_not_come_back_by_accident(allocated, make
     gone = {"project": "myapp", "user": "carol"}
     assert "carol was removed" in refused(allocated, "set_permissions", **gone, permissions="login")
     assert do(allocated, "set_permissions", **gone, permissions="none").files == []
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Any:
+    def set_to(day: str) -> None:
+        monkeypatch.setattr(verbs, "today", lambda: datetime.date.fromisoformat(day))
+
+    set_to("2026-11-24")
+    return set_to
+
+
+def test_a_vm_is_retired_and_brought_back(allocated, clock) -> None:
+    before = (allocated.folder / PROJECT).read_bytes()
+    outcome = do(allocated, "retire_vm", vm="myapp00")
+    assert lines_changed(outcome, PROJECT) == ["+    state: retiring", "+    delete_after: '2026-12-01'"]
+    assert allocated.mistakes() == []
+    clock("2026-11-26")
+    assert do(allocated, "retire_vm", vm="myapp00").files == []
+    assert "+    delete_after: '2026-11-27'" in lines_changed(do(allocated, "retire_vm", vm="myapp00", days=1), PROJECT)
+    assert "not both" in refused(allocated, "retire_vm", vm="myapp00", days=1, undo=True)
+    do(allocated, "retire_vm", vm="myapp00", undo="true")
+    assert (allocated.folder / PROJECT).read_bytes() == before
+    assert do(allocated, "retire_vm", vm="myapp00", undo=True).files == []
+
+
+def test_a_protected_vm_is_not_retired(allocated) -> None:
+    do(allocated, "change_vm", vm="myapp00", protected=True)
+    assert "protected=false" in refused(allocated, "retire_vm", vm="myapp00")
+
+
+def test_a_deleted_vm_leaves_a_tombstone_and_no_more(allocated, clock) -> None:
+    do(allocated, "order_vm", project="myapp", vm="myapp01")
+    before = allocated.ledger()
+    assert "not to be deleted yet" in refused(allocated, "delete_vm", vm="myapp01")
+    do(allocated, "retire_vm", vm="myapp01", days=0)
+    assert "before 2026-11-24" in refused(allocated, "delete_vm", vm="myapp01")
+    clock("2026-11-25")
+    dry = do(allocated, "delete_vm", dry_run=True, vm="myapp01")
+    outcome = do(allocated, "delete_vm", vm="myapp01")
+    assert outcome == dry
+    assert outcome.allocated[0] == "retired myapp01: 2026-11-25"
+    assert "myapp01" not in load(allocated, PROJECT)["vms"]
+    assert allocated.mistakes() == []
+    after = allocated.ledger()
+    assert after["retired"] == {"myapp01": "2026-11-25"}
+    # What it had stays taken.
+    for section in ("vm_ids", "ipv4_srv", "placements"):
+        assert after[section] == before[section]
+    assert do(allocated, "delete_vm", vm="myapp01").files == []
+    assert "was retired on" in refused(allocated, "retire_vm", vm="myapp01", undo=True)
+    assert do(allocated, "order_vm", project="myapp").subject == "myapp02"
+
+
+def test_a_vm_that_a_rule_names_is_not_forgotten(allocated, clock) -> None:
+    do(allocated, "order_vm", project="myapp", vm="myapp01")
+    allocated.edit(PROJECT, lambda data: data["firewall"]["allow"].append({"from": "myapp01", "to": 80}))
+    do(allocated, "retire_vm", vm="myapp01", days=0)
+    clock("2026-11-25")
+    with pytest.raises(DescriptionError, match="myapp01"):
+        do(allocated, "delete_vm", vm="myapp01")
+    assert "myapp01" in load(allocated, PROJECT)["vms"]
 
 
 def test_a_retired_vm_is_not_changed(allocated) -> None:

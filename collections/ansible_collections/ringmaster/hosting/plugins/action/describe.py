@@ -15,7 +15,7 @@ from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.errors
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.roles import roles_folder
 
 ARGUMENTS = {
-    "verb": {"type": "str", "required": True, "choices": list(verbs.VERBS)},
+    "verb": {"type": "str", "required": True, "choices": list(verbs.ALL)},
     "request": {"type": "dict", "default": {}},
     "source": {"type": "path"},
 }

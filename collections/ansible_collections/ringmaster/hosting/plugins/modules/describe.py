@@ -25,6 +25,12 @@ options:
         Describe the next VM of I(project). Its name was never used before. With I(vm), the name is checked, and a
         second run changes nothing.
       change_vm: Change I(vm). Options of I(components) are merged; null takes one out.
+      retire_vm: >-
+        Set the state of I(vm) to retiring: it is stopped, and deleted when I(days) (7) have passed. With I(undo), it
+        runs again.
+      delete_vm: >-
+        Take I(vm) out of the description after it was deleted, and leave a tombstone in the ledger. A step of
+        C(playbooks/delete_retired_vms.yml).
       add_user: Describe the person I(user).
       add_ssh_key: Give I(user) one more I(ssh_key).
       remove_user: Set the state of I(user) to removed. The file stays.

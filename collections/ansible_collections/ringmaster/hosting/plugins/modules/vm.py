@@ -40,9 +40,15 @@ options:
       - V(running) defines and starts it, V(present) defines it and leaves its power alone.
       - V(stopped) shuts it down gracefully and, after O(stop_timeout), by force if O(force_stop).
       - V(restarted) stops and starts it, so that everything that is pending takes effect; every call does so.
+      - V(retiring) stops it and keeps it. A VM that is not there is not made.
+      - V(absent) takes the definition away and then deletes its disks, if O(delete_after) has passed and the VM
+        is neither O(protected) nor running. Volumes that are not Ringmaster's are never deleted.
     type: str
     default: running
-    choices: [present, running, stopped, restarted]
+    choices: [present, running, stopped, restarted, retiring, absent]
+  delete_after:
+    description: Last day of the grace period, such as C(2026-12-24). O(state=absent) is refused until it has passed.
+    type: str
   memory_mib:
     description: Memory in MiB. It follows live up to the maximum that the VM was started with.
     type: int

@@ -15,7 +15,8 @@ description:
   - Creates and changes libvirt domains and their disks on the hypervisor that the module runs on.
   - What can change in a running VM is changed there; what cannot is written to the definition and
     returned in RV(pending_restart). A VM is never restarted unasked.
-  - Disks never shrink, MAC addresses, UUIDs and names never change, and nothing is ever deleted.
+  - Disks never shrink, MAC addresses, UUIDs and names never change, and nothing is deleted but a VM whose state is
+    V(absent) and whose grace period has passed.
   - The failure of one VM does not keep the others from being converged.
   - VMs that are not in the list are left alone.
 extends_documentation_fragment:
@@ -64,6 +65,12 @@ created:
   type: list
   elements: str
   sample: [myapp00]
+deleted:
+  description: Names of the VMs that were to be absent and are (in check mode would be).
+  returned: always
+  type: list
+  elements: str
+  sample: []
 failed_vms:
   description: Names of the VMs that could not be converged.
   returned: always

@@ -167,6 +167,28 @@ def _start(context: Context, _action: Action) -> None:
         domain.create()
 
 
+def _undefine(context: Context, _action: Action) -> None:
+    undefine(context.domain)
+
+
+def undefine(domain: Any) -> None:
+    """Take a definition away with what libvirt keeps beside it, and nothing else: never a disk."""
+    binding = require_libvirt()
+    flags = binding.VIR_DOMAIN_UNDEFINE_MANAGED_SAVE | binding.VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA
+    # An adopted domain may have these; libvirt's test driver does not know the flags.
+    if "<nvram" in domain.XMLDesc():
+        flags |= binding.VIR_DOMAIN_UNDEFINE_NVRAM
+    if domain.listAllCheckpoints():
+        flags |= binding.VIR_DOMAIN_UNDEFINE_CHECKPOINTS_METADATA
+    domain.undefineFlags(flags)
+
+
+def _delete_volume(context: Context, action: Action) -> None:
+    volume = storage.lookup(context.pool, context.volumes[action.target])
+    if volume is not None:
+        storage.delete(volume)
+
+
 def _resume(context: Context, _action: Action) -> None:
     context.domain.resume()
 
@@ -260,6 +282,8 @@ TABLE: dict[str, Callable[[Context, Action], None]] = {
     "attach_disk": _attach,
     "attach_nic": _attach,
     "note_live": _note_live,
+    "undefine": _undefine,
+    "delete_volume": _delete_volume,
     "start": _start,
     "resume": _resume,
 }

@@ -86,6 +86,7 @@ def vm_arguments() -> dict[str, Any]:
         },
         "protected": {"type": "bool", "default": False},
         "autostart": {"type": "bool", "default": True},
+        "delete_after": {"type": "str"},
         "seed": {"type": "dict", "default": {}},
     }
 

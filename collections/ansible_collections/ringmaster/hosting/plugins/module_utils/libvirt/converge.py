@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
 import os
 import traceback
 from collections.abc import Mapping, Sequence
@@ -13,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt import apply, facts, seed, storage
+from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt import apply, facts, retire, seed, storage
 from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt.connection import (
     LibvirtError,
     connect,
@@ -36,7 +37,6 @@ from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt.plan im
     Current,
     Environment,
     Plan,
-    make_plan,
     volume_names,
 )
 from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt.spec import Spec, parse_spec
@@ -66,6 +66,8 @@ class Outcome:
     name: str
     plan: Plan = field(default_factory=Plan)
     created: bool = False
+    deleted: bool = False
+    """Whether the VM was to be absent, and is (in check mode: would be)."""
     state: str = ABSENT
     error: str = ""
     exception: str = ""
@@ -114,6 +116,7 @@ class Hypervisor:
             disk_cache=self.options.disk_cache,
             console_directory=self.options.console_directory,
             restart_pending=self.options.restart_pending,
+            today=datetime.date.today().isoformat(),
             image_may_come=self.check,
         )
 
@@ -146,7 +149,7 @@ class Hypervisor:
     def plan(self, spec: Spec) -> tuple[Current, Plan]:
         """Observe one VM and plan for it."""
         current = self.observe(spec)
-        return current, make_plan(spec, seed.content_hash(spec.seed), self.environment, current)
+        return current, retire.make_plan(spec, seed.content_hash(spec.seed), self.environment, current)
 
     def converge(self, spec: Spec) -> Outcome:
         """Bring one VM to its declared state; in check mode only say what would be done."""
@@ -171,7 +174,8 @@ class Hypervisor:
         if outcome.plan.refusals:
             refusals = "; also: ".join(str(refusal) for refusal in outcome.plan.refusals)
             raise HypervisorError(f"VM {spec.name} is left as it is: {refusals}")
-        outcome.created = current.config is None
+        outcome.created = current.config is None and any(step.kind == "define" for step in outcome.plan.actions)
+        outcome.deleted = spec.state == "absent"
         if self.check or not outcome.plan.changed:
             return
         context = apply.Context(
@@ -186,7 +190,7 @@ class Hypervisor:
         settled = dataclasses.replace(spec, state="running" if spec.state == "restarted" else spec.state)
         current = self.observe(settled)
         environment = dataclasses.replace(self.environment, restart_pending=False)
-        rest = make_plan(settled, seed.content_hash(settled.seed), environment, current)
+        rest = retire.make_plan(settled, seed.content_hash(settled.seed), environment, current)
         outcome.state = current.state
         outcome.pending = rest.pending
         if rest.refusals or rest.actions:
@@ -246,6 +250,7 @@ def converge_all(options: Options, specs: Sequence[Mapping[str, Any]], check: bo
         "changed": any(outcome.plan.changed for outcome in outcomes),
         "vms": results,
         "created": [outcome.name for outcome in outcomes if outcome.created and not outcome.error],
+        "deleted": [outcome.name for outcome in outcomes if outcome.deleted and not outcome.error],
         "failed_vms": [outcome.name for outcome in outcomes if outcome.error],
         "pending_restart": {
             outcome.name: [entry.as_dict() for entry in outcome.pending] for outcome in outcomes if outcome.pending

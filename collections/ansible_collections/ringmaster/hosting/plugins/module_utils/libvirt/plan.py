@@ -49,6 +49,8 @@ class Environment:
     console_directory: str = ""
     restart_pending: bool = False
     """Restart a running VM when something waits for it."""
+    today: str = ""
+    """The day on this host, as in ``2026-11-24``."""
     image_may_come: bool = False
     """In check mode an image that is missing may be one that an earlier task would have imported."""
 
@@ -153,6 +155,8 @@ _FIELD_OF_ACTION = {
     "create_volume": "disks.{}.size",
     "resize_volume": "disks.{}.size",
     "resize_disk": "disks.{}.size",
+    "delete_volume": "disks.{}.size",
+    "undefine": "state",
     "write_seed": "seed",
     "set_autostart": "autostart",
     "stop": "state",
@@ -212,7 +216,7 @@ def desired_fields(spec: Spec, environment: Environment, config: DomainFacts | N
     return fields
 
 
-def _refusals(spec: Spec, environment: Environment, current: Current) -> list[Refusal]:
+def refusals_of(spec: Spec, environment: Environment, current: Current) -> list[Refusal]:
     """Reasons that forbid to touch the VM at all."""
     refusals = []
     config = current.config
@@ -393,7 +397,7 @@ def make_plan(spec: Spec, seed_hash: str, environment: Environment, current: Cur
 
     :param seed_hash: hash of the seed's content; empty without seed.
     """
-    refusals = _refusals(spec, environment, current)
+    refusals = refusals_of(spec, environment, current)
     if refusals:
         return Plan(refusals=tuple(refusals))
     config = current.config

@@ -21,18 +21,20 @@ GIB = 1024**3
 
 DISK_ROLES = ("root", "swap", "tmp")
 NIC_ROLES = ("ethfe", "ethsrv")
-STATES = ("present", "running", "stopped", "restarted")
+STATES = ("present", "running", "stopped", "restarted", "retiring", "absent")
 LIMITS = ("read_iops", "write_iops", "read_bytes", "write_bytes")
 """I/O limits of a disk; each a number per second, 0 = unlimited."""
 
 NAME_PATTERN = re.compile(r"^[a-z][a-z0-9-]{1,40}$")
 MAC_PATTERN = re.compile(r"^[0-9a-f]{2}(:[0-9a-f]{2}){5}$")
+DATE_PATTERN = re.compile(r"^([0-9]{4}-[0-9]{2}-[0-9]{2})?$")
 BRIDGE_PATTERN = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,14}$")
 
 KNOWN_KEYS = frozenset(
     {
         "name", "uuid", "project", "vm_id", "memory_mib", "memory_max_mib", "cores", "image", "root_gib",
         "swap_mib", "tmp_gib", "nics", "protected", "seed", "autostart", "state", "hypervisor", "io_limits",
+        "delete_after",
     }
 )  # fmt: skip
 
@@ -71,6 +73,8 @@ class Spec:
     hypervisor: str = ""
     io_limits: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     """Role of a disk -> limit -> number per second."""
+    delete_after: str = ""
+    """Last day of the grace period of a VM that is retired."""
 
 
 class _Reader:
@@ -216,6 +220,7 @@ def parse_spec(data: Mapping[str, Any]) -> Spec:
         state=state,
         hypervisor=reader.text("hypervisor", default=""),
         io_limits=_io_limits(data.get("io_limits"), mistakes),
+        delete_after=reader.text("delete_after", DATE_PATTERN, ""),
     )
     if mistakes:
         raise HypervisorError(f"VM {data.get('name', '(without name)')}: " + "; ".join(mistakes))

@@ -108,6 +108,7 @@ def vm_spec(host_vars: Mapping[str, Any], image: str, bridges: Mapping[str, str]
     :raises HypervisorError: naming the VM and the variable that is missing or wrong.
     """
     name = str(_need(host_vars, "inventory_hostname"))
+    state = str(host_vars.get("ringmaster_state", "running"))
     try:
         networks = _need(host_vars, "ringmaster_networks")
         mtus = {"fe": networks["frontend"].get("mtu"), "srv": networks["server"].get("mtu")}
@@ -134,8 +135,10 @@ def vm_spec(host_vars: Mapping[str, Any], image: str, bridges: Mapping[str, str]
                 }
                 for role, network in _NICS
             ],
-            # Retiring begins with a stop; what follows is not decided by converging.
-            "state": "running" if host_vars.get("ringmaster_state", "running") == "running" else "stopped",
+            "state": state,
+            # A VM that is not to run does not come up with its hypervisor either.
+            "autostart": state == "running",
+            "delete_after": str(host_vars.get("ringmaster_delete_after", "")),
             "protected": bool(host_vars.get("ringmaster_protected", False)),
             "seed": seed_files(name, host_vars),
         }

@@ -20,11 +20,14 @@ EXTENSIONS = (".yml", ".yaml")
 
 
 def read_description(
-    options: Options, proposed: Mapping[Path, str] | None = None
+    options: Options,
+    proposed: Mapping[Path, str] | None = None,
+    entries: Mapping[str, Mapping[str, str]] | None = None,
 ) -> tuple[Description, list[Mistake]]:
     """Read and check a platform. Returns every mistake; with mistakes the description is incomplete.
 
     ``proposed`` holds texts that files below ``users/`` and ``projects/`` would get; they are read in their place.
+    ``entries`` are entries of the ledger by section that would be written into it.
     """
     texts = proposed or {}
     folder = options.source.parent
@@ -39,6 +42,8 @@ def read_description(
             if values is not None and vm not in description.vms:
                 description.vms[vm] = build_vm(vm, name, values, defaults, record)
     description.ledger, sources["allocations.yml"] = ledger.read(options.ledger)
+    for section, added in (entries or {}).items():
+        getattr(description.ledger, section).update(added)
     description.extra_keys = _read_key_directory(options.key_directory, sources)
     validate.check(description)
     return description, [mistake for source in sources.values() for mistake in source.mistakes]

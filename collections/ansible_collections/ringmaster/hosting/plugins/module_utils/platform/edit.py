@@ -38,10 +38,13 @@ def apply(options: Options, verb: str, arguments: Mapping[str, Any], *, dry_run:
         found = description.read_valid(options)
         draft = verbs.draft(found, verb, arguments)
         files = _described(found, draft)
-        proposed, mistakes = description.read_description(options, {Path(f["path"]): f["after"] for f in files})
+        proposed, mistakes = description.read_description(
+            options, {Path(f["path"]): f["after"] for f in files}, draft.ledger
+        )
         if mistakes:
             raise DescriptionError(mistakes)
         plan = allocation.plan(proposed)
+        plan.additions[:0] = _entered(found, draft)
         mistakes = [mistake for source in proposed.sources.values() for mistake in source.mistakes]
         if mistakes:
             raise DescriptionError(mistakes)
@@ -51,6 +54,16 @@ def apply(options: Options, verb: str, arguments: Mapping[str, Any], *, dry_run:
             _refuse_changed_meanwhile(outcome.files)
             publish(outcome.files)
         return outcome
+
+
+def _entered(found: Description, draft: Draft) -> list[str]:
+    """Say what a draft writes into the ledger by itself."""
+    return [
+        f"{section} {name}: {value}"
+        for section, entries in draft.ledger.items()
+        for name, value in entries.items()
+        if getattr(found.ledger, section).get(name) != value
+    ]
 
 
 def publish(files: list[dict[str, str]]) -> None:

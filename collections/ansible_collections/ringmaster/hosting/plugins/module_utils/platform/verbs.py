@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,9 +15,11 @@ from .checks import key_blob
 from .model import Description
 from .request import Request
 from .request import read as read_request
-from .types import Choice, ListOf, Name, Record, Type
+from .types import Boolean, Choice, Integer, ListOf, Name, Record, Type
 
 ADDED_USER_STATES = ("active", "pending")
+GRACE_DAYS = 7
+"""Days for which a retired VM is kept, unless the request says otherwise."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,8 @@ class Draft:
     file: str
     patch: dict[str, Any]
     subject: str
+    ledger: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """Entries of the ledger that the verb itself writes, by section."""
 
     @property
     def record(self) -> Record:
@@ -45,11 +50,12 @@ class Verb:
 
 def draft(found: Description, verb: str, arguments: Mapping[str, Any]) -> Draft:
     """Return what a verb changes; raises RequestError with all mistakes of the request."""
-    request = read_request(verb, VERBS[verb].types, VERBS[verb].required, arguments)
+    asked = ALL[verb]
+    request = read_request(verb, asked.types, asked.required, arguments)
     _check_references(found, request)
-    if not all(name in request.values for name in VERBS[verb].required):
+    if not all(name in request.values for name in asked.required):
         request.refuse()
-    result = VERBS[verb].make(found, request)
+    result = asked.make(found, request)
     request.refuse()
     return result
 
@@ -81,9 +87,7 @@ def _order_vm(found: Description, request: Request) -> Draft:
 
 def _change_vm(found: Description, request: Request) -> Draft:
     name = request.values["vm"]
-    if name in found.ledger.retired:
-        request.wrong(f"vm: {name} was retired on {found.ledger.retired[name]}", found=name)
-    elif request.known("vm", "VM", found.vms):
+    if _is_kept(found, request, name):
         vm = found.vms[name]
         record = found.projects[vm.project]["vms"][name]
         disk = request.values.get("disk")
@@ -107,6 +111,63 @@ def _change_vm(found: Description, request: Request) -> Draft:
             patch["components"] = components
         return Draft("projects", vm.project, {"vms": {name: patch}} if patch else {}, name)
     return Draft("projects", "", {}, name)
+
+
+def _retire_vm(found: Description, request: Request) -> Draft:
+    """Stop a VM for good, with a grace period; or take that back."""
+    name = request.values["vm"]
+    if not _is_kept(found, request, name):
+        return Draft("projects", "", {}, name)
+    vm = found.vms[name]
+    days = request.values.get("days")
+    if request.values.get("undo"):
+        if days is not None:
+            request.wrong("days: undo takes the whole retiring back", allowed="days or undo, not both")
+        patch: dict[str, Any] = {"state": None, "delete_after": None} if vm.state == "retiring" else {}
+    else:
+        if vm.protected:
+            request.wrong(
+                f"vm: {name} is protected and cannot be retired",
+                found="protected: true",
+                hint=f"change_vm with vm={name} and protected=false takes the protection away",
+            )
+        # Retired again without a number of days, it keeps its date: a second run changes nothing.
+        last = today() + datetime.timedelta(days=GRACE_DAYS if days is None else days)
+        is_new = vm.state != "retiring" or days is not None
+        patch = {"state": "retiring", "delete_after": last.isoformat()} if is_new else {}
+    return Draft("projects", vm.project, {"vms": {name: patch}} if patch else {}, name)
+
+
+def _delete_vm(found: Description, request: Request) -> Draft:
+    """Take a VM that was deleted out of the description, and leave its tombstone in the ledger."""
+    name = request.values["vm"]
+    if name in found.ledger.retired and name not in found.vms:
+        return Draft("projects", "", {}, name)
+    if not _is_kept(found, request, name):
+        return Draft("projects", "", {}, name)
+    vm = found.vms[name]
+    day = today().isoformat()
+    if vm.state != "retiring" or not vm.delete_after or vm.delete_after >= day:
+        request.wrong(
+            f"vm: {name} is not to be deleted yet",
+            found=f"state: {vm.state}" + (f", delete_after: {vm.delete_after}" if vm.delete_after else ""),
+            allowed=f"a VM with state: retiring and a delete_after before {day}",
+            hint="retire_vm begins with it",
+        )
+    return Draft("projects", vm.project, {"vms": {name: None}}, name, {"retired": {name: day}})
+
+
+def _is_kept(found: Description, request: Request, name: str) -> bool:
+    """Find a VM that is not described or was deleted."""
+    if name in found.ledger.retired:
+        request.wrong(f"vm: {name} was retired on {found.ledger.retired[name]}", found=name)
+        return False
+    return request.known("vm", "VM", found.vms)
+
+
+def today() -> datetime.date:
+    """Return the day on the controller."""
+    return datetime.date.today()
 
 
 def _add_user(found: Description, request: Request) -> Draft:
@@ -204,7 +265,7 @@ def _check_references(found: Description, request: Request) -> None:
         "machine": found.hypervisors,
         "image": found.platform["images"],
     }
-    for argument, kind in VERBS[request.verb].types.items():
+    for argument, kind in ALL[request.verb].types.items():
         if isinstance(kind, Name) and kind.refers:
             request.known(argument, "hypervisor" if kind.kind == "machine" else kind.kind, known[kind.kind])
     for name in request.values.get("permissions", {}) if request.verb == "add_project" else ():
@@ -270,6 +331,11 @@ VERBS = {
         },
         ("vm",),
     ),
+    "retire_vm": Verb(
+        _retire_vm,
+        {"vm": Name("VM", refers=True), "days": Integer(0, 3650), "undo": Boolean()},
+        ("vm",),
+    ),
     "add_user": Verb(
         _add_user,
         {
@@ -301,3 +367,10 @@ VERBS = {
         ("project",),
     ),
 }
+
+STEPS = {
+    "delete_vm": Verb(_delete_vm, {"vm": Name("VM", refers=True)}, ("vm",)),
+}
+"""Changes of the description that are one step of a playbook, not an operator's verb by themselves."""
+
+ALL = {**VERBS, **STEPS}
