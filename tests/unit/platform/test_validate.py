@@ -45,6 +45,14 @@ TABLE = [
     ("list for a scalar", PROJECT, "memory: 1GiB", "memory: [1GiB]", ["another kind", "a list"]),
     ("scalar for a map", PROJECT, "redis: {}", "redis: yes", ["is not a map", "yes"]),
     ("scalar for a list", PROJECT, "service_users: [s-myapp]", "service_users: {s-myapp: 1}", ["is not a list"]),
+    ("backup by another word", PROJECT, "backup: {", "backup: off #", ["'off' has no meaning here", "none, or a map"]),
+    (
+        "backup kept for no day",
+        PROJECT,
+        "keep_monthly: 6",
+        "keep_monthly: 0",
+        ["backup.keep_monthly: 0 is out of range"],
+    ),
     ("missing key", PLATFORM, "domain: ringmaster.example", "", ["the key 'domain' is missing", "for example domain:"]),
     (
         "twice in YAML",

@@ -42,6 +42,8 @@ class ActionModule(ActionBase):
             orphans=outcome.orphans,
             counts=outcome.counts,
         )
+        if outcome.warnings:
+            result["warnings"] = outcome.warnings
         if mistakes:
             result.update(failed=True, msg=render_all(mistakes))
         return result

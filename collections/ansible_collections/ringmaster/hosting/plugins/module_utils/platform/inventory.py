@@ -212,6 +212,7 @@ def _add_vm(inventory: Inventory, description: Description, vm: Vm) -> None:
         "ringmaster_components": list(vm.components),
         "ringmaster_protected": vm.protected,
         "ringmaster_state": vm.state,
+        "ringmaster_backup": vm.backup,
     }
     for component, options in vm.components.items():
         variables.update({f"{component}_{option}": value for option, value in options.items()})

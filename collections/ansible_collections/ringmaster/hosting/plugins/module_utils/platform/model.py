@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from . import sizes
+from . import backup, sizes
 from .ledger import Ledger
 from .load import Source
 
@@ -33,6 +33,7 @@ class Vm:
     hypervisor: str
     production: bool
     maintenance: dict[str, Any]
+    backup: dict[str, Any]
     comment: str = ""
 
     @property
@@ -148,5 +149,6 @@ def build_vm(
         hypervisor=record["hypervisor"] or "",
         production=bool(shared["production"] if record["production"] is None else record["production"]),
         maintenance=record["maintenance"] or shared.get("maintenance") or {},
+        backup=backup.resolve(record["backup"], shared["backup"]),
         comment=record["comment"] or "",
     )

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from . import allocation, description, inventory, known_hosts, load
+from . import allocation, backup, description, inventory, known_hosts, load
 from .errors import DescriptionError, Mistake, sort_mistakes
 from .ledger import locked, write_atomically
 from .model import Description, Options
@@ -25,6 +25,7 @@ class Outcome:
     allocated: list[str] = field(default_factory=list)
     files: list[dict[str, str]] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
 
 
 def options_of(source: Path, roles: Path | None) -> Options:
@@ -48,7 +49,12 @@ def validate(options: Options) -> Outcome:
         "hypervisors": len(found.hypervisors),
         "machines": len(found.machines),
     }
-    return Outcome(sort_mistakes(mistakes), sorted(found.orphans(), key=natural), counts=counts)
+    return Outcome(
+        sort_mistakes(mistakes),
+        sorted(found.orphans(), key=natural),
+        counts=counts,
+        warnings=[] if mistakes else backup.warnings(found),
+    )
 
 
 def orphan_mistakes(found: Description) -> list[Mistake]:

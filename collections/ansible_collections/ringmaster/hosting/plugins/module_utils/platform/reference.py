@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from . import names, schema, sizes
-from .types import Anything, Boolean, Choice, Integer, Key, ListOf, MapOf, Name, Record, Size, Type
+from .types import Anything, Boolean, Choice, Integer, Key, ListOf, MapOf, Name, OrWord, Record, Size, Type
 
 PAGE = "description.md"
 RECORDS = {"platform": schema.PLATFORM, "user": schema.USER, "project": schema.PROJECT}
@@ -115,6 +115,8 @@ def _inner(kind: Type) -> Record | None:
         return kind
     if isinstance(kind, MapOf):
         return _inner(kind.value)
+    if isinstance(kind, OrWord):
+        return _inner(kind.other)
     return _inner(kind.item) if isinstance(kind, ListOf) else None
 
 
@@ -135,6 +137,8 @@ def _kind(kind: Type) -> str:
         return f"map; key: {_kind(kind.key)}; value: {_kind(kind.value)}"
     if isinstance(kind, ListOf):
         return f"list of {_kind(kind.item)}" + (", or one alone" if kind.one_is_enough else "")
+    if isinstance(kind, OrWord):
+        return f"`{kind.word}`, or {_kind(kind.other)}"
     if isinstance(kind, Choice):
         return ", ".join(f"`{value}`" for value in kind.values)
     if isinstance(kind, Name):

@@ -9,8 +9,8 @@ into ``example/platform`` in the same commit.
 
 from __future__ import annotations
 
-from . import checks, sizes
-from .types import Anything, Boolean, Choice, Integer, Key, ListOf, MapOf, Name, Record, Size, Text
+from . import backup, checks, sizes
+from .types import Anything, Boolean, Choice, Integer, Key, ListOf, MapOf, Name, OrWord, Record, Size, Text
 
 COMPONENTS = ("postgresql", "mysql", "redis", "webgateway", "mailserver")
 SERVICES = ("gateway", "dns", "monitoring", "status", "backup")
@@ -151,6 +151,34 @@ MAINTENANCE = Record(
         Key("hours", Integer(1, 24), "Length of the window in hours.", default=4),
         Key("timezone", _TIMEZONE, "Time zone of `start`.", default_text="the platform's"),
     ),
+)
+
+BACKUP = Record(
+    "backup",
+    (
+        *(
+            Key(
+                f"keep_{period}",
+                Integer(1, 3650),
+                f"For how many {period.removesuffix('ly').replace('dai', 'day')}s the newest backup of each is kept.",
+                default_text=f"the project's, or {number}",
+            )
+            for period, number in backup.KEPT.items()
+        ),
+        Key(
+            "exclude",
+            ListOf(Text("a path or pattern such as /srv/s-myapp/cache or *.iso", pattern=r"^[^!\s].*$")),
+            "What is left out.",
+            default_text="the project's, or none",
+        ),
+        Key(
+            "paths",
+            ListOf(Text("an absolute path", pattern=r"^/[^\s]*$")),
+            "What is backed up beside homes, `/etc/local`, `/etc/ringmaster` and the dumps of components.",
+            default_text="the project's, or none",
+        ),
+    ),
+    "Every VM is backed up each night unless `backup: none` is written. What a VM does not say, its project says.",
 )
 
 _SIZES = (
@@ -389,6 +417,12 @@ VM = Record(
         ),
         Key("production", Boolean(), "Whether the VM serves users.", default_text="the project's"),
         Key("maintenance", MAINTENANCE, "When the VM may be restarted.", default_text="the project's"),
+        Key(
+            "backup",
+            OrWord("none", BACKUP),
+            "What is backed up and kept; `none` to go without.",
+            default_text="the project's",
+        ),
         Key("requested_by", Name("person", refers=True), "Who ordered the VM."),
         Key("comment", Text(), "What the VM is for."),
     ),
@@ -414,6 +448,12 @@ PROJECT = Record(
         ),
         Key("firewall", FIREWALL, "What is allowed beyond the standard.", default={}),
         Key("maintenance", MAINTENANCE, "When VMs may be restarted.", default={}),
+        Key(
+            "backup",
+            OrWord("none", BACKUP),
+            "What is backed up and kept of each VM; `none` to go without.",
+            default_text="each night",
+        ),
         Key("contacts", ListOf(_EMAIL), "Who is told about maintenance and trouble.", default=[]),
         Key("webhooks", ListOf(_URL), "Where alerts of the project are posted, as Alertmanager does.", default=[]),
         Key("checks", ListOf(CHECK), "The project's own checks, beside those of the platform.", default=[]),

@@ -385,6 +385,30 @@ class Anything(Type):
 
 
 @dataclass(frozen=True)
+class OrWord(Type):
+    """A value of another type, or one word in its place that says: not at all."""
+
+    word: str
+    other: Type
+
+    def read(self, source: Source, node: Any, where: str) -> Any:
+        if isinstance(node, yaml.ScalarNode) and node.value == self.word:
+            return self.word
+        if isinstance(node, yaml.ScalarNode) and not load.is_null(node):
+            source.wrong(
+                node, f"{where}: '{node.value[:40]}' has no meaning here", found=node.value, allowed=self.describe()
+            )
+            return None
+        return self.other.read(source, node, where)
+
+    def json_schema(self) -> dict[str, Any]:
+        return {"anyOf": [{"const": self.word}, self.other.json_schema()]}
+
+    def describe(self) -> str:
+        return f"{self.word}, or {self.other.describe()}"
+
+
+@dataclass(frozen=True)
 class Key:
     """One key of a record. A default of None means: absent."""
 
