@@ -262,6 +262,20 @@ def test_who_is_out_is_out_at_once(machine, app, state):
     assert machine.ssh("carol", "cat copy || true").returncode == 0
 
 
+def test_the_sessions_of_a_stolen_key_end_and_the_person_may_come_back(machine):
+    wanted = roster(machine)
+    machine.apply(wanted)
+    session = subprocess.Popen([*machine.ssh_argv("bob"), "sleep 4245"], stdin=subprocess.DEVNULL)
+    deadline = time.monotonic() + 20
+    while not machine.root("pgrep -f 'sleep 424[5]'; true"):
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    assert machine.apply(wanted, accounts_end_sessions=["bob", "somebody"])
+    assert session.wait(10) != 0
+    assert machine.root("pgrep -u bob; true") == ""
+    assert machine.ssh("bob", "true").returncode == 0
+
+
 def test_what_is_left_in_a_slice_is_found_later(machine):
     """A run was killed after the account files were in place: the next one ends what it did not get to."""
     machine.ssh("bob", "sudo -n -u s-myapp sh -c 'sleep 4244 >/dev/null 2>&1 &'")

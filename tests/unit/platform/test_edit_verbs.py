@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 import yaml
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform import edit, verbs
+from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.checks import fingerprint
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.errors import DescriptionError
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.request import RequestError
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.verbs import VERBS
@@ -23,6 +24,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 PROJECT = "projects/myapp.yml"
+ALICES_KEY = yaml.safe_load((Path(__file__).parents[3] / "example/platform/users/alice.yml").read_text())["ssh_keys"][0]
 CAROL = {"user": "carol", "full_name": "Carol Example", "email": "carol@example.org"}
 
 
@@ -76,6 +78,12 @@ CASES: list[tuple[str, dict[str, Any], str, list[str]]] = [
         {"vm": "myapp00", "remove_components": "redis", "memory": ""},
         PROJECT,
         ["-    components:", "-      redis: {}", "+    components: {}"],
+    ),
+    (
+        "revoke_key",
+        {"user": "alice", "ssh_key": ALICES_KEY},
+        "users/alice.yml",
+        ["-ssh_keys:", f"-  - {ALICES_KEY}", "+ssh_keys: []"],
     ),
     ("remove_user", {"user": "alice"}, "users/alice.yml", ["-state: active", "+state: removed"]),
     ("remove_user", {"user": "bob"}, "users/bob.yml", ["+state: removed"]),
@@ -229,6 +237,17 @@ REFUSED: list[tuple[str, dict[str, Any], list[str]]] = [
     ("add_user", {**CAROL, "ssh_keys": "ssh-dss AAAA"}, ["is a DSA key, which is weak"]),
     ("add_user", {**CAROL, "user": "bob"}, ["full_name: the user bob exists already", "email: the user bob exists"]),
     ("add_ssh_key", {"user": "bob"}, ["ssh_key is missing"]),
+    (
+        "revoke_key",
+        {"user": "alice", "ssh_key": f"SHA256:{'A' * 43}"},
+        ["alice has no such key", fingerprint(ALICES_KEY)],
+    ),
+    (
+        "revoke_key",
+        {"user": "bob", "ssh_key": ALICES_KEY},
+        ["bob has no such key, but alice has it", "bob@ringmaster.example"],
+    ),
+    ("revoke_key", {"user": "alice", "ssh_key": "SHA256:short"}, ["known key type"]),
     ("add_ssh_key", {"user": "bob", "ssh_key": "-----BEGIN OPENSSH PRIVATE KEY-----"}, ["is a private or PEM key"]),
     ("add_ssh_key", {"user": "rob", "ssh_key": "junk"}, ["the person 'rob' is not known", "known key type"]),
     ("remove_user", {"user": "bobby"}, ["the person 'bobby' is not known", "did you mean 'bob'?"]),
@@ -296,6 +315,14 @@ def test_a_mistake_that_was_there_before_is_told_and_nothing_is_changed(allocate
 def test_the_name_of_an_account_is_never_given_again(allocated, verb: str, arguments: dict[str, Any]) -> None:
     allocated.replace("allocations.yml", "  bob: 20101\n", "  bob: 20101\n  carol: 20110\n  s-old: 20111\n")
     assert "was used before" in refused(allocated, verb, **arguments)
+
+
+def test_a_key_is_revoked_by_its_fingerprint(allocated, make_key) -> None:
+    second = make_key()
+    do(allocated, "add_ssh_key", user="alice", ssh_key=second)
+    do(allocated, "revoke_key", user="alice", ssh_key=fingerprint(ALICES_KEY))
+    assert load(allocated, "users/alice.yml")["ssh_keys"] == [second]
+    assert "alice has no such key" in refused(allocated, "revoke_key", user="alice", ssh_key=fingerprint(ALICES_KEY))
 
 
 def test_somebody_who_was_removed_does_not_come_back_by_accident(allocated, make_key) -> None:

@@ -61,6 +61,13 @@ options:
       - Each may have C(memory_high), C(memory_max), C(cpu_quota) and C(tasks_max).
     type: dict
     default: {}
+  end_sessions:
+    description:
+      - People whose sessions and processes end although they keep the account, because a key of theirs is in
+        wrong hands. Keys are changed before. Names that are not on this machine are passed over.
+    type: list
+    elements: str
+    default: []
 """
 
 EXAMPLES = r"""
@@ -122,6 +129,7 @@ def argument_spec() -> dict[str, dict[str, object]]:
         "home_retention_days": {"type": "int", "default": 90},
         "self_heal": {"type": "bool", "default": True},
         "limits": {"type": "dict", "default": {}},
+        "end_sessions": {"type": "list", "elements": "str", "default": []},
     }
 
 
@@ -155,6 +163,7 @@ def main() -> None:
             confirm_removal=given["confirm_removal"],
             replace_state=given["replace_state"],
             limits=read_limits(given["limits"]),
+            end_sessions=frozenset(given["end_sessions"]),
         )
         result = run.run(wanted, options, check_mode=module.check_mode)
     except AccountsError as error:

@@ -33,6 +33,7 @@ options:
         C(playbooks/delete_retired_vms.yml).
       add_user: Describe the person I(user).
       add_ssh_key: Give I(user) one more I(ssh_key).
+      revoke_key: Take I(ssh_key), given as a whole or by its fingerprint, from I(user).
       remove_user: Set the state of I(user) to removed. The file stays.
       set_permissions: Set the I(permissions) of I(user) in I(project); the word none takes them all.
       add_service_user: Add I(service_user) to I(project).

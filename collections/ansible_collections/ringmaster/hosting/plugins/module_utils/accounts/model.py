@@ -94,6 +94,7 @@ class Options:
     self_heal: bool = True
     confirm_removal: bool = False
     replace_state: bool = False
+    end_sessions: frozenset[str] = frozenset()
     limits: dict[str, Limits] = field(default_factory=dict)
 
 

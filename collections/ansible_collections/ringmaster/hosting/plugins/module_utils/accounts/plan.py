@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field
 
 from . import policy, records, view
@@ -42,6 +42,7 @@ class Plan:
     files: list[policy.WantedFile] = field(default_factory=list)
     database: dict[str, str] = field(default_factory=dict)
     homes: list[HomeWork] = field(default_factory=list)
+    # Whose sessions and processes end: people who are out, and those of Options.end_sessions.
     departures: list[Account] = field(default_factory=list)
     crontabs: list[str] = field(default_factory=list)
     at_jobs: list[str] = field(default_factory=list)
@@ -100,7 +101,7 @@ def make_plan(
     _plan_keys(plan, current, before)
     _plan_files(plan, current, [*policy.files(roster, options.limits), *(extra_files or [])], before)
     _plan_homes(plan, current, purged)
-    _plan_departures(plan, current, before)
+    _plan_departures(plan, current, before, options.end_sessions)
     _plan_lingering(plan, current)
     plan.applied_text = applied_text(
         roster, options, {uid: day for uid, day in removed.items() if not _purged(uid, accounts, purged)}
@@ -218,13 +219,15 @@ def _plan_homes(plan: Plan, current: Current, purged: set[str]) -> None:
             )
 
 
-def _plan_departures(plan: Plan, current: Current, before: Database) -> None:
+def _plan_departures(plan: Plan, current: Current, before: Database, end_sessions: Collection[str]) -> None:
     for account in plan.accounts.values():
         if not (account.service and account.active):
             if account.name in current.crontabs:
                 plan.crontabs.append(account.name)
             plan.at_jobs.extend(current.at_jobs.get(account.uid, ()))
         if account.active:
+            if not account.service and account.name in end_sessions and current.processes.get(account.uid):
+                plan.departures.append(account)
             continue
         shadow = before.shadow.find(account.name)
         was_open = shadow is not None and shadow[7] != "1"

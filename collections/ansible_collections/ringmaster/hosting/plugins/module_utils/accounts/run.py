@@ -213,7 +213,8 @@ def verify(paths: Paths, result: Result) -> None:
     if left:
         raise AccountsError(f"Keys of people who are out came back during the run: {', '.join(left)}.")
     if plan.departures:
-        gone = {account.uid for account in plan.departures}
+        # Who only had the sessions ended may be back with another key.
+        gone = {account.uid for account in plan.departures if not account.active}
         running = sorted({uid for _pid, uid in facts.processes(paths) if uid in gone})
         if running:
             raise AccountsError(f"Processes of people who are out are running again: uids {running}.")

@@ -94,7 +94,7 @@ def changes(
                 ),
             ),
         )
-        if not account.active and running:
+        if running and (not account.active or account in plan.departures):
             add(f"processes of {name}", f"{running} running", None)
     for account in plan.departures:
         if account.name not in plan.accounts:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import dns, load, names, schema, validate_ledger, validate_networks
+from . import load, names, schema, validate_ledger, validate_networks
 from .checks import key_blob
 from .errors import did_you_mean, one_of
 from .firewall import is_known
@@ -31,7 +31,6 @@ def check(description: Description) -> None:
         _check_vm(description, vm)
         _check_components(description, vm, roles)
     validate_networks.check(description)
-    dns.check(description)
     validate_ledger.check(description)
 
 
@@ -158,6 +157,11 @@ def _check_projects(description: Description) -> None:
                 unknown(source, ("permissions", name), "person", name, description.users, key=True)
         if record["requested_by"] and record["requested_by"] not in description.users:
             unknown(source, ("requested_by",), "person", record["requested_by"], description.users)
+        users = [name for name in record["service_users"] or [] if name]
+        for name in record["service_user_limits"] or {}:
+            # A faulty list of service users is one mistake, not two.
+            if name not in users and (users or not source.mistakes):
+                unknown(source, ("service_user_limits", name), "service user", name, users, key=True)
         for index, rule in enumerate((record["firewall"] or {}).get("allow") or []):
             if rule:
                 _check_rule(description, source, record, index, rule)

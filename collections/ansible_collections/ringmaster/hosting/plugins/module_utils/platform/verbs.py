@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from . import names, schema
-from .checks import key_blob
+from .checks import fingerprint, is_fingerprint, key_blob, key_or_fingerprint
 from .model import Description
 from .request import Request
 from .request import read as read_request
-from .types import Boolean, Choice, Integer, ListOf, Name, Record, Type
+from .types import Boolean, Choice, Integer, ListOf, Name, Record, Text, Type
 
 ADDED_USER_STATES = ("active", "pending")
 GRACE_DAYS = 7
@@ -209,6 +209,31 @@ def _add_ssh_key(found: Description, request: Request) -> Draft:
     return Draft("users", name, {"ssh_keys": [*keys, request.texts["ssh_key"]]}, name)
 
 
+def _revoke_key(found: Description, request: Request) -> Draft:
+    name, wanted = request.values["user"], request.values["ssh_key"]
+    unchanged = Draft("users", name, {}, name)
+    if not request.known("user", "person", found.users):
+        return unchanged
+
+    def is_wanted(key: str) -> bool:
+        return fingerprint(key) == wanted or key_blob(key) == key_blob(wanted)
+
+    keys = found.users[name]["ssh_keys"]
+    kept = [key for key in keys if not is_wanted(key)]
+    if len(kept) < len(keys):
+        return Draft("users", name, {"ssh_keys": kept}, name)
+    owner = next((other for other, record in found.users.items() if any(map(is_wanted, record["ssh_keys"]))), "")
+    if owner or is_fingerprint(wanted):
+        # A mistyped fingerprint must not look like a key that is out.
+        request.wrong(
+            f"ssh_key: {name} has no such key" + (f", but {owner} has it" if owner else ""),
+            found=wanted,
+            allowed=", ".join(f"{fingerprint(key)} ({' '.join(key.split()[2:]) or 'no comment'})" for key in keys)
+            or f"nothing: {name} has no key in users/{name}.yml",
+        )
+    return unchanged
+
+
 def _remove_user(found: Description, request: Request) -> Draft:
     name = request.values["user"]
     is_there = request.known("user", "person", found.users) and found.users[name]["state"] != "removed"
@@ -347,6 +372,14 @@ VERBS = {
         ("user", "full_name", "email"),
     ),
     "add_ssh_key": Verb(_add_ssh_key, {**_PERSON, "ssh_key": schema.SSH_KEY}, ("user", "ssh_key")),
+    "revoke_key": Verb(
+        _revoke_key,
+        {
+            **_PERSON,
+            "ssh_key": Text("a line of an OpenSSH .pub file, or its fingerprint SHA256:…", check=key_or_fingerprint),
+        },
+        ("user", "ssh_key"),
+    ),
     "remove_user": Verb(_remove_user, {**_PERSON}, ("user",)),
     "set_permissions": Verb(
         _set_permissions,
