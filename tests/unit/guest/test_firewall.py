@@ -25,6 +25,7 @@ VM: dict[str, Any] = {
     "firewall_monitoring_addresses": [MONITOR],
     "firewall_monitoring_ports": ["9100-9999"],
 }
+NAME_SERVER = {"ringmaster_services": {"dns": "platform00"}, "inventory_hostname": "platform00"}
 CLOSED = {"ringmaster_project_firewall": {"frontend": "closed"}}
 
 
@@ -63,6 +64,10 @@ def allow(**rule: Any) -> dict[str, Any]:
         ({}, "ethsrv", MONITOR, "tcp", 9100, True),
         ({}, "ethsrv", MONITOR, "tcp", 5432, False),
         ({}, "ethsrv", STRANGER, "tcp", 9100, False),
+        # The name server, where it runs.
+        (NAME_SERVER, "ethsrv", OUTSIDE6, "udp", 53, True),
+        (NAME_SERVER, "ethsrv", STRANGER, "tcp", 53, True),
+        ({**NAME_SERVER, "inventory_hostname": "myapp00"}, "ethsrv", STRANGER, "udp", 53, False),
         # Typed rules.
         (allow(**{"from": STRANGER, "to": "component:postgresql"}), "ethsrv", STRANGER, "tcp", 5432, True),
         (
@@ -194,8 +199,6 @@ def test_nft_accepts_the_ruleset(tmp_path: Path, change: dict[str, Any]) -> None
         max_size=3,
     )
 )
-def test_nft_accepts_any_typed_rules(
-    tmp_path_factory: pytest.TempPathFactory, rules: list[dict[str, Any]]
-) -> None:
+def test_nft_accepts_any_typed_rules(tmp_path_factory: pytest.TempPathFactory, rules: list[dict[str, Any]]) -> None:
     text = firewall.render(firewall.policy({**VM, "firewall_allow": rules}))
     checked(tmp_path_factory.mktemp("nft"), text)

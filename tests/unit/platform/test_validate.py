@@ -14,6 +14,9 @@ from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.roles 
 PLATFORM, BOB, PROJECT = "platform.yml", "users/bob.yml", "projects/myapp.yml"
 
 
+RECORD = "type: CNAME, values: myapp00.fe.ringmaster.example"
+
+
 def test_the_example_is_valid(platform) -> None:
     assert platform.mistakes() == []
 
@@ -116,6 +119,32 @@ TABLE = [
         "  svc0:\n",
         "  vms:\n    address: 10.9.9.9\n  svc0:\n",
         ["'vms' cannot be a machine"],
+    ),
+    ("unknown zone", PLATFORM, "zone: shop.example", "zone: shup.example", ["not served here", "'shop.example'"]),
+    ("record of an unknown VM", PROJECT, RECORD, "vm: myapp01", ["'myapp01' is not known", "'myapp00'"]),
+    ("record with the name of a VM", PROJECT, "name: www", "name: myapp00.fe", ["is the name of a machine"]),
+    ("record without values", PROJECT, RECORD, "type: A", ["values is missing"]),
+    ("record with VM and type", PROJECT, RECORD, "vm: myapp00, type: TXT", ["vm stands beside"]),
+    (
+        "bad value of a record",
+        PROJECT,
+        RECORD,
+        "type: MX, values: mail.example.org",
+        ["'mail.example.org' is not a preference", "10 mail"],
+    ),
+    (
+        "addresses beside an alias",
+        PROJECT,
+        RECORD + "}",
+        RECORD + "}\n  - {name: www, vm: myapp00}",
+        ["www has A records, and CNAME records already stand at", "myapp.yml:"],
+    ),
+    (
+        "record that two have",
+        PROJECT,
+        f"name: www, {RECORD}",
+        'name: "@", type: TXT, values: mine',
+        ["@ has TXT records, and TXT records already stand at", "platform.yml:"],
     ),
     ("not a key", BOB, "ssh-ed25519 AAAA", "ssh-ed25519 AAA", ["damaged key data"]),
     ("key cut off", BOB, "hKmKd", "", []),

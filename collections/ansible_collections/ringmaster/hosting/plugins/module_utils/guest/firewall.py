@@ -89,9 +89,7 @@ def ports_of(target: Any, default_protocol: str, vm: Mapping[str, Any]) -> list[
     except ValueError:
         low, high = 0, 0
     if not 0 < low <= high < 65536:
-        raise ValueError(
-            f"firewall rule to '{text}': must be a port (5432), a range (8000-8100) or component:<name>"
-        )
+        raise ValueError(f"firewall rule to '{text}': must be a port (5432), a range (8000-8100) or component:<name>")
     return [(default_protocol, text)]
 
 
@@ -127,7 +125,8 @@ def policy(vm: Mapping[str, Any]) -> list[Permission]:
     """Return the permissions of a VM from its host variables (design, section 4).
 
     Reads ringmaster_management_networks, ringmaster_project, ringmaster_project_addresses,
-    ringmaster_project_firewall, ringmaster_components, and the variables of role ``firewall``:
+    ringmaster_project_firewall, ringmaster_components, ringmaster_services, inventory_hostname, and the
+    variables of role ``firewall``:
     firewall_allow, firewall_monitoring_addresses, firewall_monitoring_ports, firewall_component_ports.
     """
     project = vm.get("ringmaster_project_firewall") or {}
@@ -153,6 +152,9 @@ def policy(vm: Mapping[str, Any]) -> list[Permission]:
     result.append(Permission("SSH and web", ("ethsrv",), (), "tcp", ("22", "80", "443")))
     if members:
         result.append(Permission(f"project {vm.get('ringmaster_project', '')}".strip(), ("ethsrv",), members))
+    if (vm.get("ringmaster_services") or {}).get("dns") == vm.get("inventory_hostname", ""):
+        # Who asks decides what is answered, so that everybody may.
+        result += [Permission("name server", ("ethsrv",), (), protocol, ("53",)) for protocol in PROTOCOLS]
     ports = tuple(str(port) for port in vm.get("firewall_monitoring_ports") or [])
     if monitoring and ports:
         result.append(Permission("monitoring", ("ethsrv",), monitoring, "tcp", ports))

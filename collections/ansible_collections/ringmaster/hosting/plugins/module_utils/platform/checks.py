@@ -183,3 +183,40 @@ def crypt_hash(text: str) -> str:
     if re.fullmatch(r"\$(6|y|2[aby]|5)\$[./A-Za-z0-9$=,]{20,}", text):
         return ""
     return "is not a crypt hash"
+
+
+def host_name(text: str) -> str:
+    """Check a full host name in lower case or not, with or without the final dot."""
+    name = text.removesuffix(".")
+    label = r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9])?"
+    if len(name) <= 253 and "." in name and re.fullmatch(rf"{label}(\.{label})+", name):
+        return "" if not addresses.is_address(name) else "is an address, and a host name is needed"
+    return "is not a full host name"
+
+
+def mail_exchanger(text: str) -> str:
+    """Check the value of an MX record: preference and host name."""
+    words = text.split()
+    if len(words) != 2 or not re.fullmatch(r"[0-9]{1,5}", words[0]) or int(words[0]) > 65535:
+        return "is not a preference (0 to 65535) and a host name"
+    return host_name(words[1])
+
+
+def service_target(text: str) -> str:
+    """Check the value of an SRV record: priority, weight, port and host name."""
+    words = text.split()
+    if len(words) != 4 or any(not re.fullmatch(r"[0-9]{1,5}", word) or int(word) > 65535 for word in words[:3]):
+        return "is not priority, weight, port (0 to 65535 each) and a host name"
+    return host_name(words[3])
+
+
+def dns_text(text: str) -> str:
+    """Check the value of a TXT record."""
+    return "" if len(text.encode()) <= 4000 else "is longer than 4000 bytes"
+
+
+def certification_authority(text: str) -> str:
+    """Check the value of a CAA record."""
+    if re.fullmatch(r'(0|128) (issue|issuewild|iodef|issuemail) "[^"\\]{0,255}"', text):
+        return ""
+    return "is not a flag (0 or 128), a property and a quoted value"

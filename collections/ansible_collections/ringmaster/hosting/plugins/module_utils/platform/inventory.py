@@ -12,7 +12,7 @@ import uuid
 from pathlib import Path
 from typing import Any
 
-from . import addresses, names, roster
+from . import addresses, dns, names, roster
 from .allocation import gateway
 from .firewall import resolve_rules
 from .model import Description, Vm
@@ -66,7 +66,26 @@ def build(description: Description) -> Inventory:
     for service, host in (description.platform["services"] or {}).items():
         if host in inventory.hosts:
             inventory.join(host, f"service_{service}")
+    if "service_dns" in inventory.groups:
+        _serve_names(inventory, description)
     return inventory
+
+
+def _serve_names(inventory: Inventory, description: Description) -> None:
+    """Give the name server what it serves, and all VMs the name server."""
+    inventory.group(
+        "service_dns",
+        ringmaster_dns_hosts=dns.hosts(description, _allocated_addresses),
+        ringmaster_dns_records=dns.records(description, _allocated_addresses),
+        ringmaster_dns_zones=list(description.platform["dns_zones"] or []),
+    )
+    server = inventory.hosts[inventory.groups["service_dns"]["hosts"][0]]
+    found = [server.get(f"ringmaster_srv_{family}") for family in ("ipv4", "ipv6")]
+    inventory.group("vms", ringmaster_resolvers=[address for address in found if address])
+
+
+def _allocated_addresses(description: Description, vm: Vm) -> dict[str, str]:
+    return _addresses(description, vm) if _is_allocated(description, vm) else {}
 
 
 def _platform_vars(description: Description) -> dict[str, Any]:

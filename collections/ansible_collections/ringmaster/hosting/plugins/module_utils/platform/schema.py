@@ -18,6 +18,7 @@ PERMISSIONS = ("login", "sudo-srv", "wheel", "manager", "stats")
 USER_STATES = ("pending", "active", "locked", "removed")
 VM_STATES = ("running", "stopped", "retiring")
 RELEASES = ("trixie",)
+DNS_TYPES = ("A", "AAAA", "CAA", "CNAME", "MX", "NS", "SRV", "TXT")
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 _URL = Text("an http or https URL", check=checks.url, format="uri")
@@ -35,6 +36,33 @@ _IPV6 = Text("an IPv6 address", check=checks.ipv6_address)
 _DOMAIN = Text(
     "a domain in lower case such as ringmaster.example",
     pattern=r"^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?$",
+)
+
+DNS_RECORD = Record(
+    "record",
+    (
+        Key(
+            "name",
+            Text(
+                "a name below the zone such as www, or @ for the zone itself",
+                pattern=r"^(@|(\*\.)?[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?){0,9}|\*)$",
+            ),
+            "Name below the zone; `@` is the zone itself.",
+            required=True,
+            example="www",
+        ),
+        Key("zone", _DOMAIN, "One of `dns_zones`.", default_text="the platform's domain"),
+        Key("vm", Name("VM", refers=True), "A and AAAA records with this VM's frontend addresses."),
+        Key("type", Choice(DNS_TYPES), "Or records of this type."),
+        Key("values", ListOf(Text(), one_is_enough=True), "Their values, as in a zone file; TXT without quotes."),
+        Key("ttl", Integer(30, 604800), "Seconds that others may remember the records.", default_text="300"),
+    ),
+)
+_DNS_RECORDS = Key(
+    "dns_records",
+    ListOf(DNS_RECORD),
+    "DNS records beside those of machines, which are made by themselves.",
+    default=[],
 )
 
 NETWORK = Record(
@@ -264,6 +292,8 @@ PLATFORM = Record(
             "Images that VMs can start from; `default` is used when a VM names none.",
             default={"default": {"build": "trixie"}},
         ),
+        Key("dns_zones", ListOf(_DOMAIN), "Domains served by `services.dns`, beside the platform's own.", default=[]),
+        _DNS_RECORDS,
         Key("apt_proxy", _URL, "Package cache for all VMs and machines."),
         Key("contacts", ListOf(_EMAIL), "Who is told about trouble anywhere on the platform.", default=[]),
         Key("webhooks", ListOf(_URL), "Where all alerts are posted, as Alertmanager does.", default=[]),
@@ -469,6 +499,7 @@ PROJECT = Record(
             example="{s-myapp: {memory_max: 2GiB, cpu_quota: 150%}}",
         ),
         Key("firewall", FIREWALL, "What is allowed beyond the standard.", default={}),
+        _DNS_RECORDS,
         Key("maintenance", MAINTENANCE, "When VMs may be restarted.", default={}),
         Key(
             "backup",

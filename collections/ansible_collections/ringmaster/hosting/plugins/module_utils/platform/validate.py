@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import load, names, schema, validate_ledger, validate_networks
+from . import dns, load, names, schema, validate_ledger, validate_networks
 from .checks import key_blob
 from .errors import did_you_mean, one_of
 from .firewall import is_known
@@ -31,6 +31,7 @@ def check(description: Description) -> None:
         _check_vm(description, vm)
         _check_components(description, vm, roles)
     validate_networks.check(description)
+    dns.check(description)
     validate_ledger.check(description)
 
 

@@ -1,0 +1,265 @@
+# Copyright: (c) 2026, Ringmaster contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""DNS zones as text, for role ``dns``: names of the platform's machines, their reverse zones, further records.
+
+There are two views. Clients on the server network get everything; everybody else gets global addresses only.
+The serial number is left open (``@SERIAL@``): the name server's machine knows the last one it used.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+VIEWS = ("internal", "external")
+SERIAL = "@SERIAL@"
+ADDRESS_TYPES = {4: "A", 6: "AAAA"}
+#: RFC 1918, RFC 6598 and RFC 4193: nobody outside can reach these.
+PRIVATE = tuple(
+    map(
+        ipaddress.ip_network,
+        ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7"),
+    )
+)
+#: Records hold the text of a TXT record in strings of at most 255 bytes.
+TXT_STRING = 255
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+@dataclass(frozen=True)
+class Record:
+    """A record of a zone; ``name`` is absolute with a final dot, ``data`` as in a zone file."""
+
+    name: str
+    type: str
+    data: str
+    ttl: int | None = None
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What all zones have in common. Times are in seconds, names are without a final dot.
+
+    ``hosts`` has names below ``domain`` (``myapp00.fe``) with their addresses, ``networks`` the prefixes that get
+    reverse zones, ``records`` further records as the description has them: zone, name, type, values, ttl.
+    """
+
+    domain: str
+    hosts: Mapping[str, Sequence[str]]
+    networks: Sequence[str]
+    name_servers: Sequence[str]
+    contact: str
+    zones: Sequence[str] = ()
+    records: Sequence[Mapping[str, Any]] = ()
+    ttl: int = 300
+    negative_ttl: int = 60
+
+
+@dataclass
+class Zone:
+    """A zone of a view; ``text`` is a whole zone file but for the serial."""
+
+    view: str
+    name: str
+    reverse: bool
+    records: list[Record] = field(default_factory=list)
+    text: str = ""
+
+    @property
+    def file(self) -> str:
+        """Name of a file for the zone."""
+        return f"{self.view}/{self.name}"
+
+
+def is_private(address: str | Address | Network) -> bool:
+    """Tell whether an address (or a whole network) can only be used inside."""
+    if isinstance(address, str):
+        address = ipaddress.ip_address(address)
+    if isinstance(address, (ipaddress.IPv4Network, ipaddress.IPv6Network)):
+        address = address.network_address
+    return any(address in network for network in PRIVATE)
+
+
+def reverse_zones(prefix: str) -> list[tuple[str, Network]]:
+    """Return (zone, network) for a prefix: cut where a label ends, so one or several; without a final dot.
+
+    10.0.0.0/8 is one zone, 172.20.0.0/22 are four. Longer than /24 is what RFC 2317 says, written 0-26: whoever has
+    the /24 refers to it by aliases.
+    """
+    network = ipaddress.ip_network(prefix)
+    if network.version == 4 and network.prefixlen > 24:
+        labels = str(network.network_address).split(".")
+        name = ".".join([f"{labels[3]}-{network.prefixlen}", *labels[2::-1], "in-addr.arpa"])
+        return [(name, network)]
+    step = 8 if network.version == 4 else 4
+    length = -(-max(network.prefixlen, step) // step) * step
+    return [
+        (".".join(_pointer(part.network_address).split(".")[(part.max_prefixlen - length) // step :]), part)
+        for part in network.subnets(new_prefix=length)
+    ]
+
+
+def _pointer(address: Address) -> str:
+    return address.reverse_pointer
+
+
+def pointer_in(zone: str, address: Address) -> str:
+    """Return the name of an address's PTR record in a reverse zone, with a final dot."""
+    head, _dot, rest = zone.partition(".")
+    if "-" in head:
+        return f"{str(address).rsplit('.', 1)[1]}.{head}.{rest}."
+    return f"{_pointer(address)}."
+
+
+def build(settings: Settings) -> list[Zone]:
+    """Return all zones of both views. Raises ValueError when two records contradict each other."""
+    return [zone for view in VIEWS for zone in _view(settings, view)]
+
+
+def _view(settings: Settings, view: str) -> Iterator[Zone]:
+    hosts = {name: _visible(addresses, view) for name, addresses in settings.hosts.items()}
+    servers = [name for name in settings.name_servers if _is_reachable(settings, hosts, name)]
+    if not servers:
+        return  # nobody in this view could reach a name server, so there is nothing to serve
+    for name in dict.fromkeys([settings.domain, *settings.zones]):
+        zone = Zone(view, name, reverse=False)
+        if name == settings.domain:
+            zone.records += _addresses_of(settings.domain, hosts)
+        zone.records += _declared(settings, name, view)
+        _refuse_contradictions(zone)
+        _finish(zone, settings, servers)
+        yield zone
+    yield from _reverse(settings, view, hosts, servers)
+
+
+def _visible(addresses: Iterable[str], view: str) -> list[Address]:
+    found = [ipaddress.ip_address(address) for address in addresses]
+    return [address for address in found if view == "internal" or not is_private(address)]
+
+
+def _is_reachable(settings: Settings, hosts: Mapping[str, Sequence[Address]], server: str) -> bool:
+    """Tell whether clients of a view can find a name server: one of ours needs an address that they may see."""
+    for domain in (settings.domain, *settings.zones):
+        if server == domain or server.endswith(f".{domain}"):
+            relative = server.removesuffix(domain).rstrip(".")
+            declared = any(
+                record.get("zone", settings.domain) == domain
+                and record["name"] == relative
+                and record["type"] in ADDRESS_TYPES.values()
+                for record in settings.records
+            )
+            return declared or (domain == settings.domain and bool(hosts.get(relative)))
+    return True
+
+
+def _addresses_of(domain: str, hosts: Mapping[str, Sequence[Address]]) -> Iterator[Record]:
+    for name, addresses in hosts.items():
+        for address in addresses:
+            yield Record(f"{name}.{domain}.", ADDRESS_TYPES[address.version], str(address))
+
+
+def _declared(settings: Settings, zone: str, view: str) -> Iterator[Record]:
+    for record in settings.records:
+        if (record.get("zone") or settings.domain) != zone:
+            continue
+        name = f"{zone}." if record["name"] == "@" else f"{record['name']}.{zone}."
+        for value in record["values"]:
+            if view == "external" and record["type"] in ADDRESS_TYPES.values() and is_private(value):
+                continue
+            yield Record(name, record["type"], data_of(record["type"], str(value)), record.get("ttl"))
+
+
+def data_of(kind: str, value: str) -> str:
+    """Return a value as a zone file has it: TXT in quoted strings, host names with a final dot."""
+    if kind == "TXT":
+        raw = value.encode()
+        parts = [raw[start : start + TXT_STRING] for start in range(0, len(raw), TXT_STRING)] or [b""]
+        return " ".join(f'"{_escaped(part)}"' for part in parts)
+    if kind in ("CNAME", "NS", "MX", "SRV"):
+        *front, host = value.split()
+        return " ".join([*front, host if host.endswith(".") else f"{host}."])
+    return value
+
+
+def _escaped(raw: bytes) -> str:
+    return "".join(
+        f"\\{chr(sign)}" if sign in b'"\\' else chr(sign) if 32 <= sign < 127 else f"\\{sign:03d}" for sign in raw
+    )
+
+
+def _refuse_contradictions(zone: Zone) -> None:
+    """Raise ValueError when a name has an alias beside other records: no name server may load that."""
+    types: dict[str, set[str]] = {}
+    for record in zone.records:
+        types.setdefault(record.name.lower(), set()).add(record.type)
+    for name, found in types.items():
+        aliases = sum(1 for record in zone.records if record.type == "CNAME" and record.name.lower() == name)
+        if "CNAME" in found and (len(found) > 1 or aliases > 1 or name == f"{zone.name}."):
+            others = ", ".join(sorted(found - {"CNAME"})) or "SOA and NS"
+            raise ValueError(
+                f"DNS name {name.rstrip('.')} in zone {zone.name}: an alias (CNAME) must stand alone, and there is"
+                f" {'another CNAME' if aliases > 1 else others} beside it"
+            )
+
+
+def _reverse(
+    settings: Settings, view: str, hosts: Mapping[str, Sequence[Address]], servers: Sequence[str]
+) -> Iterator[Zone]:
+    """Yield the reverse zones of a view. The first name of an address is its name, so that PTR equals name."""
+    names: dict[Address, str] = {}
+    for name, addresses in hosts.items():
+        for address in addresses:
+            names.setdefault(address, f"{name}.{settings.domain}.")
+    zones = {
+        name: (Zone(view, name, reverse=True), network)
+        for prefix in dict.fromkeys(settings.networks)
+        for name, network in reverse_zones(prefix)
+        if view == "internal" or not is_private(network)
+    }
+    by_network = {network: zone for zone, network in zones.values()}
+    lengths = sorted({(network.version, network.prefixlen) for network in by_network}, reverse=True)
+    for address, name in sorted(names.items(), key=lambda item: (item[0].version, int(item[0]))):
+        for version, length in lengths:
+            if version != address.version:
+                continue
+            network = ipaddress.ip_network(f"{address}/{length}", strict=False)
+            if network in by_network:
+                zone = by_network[network]
+                zone.records.append(Record(pointer_in(zone.name, address), "PTR", name))
+                break
+    for zone, _network in zones.values():
+        _finish(zone, settings, servers)
+        yield zone
+
+
+def _finish(zone: Zone, settings: Settings, servers: Sequence[str]) -> None:
+    """Write the text of a zone. The TTL of its SOA record is how long "there is no such name" is remembered."""
+    contact = settings.contact.replace("@", ".")
+    times = f"{SERIAL} 3600 600 1209600 {settings.negative_ttl}"
+    lines = [
+        "; Managed by Ringmaster: changes made here will be overwritten",
+        f"$TTL {settings.ttl}",
+        f"{zone.name}. IN SOA {servers[0]}. {contact}. {times}",
+        *(f"{zone.name}. IN NS {server}." for server in servers),
+    ]
+    order = sorted(set(zone.records), key=lambda record: (_natural(record.name), record.type, record.data))
+    for record in order:
+        ttl = f"{record.ttl} " if record.ttl else ""
+        lines.append(f"{record.name} {ttl}IN {record.type} {record.data}")
+    zone.text = "\n".join(lines) + "\n"
+
+
+def _natural(name: str) -> list[tuple[int, str]]:
+    """Return a key that puts 9 before 10, and a zone's own name before what is below it."""
+    return [
+        (int(part), "") if part.isdecimal() else (-1, part)
+        for label in reversed(name.rstrip(".").split("."))
+        for part in re.split(r"(\d+)", label)
+        if part
+    ]

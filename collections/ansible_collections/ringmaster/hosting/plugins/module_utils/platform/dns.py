@@ -1,0 +1,176 @@
+# Copyright: (c) 2026, Ringmaster contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Names and further DNS records of a platform, resolved, and mistakes in them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from . import addresses, checks
+from .allocation import gateway
+from .errors import did_you_mean, one_of
+from .load import Source
+from .model import Description, Vm
+
+#: What the values of each type must be: a check that says what is wrong, and what is allowed.
+TYPES: dict[str, tuple[Callable[[str], str], str]] = {
+    "A": (checks.ipv4_address, "an IPv4 address"),
+    "AAAA": (checks.ipv6_address, "an IPv6 address"),
+    "CNAME": (checks.host_name, "a host name such as www.example.org"),
+    "NS": (checks.host_name, "a host name such as ns.example.org"),
+    "MX": (checks.mail_exchanger, "a preference and a host name, such as 10 mail.example.org"),
+    "SRV": (checks.service_target, "priority, weight, port and host name, such as 0 5 5060 sip.example.org"),
+    "TXT": (checks.dns_text, "text of at most 4000 bytes"),
+    "CAA": (checks.certification_authority, 'such as 0 issue "letsencrypt.org"'),
+}
+
+
+def hosts(description: Description, addresses_of: Callable[[Description, Vm], dict[str, str]]) -> dict[str, list[str]]:
+    """Return the addresses of each name below the domain: <vm>, <vm>.fe, machines, and the gateway.
+
+    ``addresses_of`` gives fe_ipv4, fe_ipv6, srv_ipv4, srv_ipv6 of a VM, and nothing for one without allocation.
+    """
+    result: dict[str, list[str]] = {}
+    for vm in description.vms.values():
+        found = addresses_of(description, vm)
+        for suffix, role in (("", "srv"), (".fe", "fe")):
+            ours = [found[f"{role}_{family}"] for family in ("ipv4", "ipv6") if found.get(f"{role}_{family}")]
+            if ours:
+                result[f"{vm.name}{suffix}"] = ours
+    for machines in (description.hypervisors, description.machines):
+        for name, record in machines.items():
+            ours = list(addresses.declared((record["srv_ipv4"], record["srv_ipv6"])))
+            result[name] = ours or [record["address"]]
+    for name, role in (("gateway", "server"), ("gateway.fe", "frontend")):
+        network = description.network(role)
+        ours = [gateway(network, family) for family in ("ipv4", "ipv6") if network.get(family)]
+        if name not in result and any(ours):
+            result[name] = list(addresses.declared(ours))
+    return result
+
+
+def records(
+    description: Description, addresses_of: Callable[[Description, Vm], dict[str, str]]
+) -> list[dict[str, Any]]:
+    """Return all further records as {zone, name, type, values, ttl}; names of VMs have become addresses."""
+    result = []
+    for _source, _index, record in _declared(description):
+        zone = record["zone"] or description.domain
+        ttl = {"ttl": record["ttl"]} if record["ttl"] else {}
+        if record["vm"]:
+            found = addresses_of(description, description.vms[record["vm"]])
+            for kind, family in (("A", "fe_ipv4"), ("AAAA", "fe_ipv6")):
+                if found.get(family):
+                    values = [found[family]]
+                    result.append({"zone": zone, "name": record["name"], "type": kind, "values": values, **ttl})
+            continue
+        entry = {"zone": zone, "name": record["name"], "type": record["type"], "values": list(record["values"])}
+        result.append({**entry, **ttl})
+    return result
+
+
+def _declared(description: Description) -> Iterator[tuple[Source, int, dict[str, Any]]]:
+    """Yield every record that could be read, with its file and its place in the list."""
+    owners = [(description.sources["platform.yml"], description.platform)]
+    owners += [(description.sources[f"projects/{name}.yml"], record) for name, record in description.projects.items()]
+    for source, owner in owners:
+        for index, record in enumerate(owner.get("dns_records") or []):
+            if record and record["name"]:
+                yield source, index, record
+
+
+def check(description: Description) -> None:
+    """Note mistakes in ``dns_records``."""
+    zones = [description.platform.get("domain"), *(description.platform.get("dns_zones") or [])]
+    seen: dict[tuple[str, str, str], str] = {}
+    generated = {"gateway", *description.vms, *description.hypervisors, *description.machines}
+    for source, index, record in _declared(description):
+        here = ("dns_records", index)
+        where = f"dns_records[{index}]"
+        if record["zone"] and record["zone"] not in zones:
+            source.wrong(
+                source.find(*here, "zone"),
+                f"{where}.zone: '{record['zone']}' is not served here",
+                found=record["zone"],
+                allowed=one_of([zone for zone in zones if zone]),
+                hint=did_you_mean(record["zone"], [zone for zone in zones if zone]),
+            )
+        last = record["name"].removesuffix(".fe")
+        if (record["zone"] or zones[0]) == zones[0] and last in generated:
+            source.wrong(
+                source.find(*here, "name"),
+                f"{where}.name: '{record['name']}' is the name of a machine",
+                found=record["name"],
+                allowed="another name; those of machines are made by themselves",
+            )
+        _check_values(description, source, here, where, record)
+        _check_once(source, index, record, record["zone"] or str(zones[0]), seen)
+
+
+def _check_values(
+    description: Description, source: Source, here: tuple[Any, ...], where: str, record: dict[str, Any]
+) -> None:
+    if record["vm"]:
+        if record["vm"] not in description.vms:
+            source.wrong(
+                source.find(*here, "vm"),
+                f"{where}.vm: the VM '{record['vm']}' is not known",
+                found=record["vm"],
+                allowed="a VM of the platform",
+                hint=did_you_mean(record["vm"], description.vms),
+            )
+        if record["type"] or record["values"]:
+            source.wrong(
+                source.find(*here, "vm"),
+                f"{where}: vm stands beside type or values",
+                allowed="either vm, which gives A and AAAA, or type and values",
+            )
+        return
+    if not record["type"] or not record["values"]:
+        source.wrong(
+            source.find(*here),
+            f"{where}: {'type' if not record['type'] else 'values'} is missing",
+            allowed="type and values, or vm",
+        )
+        return
+    problem_of, allowed = TYPES[record["type"]]
+    for position, value in enumerate(record["values"]):
+        problem = problem_of(value) if value is not None else ""
+        if problem:
+            source.wrong(
+                source.find(*here, "values", position),
+                f"{where}.values: '{value[:60]}' {problem}",
+                found=value[:60],
+                allowed=allowed,
+            )
+
+
+def _check_once(
+    source: Source, index: int, record: dict[str, Any], zone: str, seen: dict[tuple[str, str, str], str]
+) -> None:
+    """Note a second owner of the same records, and an alias beside anything else."""
+    here = ("dns_records", index)
+    name = record["name"].lower()
+    kinds = [record["type"]] if record["type"] else ["A", "AAAA"]
+    for kind in kinds:
+        other = next(
+            (
+                (found_kind, found_place)
+                for (found_zone, found_name, found_kind), found_place in seen.items()
+                if (found_zone, found_name) == (zone, name) and (found_kind == kind or "CNAME" in (kind, found_kind))
+            ),
+            None,
+        )
+        if other:
+            source.wrong(
+                source.find(*here, "name"),
+                f"dns_records[{index}]: {name} has {kind} records, and {other[0]} records already stand at {other[1]}",
+                found=record["name"],
+                allowed="all values of a name and type in one place, and an alias (CNAME) alone",
+            )
+            break
+    place = f"{source.name}:{source.find(*here).start_mark.line + 1}"
+    for kind in kinds:
+        seen.setdefault((zone, name, kind), place)
