@@ -52,9 +52,7 @@ def hostvars() -> dict[str, dict[str, Any]]:
 
 
 @pytest.fixture(scope="session")
-def machine(
-    hostvars: dict[str, dict[str, Any]], tmp_path_factory: pytest.TempPathFactory
-) -> Callable[[str], Host]:
+def machine(hostvars: dict[str, dict[str, Any]], tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Host]:
     """Return a function from a machine's name to a testinfra host, as root over SSH."""
     folder = tmp_path_factory.mktemp("ssh")
     configuration = folder / "config"

@@ -121,9 +121,7 @@ def test_listens_where_it_should_and_nowhere_else(redis: Host, hostvars: dict[st
     assert exporter == [f"{ipv4}:9121"]
 
 
-def test_application_may_not_administer(
-    hostvars: dict[str, dict[str, Any]], credentials: dict[str, str]
-) -> None:
+def test_application_may_not_administer(hostvars: dict[str, dict[str, Any]], credentials: dict[str, str]) -> None:
     with connect(addresses(hostvars, "srv")[0], credentials) as client:
         for words in (
             ["CONFIG", "SET", "dir", "/tmp"],
@@ -159,9 +157,7 @@ def test_password_is_nowhere_else(redis: Host, credentials: dict[str, str]) -> N
     redis.check_output("ringmaster-check --now")
     places = "/etc /var/log /var/lib/ringmaster /run/ringmaster /usr/lib/ringmaster"
     load = f". {CREDENTIALS}/app.env"
-    assert (
-        redis.run(f'{load}; grep -rslaF -e "$REDIS_PASSWORD" {places} | grep -v ^{CREDENTIALS}/').stdout == ""
-    )
+    assert redis.run(f'{load}; grep -rslaF -e "$REDIS_PASSWORD" {places} | grep -v ^{CREDENTIALS}/').stdout == ""
     assert "redis-server" in redis.check_output("cat /proc/[0-9]*/cmdline | tr '\\0' ' '")
     for source in ("journalctl --no-pager", "cat /proc/[0-9]*/cmdline | tr '\\0' ' '"):
         assert password not in redis.run(source).stdout
@@ -169,9 +165,7 @@ def test_password_is_nowhere_else(redis: Host, credentials: dict[str, str]) -> N
 
 def test_is_fitted_to_the_machine(redis: Host, hostvars: dict[str, dict[str, Any]]) -> None:
     memory = json.loads(redis.check_output("ringmaster-check --json"))["checks"]
-    sentence = next(
-        one["output"] for one in memory if one["check"] == "memory" and one["component"] == "redis"
-    )
+    sentence = next(one["output"] for one in memory if one["check"] == "memory" and one["component"] == "redis")
     assert f"of {int(hostvars['mol00']['ringmaster_memory_mib'] * 0.4)} MiB" in sentence
 
 
@@ -251,19 +245,13 @@ def test_setting_that_needs_a_restart_waits_for_it(redis: Host, eventually: Even
         ("maxmemory 0\n", "maxmemory must be above 0"),
     ],
 )
-def test_bad_drop_in_is_left_out_and_told(
-    redis: Host, eventually: Eventually, text: str, reason: str
-) -> None:
+def test_bad_drop_in_is_left_out_and_told(redis: Host, eventually: Eventually, text: str, reason: str) -> None:
     put(redis, "good.conf", "slowlog-max-len 77\n")
     put(redis, "bad.conf", text)
 
     def told() -> bool:
         check = check_of(redis, "redis/drop-ins")
-        return (
-            check["state"] == "warning"
-            and "bad.conf is left out" in check["output"]
-            and reason in check["output"]
-        )
+        return check["state"] == "warning" and "bad.conf is left out" in check["output"] and reason in check["output"]
 
     eventually(told)
     assert redis.check_output("ls /etc/ringmaster/redis/accepted") == "good.conf"

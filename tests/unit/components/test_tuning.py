@@ -23,17 +23,13 @@ TABLE = [
 
 
 @pytest.mark.parametrize(("machine", "persistence", "wanted"), TABLE)
-def test_redis(
-    machine: tuple[int, int, float], persistence: tuple[bool, bool], wanted: tuple[str, str, str]
-) -> None:
+def test_redis(machine: tuple[int, int, float], persistence: tuple[bool, bool], wanted: tuple[str, str, str]) -> None:
     found = tuning.redis(*machine, appendonly=persistence[0], snapshots=persistence[1])
     assert (found["maxmemory"], found["io-threads"], found["repl-backlog-size"]) == wanted
 
 
 @given(st.integers(512, 2**20), st.integers(1, 256), st.floats(0.01, 1.0), st.booleans(), st.booleans())
-def test_redis_always_leaves_room(
-    memory: int, cores: int, share: float, appendonly: bool, snapshots: bool
-) -> None:
+def test_redis_always_leaves_room(memory: int, cores: int, share: float, appendonly: bool, snapshots: bool) -> None:
     found = tuning.redis(memory, cores, share, appendonly=appendonly, snapshots=snapshots)
     maxmemory = int(found["maxmemory"].removesuffix("mb"))
     assert 32 <= maxmemory <= memory - tuning.SYSTEM_MIB
@@ -47,9 +43,52 @@ def test_more_memory_is_never_less_for_redis(memory: int) -> None:
     assert less <= more
 
 
-@pytest.mark.parametrize(
-    ("memory", "cores", "share"), [(63, 1, 1.0), (1024, 0, 1.0), (1024, 1, 0.0), (1024, 1, 1.1)]
-)
+@pytest.mark.parametrize(("memory", "cores", "share"), [(63, 1, 1.0), (1024, 0, 1.0), (1024, 1, 0.0), (1024, 1, 1.1)])
 def test_impossible_machines(memory: int, cores: int, share: float) -> None:
     with pytest.raises(tuning.TuningError):
         tuning.redis(memory, cores, share)
+
+
+# memory, cores, share -> pool, its most, log, connections, temporary tables, table cache
+MYSQL = [
+    ((1024, 1, 1.0), ("456M", "824M", "114M", "96", "16M", "2000")),  # 256 MiB stay for the system
+    ((2048, 2, 1.0), ("1072M", "1640M", "268M", "224", "28M", "2000")),
+    ((2048, 2, 0.5), ("608M", "1640M", "152M", "128", "16M", "2000")),
+    ((16384, 8, 1.0), ("9672M", "13112M", "2048M", "1000", "64M", "8000")),
+    ((256, 1, 1.0), ("32M", "208M", "96M", "50", "16M", "2000")),
+]
+
+
+@pytest.mark.parametrize(("machine", "wanted"), MYSQL)
+def test_mysql(machine: tuple[int, int, float], wanted: tuple[str, ...]) -> None:
+    found = tuning.mysql(*machine)
+    names = (
+        "innodb_buffer_pool_size",
+        "innodb_buffer_pool_size_max",
+        "innodb_log_file_size",
+        "max_connections",
+        "tmp_table_size",
+        "table_open_cache",
+    )
+    assert tuple(found[name] for name in names) == wanted
+
+
+@given(st.integers(512, 2**20), st.integers(1, 256), st.floats(0.01, 1.0))
+def test_mysql_always_leaves_room(memory: int, cores: int, share: float) -> None:
+    found = tuning.mysql(memory, cores, share)
+
+    def mib(name: str) -> int:
+        return int(found[name].removesuffix("M"))
+
+    buffers = mib("innodb_buffer_pool_size") + mib("aria_pagecache_buffer_size") + mib("key_buffer_size")
+    assert buffers <= max(80, 0.75 * min(memory * share, memory - tuning.SYSTEM_MIB))
+    assert mib("innodb_buffer_pool_size") <= mib("innodb_buffer_pool_size_max")
+    assert 50 <= int(found["max_connections"]) <= 1000
+
+
+def test_three_components_fit_one_machine() -> None:
+    """Each with its even share: together they leave a quarter of the machine and more."""
+    memory, share = 4096, 1 / 3
+    redis = int(tuning.redis(memory, 2, share)["maxmemory"].removesuffix("mb"))
+    mysql = int(tuning.mysql(memory, 2, share)["innodb_buffer_pool_size"].removesuffix("M"))
+    assert redis + mysql < memory * 2 * share * 0.75

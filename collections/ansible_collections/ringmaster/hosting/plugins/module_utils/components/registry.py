@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
+from .mysql import MYSQL
 from .redis import REDIS
 from .users import Component
 
-COMPONENTS: tuple[Component, ...] = (REDIS,)
+COMPONENTS: tuple[Component, ...] = (MYSQL, REDIS)
