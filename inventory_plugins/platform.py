@@ -52,6 +52,26 @@ options:
       srv6: IPv6 on the server network.
       fe6: IPv6 on the frontend network.
     default: srv4
+  description_repo:
+    description:
+      - Address of the git repository that holds the description, for runs in copies that are thrown away, as in AWX.
+      - Verbs and allocations clone it, change the clone, commit and push. A rejected push means that somebody
+        was quicker; then all is read and allocated anew. Nothing counts before it is pushed.
+      - Without it, changes are made in place, and committing them is the operator's work.
+    type: str
+    env:
+      - name: RINGMASTER_DESCRIPTION_REPO
+  description_branch:
+    description: Branch of that repository. By default the one that the repository names itself.
+    type: str
+    env:
+      - name: RINGMASTER_DESCRIPTION_BRANCH
+  description_folder:
+    description: Folder in that repository that holds this source.
+    type: str
+    default: "."
+    env:
+      - name: RINGMASTER_DESCRIPTION_FOLDER
   projects:
     description: Show the VMs of these projects only. An empty list shows all.
     type: list
@@ -137,6 +157,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable):
             self._fail(path, description.explain_wrong_source(source))
         self._read_config_data(path)
         names = ("ledger", "private_key_file", "key_directory", "ssh_address", "projects")
+        names += ("description_repo", "description_branch", "description_folder")
         options = description.make_options(
             source, {name: self.get_option(name) for name in names}, roles_folder()
         )

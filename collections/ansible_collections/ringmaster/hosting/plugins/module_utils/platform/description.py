@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -156,6 +157,9 @@ SOURCE_OPTIONS = (
     "ssh_address",
     "projects",
     "cache_directory",
+    "description_repo",
+    "description_branch",
+    "description_folder",
     "compose",
     "groups",
     "keyed_groups",
@@ -191,6 +195,11 @@ def read_options(source_path: Path, roles: Path | None = None) -> Options:
     return make_options(source_path, values, roles)
 
 
+def _setting(values: dict[str, Any], name: str) -> str:
+    """Return an option that the environment may give, as an AWX credential does."""
+    return str(values.get(name) or os.environ.get(f"RINGMASTER_{name.upper()}") or "")
+
+
 def make_options(source_path: Path, values: dict[str, Any], roles: Path | None) -> Options:
     """Make Options; relative paths count from the folder of the source."""
     folder = source_path.parent
@@ -206,5 +215,8 @@ def make_options(source_path: Path, values: dict[str, Any], roles: Path | None) 
         private_key_file=resolve("private_key_file"),
         ssh_address=str(values.get("ssh_address") or "srv4"),
         projects=tuple(values.get("projects") or ()),
+        repository=_setting(values, "description_repo"),
+        branch=_setting(values, "description_branch"),
+        folder=_setting(values, "description_folder") or ".",
         roles=roles,
     )

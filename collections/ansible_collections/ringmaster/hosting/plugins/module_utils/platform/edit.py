@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from . import allocation, description, operations, splice, verbs
+from . import allocation, description, operations, repository, splice, verbs
 from .errors import DescriptionError, Mistake
 from .ledger import locked, write_atomically
 from .load import display
@@ -32,8 +32,17 @@ def apply(options: Options, verb: str, arguments: Mapping[str, Any], *, dry_run:
 
     The description that would result is checked completely, and ids and addresses are found for it, before
     anything is written. Raises DescriptionError with all mistakes; then nothing was changed. A dry run writes
-    nothing and returns the same outcome.
+    nothing and returns the same outcome. With a repository, all of it is done in a clone, and counts once pushed.
     """
+    return repository.carried(
+        options,
+        lambda inside: _apply(inside, verb, arguments, dry_run=dry_run),
+        lambda outcome: operations.commit_message(f"{verb} {outcome.subject}", outcome.allocated),
+        dry_run=dry_run,
+    )
+
+
+def _apply(options: Options, verb: str, arguments: Mapping[str, Any], *, dry_run: bool) -> Outcome:
     with locked(options.ledger.parent):
         found = description.read_valid(options)
         draft = verbs.draft(found, verb, arguments)

@@ -68,6 +68,11 @@ class Options:
     private_key_file: Path | None = None
     roles: Path | None = None
     projects: tuple[str, ...] = ()
+    repository: str = ""
+    """Address of the git repository in which changes are made; empty for changes in place."""
+    branch: str = ""
+    folder: str = "."
+    """Folder of the platform in the repository."""
 
 
 @dataclass

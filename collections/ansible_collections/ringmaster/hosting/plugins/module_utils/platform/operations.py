@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from . import allocation, backup, description, inventory, known_hosts, load
+from . import allocation, backup, description, inventory, known_hosts, load, repository
 from .errors import DescriptionError, Mistake, sort_mistakes
 from .ledger import locked, write_atomically
 from .model import Description, Options
@@ -83,15 +83,33 @@ def allocate(
     """Allocate all that lacks an entry and write ledger and known_hosts, under the platform's lock.
 
     Raises DescriptionError, with nothing written, when the description has a mistake. A dry run writes
-    nothing but returns the same outcome.
+    nothing but returns the same outcome. With a repository, all of it is done in a clone, and counts once pushed.
     """
+    return repository.carried(
+        options,
+        lambda inside: _allocate(inside, host_keys or {}, replace_host_keys, dry_run=dry_run),
+        lambda outcome: commit_message("allocate", outcome.allocated),
+        dry_run=dry_run,
+    )
+
+
+def commit_message(subject: str, allocated: list[str]) -> str:
+    """Write what a commit of ours says: what was done, and what is new in the ledger."""
+    # A host key is long, and the commit shows it.
+    lines = [line if len(line) <= 100 else f"{line[:97]}..." for line in allocated]
+    return "\n".join([subject, "", *lines]).rstrip() + "\n"
+
+
+def _allocate(
+    options: Options, host_keys: dict[str, list[str]], replace_host_keys: bool, *, dry_run: bool
+) -> Outcome:
     with locked(options.ledger.parent):
         found, mistakes = description.read_description(options)
         if mistakes:
             raise DescriptionError(mistakes)
         plan = allocation.plan(found)
         _refuse(found)
-        refused = allocation.record_host_keys(plan, _known(found, plan, host_keys or {}), replace_host_keys)
+        refused = allocation.record_host_keys(plan, _known(found, plan, host_keys), replace_host_keys)
         ledger_source = found.sources["allocations.yml"]
         for name in refused:
             ledger_source.wrong(

@@ -1,0 +1,186 @@
+# Copyright: (c) 2026, Ringmaster contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A description that lives in a git repository: what is changed counts when it is pushed, and not before.
+
+AWX runs in copies that it throws away, and several runs at once have no lock in common but the branch itself. Every
+attempt begins with a fresh clone, and a rejected push means that somebody was quicker: read and allocate anew.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import re
+import subprocess
+import tempfile
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+from .errors import DescriptionError, Mistake
+from .ledger import write_atomically
+from .load import display
+from .model import Options
+
+ATTEMPTS = 12
+_WAS_QUICKER = re.compile(r"rejected|fetch first|non-fast-forward|cannot lock ref|failed to update ref")
+
+
+class _Outcome(Protocol):
+    """What an operation returns: path, before and after of each file, and what is new in the ledger."""
+
+    files: list[dict[str, str]]
+    allocated: list[str]
+
+
+Result = TypeVar("Result", bound=_Outcome)
+
+
+def carried(
+    options: Options, work: Callable[[Options], Result], message: Callable[[Result], str], *, dry_run: bool
+) -> Result:
+    """Do `work` on the description: in place, or, with a repository, in a clone of it that is pushed.
+
+    Afterwards the description beside the source is the one that was pushed. Raises DescriptionError when the
+    repository cannot be read or written; then nothing counts.
+    """
+    if not options.repository:
+        return work(options)
+    _refuse_unsaved(options)
+    for attempt in range(ATTEMPTS):
+        with tempfile.TemporaryDirectory(prefix="ringmaster-") as place:
+            clone = Path(place) / "clone"
+            branch = ["--branch", options.branch] if options.branch else []
+            _git(options, ["clone", "--quiet", *branch, options.repository, str(clone)], "cannot be cloned")
+            inside = _inside(options, clone)
+            result = work(inside)
+            result.files = [file for file in result.files if not _is_here_already(options, inside, file)]
+            if dry_run or not result.files or _push(options, clone, message(result)):
+                if not dry_run:
+                    _follow(options, clone)
+                _bring_home(options, inside, result, write=not dry_run)
+                return result
+        time.sleep(random.uniform(0, 0.2 * (attempt + 1)))
+    raise _error(options, f"every push was rejected, {ATTEMPTS} times; nothing was changed", "run it again")
+
+
+def _inside(options: Options, clone: Path) -> Options:
+    folder = clone / options.folder
+    source = folder / options.source.name
+    if not source.is_file():
+        raise _error(
+            options,
+            f"has no file {Path(options.folder) / options.source.name}",
+            "description_folder names the folder of the platform in the repository",
+        )
+    try:
+        ledger = folder / options.ledger.relative_to(options.source.parent)
+    except ValueError:
+        raise _error(options, f"does not hold the ledger {options.ledger}", "leave out the option ledger") from None
+    return replace(options, source=source, ledger=ledger, repository="")
+
+
+def _home(options: Options, inside: Options, file: dict[str, str]) -> Path:
+    return options.source.parent / Path(file["path"]).relative_to(inside.source.parent)
+
+
+def _is_here_already(options: Options, inside: Options, file: dict[str, str]) -> bool:
+    """Tell whether a file that git ignores, and a clone lacks therefore, is here as it should be."""
+    ignored = _run(["-C", str(inside.source.parent), "check-ignore", "--quiet", file["path"]])
+    here = _home(options, inside, file)
+    return ignored.returncode == 0 and here.exists() and here.read_text(encoding="utf-8") == file["after"]
+
+
+def _push(options: Options, clone: Path, message: str) -> bool:
+    """Commit all and push it; False when somebody else was quicker."""
+    _git(options, ["-C", str(clone), "add", "--all"], "cannot be committed to")
+    staged = _run(["-C", str(clone), "diff", "--cached", "--quiet"])
+    if staged.returncode == 0:
+        # Only what git ignores has changed.
+        return True
+    # Two runs that make the same change in the same second would make the same commit, and git would tell the second
+    # one that its push has nothing to do: both would believe that the allocation is theirs.
+    unique = f"Ringmaster-Run: {uuid.uuid4()}"
+    said = ["--message", message, "--message", unique]
+    _git(options, ["-C", str(clone), "commit", "--quiet", *said], "cannot be committed to")
+    done = _run(["-C", str(clone), "push", "--quiet", "origin", "HEAD"])
+    if done.returncode == 0:
+        return True
+    if _WAS_QUICKER.search(done.stderr) and "hook declined" not in done.stderr:
+        return False
+    raise _error(options, f"does not take the push: {_last_line(done.stderr)}", "nothing was changed")
+
+
+def _refuse_unsaved(options: Options) -> None:
+    """Refuse to work beside edits that are in no commit: they would be overwritten, or forgotten."""
+    folder = options.source.parent
+    status = _run(["-C", str(folder), "status", "--porcelain", "--untracked-files=no", "--", "."])
+    if status.returncode == 0 and status.stdout.strip():
+        names = ", ".join(line[3:] for line in status.stdout.splitlines()[:5])
+        raise DescriptionError(
+            [
+                Mistake(
+                    display(options.source),
+                    0,
+                    0,
+                    f"the copy here has changes that are not committed: {names}",
+                    hint="commit and push them, or take them back; with description_repo a change counts when pushed",
+                )
+            ]
+        )
+
+
+def _follow(options: Options, clone: Path) -> None:
+    """Bring a checkout beside the source to what was pushed; one that is no checkout gets the files only."""
+    folder = options.source.parent
+    inside = _run(["-C", str(folder), "rev-parse", "--show-prefix"])
+    tracked = _run(["-C", str(folder), "ls-files", "--error-unmatch", options.source.name])
+    if inside.returncode != 0 or tracked.returncode != 0:
+        return
+    done = _run(["-C", str(folder), "pull", "--quiet", "--ff-only", str(clone), "HEAD"])
+    if done.returncode != 0:
+        raise _error(
+            options,
+            f"was changed, but the copy here cannot follow: {_last_line(done.stderr)}",
+            "push or drop the commits of this copy, then pull",
+        )
+
+
+def _bring_home(options: Options, inside: Options, result: _Outcome, *, write: bool) -> None:
+    """Name the files by their places here, and write those that git does not carry, such as known_hosts."""
+    for file in result.files:
+        here = _home(options, inside, file)
+        file["path"] = str(here)
+        if write and (not here.exists() or here.read_text(encoding="utf-8") != file["after"]):
+            here.parent.mkdir(exist_ok=True)
+            write_atomically(here.resolve(), file["after"])
+
+
+def _git(options: Options, arguments: list[str], what: str) -> None:
+    done = _run(arguments)
+    if done.returncode != 0:
+        raise _error(options, f"{what}: {_last_line(done.stderr)}", "nothing was changed")
+
+
+def _run(arguments: list[str]) -> subprocess.CompletedProcess[str]:
+    names = {}
+    for role in ("AUTHOR", "COMMITTER"):
+        names[f"GIT_{role}_NAME"] = os.environ.get(f"GIT_{role}_NAME", "Ringmaster")
+        names[f"GIT_{role}_EMAIL"] = os.environ.get(f"GIT_{role}_EMAIL", "ringmaster@localhost")
+    environment = {**os.environ, **names, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
+    return subprocess.run(["git", *arguments], capture_output=True, text=True, check=False, env=environment)
+
+
+def _last_line(text: str) -> str:
+    lines = [line for line in text.strip().splitlines() if line.strip()]
+    return lines[-1].strip() if lines else "git said nothing"
+
+
+def _error(options: Options, message: str, hint: str) -> DescriptionError:
+    # An address may hold a password.
+    shown = re.sub(r"//[^/@]*@", "//", options.repository)
+    return DescriptionError([Mistake(display(options.source), 0, 0, f"the repository {shown} {message}", hint=hint)])

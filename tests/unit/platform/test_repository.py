@@ -1,0 +1,208 @@
+# Copyright: (c) 2026, Ringmaster contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A description in a git repository: pushed or it did not happen, and two at once never get the same."""
+
+from __future__ import annotations
+
+import multiprocessing
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from ansible_collections.ringmaster.hosting.plugins.module_utils.platform import (
+    description,
+    edit,
+    operations,
+    repository,
+)
+from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.errors import DescriptionError
+
+
+def git(folder: Path, *arguments: str) -> str:
+    names = ["-c", "user.name=Somebody", "-c", "user.email=somebody@example.org"]
+    return subprocess.check_output(["git", "-C", str(folder), *names, *arguments], text=True).strip()
+
+
+class Repository:
+    """A bare repository with the platform in a folder of it, and checkouts."""
+
+    def __init__(self, folder: Path, platform: Any) -> None:
+        self.folder, self.roles = folder, platform.roles
+        self.bare = folder / "bare.git"
+        first = folder / "first"
+        shutil.copytree(platform.folder, first / "hosting")
+        (first / "hosting/platform.ringmaster.yml").write_text(
+            f"plugin: ringmaster.hosting.platform\ndescription_repo: {self.bare}\ndescription_folder: hosting\n"
+        )
+        (first / ".gitignore").write_text("known_hosts\n")
+        git(folder, "init", "-q", "--bare", "-b", "main", "bare.git")
+        git(first, "init", "-q", "-b", "main")
+        git(first, "add", "-A")
+        git(first, "commit", "-qm", "Begin")
+        git(first, "push", "-q", str(self.bare), "HEAD:main")
+
+    def checkout(self, name: str) -> description.Options:
+        """Clone, as AWX does for a job; give the options of the source in it."""
+        git(self.folder, "clone", "-q", str(self.bare), name)
+        return operations.options_of(self.folder / name / "hosting/platform.ringmaster.yml", self.roles)
+
+    def show(self, path: str) -> Any:
+        """Give a file of the branch as data."""
+        return yaml.safe_load(git(self.bare, "show", f"main:hosting/{path}"))
+
+    def log(self) -> list[str]:
+        return git(self.bare, "log", "--format=%s", "main").splitlines()
+
+
+@pytest.fixture
+def repo(tmp_path: Path, platform) -> Repository:
+    return Repository(tmp_path, platform)
+
+
+def test_a_verb_is_committed_and_pushed_and_the_copy_here_follows(repo: Repository) -> None:
+    options = repo.checkout("one")
+    dry = edit.apply(options, "order_vm", {"project": "myapp", "vm": "myapp01"}, dry_run=True)
+    assert repo.log() == ["Begin"]
+    outcome = edit.apply(options, "order_vm", {"project": "myapp", "vm": "myapp01"})
+    assert outcome == dry
+    assert repo.log() == ["order_vm myapp01", "Begin"]
+    assert "vm_ids myapp01: 4097" in git(repo.bare, "log", "-1", "--format=%b", "main")
+    assert "myapp01" in repo.show("projects/myapp.yml")["vms"]
+    here = options.source.parent
+    assert {file["path"] for file in outcome.files} == {
+        str(here / name) for name in ("projects/myapp.yml", "allocations.yml", "known_hosts")
+    }
+    # The run goes on with what was pushed, and with what git ignores.
+    assert yaml.safe_load((here / "allocations.yml").read_text()) == repo.show("allocations.yml")
+    assert (here / "known_hosts").exists()
+    assert git(here, "status", "--porcelain") == ""
+    assert edit.apply(options, "order_vm", {"project": "myapp", "vm": "myapp01"}).files == []
+    assert len(repo.log()) == 2
+
+
+def test_an_old_copy_allocates_from_what_is_pushed(repo: Repository) -> None:
+    old, new = repo.checkout("old"), repo.checkout("new")
+    assert edit.apply(new, "order_vm", {"project": "myapp"}).subject == "myapp01"
+    assert edit.apply(old, "order_vm", {"project": "myapp"}).subject == "myapp02"
+    assert repo.show("allocations.yml")["vm_ids"] == {"myapp00": 4096, "myapp01": 4097, "myapp02": 4098}
+
+
+def _order(options: description.Options, start: Any, results: Any) -> None:
+    start.wait()
+    results.put([edit.apply(options, "order_vm", {"project": "myapp"}).subject for _ in range(4)])
+
+
+def test_two_clones_race(repo: Repository) -> None:
+    """Each order is pushed once, under a name, an id and an address of its own."""
+    context = multiprocessing.get_context("fork")
+    start, results = context.Event(), context.Queue()
+    runs = [context.Process(target=_order, args=(repo.checkout(name), start, results)) for name in ("left", "right")]
+    for run in runs:
+        run.start()
+    start.set()
+    told = [name for _ in runs for name in results.get(timeout=120)]
+    for run in runs:
+        run.join()
+    assert sorted(told) == [f"myapp0{number}" for number in range(1, 9)]
+    ledger = repo.show("allocations.yml")
+    for section in ("vm_ids", "ipv4_srv"):
+        assert len(set(ledger[section].values())) == 9
+    assert sorted(repo.log()[:-1]) == [f"order_vm {name}" for name in sorted(told)]
+
+
+def test_a_rejected_push_means_read_and_allocate_again(repo: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody pushes between our clone and our push: what they took is not given again."""
+    ours, theirs = repo.checkout("ours"), repo.checkout("theirs")
+    push = repository._push
+    seen = []
+
+    def late(options: Any, clone: Path, message: str) -> bool:
+        seen.append(message.splitlines()[0])
+        if len(seen) == 1:
+            assert edit.apply(theirs, "order_vm", {"project": "myapp"}).subject == "myapp01"
+        return push(options, clone, message)
+
+    monkeypatch.setattr(repository, "_push", late)
+    assert edit.apply(ours, "order_vm", {"project": "myapp"}).subject == "myapp02"
+    assert seen == ["order_vm myapp01", "order_vm myapp01", "order_vm myapp02"]
+
+
+def test_a_push_that_is_forbidden_changes_nothing(repo: Repository) -> None:
+    options = repo.checkout("one")
+    hook = repo.bare / "hooks/pre-receive"
+    hook.write_text("#!/bin/sh\necho 'only on weekdays' >&2\nexit 1\n")
+    hook.chmod(0o755)
+    with pytest.raises(DescriptionError, match="does not take the push"):
+        operations.allocate(options)
+    assert repo.log() == ["Begin"]
+    assert not (options.source.parent / "allocations.yml").exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"repository": "/none.git"}, "cannot be cloned"),
+        ({"branch": "none"}, "cannot be cloned"),
+        ({"folder": "elsewhere"}, "description_folder names"),
+        ({"ledger": Path("/srv/allocations.yml")}, "leave out the option ledger"),
+    ],
+)
+def test_what_is_wrong_with_the_repository_is_said(repo: Repository, changes: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(DescriptionError, match=sentence):
+        operations.allocate(replace(repo.checkout("one"), **changes))
+
+
+def test_the_password_in_an_address_is_not_shown(repo: Repository) -> None:
+    with pytest.raises(DescriptionError) as refused:
+        operations.allocate(replace(repo.checkout("one"), repository="file://user:secret@/none.git"))
+    assert "secret" not in str(refused.value)
+
+
+def test_edits_that_are_in_no_commit_are_not_overwritten(repo: Repository) -> None:
+    options = repo.checkout("one")
+    path = options.source.parent / "projects/myapp.yml"
+    path.write_text(path.read_text() + "# not committed\n")
+    with pytest.raises(DescriptionError, match=r"not committed: hosting/projects/myapp\.yml"):
+        edit.apply(options, "order_vm", {"project": "myapp"})
+    assert repo.log() == ["Begin"]
+    assert path.read_text().endswith("# not committed\n")
+
+
+def test_a_copy_that_is_no_checkout_gets_the_files(repo: Repository, tmp_path: Path) -> None:
+    options = repo.checkout("one")
+    shutil.copytree(options.source.parent, tmp_path / "copy")
+    copied = operations.options_of(tmp_path / "copy/platform.ringmaster.yml", repo.roles)
+    operations.allocate(copied)
+    assert yaml.safe_load((tmp_path / "copy/allocations.yml").read_text()) == repo.show("allocations.yml")
+
+
+def test_the_environment_may_name_it(repo: Repository, platform, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As an AWX credential does."""
+    monkeypatch.setenv("RINGMASTER_DESCRIPTION_REPO", str(repo.bare))
+    monkeypatch.setenv("RINGMASTER_DESCRIPTION_FOLDER", "hosting")
+    platform.allocate()
+    assert repo.log() == ["allocate", "Begin"]
+
+
+def test_the_playbook_uses_it(repo: Repository) -> None:
+    options = repo.checkout("one")
+    root = Path(__file__).parents[3]
+    done = subprocess.run(
+        [
+            *(str(Path(sys.executable).parent / "ansible-playbook"), "-i", str(options.source)),
+            *("playbooks/order_vm.yml", "-e", "project=myapp"),
+        ],
+        cwd=root,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "myapp01 is described" in done.stdout
+    assert repo.log() == ["order_vm myapp01", "Begin"]
