@@ -149,12 +149,22 @@ def driver(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Machine]
 @pytest.fixture(scope="session")
 def libvirtd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Start a private libvirtd; give its folder."""
+    yield from private_libvirtd(tmp_path_factory.mktemp("libvirtd"))
+
+
+@pytest.fixture(scope="session")
+def second_libvirtd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Start one more private libvirtd."""
+    yield from private_libvirtd(tmp_path_factory.mktemp("libvirtd"))
+
+
+def private_libvirtd(folder: Path) -> Iterator[Path]:
+    """Start a libvirtd whose files are in a folder, and give the folder."""
     if os.geteuid() != 0:
         pytest.skip("a private libvirtd needs root")
     for tool in ("libvirtd", "virtlogd", "qemu-system-x86_64", "xorriso"):
         if shutil.which(tool, path=f"{os.environ['PATH']}:/usr/sbin") is None:
             pytest.skip(f"{tool} is not installed")
-    folder = tmp_path_factory.mktemp("libvirtd")
     namespaces = ["unshare", "-m", "-n", "-p", "-f", "--kill-child", "--mount-proc"]
     with (folder / "log").open("w") as log:
         process = subprocess.Popen(
@@ -196,12 +206,27 @@ def wait_for_libvirtd(folder: Path) -> None:
 @pytest.fixture
 def machine(libvirtd: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Machine]:
     """A hypervisor with an empty pool and the image; its guests and volumes are removed afterwards."""
+    yield from empty_machine(libvirtd, tmp_path, monkeypatch)
+
+
+@pytest.fixture
+def second_machine(second_libvirtd: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Machine]:
+    """One more hypervisor, which has not even the image."""
+    folder = tmp_path / "second"
+    folder.mkdir()
+    yield from empty_machine(second_libvirtd, folder, monkeypatch, name="hv1", with_image=False)
+
+
+def empty_machine(
+    libvirtd: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str = "hv0", with_image: bool = True
+) -> Iterator[Machine]:
+    """Give a private libvirtd a pool, and take everything from it in the end."""
     # No guest here has a balloon driver to wait for.
     monkeypatch.setattr(apply, "MEMORY_WAIT", 0.1)
     options = converge.Options(
         uri=uri_of(libvirtd),
         pool="ringmaster",
-        hypervisor="hv0",
+        hypervisor=name,
         virtualization="qemu",
         console_directory=str(tmp_path / "console"),
         lock_directory=str(tmp_path / "locks"),
@@ -211,7 +236,8 @@ def machine(libvirtd: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     pools.ensure(options.uri, "ringmaster", str(tmp_path / "pool"), check=False)
     with connection.connect(options.uri) as opened:
         pool = connection.find_pool(opened, "ringmaster")
-        storage.import_image(opened, pool, IMAGE, libvirtd / IMAGE)
+        if with_image:
+            storage.import_image(opened, pool, IMAGE, libvirtd / IMAGE)
     yield Machine(options, tmp_path)
     wait_for_libvirtd(libvirtd)
     with connection.connect(options.uri) as opened:

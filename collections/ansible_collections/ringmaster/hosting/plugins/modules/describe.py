@@ -31,6 +31,9 @@ options:
       delete_vm: >-
         Take I(vm) out of the description after it was deleted, and leave a tombstone in the ledger. A step of
         C(playbooks/delete_retired_vms.yml).
+      place_vm: >-
+        Write into the ledger, and into I(hypervisor) where the description has it, that I(vm) is on I(hypervisor) now.
+        A step of C(playbooks/move_vm.yml).
       add_user: Describe the person I(user).
       add_ssh_key: Give I(user) one more I(ssh_key).
       revoke_key: Take I(ssh_key), given as a whole or by its fingerprint, from I(user).

@@ -46,6 +46,10 @@ options:
     type: str
     default: running
     choices: [present, running, stopped, restarted, retiring, absent]
+  root_must_exist:
+    description: Define a VM that is not there over the root disk that is, and never make one from the image.
+    type: bool
+    default: false
   delete_after:
     description: Last day of the grace period, such as C(2026-12-24). O(state=absent) is refused until it has passed.
     type: str

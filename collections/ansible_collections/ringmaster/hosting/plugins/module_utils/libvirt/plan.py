@@ -304,6 +304,11 @@ def _creation_refusal(role: str, spec: Spec, current: Current, wanted: int) -> R
             f"volume {current.volumes[role].name} of the existing VM {spec.name} has vanished from its pool",
             "an empty disk would hide the loss: restore the volume, or undefine the domain to start anew",
         )
+    if spec.root_must_exist:
+        return Refusal(
+            f"the pool has no volume {current.volumes[role].name}",
+            "the VM is defined over its own disk only: bring it here first, or restore it from the backup",
+        )
     if current.image_capacity is None:
         return Refusal(f"the pool has no image {spec.image}", "import it first with ringmaster.hosting.image")
     if wanted < current.image_capacity:

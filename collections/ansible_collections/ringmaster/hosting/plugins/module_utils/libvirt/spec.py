@@ -34,7 +34,7 @@ KNOWN_KEYS = frozenset(
     {
         "name", "uuid", "project", "vm_id", "memory_mib", "memory_max_mib", "cores", "image", "root_gib",
         "swap_mib", "tmp_gib", "nics", "protected", "seed", "autostart", "state", "hypervisor", "io_limits",
-        "delete_after",
+        "delete_after", "root_must_exist",
     }
 )  # fmt: skip
 
@@ -75,6 +75,8 @@ class Spec:
     """Role of a disk -> limit -> number per second."""
     delete_after: str = ""
     """Last day of the grace period of a VM that is retired."""
+    root_must_exist: bool = False
+    """Define the VM over the root disk that is there, and never make one from the image."""
 
 
 class _Reader:
@@ -220,6 +222,7 @@ def parse_spec(data: Mapping[str, Any]) -> Spec:
         state=state,
         hypervisor=reader.text("hypervisor", default=""),
         io_limits=_io_limits(data.get("io_limits"), mistakes),
+        root_must_exist=reader.boolean("root_must_exist", False),
         delete_after=reader.text("delete_after", DATE_PATTERN, ""),
     )
     if mistakes:

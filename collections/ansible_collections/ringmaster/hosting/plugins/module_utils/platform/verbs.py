@@ -157,6 +157,16 @@ def _delete_vm(found: Description, request: Request) -> Draft:
     return Draft("projects", vm.project, {"vms": {name: None}}, name, {"retired": {name: day}})
 
 
+def _place_vm(found: Description, request: Request) -> Draft:
+    """Write down that a VM is on another hypervisor now."""
+    name, hypervisor = request.values["vm"], request.values["hypervisor"]
+    if not _is_kept(found, request, name):
+        return Draft("projects", "", {}, name)
+    vm = found.vms[name]
+    patch = {"vms": {name: {"hypervisor": hypervisor}}} if vm.hypervisor not in ("", hypervisor) else {}
+    return Draft("projects", vm.project, patch, name, {"placements": {name: hypervisor}})
+
+
 def _is_kept(found: Description, request: Request, name: str) -> bool:
     """Find a VM that is not described or was deleted."""
     if name in found.ledger.retired:
@@ -402,6 +412,11 @@ VERBS = {
 }
 
 STEPS = {
+    "place_vm": Verb(
+        _place_vm,
+        {"vm": Name("VM", refers=True), "hypervisor": Name("machine", refers=True)},
+        ("vm", "hypervisor"),
+    ),
     "delete_vm": Verb(_delete_vm, {"vm": Name("VM", refers=True)}, ("vm",)),
 }
 """Changes of the description that are one step of a playbook, not an operator's verb by themselves."""

@@ -1,0 +1,228 @@
+# Copyright: (c) 2026, Ringmaster contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Moving a VM between two private libvirtds. Only ssh is replaced, by a script that does what sshd would."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import conftest as fixtures
+import libvirt_samples as samples
+import pytest
+from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt import connection, facts, move, plan
+from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt.errors import HypervisorError
+
+NAMES = plan.volume_names("myapp00", samples.UUID)
+
+
+class Pair:
+    """Source and target of a move, with its steps."""
+
+    def __init__(self, source: Any, target: Any) -> None:
+        self.source, self.target = source, target
+        self.home = target.folder / "home"
+        self.home.mkdir()
+        (target.folder / "host.pub").write_text("ssh-ed25519 AAAA target\n")
+
+    def step(self, where: Any, step: str, **values: Any) -> dict[str, Any]:
+        """Do one step on one of the two."""
+        given = move.Move(
+            name="myapp00",
+            uuid=samples.UUID,
+            to="hv1",
+            uri=where.options.uri,
+            stop_timeout=0.3,
+            home=self.home,
+            runtime=where.folder / "run",
+            host_key_file=self.target.folder / "host.pub",
+            lock_directory=where.folder / "locks",
+            **values,
+        )
+        return move.run(step, given, check=False)
+
+    def copy(self) -> dict[str, Any]:
+        """Do all that comes before the definition on the target."""
+        offer = self.step(self.source, "offer")
+        keys = ("image", "root_bytes", "file_bytes", "token", "public_key")
+        ready = self.step(self.target, "prepare", source_address="10.0.0.1", **{key: offer[key] for key in keys})
+        digests: dict[str, str] = {}
+        where = {"target_address": "10.0.0.2", "target_host_key": ready["host_key"], "image": offer["image"]}
+        if "image" in ready["files"]:
+            digests.update(self.step(self.source, "send", files=("image",), **where)["digests"])
+        self.step(self.source, "release")
+        if ready["shared"]:
+            return {**offer, **ready}
+        digests.update(self.step(self.source, "send", files=("root",), **where)["digests"])
+        self.step(self.target, "receive", image=offer["image"], digests=digests)
+        return {**offer, **ready}
+
+    def define(self, state: str) -> dict[str, Any]:
+        """Converge the VM on the target."""
+        return self.target.one(hypervisor="hv1", root_must_exist=True, state=state, autostart=state == "running")
+
+
+@pytest.fixture
+def pair(machine: Any, second_machine: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pair:
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    (tools / "ssh").symlink_to(Path(__file__).with_name("ssh-to-target"))
+    monkeypatch.setenv("PATH", f"{tools}:{os.environ['PATH']}")
+    made = Pair(machine, second_machine)
+    monkeypatch.setenv("TARGET_HOME", str(made.home))
+    machine.settle()
+    machine.settle(state="stopped")
+    # Something that only this disk has.
+    write = ["-c", "write -P 0x5a 1M 64k"]
+    subprocess.run(["qemu-io", "-f", "qcow2", *write, str(disk(machine))], check=True, capture_output=True)
+    machine.settle(state="running")
+    return made
+
+
+def disk(machine: Any) -> Path:
+    return machine.folder / "pool" / NAMES["root"]
+
+
+def has_the_data(machine: Any) -> bool:
+    read = ["-c", "read -P 0x5a 1M 64k"]
+    argv = ["qemu-io", "-U", "-r", "-f", "qcow2", *read, str(disk(machine))]
+    done = subprocess.run(argv, capture_output=True, check=False)
+    return done.returncode == 0 and b"verification failed" not in done.stdout
+
+
+def running(machine: Any) -> bool | None:
+    """Whether the VM runs there; None when it is not defined there."""
+    with connection.connect(machine.options.uri) as opened:
+        domain = connection.found(opened.lookupByUUIDString, samples.UUID)
+        return None if domain is None else bool(domain.isActive())
+
+
+def test_move(pair: Pair) -> None:
+    pair.copy()
+    assert (running(pair.source), running(pair.target)) == (False, None)
+    # Whoever converges the source meanwhile does not start it.
+    assert "must not run twice" in pair.source.one()["msg"]
+    assert "msg" not in pair.define("present")
+    assert running(pair.target) is False
+    done = pair.define("running")
+    assert "msg" not in done, done
+    assert (running(pair.source), running(pair.target)) == (False, True)
+    pair.step(pair.source, "remove")
+    assert running(pair.source) is None
+    assert [path.name for path in (pair.source.folder / "pool").iterdir()] == [fixtures.IMAGE]
+    assert has_the_data(pair.target)
+    image = pair.target.folder / "pool" / fixtures.IMAGE
+    assert image.stat().st_mode & 0o777 == 0o444
+    chain = subprocess.check_output(["qemu-img", "info", "-U", str(disk(pair.target))], text=True)
+    assert f"backing file: {image}" in chain
+    # The target accepts no key any more, and the source has none.
+    assert (pair.home / ".ssh/authorized_keys").read_text() == ""
+    assert not (pair.source.folder / "run/move-myapp00").exists()
+    with connection.connect(pair.target.options.uri) as opened:
+        domain = opened.lookupByUUIDString(samples.UUID)
+        assert facts.parse_domain(domain.XMLDesc()).fields["nics.ethfe.mac"] == "02:01:02:00:10:13"
+
+
+def test_the_key_is_for_two_files_only(pair: Pair) -> None:
+    (pair.home / ".ssh").mkdir()
+    (pair.home / ".ssh/authorized_keys").write_text("ssh-ed25519 AAAA somebody else")
+    offer = pair.step(pair.source, "offer")
+    keys = ("image", "root_bytes", "file_bytes", "token", "public_key")
+    pair.step(pair.target, "prepare", source_address="10.0.0.1", **{key: offer[key] for key in keys})
+    old, line = (pair.home / ".ssh/authorized_keys").read_text().splitlines()
+    assert old == "ssh-ed25519 AAAA somebody else"
+    assert line.startswith('restrict,from="10.0.0.1",expiry-time="')
+    refused = subprocess.run(["ssh", "root@10.0.0.2", "cat /etc/shadow"], capture_output=True, check=False)
+    assert (refused.returncode, refused.stdout) == (1, b"")
+    # OpenSSH itself reads the line as an entry with options.
+    checked = subprocess.check_output(["ssh-keygen", "-l", "-f", str(pair.home / ".ssh/authorized_keys")], text=True)
+    assert "ringmaster-move-myapp00" in checked
+
+
+def test_cut_short_and_done_again(pair: Pair) -> None:
+    """After every point at which a run may end, the same run once more ends well, and nothing runs twice."""
+    pair.copy()
+    pair.copy()
+    pair.define("present")
+    # The ledger still names the source, so the copy is made anew.
+    pair.copy()
+    assert running(pair.target) is None
+    pair.define("present")
+    pair.define("running")
+    pair.step(pair.source, "remove")
+    assert pair.step(pair.source, "remove") == {"changed": False}
+    assert has_the_data(pair.target)
+
+
+def test_called_off(pair: Pair) -> None:
+    pair.copy()
+    pair.define("present")
+    back = pair.step(pair.source, "reclaim")
+    assert back["present"]
+    assert pair.step(pair.target, "discard", token=back["token"])["changed"]
+    pair.step(pair.source, "tidy")
+    assert running(pair.target) is None
+    assert pair.source.settle()["state"] == "running"
+    assert has_the_data(pair.source)
+    assert sorted(path.name for path in (pair.source.folder / "pool").iterdir()) == sorted(
+        [fixtures.IMAGE, *NAMES.values()]
+    )
+
+
+def test_damage_on_the_way_is_found(pair: Pair) -> None:
+    offer = pair.step(pair.source, "offer")
+    keys = ("image", "root_bytes", "file_bytes", "token", "public_key")
+    pair.step(pair.target, "prepare", source_address="10.0.0.1", **{key: offer[key] for key in keys})
+    with pytest.raises(HypervisorError, match="arrived with SHA-256"):
+        pair.step(pair.target, "receive", image=offer["image"], digests={"root": "0" * 64})
+    assert running(pair.source) is True
+
+
+def test_no_disk_is_sent_while_the_vm_runs(pair: Pair) -> None:
+    pair.step(pair.source, "offer")
+    with pytest.raises(HypervisorError, match="off and marked"):
+        pair.step(pair.source, "send", files=("root",), target_address="10.0.0.2")
+
+
+def test_a_vm_that_runs_on_the_target_stays(pair: Pair) -> None:
+    """Somebody started it there: no step touches either of them."""
+    pair.copy()
+    pair.define("present")
+    pair.define("running")
+    offer = pair.step(pair.source, "offer")
+    with pytest.raises(HypervisorError, match="runs here already"):
+        pair.step(pair.target, "prepare", image=offer["image"])
+    with pytest.raises(HypervisorError, match="stop it first"):
+        pair.step(pair.target, "discard")
+    with pytest.raises(HypervisorError, match="not marked as moved"):
+        pair.step(pair.target, "remove")
+    assert running(pair.target) is True
+
+
+def test_without_its_disk_it_is_not_made_from_the_image(pair: Pair) -> None:
+    """A fenced source whose disk cannot be seen: the target does not begin with an empty one."""
+    assert pair.step(pair.target, "look")["present"] is False
+    assert "over its own disk only" in pair.define("running")["msg"]
+    assert running(pair.target) is None
+
+
+def test_shared_storage_is_recognised_and_its_disks_stay(pair: Pair) -> None:
+    """Both pools are the same folder: nothing is copied, and removing the source leaves the disks."""
+    folder = pair.target.folder / "pool"
+    with connection.connect(pair.target.options.uri) as opened:
+        pool = opened.storagePoolLookupByName("ringmaster")
+        pool.destroy()
+        pool.undefine()
+    fixtures.pools.ensure(pair.target.options.uri, "ringmaster", str(pair.source.folder / "pool"), check=False)
+    moved = pair.copy()
+    assert (moved["shared"], moved["files"]) == (True, [])
+    assert "msg" not in pair.define("present")
+    assert "msg" not in pair.define("running")
+    pair.step(pair.source, "remove", shared=True)
+    assert running(pair.source) is None
+    assert running(pair.target) is True
+    assert disk(pair.source).exists()
+    assert not list(folder.iterdir())
