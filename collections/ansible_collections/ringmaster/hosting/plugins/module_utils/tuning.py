@@ -101,6 +101,39 @@ def _clamp(value: int, least: int, most: int) -> int:
     return max(least, min(most, value))
 
 
+def nginx(memory_mib: int, cores: int, share: float = 1.0) -> dict[str, str]:
+    """Return settings for nginx.
+
+    - ``worker_processes``: one for each core (nginx.org, "Core functionality": as many as cores).
+    - ``worker_connections``: what fits into a quarter of the memory at 64 KiB a connection (its own pool, a TLS
+      session and proxy buffers), spread over the workers, 1024 to 16384.
+    - ``worker_rlimit_nofile``: two files a connection (client and backend or file), and 2048 for logs.
+    - ``ssl_session_cache``: 1 MiB (4000 sessions, nginx.org) for each 128 MiB, 4 to 64 MiB.
+    """
+    _check(memory_mib, cores, share)
+    connections = max(1024, min(16384, int(memory_mib * share * 0.25 * 16 / cores)))
+    return {
+        "worker_processes": str(cores),
+        "worker_connections": str(connections),
+        "worker_rlimit_nofile": str(2 * connections + 2048),
+        "ssl_session_cache": f"{max(4, min(64, int(memory_mib * share / 128)))}m",
+    }
+
+
+def haproxy(memory_mib: int, cores: int, share: float = 1.0) -> dict[str, str]:
+    """Return settings for haproxy.
+
+    - ``maxconn``: what fits into a quarter of the memory at 48 KiB a session (two buffers of 16 KiB, haproxy's
+      management guide counts 33 KiB without TLS), 1000 to 50000.
+    - ``nbthread``: one for each core.
+    """
+    _check(memory_mib, cores, share)
+    return {
+        "maxconn": str(max(1000, min(50000, int(memory_mib * share * 0.25 * 1024 / 48)))),
+        "nbthread": str(min(cores, 64)),
+    }
+
+
 def _check(memory_mib: int, cores: int, share: float) -> None:
     if memory_mib < 64:
         raise TuningError(f"a machine needs at least 64 MiB of memory, not {memory_mib}")
@@ -110,4 +143,9 @@ def _check(memory_mib: int, cores: int, share: float) -> None:
         raise TuningError(f"memory_share must be above 0 and at most 1, not {share}")
 
 
-FORMULAS: Mapping[str, Callable[..., dict[str, str]]] = {"mysql": mysql, "redis": redis}
+FORMULAS: Mapping[str, Callable[..., dict[str, str]]] = {
+    "haproxy": haproxy,
+    "mysql": mysql,
+    "nginx": nginx,
+    "redis": redis,
+}

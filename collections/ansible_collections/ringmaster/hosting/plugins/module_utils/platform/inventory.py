@@ -12,7 +12,7 @@ import uuid
 from pathlib import Path
 from typing import Any
 
-from . import addresses, dns, names, roster
+from . import addresses, dns, names, roster, schema
 from .allocation import gateway
 from .firewall import resolve_rules
 from .model import Description, Vm
@@ -176,6 +176,7 @@ def _project_vars(description: Description, project: str) -> dict[str, Any]:
         "ringmaster_maintenance": _maintenance(description, record["maintenance"]),
         "ringmaster_production": bool(record["production"]),
         "ringmaster_roster": roster.build(description, project),
+        "ringmaster_web_passwords": _web_passwords(description, project),
     }
     if generations:
         result["ringmaster_secret_generations"] = generations
@@ -189,6 +190,17 @@ def _limits(record: dict[str, Any]) -> dict[str, str]:
     """Return resource limits in systemd's notation."""
     sizes = ("memory_high", "memory_max")
     return {name: f"{value}M" if name in sizes else str(value) for name, value in record.items() if value}
+
+
+def _web_passwords(description: Description, project: str) -> dict[str, dict[str, str]]:
+    """Return who may see web pages that ask for a permission: permission to person to hash."""
+    result: dict[str, dict[str, str]] = {permission: {} for permission in schema.PERMISSIONS}
+    for name, permissions in sorted((description.projects[project]["permissions"] or {}).items()):
+        user = description.users.get(name)
+        if user is not None and user["state"] == "active" and user["web_password_hash"]:
+            for permission in permissions:
+                result[permission][name] = user["web_password_hash"]
+    return result
 
 
 def _maintenance(description: Description, record: dict[str, Any]) -> dict[str, Any]:

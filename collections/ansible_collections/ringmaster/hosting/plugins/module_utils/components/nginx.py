@@ -1,0 +1,366 @@
+# Copyright: (c) 2026, Ringmaster contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Virtual hosts of nginx: declared values to configuration, all of them in one go.
+
+Every value is checked against a pattern before it is written, so that none can end a directive and begin another.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+CERTIFICATES = "/etc/ringmaster/certificates"
+HTPASSWD = "/etc/ringmaster/htpasswd"
+ACME_ROOT = "/var/lib/ringmaster/acme/webroot"
+HSTS = "max-age=31536000"
+
+_NAME = re.compile(r"([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
+_ALIAS = re.compile(r"(\*\.)?" + _NAME.pattern)
+_FOLDER = re.compile(r"(/[A-Za-z0-9._@+-]+)+")
+_LOCATION = re.compile(r"(= )?/[A-Za-z0-9._~@:+,%/-]*")
+_URL = re.compile(r"https?://[A-Za-z0-9.:\[\]-]+(/[A-Za-z0-9._~@:+,%/?&=#-]*)?")
+_URI = re.compile(r"/[A-Za-z0-9._~@:+,%/-]*")
+_FILE = re.compile(r"[A-Za-z0-9._-]+")
+_SIZE = re.compile(r"[0-9]{1,6}[kmg]?")
+_BACKEND = re.compile(r"[a-z][a-z0-9_-]{0,31}")
+_PERMISSION = re.compile(r"[a-z][a-z0-9-]{0,31}")
+_HEADER = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,63}")
+_HEADER_VALUE = re.compile(r"[^\"\\$\x00-\x1f\x7f]{0,2000}")
+_SERVER = re.compile(r"(unix:/[A-Za-z0-9._/-]+|[0-9.]+:[0-9]{1,5}|\[[0-9a-f:.]+\]:[0-9]{1,5})")
+
+HANDLERS = ("root", "backend", "redirect")
+KEYS = frozenset(
+    [
+        "name",
+        "aliases",
+        "tls",
+        "http",
+        "hsts",
+        "default",
+        "root",
+        "backend",
+        "redirect",
+        "auth",
+        "websocket",
+        "timeout",
+        "body_limit",
+        "requests_per_second",
+        "connections_per_client",
+        "headers",
+        "error_pages",
+        "error_root",
+        "access_log",
+        "locations",
+        "index",
+        "fallback",
+        "check_path",
+        "wanted_code",
+        "raw",
+    ]
+)
+LOCATION_KEYS = frozenset({"path", *HANDLERS, "deny", "auth", "index", "fallback", "websocket", "timeout"})
+TLS = ("platform", "acme", "own", "selfsigned", "off")
+
+
+class VhostError(ValueError):
+    """A declared virtual host that cannot be; the text names it and says what is allowed."""
+
+
+@dataclass(frozen=True)
+class Site:
+    """What the virtual hosts of one owner share.
+
+    ``addresses`` are those nginx listens on, ``backends`` the names that may be used, ``roots`` folders below which
+    files may be served; empty: everywhere.
+    """
+
+    owner: str
+    addresses: tuple[str, ...]
+    backends: frozenset[str] = frozenset()
+    permissions: frozenset[str] = frozenset()
+    roots: tuple[str, ...] = ()
+    tls: str = "platform"
+
+
+def certificates(vhosts: Iterable[Mapping[str, Any]], site: Site) -> list[dict[str, Any]]:
+    """Return what role certificates is to give: one certificate for each virtual host with TLS."""
+    return [
+        {
+            "name": str(vhost["name"]),
+            "source": _tls(vhost, site),
+            "names": [str(vhost["name"]), *map(str, vhost.get("aliases") or [])],
+            "reload": ["nginx.service"],
+        }
+        for vhost in vhosts
+        if _tls(vhost, site) != "off"
+    ]
+
+
+def render(vhosts: Iterable[Mapping[str, Any]], site: Site) -> dict[str, str]:
+    """Return the configuration of each virtual host by name; raise VhostError for the first mistake."""
+    result: dict[str, str] = {}
+    names: dict[str, str] = {}
+    defaults: list[str] = []
+    for vhost in vhosts:
+        name = str(vhost.get("name", ""))
+        if not _NAME.fullmatch(name):
+            raise VhostError(f"the virtual host '{name}' must be named by a DNS name in lower case")
+        _known(f"virtual host {name}", vhost, KEYS)
+        for one in [name, *map(str, vhost.get("aliases") or [])]:
+            if not _ALIAS.fullmatch(one):
+                raise VhostError(f"virtual host {name}: the alias '{one}' is not a DNS name in lower case")
+            if one in names:
+                raise VhostError(f"virtual host {name}: '{one}' already belongs to {names[one]}")
+            names[one] = name
+        if vhost.get("default"):
+            defaults.append(name)
+        result[name] = _Vhost(name, vhost, site).text()
+    if len(defaults) > 1:
+        raise VhostError(f"only one virtual host can be the default, not {' and '.join(defaults)}")
+    return result
+
+
+def _known(where: str, found: Mapping[str, Any], keys: frozenset[str]) -> None:
+    for key in found:
+        if key not in keys:
+            raise VhostError(f"{where} has the unknown key '{key}'; allowed: {', '.join(sorted(keys))}")
+
+
+def watch(vhosts: Iterable[Mapping[str, Any]], site: Site) -> list[dict[str, Any]]:
+    """Return what the check asks each virtual host for. Code 0 stands for anything but an error of the server."""
+    result = []
+    for vhost in vhosts:
+        wanted = int(vhost.get("wanted_code") or 0)
+        path = str(vhost.get("check_path") or "/")
+        if not _URI.fullmatch(path):
+            raise VhostError(f"virtual host {vhost['name']}: the check_path '{path}' is not a path")
+        if not wanted and vhost.get("redirect"):
+            wanted = 301
+        result.append(
+            {"name": str(vhost["name"]), "tls": _tls(vhost, site) != "off", "path": path, "code": wanted or 0}
+        )
+    return result
+
+
+def default_servers(addresses: Iterable[str]) -> str:
+    """Return the servers for names that nobody declared: they are refused, except for proofs of ACME.
+
+    They are read before all others, which makes them the default where no virtual host says that it is.
+    """
+    lines = ["# Names that nobody declared: closed without an answer."]
+    lines += ["server {", *(f"    listen {_listen(address, 80)};" for address in addresses)]
+    lines += ['    server_name "";', *_acme(), "    location / {", "        return 444;", "    }", "}"]
+    lines += ["server {", *(f"    listen {_listen(address, 443)} ssl;" for address in addresses)]
+    lines += ['    server_name "";', "    ssl_reject_handshake on;", "}"]
+    return "\n".join(lines) + "\n"
+
+
+def upstreams(backends: Iterable[Mapping[str, Any]]) -> str:
+    """Return the upstreams of all backends. One with a single server never counts it as failed."""
+    lines: list[str] = []
+    for backend in backends:
+        name = str(backend.get("name", ""))
+        servers = [str(server) for server in backend.get("servers") or []]
+        if not _BACKEND.fullmatch(name):
+            raise VhostError(f"the backend '{name}' must be named with lower-case letters, digits, '-' and '_'")
+        if not servers or not all(_SERVER.fullmatch(server) for server in servers):
+            raise VhostError(f"backend {name}: servers are unix:/path or address:port, not {servers}")
+        more = " max_fails=0" if len(servers) == 1 else " max_fails=2 fail_timeout=5s"
+        lines += [f"upstream {name} {{", f"    zone {name} 128k;"]
+        lines += [f"    server {server}{more};" for server in servers]
+        lines += ["    keepalive 32;", "}"]
+    return "\n".join(lines) + "\n"
+
+
+def _tls(vhost: Mapping[str, Any], site: Site) -> str:
+    chosen = str(vhost.get("tls") or site.tls)
+    if chosen not in TLS:
+        raise VhostError(f"virtual host {vhost.get('name')}: tls is '{chosen}'; allowed: {', '.join(TLS)}")
+    return chosen
+
+
+def _listen(address: str, port: int) -> str:
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+
+
+def _acme() -> list[str]:
+    return [
+        "    location ^~ /.well-known/acme-challenge/ {",
+        f"        root {ACME_ROOT};",
+        "        auth_basic off;",
+        "        default_type text/plain;",
+        "    }",
+    ]
+
+
+class _Vhost:
+    def __init__(self, name: str, options: Mapping[str, Any], site: Site) -> None:
+        self.name = name
+        self.options = options
+        self.site = site
+        self.tls = _tls(options, site)
+
+    def text(self) -> str:
+        http = str(self.options.get("http") or "redirect")
+        if http not in ("redirect", "serve", "off"):
+            raise self.error(f"http is '{http}'; allowed: redirect, serve, off")
+        if self.tls == "off" and http != "serve":
+            http = "serve"
+        lines = [*self.zones()]
+        if http == "redirect":
+            lines += self.server(80, self.redirect_to_tls())
+        if http == "serve":
+            lines += self.server(80, [*_acme(), *self.content()])
+        if self.tls != "off":
+            folder = f"{CERTIFICATES}/{self.name}"
+            secure = [
+                "    http2 on;",
+                f"    ssl_certificate {folder}/fullchain.pem;",
+                f"    ssl_certificate_key {folder}/privkey.pem;",
+            ]
+            lines += self.server(443, [*secure, *self.content(hsts=bool(self.options.get("hsts")))])
+        return "\n".join(lines) + "\n"
+
+    def error(self, what: str) -> VhostError:
+        return VhostError(f"virtual host {self.name}: {what}")
+
+    def zones(self) -> list[str]:
+        lines = []
+        if rate := int(self.options.get("requests_per_second") or 0):
+            lines.append(f"limit_req_zone $binary_remote_addr zone=rate_{self.name}:2m rate={rate}r/s;")
+        if self.options.get("connections_per_client"):
+            lines.append(f"limit_conn_zone $binary_remote_addr zone=connections_{self.name}:2m;")
+        return lines
+
+    def server(self, port: int, body: list[str]) -> list[str]:
+        ssl = " ssl" if port == 443 else ""
+        default = " default_server" if self.options.get("default") else ""
+        names = " ".join([self.name, *map(str, self.options.get("aliases") or [])])
+        return [
+            "server {",
+            *(f"    listen {_listen(address, port)}{ssl}{default};" for address in self.site.addresses),
+            f"    server_name {names};",
+            *self.logs(),
+            *body,
+            "}",
+        ]
+
+    def logs(self) -> list[str]:
+        kind = str(self.options.get("access_log") or "anonymised")
+        if kind not in ("anonymised", "full", "off"):
+            raise self.error(f"access_log is '{kind}'; allowed: anonymised, full, off")
+        place = f"/var/log/nginx/{self.name}"
+        access = "off" if kind == "off" else f"{place}.access.log {kind}"
+        return [f"    access_log {access};", f"    error_log {place}.error.log;"]
+
+    def redirect_to_tls(self) -> list[str]:
+        return [*_acme(), "    location / {", "        return 301 https://$host$request_uri;", "    }"]
+
+    def content(self, *, hsts: bool = False) -> list[str]:
+        lines = [f"    client_max_body_size {self.word('body_limit', _SIZE, '64m')};"]
+        if hsts:
+            lines.append(f'    add_header Strict-Transport-Security "{HSTS}" always;')
+        for header, value in (self.options.get("headers") or {}).items():
+            if not _HEADER.fullmatch(str(header)) or not _HEADER_VALUE.fullmatch(str(value)):
+                raise self.error(f"the header '{header}' has a name or a value that nginx cannot take")
+            lines.append(f'    add_header {header} "{value}" always;')
+        lines += self.limits()
+        lines += self.authentication(self.options.get("auth"), "    ")
+        lines += self.error_pages()
+        lines += [f"    {line}" for line in str(self.options.get("raw") or "").splitlines()]
+        declared = list(self.options.get("locations") or [])
+        if not any(str(one.get("path")) == "/" for one in declared):
+            declared.append({**{key: self.options.get(key) for key in (*HANDLERS, "fallback")}, "path": "/"})
+        elif any(self.options.get(key) for key in HANDLERS):
+            raise self.error("the location '/' and root, backend or redirect of the virtual host exclude each other")
+        for location in declared:
+            lines += self.location(location)
+        lines.append(f"    include active/{self.name}.conf*;")
+        return lines
+
+    def word(self, key: str, pattern: re.Pattern[str], default: str = "", found: Any = None) -> str:
+        text = str(found if found is not None else self.options.get(key) or default)
+        if not pattern.fullmatch(text) or "/../" in f"{text}/":
+            raise self.error(f"{key} cannot be '{text}'")
+        return text
+
+    def limits(self) -> list[str]:
+        lines = []
+        if rate := int(self.options.get("requests_per_second") or 0):
+            lines.append(f"    limit_req zone=rate_{self.name} burst={10 * rate} nodelay;")
+        if number := int(self.options.get("connections_per_client") or 0):
+            lines.append(f"    limit_conn connections_{self.name} {number};")
+        return lines
+
+    def authentication(self, permissions: Any, indent: str) -> list[str]:
+        if not permissions:
+            return []
+        permission = str(permissions)
+        known = self.site.permissions
+        if not _PERMISSION.fullmatch(permission) or (known and permission not in known):
+            raise self.error(f"auth is '{permission}'; allowed: {', '.join(sorted(known)) or 'a permission'}")
+        return [f'{indent}auth_basic "{self.name}";', f"{indent}auth_basic_user_file {HTPASSWD}/{permission};"]
+
+    def error_pages(self) -> list[str]:
+        lines = []
+        for code, page in (self.options.get("error_pages") or {}).items():
+            if not re.fullmatch(r"[345][0-9]{2}", str(code)):
+                raise self.error(f"error_pages has '{code}', which is no code of an error")
+            lines.append(f"    error_page {code} {self.word('error_pages', _URI, found=page)};")
+        if lines and self.options.get("error_root"):
+            folder = self.folder("error_root", self.options["error_root"])
+            for page in dict.fromkeys((self.options.get("error_pages") or {}).values()):
+                lines += [f"    location = {page} {{", f"        root {folder};", "        internal;", "    }"]
+        return lines
+
+    def folder(self, key: str, found: Any) -> str:
+        text = self.word(key, _FOLDER, found=found)
+        roots = self.site.roots
+        if roots and not any(text == root or text.startswith(f"{root}/") for root in roots):
+            raise self.error(f"{key} is {text}; files are served from below {' or '.join(roots)} only")
+        return text
+
+    def location(self, location: Mapping[str, Any]) -> list[str]:
+        path = self.word("the path of a location", _LOCATION, found=location.get("path") or "")
+        _known(f"virtual host {self.name}: '{path}'", location, LOCATION_KEYS)
+        chosen = [key for key in HANDLERS if location.get(key)]
+        if location.get("deny"):
+            chosen.append("deny")
+        if len(chosen) != 1:
+            found = " and ".join(chosen) or "none"
+            raise self.error(f"'{path}' needs exactly one of {', '.join(HANDLERS)}, and has {found}")
+        body = {"root": self.static, "backend": self.proxy, "redirect": self.redirect, "deny": self.deny}[chosen[0]](
+            location
+        )
+        body += self.authentication(location.get("auth"), "")
+        return [f"    location {path} {{", *(f"        {line}" for line in body), "    }"]
+
+    def static(self, location: Mapping[str, Any]) -> list[str]:
+        lines = [f"root {self.folder('root', location['root'])};"]
+        index = location.get("index") or self.options.get("index") or ["index.html"]
+        lines.append(f"index {' '.join(self.word('index', _FILE, found=one) for one in index)};")
+        if fallback := location.get("fallback"):
+            lines.append(f"try_files $uri $uri/ {self.word('fallback', _URI, found=fallback)};")
+        return lines
+
+    def proxy(self, location: Mapping[str, Any]) -> list[str]:
+        name = str(location["backend"])
+        if not _BACKEND.fullmatch(name) or name not in self.site.backends:
+            known = ", ".join(sorted(self.site.backends)) or "none"
+            raise self.error(f"there is no backend '{name}'; declared: {known}")
+        websocket = location.get("websocket", self.options.get("websocket"))
+        seconds = int(location.get("timeout") or self.options.get("timeout") or (3600 if websocket else 60))
+        lines = [f"proxy_pass http://{name};", f"proxy_read_timeout {seconds}s;", f"proxy_send_timeout {seconds}s;"]
+        return [*lines, *(["proxy_buffering off;"] if websocket else [])]
+
+    def redirect(self, location: Mapping[str, Any]) -> list[str]:
+        url = self.word("redirect", _URL, found=location["redirect"])
+        keeps_path = "/" not in url.split("://", 1)[1]
+        return [f"return 301 {url}{'$request_uri' if keeps_path else ''};"]
+
+    def deny(self, _location: Mapping[str, Any]) -> list[str]:
+        return ["return 403;"]

@@ -1,0 +1,173 @@
+# Copyright: (c) 2026, Ringmaster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Declared virtual hosts and backends: what they become, and what mistakes are told."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.ringmaster.hosting.plugins.module_utils.components import haproxy, nginx
+
+SITE = nginx.Site(
+    "webgateway",
+    ("192.0.2.1", "2001:db8::1"),
+    frozenset({"app"}),
+    frozenset({"login"}),
+    ("/srv",),
+)
+PROJECT = [
+    {"name": "web00", "srv_ipv4": "172.20.1.1", "srv_ipv6": "2001:db8:3::1"},
+    {"name": "web01", "srv_ipv4": "172.20.1.2", "srv_ipv6": "2001:db8:3::2"},
+    {"name": "web02", "srv_ipv4": "", "srv_ipv6": "2001:db8:3::3"},
+]
+GROUPS = {"component_redis": ["other00", "web02"]}
+
+
+def render(**options: Any) -> str:
+    return nginx.render([{"name": "www.example", **options}], SITE)["www.example"]
+
+
+def test_static_site() -> None:
+    text = render(root="/srv/s-web/htdocs", aliases=["example"], hsts=True)
+    assert text.count("listen 192.0.2.1:443 ssl;") == 1
+    assert text.count("listen [2001:db8::1]:80;") == 1
+    assert text.count("server_name www.example example;") == 2
+    assert "return 301 https://$host$request_uri;" in text
+    assert text.count("Strict-Transport-Security") == 1
+    assert "ssl_certificate /etc/ringmaster/certificates/www.example/fullchain.pem;" in text
+
+
+def test_proofs_of_acme_are_served_whatever_the_site_says() -> None:
+    for http in ("redirect", "serve"):
+        assert "acme-challenge" in render(root="/srv/x", http=http, auth="login").split("443")[0]
+
+
+def test_all_sources_of_a_page() -> None:
+    text = render(
+        backend="app",
+        websocket=True,
+        locations=[
+            {"path": "/static/", "root": "/srv/x", "fallback": "/index.html"},
+            {"path": "= /gone", "redirect": "https://other.example"},
+            {"path": "/private/", "deny": True},
+            {"path": "/people/", "backend": "app", "auth": "login"},
+        ],
+        requests_per_second=5,
+        connections_per_client=10,
+        tls="off",
+    )
+    for wanted in (
+        "proxy_pass http://app;",
+        "proxy_read_timeout 3600s;",
+        "try_files $uri $uri/ /index.html;",
+        "return 301 https://other.example$request_uri;",
+        "return 403;",
+        "auth_basic_user_file /etc/ringmaster/htpasswd/login;",
+        "limit_req zone=rate_www.example burst=50 nodelay;",
+        "limit_conn connections_www.example 10;",
+    ):
+        assert wanted in text, wanted
+    assert "443" not in text
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({}, "needs exactly one of root, backend, redirect, and has none"),
+        ({"root": "/srv/x", "backend": "app"}, "has root and backend"),
+        ({"root": "/etc"}, "from below /srv only"),
+        ({"root": "/srv/../etc"}, "root cannot be"),
+        ({"root": "/srv/x;}"}, "root cannot be"),
+        ({"root": "/srv/$x"}, "root cannot be"),
+        ({"backend": "ap"}, "there is no backend 'ap'; declared: app"),
+        ({"redirect": "javascript:1"}, "redirect cannot be"),
+        ({"redirect": "https://a;}"}, "redirect cannot be"),
+        ({"root": "/srv/x", "auth": "everybody"}, "allowed: login"),
+        ({"root": "/srv/x", "aliases": ["a b"]}, "alias 'a b'"),
+        ({"root": "/srv/x", "headers": {"X": 'a"; }'}}, "header 'X'"),
+        ({"root": "/srv/x", "body_limit": "1 gb"}, "body_limit cannot be"),
+        ({"root": "/srv/x", "error_pages": {"200": "/x"}}, "no code of an error"),
+        ({"root": "/srv/x", "tls": "letsencrypt"}, "allowed: platform"),
+        ({"root": "/srv/x", "rot": 1}, "unknown key 'rot'"),
+        ({"root": "/srv/x", "locations": [{"path": "x", "deny": True}]}, "path of a location cannot be"),
+        ({"root": "/srv/x", "locations": [{"path": "/", "deny": True}]}, "exclude each other"),
+        ({"locations": [{"path": "/", "deny": True, "x": 1}]}, "unknown key 'x'"),
+    ],
+)
+def test_mistakes_are_told(options: dict[str, Any], told: str) -> None:
+    with pytest.raises(nginx.VhostError, match=told) as caught:
+        render(**options)
+    assert "www.example" in str(caught.value)
+
+
+def test_a_name_belongs_to_one() -> None:
+    vhosts = [
+        {"name": "a.example", "root": "/srv/x"},
+        {"name": "b.example", "aliases": ["a.example"], "root": "/srv/x"},
+    ]
+    with pytest.raises(nginx.VhostError, match=r"'a\.example' already belongs to a\.example"):
+        nginx.render(vhosts, SITE)
+
+
+def test_check_wants_what_the_site_gives() -> None:
+    vhosts = [
+        {"name": "a", "redirect": "https://b"},
+        {"name": "b", "backend": "app", "check_path": "/up", "wanted_code": 204},
+    ]
+    assert [(one["code"], one["path"]) for one in nginx.watch(vhosts, SITE)] == [(301, "/"), (204, "/up")]
+
+
+def resolve(**options: Any) -> haproxy.Backend:
+    [backend] = haproxy.resolve([{"name": "app", "port": 8080, **options}], "web00", PROJECT, GROUPS)
+    return backend
+
+
+@pytest.mark.parametrize(
+    ("options", "members"),
+    [
+        ({"vms": ["web01", "web00"]}, [("web01", "172.20.1.2"), ("web00", "127.0.0.1")]),
+        ({"project": True}, [("web01", "172.20.1.2"), ("web02", "2001:db8:3::3")]),
+        ({"component": "redis"}, [("web02", "2001:db8:3::3")]),
+    ],
+)
+def test_members(options: dict[str, Any], members: list[tuple[str, str]]) -> None:
+    assert [(one.name, one.address) for one in resolve(**options).members] == members
+
+
+def test_haproxy_section() -> None:
+    text = haproxy.render(
+        [resolve(project=True, sticky=True, proxy_protocol=True, check_path="/up", max_connections=5)]
+    )
+    assert "bind unix@/run/haproxy/app.sock mode 660 group www-data" in text
+    assert "uri /up ver HTTP/1.1" in text
+    assert "server web02 [2001:db8:3::3]:8080 check" in text
+    assert "maxconn 5 send-proxy-v2 check-send-proxy cookie web02" in text
+
+
+def test_straight_to_the_members() -> None:
+    backend = resolve(project=True, balancer="nginx")
+    assert backend.servers() == ["172.20.1.2:8080", "[2001:db8:3::3]:8080"]
+    assert haproxy.render([backend]).strip() == ""
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({}, "exactly one of vms, component and project"),
+        ({"vms": ["web01"], "project": True}, "exactly one"),
+        ({"vms": ["other00"]}, "'other00' is no VM of this project"),
+        ({"component": "mysql"}, "no VM of the project with component mysql"),
+        ({"project": True, "port": 0}, "port is 0"),
+        ({"project": True, "check_path": "/x y"}, "check_path cannot be"),
+        ({"project": True, "check_codes": "2xx"}, "check_codes cannot be"),
+        ({"project": True, "balance": "luck"}, "allowed: roundrobin"),
+        ({"project": True, "balancer": "nginx", "sticky": True}, "need balancer haproxy"),
+        ({"project": True, "name": "App"}, "must be named"),
+        ({"project": True, "name": "admin"}, "must be named"),
+    ],
+)
+def test_backend_mistakes_are_told(options: dict[str, Any], told: str) -> None:
+    with pytest.raises(haproxy.BackendError, match=told):
+        resolve(**options)
