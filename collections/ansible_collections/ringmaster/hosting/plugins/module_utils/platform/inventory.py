@@ -68,6 +68,8 @@ def build(description: Description) -> Inventory:
             inventory.join(host, f"service_{service}")
     if "service_dns" in inventory.groups:
         _serve_names(inventory, description)
+    if "service_status" in inventory.groups:
+        inventory.group("service_status", ringmaster_incidents=description.incidents)
     return inventory
 
 

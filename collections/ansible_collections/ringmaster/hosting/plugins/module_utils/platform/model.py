@@ -84,6 +84,7 @@ class Description:
     platform: dict[str, Any] = field(default_factory=dict)
     users: dict[str, dict[str, Any]] = field(default_factory=dict)
     projects: dict[str, dict[str, Any]] = field(default_factory=dict)
+    incidents: dict[str, dict[str, Any]] = field(default_factory=dict)
     vms: dict[str, Vm] = field(default_factory=dict)
     ledger: Ledger = field(default_factory=Ledger)
     sources: dict[str, Source] = field(default_factory=dict)

@@ -524,6 +524,42 @@ PROJECT = Record(
     "A project. The file's name is the project's name.",
 )
 
+INCIDENT = Record(
+    "incidents/<day>-<words>.yml",
+    (
+        Key("title", Text(), "What happened, in one line.", required=True, example="Mail was slow"),
+        Key("begin", _MOMENT, "When it began.", required=True, example="'2026-11-24T10:00:00Z'"),
+        Key("end", _MOMENT, "When it was over.", default_text="it goes on"),
+        Key(
+            "impact",
+            Choice(("outage", "degraded", "maintenance", "information")),
+            "How bad it was; `maintenance` may lie ahead.",
+            default="degraded",
+        ),
+        Key(
+            "projects",
+            ListOf(Name("project", refers=True)),
+            "Projects that are concerned; only they see it.",
+            default_text="everybody",
+        ),
+        Key(
+            "updates",
+            ListOf(
+                Record(
+                    "update",
+                    (
+                        Key("at", _MOMENT, "When it was written.", required=True),
+                        Key("text", Text(), "What was found or done.", required=True),
+                    ),
+                )
+            ),
+            "What was found and done, oldest first.",
+            default=[],
+        ),
+    ),
+    "An incident, as the status pages show it. The file's name begins with its day.",
+)
+
 LEDGER = Record(
     "allocations.yml",
     (

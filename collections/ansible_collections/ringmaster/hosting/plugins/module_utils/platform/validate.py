@@ -23,6 +23,7 @@ def check(description: Description) -> None:
     _check_keys(description)
     _check_people(description)
     _check_projects(description)
+    _check_incidents(description)
     _check_services(description)
     _check_images(description)
     _check_hypervisor_options(description)
@@ -49,7 +50,7 @@ def unknown(
     )
 
 
-_TOP_LEVEL = ("users", "projects", "platform.yml", "allocations.yml", "secrets", "group_vars", "host_vars")
+_TOP_LEVEL = ("users", "projects", "incidents", "platform.yml", "allocations.yml", "secrets", "group_vars", "host_vars")
 
 
 def _check_folder(description: Description) -> None:
@@ -223,6 +224,14 @@ def _check_check(source: Source, record: dict[str, Any], index: int, check: dict
             f"checks[{index}].name: '{check['name']}' stands twice",
             allowed="a name of its own for each check",
         )
+
+
+def _check_incidents(description: Description) -> None:
+    for incident, record in description.incidents.items():
+        for position, name in enumerate(record["projects"] or []):
+            if name and name not in description.projects:
+                source = description.sources[f"incidents/{incident}.yml"]
+                unknown(source, ("projects", position), "project", name, description.projects)
 
 
 def _check_services(description: Description) -> None:
