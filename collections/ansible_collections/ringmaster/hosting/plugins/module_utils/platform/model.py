@@ -35,6 +35,7 @@ class Vm:
     maintenance: dict[str, Any]
     backup: dict[str, Any]
     comment: str = ""
+    firewall: dict[str, Any] = field(default_factory=dict)
 
     @property
     def swap_mib(self) -> int:
@@ -157,4 +158,5 @@ def build_vm(
         maintenance=record["maintenance"] or shared.get("maintenance") or {},
         backup=backup.resolve(record["backup"], shared["backup"]),
         comment=record["comment"] or "",
+        firewall=record["firewall"] or {},
     )
