@@ -45,8 +45,9 @@ def test_more_memory_is_never_less_for_redis(memory: int) -> None:
 
 @pytest.mark.parametrize(("memory", "cores", "share"), [(63, 1, 1.0), (1024, 0, 1.0), (1024, 1, 0.0), (1024, 1, 1.1)])
 def test_impossible_machines(memory: int, cores: int, share: float) -> None:
-    with pytest.raises(tuning.TuningError):
-        tuning.redis(memory, cores, share)
+    for formula in tuning.FORMULAS.values():
+        with pytest.raises(tuning.TuningError):
+            formula(memory, cores, share)
 
 
 # memory, cores, share -> pool, its most, log, connections, temporary tables, table cache
@@ -91,4 +92,34 @@ def test_three_components_fit_one_machine() -> None:
     memory, share = 4096, 1 / 3
     redis = int(tuning.redis(memory, 2, share)["maxmemory"].removesuffix("mb"))
     mysql = int(tuning.mysql(memory, 2, share)["innodb_buffer_pool_size"].removesuffix("M"))
-    assert redis + mysql < memory * 2 * share * 0.75
+    postgresql = int(tuning.postgresql(memory, 2, share)["shared_buffers"].removesuffix("MB"))
+    assert redis + mysql + postgresql < memory * 0.75
+
+
+# memory, cores, share, disk -> shared_buffers, effective_cache_size, work_mem, max_connections, max_wal_size, parallel
+POSTGRESQL = [
+    ((1024, 1, 1.0, 10), ("192MB", "576MB", "1MB", "192", "1024MB", "0")),
+    ((2048, 2, 1.0, 20), ("448MB", "1344MB", "2MB", "200", "2048MB", "1")),
+    ((4096, 4, 0.5, 20), ("512MB", "1536MB", "2MB", "200", "2048MB", "1")),
+    ((16384, 8, 1.0, 100), ("4032MB", "12096MB", "20MB", "200", "8192MB", "4")),
+    ((131072, 32, 1.0, 1000), ("16384MB", "98112MB", "190MB", "200", "8192MB", "4")),
+    ((512, 1, 1.0, 10), ("64MB", "192MB", "1MB", "64", "1024MB", "0")),
+]
+
+
+@pytest.mark.parametrize(("machine", "wanted"), POSTGRESQL)
+def test_postgresql(machine: tuple[int, int, float, int], wanted: tuple[str, ...]) -> None:
+    found = tuning.postgresql(*machine[:3], disk_gib=machine[3])
+    names = ("shared_buffers", "effective_cache_size", "work_mem", "max_connections", "max_wal_size")
+    assert tuple(found[name] for name in (*names, "max_parallel_workers_per_gather")) == wanted
+
+
+@given(st.integers(512, 2**20), st.integers(1, 256), st.floats(0.01, 1.0), st.integers(1, 10000))
+def test_postgresql_always_leaves_room(memory: int, cores: int, share: float, disk: int) -> None:
+    settings = tuning.postgresql(memory, cores, share, disk_gib=disk)
+    found = {name: value.removesuffix("MB") for name, value in settings.items()}
+    usable = max(64, min(memory * share, memory - tuning.SYSTEM_MIB))
+    connections = int(found["max_connections"])
+    assert int(found["shared_buffers"]) <= max(32, usable / 4)
+    assert connections * int(found["work_mem"]) <= max(usable, connections)
+    assert int(found["min_wal_size"]) < int(found["max_wal_size"])

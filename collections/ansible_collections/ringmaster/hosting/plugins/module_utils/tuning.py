@@ -134,6 +134,55 @@ def haproxy(memory_mib: int, cores: int, share: float = 1.0) -> dict[str, str]:
     }
 
 
+def postgresql(memory_mib: int, cores: int, share: float = 1.0, *, disk_gib: int = 20) -> dict[str, str]:
+    """Return settings for PostgreSQL.
+
+    ``usable`` is the memory times the share, and never so much that less than 256 MiB stay for the system. Sources:
+    PostgreSQL 17 manual, "Resource Consumption", "Write Ahead Log" and "Automatic Vacuuming"; pgtune (le0pard, type
+    "web"); autobase for the settings of autovacuum.
+
+    - ``shared_buffers``: a quarter of ``usable``, 32 MiB to 16 GiB (manual: 25 % is a reasonable start).
+    - ``effective_cache_size``: three quarters of ``usable``: buffers and the system's cache (pgtune).
+    - ``max_connections``: one for every 4 MiB of ``usable``, 50 to 200 (pgtune: 200).
+    - ``work_mem``: what the buffers leave, for each connection three operations at once, 1 to 256 MiB (pgtune).
+    - ``maintenance_work_mem``: a sixteenth of ``usable``, 32 MiB to 2 GiB (pgtune).
+    - ``max_wal_size``: a tenth of the disk, 1 to 8 GiB, so that checkpoints come by time and a small disk stays
+      free; ``min_wal_size`` a quarter of that. ``wal_compression``: lz4.
+    - ``random_page_cost`` and ``effective_io_concurrency`` as for SSDs (pgtune); ``jit`` off: compiling costs more
+      than it brings for short statements (pgtune for web, OLTP).
+    - parallel workers: half of the cores for one statement, at most 4, all cores together (pgtune).
+    - autovacuum starts at 5 % of dead rows instead of 20 %, so that large tables do not wait for weeks.
+    """
+    _check(memory_mib, cores, share)
+    usable = max(64, min(int(memory_mib * share), memory_mib - SYSTEM_MIB))
+    usable_cores = max(1, int(cores * share))
+    buffers = max(32, min(16384, usable // 4))
+    connections = max(50, min(200, usable // 4))
+    max_wal = max(1024, min(8192, disk_gib * 1024 // 10))
+    gather = min(4, usable_cores // 2)
+    return {
+        "shared_buffers": f"{buffers}MB",
+        "effective_cache_size": f"{usable * 3 // 4}MB",
+        "max_connections": str(connections),
+        "work_mem": f"{max(1, min(256, (usable - buffers) // (connections * 3)))}MB",
+        "maintenance_work_mem": f"{max(32, min(2048, usable // 16))}MB",
+        "max_wal_size": f"{max_wal}MB",
+        "min_wal_size": f"{max_wal // 4}MB",
+        "wal_compression": "lz4",
+        "checkpoint_timeout": "15min",
+        "random_page_cost": "1.1",
+        "effective_io_concurrency": "200",
+        "jit": "off",
+        "max_worker_processes": str(max(8, usable_cores)),
+        "max_parallel_workers": str(usable_cores),
+        "max_parallel_workers_per_gather": str(gather),
+        "max_parallel_maintenance_workers": str(gather),
+        "autovacuum_vacuum_scale_factor": "0.05",
+        "autovacuum_analyze_scale_factor": "0.02",
+        "autovacuum_vacuum_insert_scale_factor": "0.1",
+    }
+
+
 def _check(memory_mib: int, cores: int, share: float) -> None:
     if memory_mib < 64:
         raise TuningError(f"a machine needs at least 64 MiB of memory, not {memory_mib}")
@@ -147,5 +196,6 @@ FORMULAS: Mapping[str, Callable[..., dict[str, str]]] = {
     "haproxy": haproxy,
     "mysql": mysql,
     "nginx": nginx,
+    "postgresql": postgresql,
     "redis": redis,
 }

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-#: Component or service -> (job, port) of each of its exporters. ``host`` is every machine's own.
+#: Component -> (job, port) of each of its exporters. ``host`` is every machine's own.
 EXPORTERS: dict[str, tuple[tuple[str, int], ...]] = {
     "host": (("node", 9100),),
-    "dns": (("bind", 9119),),
+    "postgresql": (("postgresql", 9187),),
     "redis": (("redis", 9121),),
 }
 #: Port on which a machine hands out the sentences of its checks.
@@ -57,12 +57,7 @@ def targets(machines: Iterable[Mapping[str, Any]]) -> dict[str, list[Target]]:
         if not address or machine.get("ringmaster_state", "running") != "running":
             continue
         labels = _labels(machine)
-        services = [
-            service
-            for service, host in (machine.get("ringmaster_services") or {}).items()
-            if host == machine["inventory_hostname"]
-        ]
-        for component in ("host", *(machine.get("ringmaster_components") or []), *services):
+        for component in ("host", *(machine.get("ringmaster_components") or [])):
             for job, port in EXPORTERS.get(component, ()):
                 own = {"job": job, **labels}
                 if component != "host":  # whose metrics name the component themselves

@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 from .mysql import MYSQL
+from .postgresql import POSTGRESQL
 from .redis import REDIS
 from .users import Component
 
-COMPONENTS: tuple[Component, ...] = (MYSQL, REDIS)
+COMPONENTS: tuple[Component, ...] = (MYSQL, POSTGRESQL, REDIS)

@@ -35,7 +35,6 @@ class Vm:
     maintenance: dict[str, Any]
     backup: dict[str, Any]
     comment: str = ""
-    firewall: dict[str, Any] = field(default_factory=dict)
 
     @property
     def swap_mib(self) -> int:
@@ -85,7 +84,6 @@ class Description:
     platform: dict[str, Any] = field(default_factory=dict)
     users: dict[str, dict[str, Any]] = field(default_factory=dict)
     projects: dict[str, dict[str, Any]] = field(default_factory=dict)
-    incidents: dict[str, dict[str, Any]] = field(default_factory=dict)
     vms: dict[str, Vm] = field(default_factory=dict)
     ledger: Ledger = field(default_factory=Ledger)
     sources: dict[str, Source] = field(default_factory=dict)
@@ -158,5 +156,4 @@ def build_vm(
         maintenance=record["maintenance"] or shared.get("maintenance") or {},
         backup=backup.resolve(record["backup"], shared["backup"]),
         comment=record["comment"] or "",
-        firewall=record["firewall"] or {},
     )
