@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from ringmaster_components.inbox import Refused
-from ringmaster_mysql import client, objects, options, settings
+from ringmaster_mysql import client, dumps, objects, options, settings
 from ringmaster_mysql.objects import Account, Present
 
 DIGEST = "*09E19135CEF8CA34B41DAB721009DDB04F8FB4D7"
@@ -268,7 +268,34 @@ def test_values_in_sql() -> None:
 
 
 def test_what_the_client_says() -> None:
-    error = client._error("--------\nCREATE\n--------\n\nERROR 1007 (HY000) at line 3: Can't create database 'a'\n")
+    error = client.error_of("--------\nCREATE\n--------\n\nERROR 1007 (HY000) at line 3: Can't create database 'a'\n")
     assert (str(error), error.line) == ("Can't create database 'a'", 3)
-    assert str(client._error("ERROR 2002 (HY000): Can't connect to 'x' (2)\n")) == "Can't connect to 'x' (2)"
+    assert str(client.error_of("ERROR 2002 (HY000): Can't connect to 'x' (2)\n")) == "Can't connect to 'x' (2)"
     assert json.dumps(client.quoted("it's")) == "\"'it''s'\""
+
+
+def test_rows_of_a_dump_are_counted() -> None:
+    """As mariadb-dump writes: a row in a line; what programs insert is no row."""
+    counter = dumps.RowCounter(["a", "empty"])
+    text = r"""
+INSERT INTO `a` VALUES
+(1,'(x'),
+(2,');\n');
+INSERT INTO `a` VALUES
+(3,'INSERT INTO `empty` VALUES');
+INSERT INTO `we``ird (t)` VALUES
+(1);
+DELIMITER ;;
+CREATE PROCEDURE `p`()
+BEGIN
+INSERT INTO `empty` VALUES
+(1);
+END ;;
+DELIMITER ;
+-- Dump completed on 2026-11-24
+"""
+    for line in text.splitlines(keepends=True):
+        assert not counter.is_complete
+        counter.line(line.encode())
+    assert counter.is_complete
+    assert counter.rows == {"a": 3, "empty": 0, "we`ird (t)": 1}

@@ -45,7 +45,7 @@ class Client:
         except subprocess.TimeoutExpired as error:
             raise MariaDbError(f"no answer within {self.timeout:.0f} s") from error
         if done.returncode:
-            raise _error(done.stderr.decode(errors="replace"))
+            raise error_of(done.stderr.decode(errors="replace"))
         lines = done.stdout.decode(errors="replace").split("\n")
         return [line.split("\t") for line in lines if line]
 
@@ -74,7 +74,7 @@ def by_file(options: Path, *words: str, timeout: float = 5.0) -> Client:
 _PLAIN: Sequence[str] = ("--batch", "--raw", "--skip-column-names", "--default-character-set=utf8mb4")
 
 
-def _error(said: str) -> MariaDbError:
+def error_of(said: str) -> MariaDbError:
     """Return 'ERROR 1396 (HY000) at line 3: Operation …' with its number and without the noise."""
     lines = [line for line in said.strip().splitlines() if line.startswith("ERROR")] or said.strip().splitlines()
     text = lines[0] if lines else "the client failed and did not say why"
