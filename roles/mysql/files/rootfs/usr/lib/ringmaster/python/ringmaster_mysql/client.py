@@ -77,7 +77,8 @@ _PLAIN: Sequence[str] = ("--batch", "--raw", "--skip-column-names", "--default-c
 def error_of(said: str) -> MariaDbError:
     """Return 'ERROR 1396 (HY000) at line 3: Operation …' with its number and without the noise."""
     lines = [line for line in said.strip().splitlines() if line.startswith("ERROR")] or said.strip().splitlines()
-    text = lines[0] if lines else "the client failed and did not say why"
+    # The last one: before it, the client shows the statement, which is data.
+    text = lines[-1] if lines else "the client failed and did not say why"
     _head, found, rest = text.partition(" at line ")
     number, _colon, reason = rest.partition(": ")
     if found and number.isdigit():

@@ -48,6 +48,7 @@ def prove(folder: Path) -> str:
     """Restore all of a dump into a scratch server and compare; return a sentence. Raises Failure when it is bad."""
     content = dumps.manifest(folder)
     databases: dict[str, dict[str, Any]] = content["databases"]
+    _whole(folder, databases)
     with _scratch(sum(one["bytes"] for one in databases.values())) as socket:
         client = root(socket)
         try:
@@ -72,6 +73,7 @@ def restore(folder: Path, wish: Wish) -> str:
     for name in names:
         if name not in databases:
             raise Failure(f"the dump has no database {name}; it has {', '.join(databases)}")
+    _whole(folder, names)
     targets = {name: wish.name or name for name in names}
     client = root()
     try:
@@ -91,6 +93,15 @@ def restore(folder: Path, wish: Wish) -> str:
     told = ", ".join(name if name == target else f"{name} as {target}" for name, target in targets.items())
     aside = f" What was there lies in {REPLACED}." if any(target in present for target in targets.values()) else ""
     return f"Restored {told}; all rows counted.{aside}"
+
+
+def _whole(folder: Path, names: Iterable[str]) -> None:
+    """Raise Failure unless all files are there and their checksums are right: before anything is begun."""
+    paths = [str(folder / f"{name}.sql.zst") for name in names]
+    words = ["zstd", "--test", "--quiet", *paths]
+    done = subprocess.run(words, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+    if paths and done.returncode:
+        raise Failure(f"The dump is damaged: {done.stderr.strip().removeprefix('zstd: ')}.")
 
 
 def _refuse(client: Client, targets: Iterable[str], present: Mapping[str, Any], wish: Wish) -> None:
