@@ -530,3 +530,16 @@ def test_no_request_leads_to_a_traceback_and_none_leaves_a_faulty_description(pl
         else:
             Path(file["path"]).unlink()
     assert platform.snapshot() == before
+
+
+def test_rotate_secret_counts_up_once_for_each_run_or_up_to_a_number(allocated) -> None:
+    secret: dict[str, Any] = {"vm": "myapp00", "component": "redis", "object": "app"}
+    assert do(allocated, "rotate_secret", **secret).subject == "myapp00/redis/app"
+    assert allocated.read().ledger.secret_generations("myapp") == {"myapp00/redis/app": 2}
+    assert do(allocated, "rotate_secret", **secret, generation=2).files == []
+    do(allocated, "rotate_secret", **secret, generation="3")
+    do(allocated, "rotate_secret", **secret | {"object": "monitor"})
+    assert allocated.read().ledger.secret_generations("myapp") == {"myapp00/redis/app": 3, "myapp00/redis/monitor": 2}
+    assert "is in generation 3" in refused(allocated, "rotate_secret", **secret, generation=7)
+    assert "the Redis user 'apd' is not known" in refused(allocated, "rotate_secret", **secret | {"object": "apd"})
+    assert "postgresql" in refused(allocated, "rotate_secret", **secret | {"component": "postgresql"})

@@ -31,6 +31,9 @@ options:
       delete_vm: >-
         Take I(vm) out of the description after it was deleted, and leave a tombstone in the ledger. A step of
         C(playbooks/delete_retired_vms.yml).
+      rotate_secret: >-
+        Give the password of I(object), such as a database user, of I(component) on I(vm) its next generation. With
+        I(generation), that one: a second run then changes nothing.
       place_vm: >-
         Write into the ledger, and into I(hypervisor) where the description has it, that I(vm) is on I(hypervisor) now.
         A step of C(playbooks/move_vm.yml).

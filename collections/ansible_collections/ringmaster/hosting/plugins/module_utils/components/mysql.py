@@ -77,6 +77,7 @@ MYSQL = Component(
     "MariaDB",
     environment,
     reserved=frozenset({"root", "mysql", "mariadb.sys", "prometheus", MONITOR, OWN_DATABASE}),
+    own=(MONITOR,),
 )
 
 

@@ -82,6 +82,7 @@ POSTGRESQL = Component(
     "PostgreSQL",
     environment,
     reserved=frozenset({"postgres", "public", "none", "user", "current_user", "session_user", "all", "replication"}),
+    own=(MONITOR,),
     pattern=re.compile(rf"(?!pg_|ringmaster){NAME.pattern}"),
     pattern_in_words="lower-case letters, digits and '_', and not begin with 'pg_' or 'ringmaster'",
 )

@@ -55,7 +55,12 @@ def environment(user: User, vm: Mapping[str, Any]) -> dict[str, str]:
 
 
 REDIS = Component(
-    "redis", "Redis", environment, reserved=frozenset({"default", ADMINISTRATOR, MONITOR}), roles=tuple(RIGHTS)
+    "redis",
+    "Redis",
+    environment,
+    reserved=frozenset({"default", ADMINISTRATOR, MONITOR}),
+    own=(ADMINISTRATOR, MONITOR),
+    roles=tuple(RIGHTS),
 )
 
 

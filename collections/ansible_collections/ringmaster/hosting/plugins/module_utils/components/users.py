@@ -39,7 +39,8 @@ class Component:
     """A component that hands out credentials.
 
     ``title`` is its name for people. ``environment`` makes the content of a user's credentials file from the user
-    and the variables of the VM that the component runs on. ``default_users`` are those of a VM that declares none.
+    and the variables of the VM that the component runs on. ``default_users`` are those of a VM that declares none,
+    ``own`` the platform's accounts with a password.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Component:
     environment: Callable[[User, Mapping[str, Any]], Mapping[str, str]]
     default_users: tuple[Mapping[str, Any], ...] = ({"name": "app", "role": "owner"},)
     reserved: frozenset[str] = frozenset()
+    own: tuple[str, ...] = ()
     pattern: re.Pattern[str] = NAME
     pattern_in_words: str = NAME_IN_WORDS
     roles: tuple[str, ...] = ROLES

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..components.registry import COMPONENTS
 from . import names, schema
 from .checks import fingerprint, is_fingerprint, key_blob, key_or_fingerprint
 from .model import Description
@@ -155,6 +156,32 @@ def _delete_vm(found: Description, request: Request) -> Draft:
             hint="retire_vm begins with it",
         )
     return Draft("projects", vm.project, {"vms": {name: None}}, name, {"retired": {name: day}})
+
+
+def _rotate_secret(found: Description, request: Request) -> Draft:
+    """Give a password its next generation. The machines follow when the component converges."""
+    vm_name, component, name = (request.values[argument] for argument in ("vm", "component", "object"))
+    if not _is_kept(found, request, vm_name):
+        return Draft("projects", "", {}, vm_name)
+    vm = found.vms[vm_name]
+    if not request.find("component", f"component of {vm_name}", component, vm.components):
+        return Draft("projects", vm.project, {}, name)
+    known = next((one for one in COMPONENTS if one.name == component), None)
+    if known:
+        declared = (vm.components[component] or {}).get("users", known.default_users)
+        request.find("object", f"{known.title} user", name, [*(str(user.get("name")) for user in declared), *known.own])
+    secret = f"{vm_name}/{component}/{name}"
+    now = found.ledger.secret_generations(vm.project).get(secret, 1)
+    wanted = request.values.get("generation", now + 1)
+    if wanted not in (now, now + 1):
+        request.wrong(
+            f"generation: {secret} is in generation {now}",
+            found=str(wanted),
+            allowed=f"{now + 1}, or no number at all",
+            hint="generations are never used again",
+        )
+    entries = {f"{vm.project}/{secret}": str(wanted)} if wanted != now else {}
+    return Draft("projects", vm.project, {}, secret, {"generations": entries} if entries else {})
 
 
 def _place_vm(found: Description, request: Request) -> Draft:
@@ -370,6 +397,16 @@ VERBS = {
         _retire_vm,
         {"vm": Name("VM", refers=True), "days": Integer(0, 3650), "undo": Boolean()},
         ("vm",),
+    ),
+    "rotate_secret": Verb(
+        _rotate_secret,
+        {
+            "vm": Name("VM", refers=True),
+            "component": Choice(schema.COMPONENTS),
+            "object": Text("what the password is for, such as a database user", pattern=r"[A-Za-z0-9][A-Za-z0-9_.@-]*"),
+            "generation": Integer(1, 10**6),
+        },
+        ("vm", "component", "object"),
     ),
     "add_user": Verb(
         _add_user,
