@@ -1,0 +1,31 @@
+# Copyright: (c) 2026, Ringmaster contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Filter ``backup_access``: where a machine's backups go and what opens them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from ansible.errors import AnsibleFilterError
+from ansible_collections.ringmaster.hosting.plugins.module_utils.components import backup
+
+
+def backup_access(
+    machine: Mapping[str, Any], platform_secret: str, server: Mapping[str, Any], port: int = 8000
+) -> dict[str, str]:
+    """Return the access as a dictionary; raises AnsibleFilterError."""
+    try:
+        return asdict(backup.access(machine, platform_secret, server, int(port)))
+    except (KeyError, ValueError) as error:
+        raise AnsibleFilterError(f"backup_access: {error}") from error
+
+
+class FilterModule:
+    """Filters of the collection for backups."""
+
+    def filters(self) -> dict[str, Any]:
+        """Return the filters by name."""
+        return {"backup_access": backup_access}

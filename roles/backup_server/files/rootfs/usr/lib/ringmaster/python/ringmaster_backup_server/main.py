@@ -1,0 +1,108 @@
+# Copyright: (c) 2026, Ringmaster contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Keep the repositories of all machines."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from ringmaster_backup_server import maintenance
+from ringmaster_backup_server.repositories import Failure, Repository, chosen, load, without_owner
+
+
+def main() -> int:
+    """Run the program; return its exit code."""
+    options = _parser().parse_args()
+    try:
+        return options.verb(options)
+    except Failure as failure:
+        print(f"ringmaster-backup-server: {failure}", file=sys.stderr)
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="ringmaster-backup-server", description=__doc__)
+    verbs = parser.add_subparsers(required=True, metavar="VERB")
+
+    def verb(name: str, function: Callable[[argparse.Namespace], int], text: str) -> argparse.ArgumentParser:
+        added = verbs.add_parser(name, help=text, description=text)
+        added.set_defaults(verb=function)
+        return added
+
+    converge = verb("converge", _converge, "Make the repositories that are missing.")
+    converge.add_argument("--check", action="store_true", help="change nothing, only tell")
+    converge.add_argument("--restart", action="store_true", help=argparse.SUPPRESS)
+    maintain = verb("maintain", _maintain, "Forget what is beyond the retention, and read the repositories in turn.")
+    maintain.add_argument("--everything", action="store_true", help="free space and read all data now")
+    listing = verb("list", _list, "List backups.")
+    listing.add_argument("--json", action="store_true")
+    for one in (maintain, listing):
+        one.add_argument("names", nargs="*", metavar="MACHINE", help="default: all")
+    return parser
+
+
+def _converge(options: argparse.Namespace) -> int:
+    repositories, _folder = load()
+    missing = [one for one in repositories if not one.exists]
+    if not options.check:
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(_make, missing))
+    steps = [f"make the repository of {one.name}" for one in missing]
+    print(json.dumps({"changed": bool(steps), "steps": steps, "refused": {}, "pending_restart": []}))
+    return 0
+
+
+def _make(repository: Repository) -> None:
+    repository.restic("init", "--quiet")
+
+
+def _maintain(options: argparse.Namespace) -> int:
+    repositories, _folder = load()
+    is_sound = maintenance.maintain(
+        chosen(repositories, options.names), lambda text: print(text, flush=True), everything=options.everything
+    )
+    return 0 if is_sound else 1
+
+
+def _list(options: argparse.Namespace) -> int:
+    repositories, folder = load()
+    found: dict[str, Any] = {}
+    for repository in chosen(repositories, options.names):
+        try:
+            arrived = {one.id: one.time for one in repository.arrivals()}
+            found[repository.name] = {
+                "backups": [_backup(one, arrived.get(one["id"])) for one in repository.snapshots()]
+                if repository.exists
+                else []
+            }
+        except Failure as failure:
+            found[repository.name] = {"error": str(failure), "backups": []}
+    lost = without_owner(repositories, folder)
+    if options.json:
+        print(json.dumps({"machines": found, "without_owner": lost}))
+        return 0
+    for name, entry in found.items():
+        print(entry.get("error") or f"{name}: {len(entry['backups'])} backups")
+        for one in entry["backups"]:
+            print(f"  {one['id'][:8]}  {one['time'][:19]}  {one['mib']:>8} MiB  {one['files']:>8} files")
+    if lost:
+        print(f"kept, although no machine of that name is described: {', '.join(lost)}")
+    return 0
+
+
+def _backup(snapshot: dict[str, Any], arrived: float | None) -> dict[str, Any]:
+    summary = snapshot.get("summary") or {}
+    return {
+        "id": snapshot["id"],
+        "time": snapshot["time"],
+        "arrived": arrived,
+        "mib": summary.get("total_bytes_processed", 0) >> 20,
+        "files": summary.get("total_files_processed", 0),
+        "tags": snapshot.get("tags") or [],
+    }
