@@ -101,7 +101,7 @@ def _whole(folder: Path, names: Iterable[str]) -> None:
     words = ["zstd", "--test", "--quiet", *paths]
     done = subprocess.run(words, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
     if paths and done.returncode:
-        raise Failure(f"The dump is damaged: {done.stderr.strip().removeprefix('zstd: ')}.")
+        raise Failure(f"The dump is damaged: {'; '.join(done.stderr.strip().removeprefix('zstd: ').splitlines())}.")
 
 
 def _refuse(client: Client, targets: Iterable[str], present: Mapping[str, Any], wish: Wish) -> None:

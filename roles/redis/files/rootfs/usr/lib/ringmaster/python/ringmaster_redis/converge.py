@@ -70,8 +70,13 @@ def converge(places: Places, *, check: bool = False, restart: bool = False) -> R
 
 def validate(places: Places) -> None:
     """Raise Failure unless the configuration with the drop-ins accepted so far is valid."""
+    wanted(places)
+
+
+def wanted(places: Places) -> dict[str, str]:
+    """Return the settings that the configuration with the drop-ins accepted so far gives. Raises Failure."""
     try:
-        _try(places, accepted.present(places.accepted, SUFFIX))
+        return _try(places, accepted.present(places.accepted, SUFFIX)).settings
     except Invalid as error:
         raise Failure(f"Redis does not accept its configuration: {error}") from error
 
@@ -114,7 +119,7 @@ def _serve(places: Places, meaning: trial.Meaning, report: Report, check: bool, 
             systemd.step(report, check, "stop", UNIT)
             report.steps.append("make the append-only file from the snapshot")
             if not check:
-                _log_from_snapshot(places.data, meaning.settings)
+                log_from_snapshot(places.data, meaning.settings)
         systemd.step(report, check, "restart", UNIT)
 
     if not runs:
@@ -139,7 +144,7 @@ def _lacks_log(data: Path, settings: dict[str, str]) -> bool:
     return settings["appendonly"] == "yes" and not any(folder.glob("*.manifest"))
 
 
-def _log_from_snapshot(data: Path, settings: dict[str, str]) -> None:
+def log_from_snapshot(data: Path, settings: dict[str, str]) -> None:
     """Make the snapshot the base of a new append-only file; the server is stopped."""
     snapshot = data / settings["dbfilename"]
     if not snapshot.exists():

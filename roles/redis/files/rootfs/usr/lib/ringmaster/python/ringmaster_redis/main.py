@@ -1,12 +1,13 @@
 # Copyright: (c) 2026, Ringmaster contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The component redis on this machine: validate its configuration, converge the running server."""
+"""The component redis on this machine: converge the running server, dump it, prove and restore dumps."""
 
 from __future__ import annotations
 
 from ringmaster_components import main as components
 
+from ringmaster_redis import dumps, restores
 from ringmaster_redis.converge import SUFFIX, Places, converge, validate
 
 
@@ -19,5 +20,8 @@ def main() -> int:
         validate=lambda: validate(places),
         inbox=places.inbox,
         suffix=SUFFIX,
+        dump=lambda folder: dumps.dump(places, folder),
+        prove=restores.prove,
+        restore=lambda folder, wish: restores.restore(places, folder, wish),
     )
     return components.run(program)
