@@ -1,15 +1,22 @@
 # Copyright: (c) 2026, Ringmaster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Run a set of test items one after the other, all of them, and say which failed and which were slow."""
+"""Run a set of test items, all of them, and say which failed and which were slow.
+
+Two items run at a time, except those that need the machine for themselves, which come last. What an item prints is
+shown when it has ended, so that two do not mix; an item of its own prints as it goes.
+"""
 
 from __future__ import annotations
 
 import os
 import subprocess
 import sys
+import tempfile
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -17,6 +24,7 @@ BIN = ROOT / ".venv/bin"
 COLLECTION = "collections/ansible_collections/ringmaster/hosting"
 EXAMPLE = ROOT / "example/platform/platform.ringmaster.yml"
 SLOWEST = 10
+AT_A_TIME = 2
 
 
 @dataclass(frozen=True)
@@ -25,6 +33,8 @@ class Item:
 
     title: str
     argv: list[str]
+    environment: Mapping[str, str] = field(default_factory=dict)
+    alone: bool = False
 
 
 def tool(name: str, *arguments: str) -> list[str]:
@@ -46,7 +56,7 @@ def gates() -> list[Item]:
         Item("mypy", tool("mypy", "-p", "ansible_collections.ringmaster.hosting.plugins.module_utils")),
         Item("unit tests", pytest("-m", "not slow", "tests/unit")),
         # ansible.cfg wants an inventory that can be read, also for a syntax check.
-        Item("ansible-lint", ["env", f"ANSIBLE_INVENTORY={EXAMPLE}", *tool("ansible-lint", "-q")]),
+        Item("ansible-lint", tool("ansible-lint", "-q"), {"ANSIBLE_INVENTORY": str(EXAMPLE)}),
         Item("changelog", ["env", f"--chdir={COLLECTION}", *tool("antsibull-changelog", "lint")]),
         published("build"),
     ]
@@ -68,9 +78,9 @@ def integration() -> list[Item]:
 
 
 def scenarios() -> list[Item]:
-    """Return one item per molecule scenario."""
+    """Return one item per molecule scenario, each with a lab of its own."""
     names = sorted(path.parent.name for path in (ROOT / "molecule").glob("*/molecule.yml"))
-    return [Item(f"molecule: {name}", tool("molecule", "test", "-s", name)) for name in names]
+    return [Item(f"molecule: {s}", tool("molecule", "test", "-s", s), {"MOLECULE_LAB": f"rm-{s}"}) for s in names]
 
 
 SETS = {
@@ -82,13 +92,18 @@ SETS = {
         published("sanity"),
         *integration(),
         *scenarios(),
-        Item("end to end", pytest("-x", "-s", "tests/e2e")),
+        Item("end to end", pytest("-x", "-s", "tests/e2e"), alone=True),
     ],
     "drill": lambda: [
-        *(Item(f"integration: {path.name}", pytest("-m", "slow", str(path))) for path in folders("integration")),
-        *(Item(f"drill: {path.name}", pytest("-x", str(path))) for path in folders("drills")),
+        *(
+            Item(f"integration: {path.name}", pytest("-m", "slow", str(path)), alone=True)
+            for path in folders("integration")
+        ),
+        *(Item(f"drill: {path.name}", pytest("-x", str(path)), alone=True) for path in folders("drills")),
     ],
-    "bench": lambda: [Item(f"bench: {path.stem}", [str(BIN / "python"), str(path)]) for path in benchmarks()],
+    "bench": lambda: [
+        Item(f"bench: {path.stem}", [str(BIN / "python"), str(path)], alone=True) for path in benchmarks()
+    ],
 }
 
 
@@ -97,20 +112,33 @@ def benchmarks() -> list[Path]:
     return sorted((ROOT / "tests/bench").glob("bench_*.py"))
 
 
+def run(item: Item) -> tuple[float, str, bool]:
+    """Run an item and print what it printed; return its seconds, its title and whether it passed."""
+    print(f"=== begins: {item.title}", flush=True)
+    environment = {**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}", "PYTHONUNBUFFERED": "1", **item.environment}
+    start = time.monotonic()
+    with tempfile.TemporaryFile() as output:
+        kept = None if item.alone else output
+        code = subprocess.run(
+            item.argv, cwd=ROOT, env=environment, check=False, stdin=subprocess.DEVNULL, stdout=kept, stderr=kept
+        ).returncode
+        # pytest's 5: nothing was selected, such as a folder that holds slow tests only.
+        passed = code == 0 or (code == 5 and "pytest" in item.argv)
+        seconds = time.monotonic() - start
+        output.seek(0)
+        text = output.read().decode(errors="replace")
+    print(f"{text}=== {'passed' if passed else 'FAILED'}: {item.title}, {seconds:.1f} s\n", flush=True)
+    return seconds, item.title, passed
+
+
 def main() -> int:
     """Run the set named on the command line; return 1 when an item failed."""
     items = SETS[sys.argv[1]]()
-    environment = {**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}", "PYTHONUNBUFFERED": "1"}
-    results: list[tuple[float, str, bool]] = []
-    for number, item in enumerate(items, 1):
-        print(f"\n=== [{number}/{len(items)}] {item.title}", flush=True)
-        start = time.monotonic()
-        code = subprocess.run(item.argv, cwd=ROOT, env=environment, check=False, stdin=subprocess.DEVNULL).returncode
-        # pytest's 5: nothing was selected, such as a folder that holds slow tests only.
-        passed = code == 0 or (code == 5 and "pytest" in item.argv)
-        results.append((time.monotonic() - start, item.title, passed))
-        print(f"=== {'passed' if passed else 'FAILED'}: {item.title}, {results[-1][0]:.1f} s", flush=True)
-    print(f"\nThe slowest of {len(items)}, in {sum(seconds for seconds, *_ in results):.0f} s:")
+    start = time.monotonic()
+    with ThreadPoolExecutor(AT_A_TIME) as pool:
+        results = list(pool.map(run, [item for item in items if not item.alone]))
+    results += [run(item) for item in items if item.alone]
+    print(f"\nThe slowest of {len(items)}; {time.monotonic() - start:.0f} s in all:")
     for seconds, title, _ in sorted(results, reverse=True)[:SLOWEST]:
         print(f"  {seconds:7.1f} s  {title}")
     failed = [title for _, title, passed in results if not passed]

@@ -12,7 +12,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from conftest import OUTSIDE, Site
+from conftest import OUTSIDE, ROOT, Site
 
 GIB = 2**30
 
@@ -100,6 +100,13 @@ def test_bob_becomes_the_service_user_and_not_root(site: Site) -> None:
     assert site.ssh("bob", "sudo -n id").returncode != 0
     assert site.ssh("bob", "sudo -n -u s-myapp -i sudo -n id").returncode != 0
     assert site.ssh("alice", "sudo -n id -u").stdout.strip() == "0"
+
+
+def test_ssh_offers_only_what_an_auditor_accepts(site: Site) -> None:
+    program = str(ROOT / ".venv/bin/ssh-audit")
+    done = site.outside(program, "-l", "warn", "--skip-rate-test", site.hostvars["ringmaster_fe_ipv4"])
+    # 2 and 3 are warnings and failures.
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_disks_look_as_in_the_seed(site: Site) -> None:

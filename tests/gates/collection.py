@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, Ringmaster contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The gates of a collection that is to be published: ``collection.py build|docs|importer|sanity``.
+"""The gates of a collection that is to be published: ``collection.py build|docs|html|importer|sanity``.
 
 All of them work on a copy without the links that lead out of the collection: ansible-galaxy leaves linked folders out
 with a warning and exit status 0, and ansible-test does not see what is in them.
@@ -184,6 +184,30 @@ def docs(folder: Path) -> str:
     return said or "the documentation of plugins and roles has no mistake"
 
 
+def html(folder: Path) -> str:
+    """Build the pages for people and the reference of all plugins and roles as a site in build/docs.
+
+    A page that Sphinx cannot make, or that nothing leads to, is a mistake.
+    """
+    copy_to(folder / "copy")
+    source = folder / "source"
+    for name in run(["git", "ls-files", "-z", "-co", "--exclude-standard", "--", "*.md", "docs"], ROOT).split("\0"):
+        if name and not Path(name).is_relative_to(COLLECTION) and (ROOT / name).is_file():
+            (source / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, source / name)
+    reference = source / "docs/reference/collection"
+    reference.mkdir(parents=True)
+    documented = ["antsibull-docs", "collection", "--use-current", "--fail-on-error", "--squash-hierarchy"]
+    run([*documented, "--dest-dir", str(reference), NAME], folder, ANSIBLE_COLLECTIONS_PATH=str(folder / "copy"))
+    target = ROOT / "build/docs"
+    shutil.rmtree(target, ignore_errors=True)
+    run(
+        ["sphinx-build", "-q", "-W", "--keep-going", "-b", "html", "-c", str(ROOT / "docs"), str(source), str(target)],
+        folder,
+    )
+    return f"{target}/docs/index.html: {sum(1 for _ in target.rglob('*.html'))} pages"
+
+
 def importer(folder: Path) -> str:
     """Let the program look at the archive that a Galaxy server runs on what is published there."""
     archive = build_archive(folder)
@@ -228,7 +252,13 @@ def sanity(folder: Path) -> str:
     return f"{done.stdout.count('Running sanity test')} sanity tests passed"
 
 
-GATES: dict[str, Callable[[Path], str]] = {"build": build, "docs": docs, "importer": importer, "sanity": sanity}
+GATES: dict[str, Callable[[Path], str]] = {
+    "build": build,
+    "docs": docs,
+    "html": html,
+    "importer": importer,
+    "sanity": sanity,
+}
 
 
 def main() -> int:

@@ -29,6 +29,10 @@ NAME_SERVER = {"ringmaster_services": {"dns": "platform00"}, "inventory_hostname
 CLOSED = {"ringmaster_project_firewall": {"frontend": "closed"}}
 
 
+RULE = {"from": [STRANGER], "to": ["8080"], "proto": "tcp", "network": "server", "vms": ["myapp00"], "comment": "why"}
+HERE = {"inventory_hostname": "myapp00"}
+
+
 def allow(**rule: Any) -> dict[str, Any]:
     return {"ringmaster_project_firewall": {"frontend": "closed", "allow": [rule]}}
 
@@ -78,6 +82,11 @@ def allow(**rule: Any) -> dict[str, Any]:
             5432,
             False,
         ),
+        ({**allow(**RULE), **HERE}, "ethsrv", STRANGER, "tcp", 8080, True),
+        ({**allow(**RULE), **HERE}, "ethfe", STRANGER, "tcp", 8080, False),
+        ({**allow(**RULE), "inventory_hostname": "myapp01"}, "ethsrv", STRANGER, "tcp", 8080, False),
+        ({**allow(**{**RULE, "network": "frontend"}), **HERE}, "ethfe", STRANGER, "tcp", 8080, True),
+        ({**allow(**{**RULE, "network": "frontend"}), **HERE}, "ethsrv", STRANGER, "tcp", 8080, False),
         (allow(**{"from": STRANGER, "to": "component:redis"}), "ethsrv", STRANGER, "tcp", 6379, False),
         (allow(**{"from": ["198.51.100.0/24"], "to": 8080}), "ethfe", OUTSIDE, "tcp", 8080, True),
         (allow(**{"from": ["198.51.100.0/24"], "to": 8080}), "ethfe", OUTSIDE6, "tcp", 8080, False),
@@ -202,3 +211,23 @@ def test_nft_accepts_the_ruleset(tmp_path: Path, change: dict[str, Any]) -> None
 def test_nft_accepts_any_typed_rules(tmp_path_factory: pytest.TempPathFactory, rules: list[dict[str, Any]]) -> None:
     text = firewall.render(firewall.policy({**VM, "firewall_allow": rules}))
     checked(tmp_path_factory.mktemp("nft"), text)
+
+
+def test_the_gateway_gets_the_same_permissions() -> None:
+    addresses = {"ringmaster_fe_ipv6": "2001:db8:2::1000", "ringmaster_srv_ipv4": "172.20.1.1"}
+    opened = firewall.edge([{**VM, **HERE, **addresses}])
+    assert (opened["closed"], opened["frontend"]) == ([], [])
+    assert [rule["to"] for rule in opened["server"]] == [[], ["9100-9999"]]
+    closed = firewall.edge([{**VM, **HERE, **addresses, **allow(**{**RULE, "network": "both"})}])
+    assert closed["closed"] == ["2001:db8:2::1000"]
+    assert {(tuple(rule["from"]), tuple(rule["to"])) for rule in closed["frontend"]} == {
+        (firewall.EVERYWHERE, ("22",)),
+        (firewall.EVERYWHERE, ("80", "443")),
+        ((STRANGER,), ("8080",)),
+    }
+
+
+def test_equal_permissions_of_several_vms_are_one_opening() -> None:
+    some = [{**VM, "inventory_hostname": f"myapp{n:02}", "ringmaster_srv_ipv4": f"172.20.1.{n}"} for n in range(5)]
+    (members, monitoring) = firewall.edge(some)["server"]
+    assert len(members["addresses"]) == len(monitoring["addresses"]) == 5

@@ -120,6 +120,16 @@ TABLE = [
         "  vms:\n    address: 10.9.9.9\n  svc0:\n",
         ["'vms' cannot be a machine"],
     ),
+    ("rule to an unknown component", PROJECT, "to: 8080", "to: component:radis", ["names no component", "postgresql"]),
+    ("rule from an unknown project", PROJECT, "from: svc0", "from: project:shop", ["neither an address nor a known"]),
+    ("rule with the wrong kind", PROJECT, "from: svc0", "from: vm:svc0", ["'vm:svc0' is neither", "a machine"]),
+    (
+        "rule of a VM",
+        PROJECT,
+        "    components:\n",
+        "    firewall: {allow: [{from: sfc0, to: 80}]}\n    components:\n",
+        ["vms.myapp00.firewall.allow[0].from: 'sfc0'", "did you mean 'svc0'"],
+    ),
     ("unknown zone", PLATFORM, "zone: shop.example", "zone: shup.example", ["not served here", "'shop.example'"]),
     ("record of an unknown VM", PROJECT, RECORD, "vm: myapp01", ["'myapp01' is not known", "'myapp00'"]),
     ("record with the name of a VM", PROJECT, "name: www", "name: myapp00.fe", ["is the name of a machine"]),
@@ -428,3 +438,12 @@ def test_all_roles_can_be_read() -> None:
     )
 
     assert "redis" in Roles(module.roles_folder()).components()
+
+
+def test_a_rule_that_names_a_retired_vm(platform) -> None:
+    platform.allocate()
+    platform.edit("allocations.yml", lambda data: data.update(retired={"myapp07": "2026-01-02"}))
+    platform.edit("allocations.yml", lambda data: data["vm_ids"].update(myapp07=5000))
+    platform.replace(PROJECT, "from: svc0", "from: vm:myapp07")
+    (mistake,) = platform.mistakes()
+    assert "the VM 'vm:myapp07' was deleted on 2026-01-02" in mistake.message

@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-#: Component -> (job, port) of each of its exporters. ``host`` is every machine's own.
+#: Component or service -> (job, port) of each of its exporters. ``host`` is every machine's own.
 EXPORTERS: dict[str, tuple[tuple[str, int], ...]] = {
     "host": (("node", 9100),),
+    "dns": (("bind", 9119),),
     "postgresql": (("postgresql", 9187),),
     "redis": (("redis", 9121),),
 }
@@ -57,7 +58,12 @@ def targets(machines: Iterable[Mapping[str, Any]]) -> dict[str, list[Target]]:
         if not address or machine.get("ringmaster_state", "running") != "running":
             continue
         labels = _labels(machine)
-        for component in ("host", *(machine.get("ringmaster_components") or [])):
+        services = [
+            service
+            for service, host in (machine.get("ringmaster_services") or {}).items()
+            if host == machine["inventory_hostname"]
+        ]
+        for component in ("host", *(machine.get("ringmaster_components") or []), *services):
             for job, port in EXPORTERS.get(component, ()):
                 own = {"job": job, **labels}
                 if component != "host":  # whose metrics name the component themselves

@@ -16,7 +16,9 @@ from typing import Any
 
 TABLE = "ringmaster"
 INTERFACES = ("ethfe", "ethsrv")
+NETWORKS = {"frontend": ("ethfe",), "server": ("ethsrv",), "both": INTERFACES}
 PROTOCOLS = ("tcp", "udp")
+EVERYWHERE = ("0.0.0.0/0", "::/0")
 
 #: Ports of each component: (protocol, port, also open on a closed frontend).
 COMPONENT_PORTS: dict[str, tuple[tuple[str, str, bool], ...]] = {
@@ -62,6 +64,10 @@ class Permission:
         return not self.ports or any(low <= port <= high for low, high in map(_port_range, self.ports))
 
 
+#: What everybody may reach on the server network.
+SERVER_NETWORK = Permission("SSH and web", ("ethsrv",), (), "tcp", ("22", "80", "443"))
+
+
 def _port_range(ports: str) -> tuple[int, int]:
     low, _dash, high = ports.partition("-")
     return int(low), int(high or low)
@@ -102,9 +108,16 @@ def _component_ports(vm: Mapping[str, Any]) -> dict[str, tuple[tuple[str, str, b
 
 
 def typed_rules(rules: Iterable[Mapping[str, Any]], vm: Mapping[str, Any], owner: str) -> list[Permission]:
-    """Return the permissions of typed rules ``{from, to, proto}``; ``from`` is in addresses."""
+    """Return the permissions of typed rules ``{from, to, proto, network, vms, comment}`` that are for this VM.
+
+    ``from`` is in addresses. Without ``network`` (frontend, server or both) a rule is for both interfaces.
+    """
     result = []
     for rule in rules:
+        if rule.get("vms") and vm.get("inventory_hostname") not in rule["vms"]:
+            continue
+        interfaces = NETWORKS[str(rule.get("network") or "both")]
+        reason = f"rule of {owner}" + (f": {rule['comment']}" if rule.get("comment") else "")
         sources = rule.get("from") or []
         sources = [sources] if isinstance(sources, str) else sources
         checked = tuple(str(ipaddress.ip_network(str(source), strict=False)) for source in sources)
@@ -117,7 +130,7 @@ def typed_rules(rules: Iterable[Mapping[str, Any]], vm: Mapping[str, Any], owner
         for wanted in PROTOCOLS:
             ports = tuple(dict.fromkeys(port for found, port in pairs if found == wanted))
             if ports:
-                result.append(Permission(f"rule of {owner}", INTERFACES, checked, wanted, ports))
+                result.append(Permission(reason, interfaces, checked, wanted, ports))
     return result
 
 
@@ -149,7 +162,7 @@ def policy(vm: Mapping[str, Any]) -> list[Permission]:
                     result.append(Permission(f"component {name}", ("ethfe",), (), protocol, ports))
     else:
         raise ValueError(f"frontend of the firewall must be open or closed, got '{frontend}'")
-    result.append(Permission("SSH and web", ("ethsrv",), (), "tcp", ("22", "80", "443")))
+    result.append(SERVER_NETWORK)
     if members:
         result.append(Permission(f"project {vm.get('ringmaster_project', '')}".strip(), ("ethsrv",), members))
     if (vm.get("ringmaster_services") or {}).get("dns") == vm.get("inventory_hostname", ""):
@@ -168,6 +181,39 @@ def permits(permissions: Sequence[Permission], interface: str, source: str, prot
     if protocol == "icmp":
         return True
     return any(item.covers(interface, source, protocol, port) for item in permissions)
+
+
+def edge(vms: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return what the gateway lets in from outside, from the same permissions that the VMs have.
+
+    ``server`` and ``frontend`` are lists of ``{from, to, proto, addresses}``: equal permissions of several VMs are one
+    entry, "any" as protocol goes without ports. ``closed`` are the addresses on the frontend network that nothing
+    else may reach. What everybody may reach on the server network is not repeated here.
+    """
+    opened: dict[tuple[Any, ...], list[str]] = {}
+    closed: list[str] = []
+    for vm in vms:
+        permissions = policy(vm)
+        is_open = any(item == Permission("frontend: open", ("ethfe",)) for item in permissions)
+        for interface, role in (("ethfe", "fe"), ("ethsrv", "srv")):
+            names = [f"ringmaster_{role}_{family}" for family in ("ipv4", "ipv6")]
+            addresses = [str(vm[name]) for name in names if vm.get(name)]
+            if interface == "ethfe" and is_open:
+                continue
+            if interface == "ethfe":
+                closed += addresses
+            for item in permissions:
+                everybodys = item in (SERVER_NETWORK, Permission("management", (), item.sources, "tcp", ("22",)))
+                if everybodys or (item.interfaces and interface not in item.interfaces):
+                    continue
+                key = (interface, item.sources or EVERYWHERE, item.protocol or "any", item.ports)
+                opened.setdefault(key, []).extend(addresses)
+    result: dict[str, Any] = {"closed": closed, "frontend": [], "server": []}
+    for (interface, sources, protocol, ports), addresses in opened.items():
+        collapsed = [prefix for _family, prefixes in _by_family(sources) for prefix in prefixes]
+        rule = {"from": collapsed, "to": _merged(ports), "proto": protocol, "addresses": addresses}
+        result["frontend" if interface == "ethfe" else "server"].append(rule)
+    return result
 
 
 def table(permissions: Sequence[Permission]) -> list[dict[str, str]]:

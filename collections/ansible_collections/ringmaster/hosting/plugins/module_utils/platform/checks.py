@@ -13,6 +13,8 @@ import struct
 import zoneinfo
 from urllib.parse import urlsplit
 
+from ansible_collections.ringmaster.hosting.plugins.module_utils.guest.firewall import COMPONENT_PORTS
+
 from . import addresses
 
 # A modulus below this many bits is weak (BSI TR-02102-1: 3000 bits and more from 2023 on).
@@ -176,6 +178,14 @@ def port_range(text: str) -> str:
     if not 1 <= int(first) <= 65535 or not int(first) <= int(last or first) <= 65535:
         return "is not a range of ports from 1 to 65535"
     return ""
+
+
+def port_or_component(text: str) -> str:
+    """Check a target of a firewall rule: a port, a range of ports or a component."""
+    if text.startswith("component:"):
+        name = text.removeprefix("component:")
+        return "" if name in COMPONENT_PORTS else f"names no component: one of {', '.join(COMPONENT_PORTS)} is needed"
+    return port_range(text)
 
 
 def crypt_hash(text: str) -> str:

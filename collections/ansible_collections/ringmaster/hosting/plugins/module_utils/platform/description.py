@@ -37,6 +37,7 @@ def read_description(
     description.platform = _read_file(sources, folder / "platform.yml", "platform.yml", schema.PLATFORM) or {}
     description.users = _read_folder(sources, folder / "users", "person", schema.USER, texts)
     description.projects = _read_folder(sources, folder / "projects", "project", schema.PROJECT, texts)
+    description.incidents = _read_folder(sources, folder / "incidents", "incident", schema.INCIDENT, texts)
     for name, record in description.projects.items():
         defaults = [record["defaults"], description.platform.get("defaults") or {}]
         for vm, values in (record["vms"] or {}).items():

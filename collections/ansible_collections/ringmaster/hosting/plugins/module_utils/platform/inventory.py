@@ -68,6 +68,8 @@ def build(description: Description) -> Inventory:
             inventory.join(host, f"service_{service}")
     if "service_dns" in inventory.groups:
         _serve_names(inventory, description)
+    if "service_status" in inventory.groups:
+        inventory.group("service_status", ringmaster_incidents=description.incidents)
     return inventory
 
 
@@ -261,6 +263,8 @@ def _add_vm(inventory: Inventory, description: Description, vm: Vm) -> None:
         variables["ringmaster_production"] = vm.production
     if vm.maintenance != project["maintenance"]:
         variables["ringmaster_maintenance"] = _maintenance(description, vm.maintenance)
+    if vm.firewall.get("frontend"):
+        variables["firewall_frontend"] = vm.firewall["frontend"]
     if vm.delete_after:
         variables["ringmaster_delete_after"] = vm.delete_after
     groups = ["vms", f"project_{vm.project}", f"state_{vm.state}"]

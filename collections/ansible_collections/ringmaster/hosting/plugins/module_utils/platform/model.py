@@ -35,6 +35,7 @@ class Vm:
     maintenance: dict[str, Any]
     backup: dict[str, Any]
     comment: str = ""
+    firewall: dict[str, Any] = field(default_factory=dict)
 
     @property
     def swap_mib(self) -> int:
@@ -84,6 +85,7 @@ class Description:
     platform: dict[str, Any] = field(default_factory=dict)
     users: dict[str, dict[str, Any]] = field(default_factory=dict)
     projects: dict[str, dict[str, Any]] = field(default_factory=dict)
+    incidents: dict[str, dict[str, Any]] = field(default_factory=dict)
     vms: dict[str, Vm] = field(default_factory=dict)
     ledger: Ledger = field(default_factory=Ledger)
     sources: dict[str, Source] = field(default_factory=dict)
@@ -156,4 +158,5 @@ def build_vm(
         maintenance=record["maintenance"] or shared.get("maintenance") or {},
         backup=backup.resolve(record["backup"], shared["backup"]),
         comment=record["comment"] or "",
+        firewall=record["firewall"] or {},
     )

@@ -14,11 +14,13 @@ SERVICE_USER = r"^s-[a-z0-9-]{1,29}$"
 PERSON = r"^[a-z][a-z0-9]{0,30}(-[a-z0-9]+)*$"
 MACHINE = r"^[a-z]([a-z0-9-]{0,30}[a-z0-9])?$"
 
+INCIDENT = r"[0-9]{4}-[0-9]{2}-[0-9]{2}(-[a-z0-9]+){1,12}"
 RULES = {
     "project": (PROJECT, "2 to 20 lower-case letters and digits, first and last a letter, no hyphen"),
     "VM": (VM, "the project's name and at least two digits, for example myapp00"),
     "service user": (SERVICE_USER, "s- and 1 to 29 lower-case letters, digits or hyphens"),
     "person": (PERSON, "up to 31 lower-case letters, digits and single hyphens, first a letter, not s-…"),
+    "incident": (INCIDENT, "the day and words, for example 2026-11-24-storage"),
     "machine": (MACHINE, "up to 32 lower-case letters, digits and hyphens, first a letter"),
 }
 

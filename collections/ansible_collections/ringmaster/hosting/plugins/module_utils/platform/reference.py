@@ -13,7 +13,7 @@ from . import names, schema, sizes
 from .types import Anything, Boolean, Choice, Integer, Key, ListOf, MapOf, Name, OrWord, Record, Size, Type
 
 PAGE = "description.md"
-RECORDS = {"platform": schema.PLATFORM, "user": schema.USER, "project": schema.PROJECT}
+RECORDS = {"platform": schema.PLATFORM, "user": schema.USER, "project": schema.PROJECT, "incident": schema.INCIDENT}
 
 
 def files() -> dict[str, str]:
@@ -49,13 +49,14 @@ INTRODUCTION = """\
 Generated from `module_utils/platform/schema.py` by `docs/reference/generate`; do not edit.
 
 A platform is a folder. `platform.ringmaster.yml` is its inventory source, the file to pass to Ansible; beside it stand
-`platform.yml`, one file per person in `users/` and one per project in `projects/`. `allocations.yml` is written by
-Ringmaster. The annotated example is [example/platform](../../example/platform).
+`platform.yml`, one file per person in `users/`, one per project in `projects/` and one per incident in `incidents/`.
+`allocations.yml` is written by Ringmaster. The annotated example is [example/platform](../../example/platform).
 
 Everything in these files is data: a template such as `{{ … }}` is shown, never run. `ansible-playbook -i
 <platform>/platform.ringmaster.yml playbooks/validate.yml` checks them and names every mistake with file, line and
 column. For editors there is a JSON Schema of [platform.yml](schema/platform.json), of
-[users](schema/user.json) and of [projects](schema/project.json).
+[users](schema/user.json), of [projects](schema/project.json) and of
+[incidents](schema/incident.json).
 """
 
 

@@ -387,17 +387,22 @@ FIREWALL_RULE = Record(
                 ),
                 one_is_enough=True,
             ),
-            "Who may connect: `any`, an address, a network, or the name of a project, VM or machine.",
+            "Who may connect: `any`, an address, a network, or the name of a project, VM or machine;"
+            " `project:`, `vm:` or `machine:` may stand before it.",
             required=True,
             example="any",
         ),
         Key(
             "to",
             ListOf(
-                Text("a port or a range such as 8000-8010", check=checks.port_range, may_be_number=True),
+                Text(
+                    "a port, a range such as 8000-8010, or component:<name>",
+                    check=checks.port_or_component,
+                    may_be_number=True,
+                ),
                 one_is_enough=True,
             ),
-            "Ports.",
+            "Ports, ranges of ports, or `component:<name>` for the ports of a component on the VMs that have it.",
             required=True,
             example="8080",
         ),
@@ -405,6 +410,18 @@ FIREWALL_RULE = Record(
         Key("network", Choice(("frontend", "server", "both")), "Network the rule opens.", default="server"),
         Key("vms", ListOf(Name("VM", refers=True)), "VMs the rule is for.", default_text="all of the project"),
         Key("comment", Text(pattern=r"^[^\"\\]{0,100}$"), "Why the rule is there."),
+    ),
+)
+VM_FIREWALL = Record(
+    "firewall of a VM",
+    (
+        Key("frontend", Choice(("open", "closed")), "As for the project.", default_text="the project's"),
+        Key(
+            "allow",
+            ListOf(Record("rule of a VM", tuple(key for key in FIREWALL_RULE.keys if key.name != "vms"))),
+            "Connections that are allowed to this VM, beside those that the project allows.",
+            default=[],
+        ),
     ),
 )
 FIREWALL = Record(
@@ -446,6 +463,7 @@ VM = Record(
             default={},
             example="{redis: {}}",
         ),
+        Key("firewall", VM_FIREWALL, "What is allowed to this VM beyond what its project allows.", default={}),
         Key("protected", Boolean(), "Refuse to delete the VM or its disks.", default=False),
         Key(
             "state",
@@ -522,6 +540,42 @@ PROJECT = Record(
         Key("vms", MapOf(Name("VM"), VM), "The project's VMs.", default={}),
     ),
     "A project. The file's name is the project's name.",
+)
+
+INCIDENT = Record(
+    "incidents/<day>-<words>.yml",
+    (
+        Key("title", Text(), "What happened, in one line.", required=True, example="Mail was slow"),
+        Key("begin", _MOMENT, "When it began.", required=True, example="'2026-11-24T10:00:00Z'"),
+        Key("end", _MOMENT, "When it was over.", default_text="it goes on"),
+        Key(
+            "impact",
+            Choice(("outage", "degraded", "maintenance", "information")),
+            "How bad it was; `maintenance` may lie ahead.",
+            default="degraded",
+        ),
+        Key(
+            "projects",
+            ListOf(Name("project", refers=True)),
+            "Projects that are concerned; only they see it.",
+            default_text="everybody",
+        ),
+        Key(
+            "updates",
+            ListOf(
+                Record(
+                    "update",
+                    (
+                        Key("at", _MOMENT, "When it was written.", required=True),
+                        Key("text", Text(), "What was found or done.", required=True),
+                    ),
+                )
+            ),
+            "What was found and done, oldest first.",
+            default=[],
+        ),
+    ),
+    "An incident, as the status pages show it. The file's name begins with its day.",
 )
 
 LEDGER = Record(

@@ -10,7 +10,7 @@ from typing import Any
 from . import dns, load, names, schema, validate_ledger, validate_networks
 from .checks import key_blob
 from .errors import did_you_mean, one_of
-from .firewall import is_known
+from .firewall import is_known, known, split
 from .load import Source
 from .model import Description, Vm
 from .roles import Roles
@@ -23,6 +23,7 @@ def check(description: Description) -> None:
     _check_keys(description)
     _check_people(description)
     _check_projects(description)
+    _check_incidents(description)
     _check_services(description)
     _check_images(description)
     _check_hypervisor_options(description)
@@ -49,7 +50,7 @@ def unknown(
     )
 
 
-_TOP_LEVEL = ("users", "projects", "platform.yml", "allocations.yml", "secrets", "group_vars", "host_vars")
+_TOP_LEVEL = ("users", "projects", "incidents", "platform.yml", "allocations.yml", "secrets", "group_vars", "host_vars")
 
 
 def _check_folder(description: Description) -> None:
@@ -163,9 +164,14 @@ def _check_projects(description: Description) -> None:
             # A faulty list of service users is one mistake, not two.
             if name not in users and (users or not source.mistakes):
                 unknown(source, ("service_user_limits", name), "service user", name, users, key=True)
+        here: tuple[str, ...] = ("firewall", "allow")
         for index, rule in enumerate((record["firewall"] or {}).get("allow") or []):
             if rule:
-                _check_rule(description, source, record, index, rule)
+                _check_rule(description, source, record, (*here, index), rule)
+        for name, vm in (record["vms"] or {}).items():
+            for index, rule in enumerate(((vm or {}).get("firewall") or {}).get("allow") or []):
+                if rule:
+                    _check_rule(description, source, record, ("vms", name, *here, index), rule)
         for index, check in enumerate(record["checks"] or []):
             if check:
                 _check_check(source, record, index, check)
@@ -177,21 +183,25 @@ def _check_projects(description: Description) -> None:
 
 
 def _check_rule(
-    description: Description, source: Source, record: dict[str, Any], index: int, rule: dict[str, Any]
+    description: Description, source: Source, record: dict[str, Any], path: tuple[str | int, ...], rule: dict[str, Any]
 ) -> None:
+    where = f"{'.'.join(map(str, path[:-1]))}[{path[-1]}]"
     for position, name in enumerate(rule["from"] or []):
-        if name and not is_known(description, name):
-            known = [*description.projects, *description.vms, *description.hypervisors, *description.machines]
-            source.wrong(
-                source.find("firewall", "allow", index, "from", position),
-                f"firewall.allow[{index}].from: '{name}' is neither an address nor a known name",
-                found=name,
-                allowed="any, an address, a network, a project, a VM or a machine",
-                hint=did_you_mean(name, ["any", *known]),
-            )
-    for position, name in enumerate(rule["vms"] or []):
+        if not name or is_known(description, name):
+            continue
+        retired = description.ledger.retired.get(split(name)[1])
+        source.wrong(
+            source.find(*path, "from", position),
+            f"{where}.from: the VM '{name}' was deleted on {retired}"
+            if retired
+            else f"{where}.from: '{name}' is neither an address nor a known name",
+            found=name,
+            allowed="any, an address, a network, a project, a VM or a machine",
+            hint="take it out of the rule" if retired else did_you_mean(name, ["any", *known(description, name)]),
+        )
+    for position, name in enumerate(rule.get("vms") or []):
         if name and name not in (record["vms"] or {}):
-            unknown(source, ("firewall", "allow", index, "vms", position), "VM", name, record["vms"] or {})
+            unknown(source, (*path, "vms", position), "VM", name, record["vms"] or {})
 
 
 def _check_check(source: Source, record: dict[str, Any], index: int, check: dict[str, Any]) -> None:
@@ -223,6 +233,14 @@ def _check_check(source: Source, record: dict[str, Any], index: int, check: dict
             f"checks[{index}].name: '{check['name']}' stands twice",
             allowed="a name of its own for each check",
         )
+
+
+def _check_incidents(description: Description) -> None:
+    for incident, record in description.incidents.items():
+        for position, name in enumerate(record["projects"] or []):
+            if name and name not in description.projects:
+                source = description.sources[f"incidents/{incident}.yml"]
+                unknown(source, ("projects", position), "project", name, description.projects)
 
 
 def _check_services(description: Description) -> None:

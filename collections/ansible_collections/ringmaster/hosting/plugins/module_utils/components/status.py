@@ -1,0 +1,120 @@
+# Copyright: (c) 2026, Ringmaster contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the status pages say of the platform that no measurement tells: projects, VMs, settings, incidents."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from .exporters import PROBED, RESULTS_PORT, address_of, endpoint
+
+#: Settings whose values are not shown to anybody.
+SECRET = re.compile(r"password|passwd|secret|token|credential|private|(^|_)key($|_)|hash", re.IGNORECASE)
+HIDDEN = "(hidden)"
+
+
+def description(
+    machines: Iterable[Mapping[str, Any]], incidents: Mapping[str, Mapping[str, Any]], platform: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return what the program that makes the pages reads.
+
+    :param machines: host variables of all machines with ``group_names``.
+    :param incidents: name -> incident, as the description has them.
+    :param platform: ``{domain, timezone, services}``.
+    """
+    projects: dict[str, dict[str, Any]] = {}
+    others: list[dict[str, Any]] = []
+    for machine in machines:
+        name = str(machine.get("ringmaster_project") or "")
+        if name:
+            project = projects.setdefault(name, _project(name, machine))
+            project["vms"].append(_vm(machine))
+        else:
+            others.append(_machine(machine, platform.get("services") or {}))
+    return {
+        "domain": str(platform["domain"]),
+        "timezone": str(platform["timezone"]),
+        "projects": sorted(projects.values(), key=lambda project: project["name"]),
+        "machines": others,
+        "incidents": [{"name": name, **record} for name, record in sorted(incidents.items(), reverse=True)],
+    }
+
+
+def _project(name: str, machine: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "name": name,
+        "description": str(machine.get("ringmaster_project_description") or ""),
+        "public": machine.get("ringmaster_status_page") == "public",
+        "contacts": list(machine.get("ringmaster_project_contacts") or []),
+        "urls": [
+            {"name": check["name"], "url": check["url"]}
+            for check in machine.get("ringmaster_project_checks") or []
+            if check and check.get("url")
+        ],
+        "vms": [],
+    }
+
+
+def _vm(machine: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "name": str(machine["inventory_hostname"]),
+        "fqdn": str(machine.get("ringmaster_fqdn") or ""),
+        "state": str(machine.get("ringmaster_state") or "running"),
+        "production": bool(machine.get("ringmaster_production", True)),
+        "protected": bool(machine.get("ringmaster_protected", False)),
+        "memory_mib": int(machine["ringmaster_memory_mib"]),
+        "cores": int(machine["ringmaster_cores"]),
+        "disk_gib": int(machine["ringmaster_disk_gib"]),
+        "swap_mib": int(machine.get("ringmaster_swap_mib") or 0),
+        "tmp_gib": int(machine.get("ringmaster_tmp_gib") or 0),
+        "image": str(machine.get("ringmaster_image") or ""),
+        "hypervisor": str(machine.get("ringmaster_hypervisor") or ""),
+        "addresses": [
+            {"network": network, "family": family, "address": str(machine[variable])}
+            for variable, (network, family) in PROBED.items()
+            if machine.get(variable)
+        ],
+        "components": {
+            component: settings(machine, component) for component in machine.get("ringmaster_components") or []
+        },
+        "maintenance": _maintenance(machine),
+        "results": endpoint(address_of(machine), RESULTS_PORT),
+    }
+
+
+def _maintenance(machine: Mapping[str, Any]) -> dict[str, Any]:
+    record = machine.get("ringmaster_maintenance") or {}
+    return {key: record[key] for key in ("days", "start", "hours", "timezone") if key in record}
+
+
+def _machine(machine: Mapping[str, Any], services: Mapping[str, str]) -> dict[str, Any]:
+    name = str(machine["inventory_hostname"])
+    return {
+        "name": name,
+        "hypervisor": "hypervisors" in (machine.get("group_names") or []),
+        "services": sorted(service for service, host in services.items() if host == name),
+        "results": endpoint(address_of(machine), RESULTS_PORT),
+    }
+
+
+def settings(machine: Mapping[str, Any], component: str) -> dict[str, Any]:
+    """Return the declared settings of a component, without its prefix and without secrets."""
+    prefix = f"{component}_"
+    return {
+        name.removeprefix(prefix): _plain(name, machine[name])
+        for name in sorted(machine)
+        if isinstance(name, str) and name.startswith(prefix)
+    }
+
+
+def _plain(name: str, value: Any) -> Any:
+    if SECRET.search(name):
+        return HIDDEN
+    if isinstance(value, Mapping):
+        return {str(key): _plain(str(key), item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain("", item) for item in value]
+    return value if isinstance(value, (bool, int, float)) or value is None else str(value)

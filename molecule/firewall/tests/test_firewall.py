@@ -1,0 +1,178 @@
+# Copyright: (c) 2026, Ringmaster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The firewall on a machine: rules of the project's own, reboot. Who reaches what: tests/integration/network."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shlex
+import socket
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from testinfra.host import Host
+
+INBOX = "/etc/local/firewall"
+STRANGER = "198.18.0.7"
+PORT = 8080
+Eventually = Callable[..., None]
+
+
+@pytest.fixture(scope="module")
+def vm(machine: Callable[[str], Host]) -> Host:
+    return machine("neta00")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def listener(vm: Host) -> Iterator[None]:
+    """Somebody answers on the port in question, so that an answer is the firewall's."""
+    vm.check_output("systemd-run --quiet --unit=listener python3 -m http.server %s --bind ::", str(PORT))
+    yield
+    vm.check_output("systemctl stop listener")
+
+
+@pytest.fixture
+def empty_inbox(vm: Host, eventually: Eventually) -> Iterator[None]:
+    def settled() -> bool:
+        return vm.run("ls /etc/ringmaster/firewall/accepted").stdout == ""
+
+    yield
+    vm.check_output(f"rm -f {INBOX}/*.nft")
+    eventually(settled)
+
+
+@pytest.fixture(scope="module")
+def reaches(hostvars: dict[str, dict[str, Any]]) -> Callable[..., bool]:
+    def connect(source: str = STRANGER, port: int = PORT) -> bool:
+        with contextlib.suppress(OSError):
+            address = hostvars["neta00"]["ringmaster_srv_ipv4"]
+            socket.create_connection((address, port), timeout=2, source_address=(source, 0)).close()
+            return True
+        return False
+
+    return connect
+
+
+def put(vm: Host, name: str, text: str) -> None:
+    vm.check_output(f"sudo -u s-neta sh -c {shlex.quote(f'printf %s {shlex.quote(text)} > {INBOX}/{name}')}")
+
+
+def sentence(vm: Host) -> tuple[str, str]:
+    checks = json.loads(vm.check_output("ringmaster-check --now --json"))["checks"]
+    return next((one["state"], one["output"]) for one in checks if one["component"] == "firewall")
+
+
+@pytest.mark.usefixtures("empty_inbox")
+def test_a_rule_of_the_project_opens_a_port_without_root(
+    vm: Host, eventually: Eventually, reaches: Callable[..., bool]
+) -> None:
+    assert not reaches()
+    put(vm, "app.nft", f'# the application\niifname ethsrv ip saddr {STRANGER} tcp dport {PORT} accept comment "app"\n')
+    eventually(reaches)
+    assert sentence(vm) == ("ok", f"1 drop-ins of {INBOX} are in use, none is refused.")
+    accepted = vm.file("/etc/ringmaster/firewall/accepted/app.nft")
+    assert (accepted.user, accepted.mode) == ("root", 0o640)
+    assert vm.run("/usr/lib/ringmaster/firewall status").rc == 0
+    # The platform's ruleset is loaded anew, as after a change of the description: the rule stays.
+    vm.check_output("/usr/lib/ringmaster/firewall load")
+    assert reaches()
+    vm.check_output(f"sudo -u s-neta rm {INBOX}/app.nft")
+    eventually(lambda: not reaches())
+
+
+@pytest.mark.usefixtures("empty_inbox")
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("tcp dport 8080 acept\n", "line 1: 'acept' is not allowed here"),
+        ("tcp dport 8080 accept\nflush ruleset\n", "line 2: 'flush' is not allowed here"),
+        ("accept; flush table inet ringmaster\n", "line 1: 'accept;' is not allowed here"),
+        ("tcp dport accept 8080 accept\n", "nft refuses it: syntax error"),
+        ('include \\"/etc/shadow\\"\n', "line 1: 'include' is not allowed here"),
+        ("tcp dport 8080 jump input\n", "'jump' is not allowed here"),
+        ("tcp dport ssh accept\n", "'ssh' is not allowed here"),
+        ("ip saddr deb.debian.org accept\n", "'deb.debian.org' is not allowed here"),
+        ("tcp dport 8080 counter\n", "line 1: a rule ends in one of accept, drop, reject, return"),
+        ("tcp dport 8080-80 accept\n", "nft refuses it:"),
+    ],
+)
+def test_a_mistake_is_left_out_and_told(
+    vm: Host, eventually: Eventually, reaches: Callable[..., bool], text: str, reason: str
+) -> None:
+    before = vm.check_output("nft -s list ruleset | sort")
+    put(vm, "bad.nft", text)
+    eventually(lambda: "bad.nft" in vm.run("cat /var/lib/ringmaster/firewall.json").stdout)
+    state, said = sentence(vm)
+    assert state == "warning"
+    assert "bad.nft is left out" in said
+    assert reason in said
+    assert vm.check_output("nft -s list ruleset | sort") == before
+    assert not reaches()
+    assert reaches(port=22, source="172.20.0.1")
+
+
+@pytest.mark.usefixtures("empty_inbox")
+def test_links_are_refused_and_good_files_beside_them_are_not(
+    vm: Host, eventually: Eventually, reaches: Callable[..., bool]
+) -> None:
+    vm.check_output(f"sudo -u s-neta sh -c 'ln -s /etc/shadow {INBOX}/link.nft; mkfifo {INBOX}/pipe.nft'")
+    put(vm, "good.nft", f"tcp dport {PORT} accept\n")
+    eventually(reaches)
+    said = sentence(vm)[1]
+    assert "link.nft is left out: it is a link" in said
+    assert "pipe.nft is left out: it is not a regular file" in said
+
+
+def test_the_projects_rules_are_asked_last(vm: Host) -> None:
+    chain = vm.check_output("nft list chain inet ringmaster input").splitlines()
+    position = next(number for number, line in enumerate(chain) if "jump local" in line)
+    assert all("accept" not in line for line in chain[position:])
+    assert any('comment "management"' in line for line in chain[:position])
+
+
+def test_a_service_user_cannot_touch_what_was_accepted(vm: Host) -> None:
+    for command in (
+        "touch /etc/ringmaster/firewall/accepted/x.nft",
+        f"rm -f {INBOX}/README",
+        "nft list ruleset",
+        "/usr/lib/ringmaster/firewall load",
+    ):
+        assert vm.run(f"sudo -u s-neta {command}").rc != 0
+
+
+def test_tables_of_others_stay(vm: Host) -> None:
+    vm.check_output("nft add table inet somebodys")
+    vm.check_output("/usr/lib/ringmaster/firewall load")
+    assert vm.run("nft list table inet somebodys").rc == 0
+    vm.check_output("nft delete table inet somebodys")
+
+
+def test_the_platforms_rules_come_without_local_ones_that_no_longer_fit(vm: Host) -> None:
+    local = "/etc/ringmaster/firewall/local.nft"
+    vm.check_output(f"cp -p {local} /root/local.nft; echo 'add rule inet ringmaster local nonsense' > {local}")
+    vm.check_output("nft delete table inet ringmaster; /usr/lib/ringmaster/firewall load")
+    assert "management" in vm.check_output("nft list chain inet ringmaster input")
+    vm.check_output(f"mv /root/local.nft {local}; /usr/lib/ringmaster/firewall load")
+
+
+@pytest.mark.usefixtures("empty_inbox")
+def test_all_of_it_is_there_after_a_reboot(vm: Host, eventually: Eventually, reaches: Callable[..., bool]) -> None:
+    put(vm, "app.nft", f"tcp dport {PORT} accept\n")
+    eventually(lambda: vm.run("ls /etc/ringmaster/firewall/accepted").stdout != "")
+    booted = vm.check_output("stat -c %Z /proc/1")
+    vm.run("systemd-run --on-active=1 --timer-property=AccuracySec=100ms systemctl reboot")
+
+    def has_booted() -> bool:
+        try:
+            return vm.check_output("stat -c %Z /proc/1") != booted
+        except RuntimeError:  # no connection
+            return False
+
+    eventually(has_booted, 60)
+    chain = vm.check_output("nft list chain inet ringmaster local")
+    assert f"tcp dport {PORT} accept" in chain
+    assert vm.check_output("systemctl is-active ringmaster-firewall-inbox.path") == "active"
+    vm.check_output("systemd-run --quiet --unit=listener python3 -m http.server %s --bind ::", str(PORT))

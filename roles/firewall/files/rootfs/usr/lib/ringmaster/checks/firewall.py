@@ -1,0 +1,18 @@
+# Copyright: (c) 2026, Ringmaster contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The check of the project's own firewall rules."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, "/usr/lib/ringmaster/python")
+
+from ringmaster_components import checks
+
+
+def inbox() -> tuple[int, str]:
+    """Drop-ins in /etc/local/firewall that were left out."""
+    return checks.drop_ins("firewall", ".nft", Path("/etc/local/firewall"))
