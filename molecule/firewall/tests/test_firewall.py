@@ -7,14 +7,18 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import shlex
 import socket
+import subprocess
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from testinfra.host import Host
 
+ROOT = Path(__file__).parents[3]
 INBOX = "/etc/local/firewall"
 STRANGER = "198.18.0.7"
 PORT = 8080
@@ -176,3 +180,37 @@ def test_all_of_it_is_there_after_a_reboot(vm: Host, eventually: Eventually, rea
     assert f"tcp dport {PORT} accept" in chain
     assert vm.check_output("systemctl is-active ringmaster-firewall-inbox.path") == "active"
     vm.check_output("systemd-run --quiet --unit=listener python3 -m http.server %s --bind ::", str(PORT))
+
+
+def playbook(name: str, *words: str) -> subprocess.CompletedProcess[str]:
+    """Run a playbook from inside the lab, where the controller of real machines would stand."""
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("ANSIBLE_")}
+    source = ROOT / "molecule/platform/platform.ringmaster.yml"
+    argv = [ROOT / ".venv/bin/ansible-playbook", "-i", source, ROOT / "playbooks" / name, "-e", "vm=neta00", *words]
+    # Connections of another lab's machines, which have the same addresses, are not ours.
+    environment["ANSIBLE_SSH_CONTROL_PATH_DIR"] = (
+        f"~/.ansible/cp-{os.environ.get('MOLECULE_LAB', 'rm-molecule')}-inside"
+    )
+    return subprocess.run(argv, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+
+
+def test_the_network_check_agrees(vm: Host) -> None:
+    askers = ("-e", '{"network_check_askers": []}')
+    done = playbook("network_check.yml", *askers)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "answers are as the description says" in done.stdout
+    # Somebody opens what the description does not: the check tells.
+    vm.check_output("nft insert rule inet ringmaster input tcp dport 5432 accept")
+    try:
+        done = playbook("network_check.yml", *askers)
+        assert done.returncode != 0
+        assert "port 5432: reached (refused), and the description does not allow it" in done.stdout.replace("\n", " ")
+    finally:
+        vm.check_output("/usr/lib/ringmaster/firewall load")
+
+
+def test_the_policy_is_shown() -> None:
+    done = playbook("show_firewall.yml")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "ethsrv     anywhere" in done.stdout
+    assert "rule of the project: from netb00" in done.stdout

@@ -22,6 +22,10 @@ options:
         variables of role P(ringmaster.hosting.firewall#role).
     type: dict
     required: true
+  lines:
+    description: Return lines of a table for people instead.
+    type: bool
+    default: false
 """
 
 EXAMPLES = r"""
@@ -32,7 +36,9 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: A row for each permission, with interface, from, protocol, ports and reason.
+  description:
+    - A row for each permission, with interface, from, protocol, ports and reason.
+    - With O(lines=true), lines with the same in columns.
   type: list
 """
 
@@ -44,13 +50,15 @@ from ansible.errors import AnsibleFilterError
 from ansible_collections.ringmaster.hosting.plugins.module_utils.guest import firewall
 
 
-def firewall_policy(variables: Mapping[str, Any], **overrides: Any) -> list[dict[str, str]]:
-    """Return the firewall policy of a VM as a table."""
+def firewall_policy(
+    variables: Mapping[str, Any], *, lines: bool = False, **overrides: Any
+) -> list[dict[str, str]] | list[str]:
+    """Return the firewall policy of a VM as a table, or as lines of text."""
     try:
         permissions = firewall.policy(ChainMap(overrides, variables))  # type: ignore[arg-type]
     except ValueError as error:
         raise AnsibleFilterError(f"firewall_policy: {error}") from error
-    return firewall.table(permissions)
+    return firewall.lines(permissions) if lines else firewall.table(permissions)
 
 
 class FilterModule:

@@ -230,6 +230,41 @@ def table(permissions: Sequence[Permission]) -> list[dict[str, str]]:
     ]
 
 
+def lines(permissions: Sequence[Permission]) -> list[str]:
+    """Return the policy in columns, one line for each permission, with a header; many sources are counted."""
+    rows = [{key: key for key in ("interface", "from", "protocol", "ports", "reason")}]
+    for item, row in zip(permissions, table(permissions), strict=True):
+        few = len(item.sources) < 4
+        rows.append({**row, "from": row["from"] if few else f"{len(item.sources)} addresses"})
+    widths = {key: max(len(row[key]) for row in rows) for key in rows[0]}
+    return ["  ".join(value.ljust(widths[key]) for key, value in row.items()).rstrip() for row in rows]
+
+
+def compare(
+    targets: Mapping[str, Mapping[str, Any]], found: Iterable[Mapping[str, Any]]
+) -> dict[str, list[str] | int]:
+    """Compare what was found with what the policies of VMs permit.
+
+    ``targets`` are host variables by name, ``found`` has ``{from, vm, interface, source, address, port, answer}``.
+    Open and refused by the machine itself mean that the firewall let it in. Return ``{asked, wrong: [sentences]}``.
+    """
+    policies = {name: policy(variables) for name, variables in targets.items()}
+    wrong = []
+    asked = 0
+    for one in found:
+        asked += 1
+        permitted = permits(policies[one["vm"]], one["interface"], one["source"], "tcp", int(one["port"]))
+        reached = one["answer"] in ("open", "refused")
+        if reached != permitted:
+            says = "allows it" if permitted else "does not allow it"
+            where = f"{one['vm']} {one['interface']} {one['address']} port {one['port']}"
+            wrong.append(
+                f"{one['from']} ({one['source']}) to {where}: {'reached' if reached else 'not reached'}"
+                f" ({one['answer']}), and the description {says}"
+            )
+    return {"asked": asked, "wrong": wrong}
+
+
 def _by_family(sources: Sequence[str]) -> list[tuple[str, list[str]]]:
     """Return (nft keyword, collapsed prefixes) for each family that occurs; one ("", []) for anywhere."""
     if not sources:
