@@ -12,6 +12,7 @@ from typing import Any
 EXPORTERS: dict[str, tuple[tuple[str, int], ...]] = {
     "host": (("node", 9100),),
     "dns": (("bind", 9119),),
+    "mysql": (("mysql", 9104),),
     "postgresql": (("postgresql", 9187),),
     "redis": (("redis", 9121),),
 }
