@@ -6,13 +6,18 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
+import subprocess
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from testinfra.host import Host
 
+ROOT = Path(__file__).parents[3]
+PLATFORM = ROOT / "molecule/platform/platform.ringmaster.yml"
 Eventually = Callable[..., None]
 STATE = "/var/lib/ringmaster/backup.json"
 CONFIGURATION = "/etc/ringmaster/backup/backup.json"
@@ -369,6 +374,46 @@ def test_a_damaged_repository_is_noticed_by_both_sides(vm: Host, server: Host) -
     server.check_output("ringmaster-backup-server maintain --everything bak00")
     vm.check_output("ringmaster-backup prove")
     assert check_of(server, "backup_server/repositories")["status"] == 0
+
+
+def play(name: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run an operator's verb."""
+    environment = {**os.environ, "MOLECULE_PROJECT_DIRECTORY": str(ROOT), "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg")}
+    argv = [str(ROOT / ".venv/bin/ansible-playbook"), f"playbooks/{name}.yml", "-i", str(PLATFORM)]
+    argv += ["-e", "@molecule/shared/vars.yml", "-e", "scenario_hosts=none", "-e", json.dumps(variables)]
+    return subprocess.run(argv, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+
+
+def test_the_verbs_restore_on_another_vm(vm: Host, machine: Callable[[str], Host]) -> None:
+    """bak01 has no password for bak00's backups, and asks for none: the access travels with the verb."""
+    other = machine("bak01")
+    backup(vm)
+    other.check_output(f"rm -rf {HOME}/app; echo precious > /var/lib/demo/data; echo mine > {HOME}/.bashrc")
+    done = play("restore_component", vm="bak00", to="bak01", component="demo")
+    assert (done.returncode, "there is live data" in done.stdout) == (2, True), done.stdout
+    assert other.check_output("cat /var/lib/demo/data") == "precious"
+    done = play("restore_vm", vm="bak00", to="bak01")
+    assert done.returncode == 0, done.stdout
+    assert other.check_output("cat /var/lib/demo/data") == "one\ntwo"
+    assert other.file(f"{HOME}/app/data").size == 2_000_000
+    assert "mine" not in other.check_output(f"cat {HOME}/.bashrc")
+    # What the platform itself keeps on bak01 is bak01's.
+    assert not other.file(CONFIGURATION).exists
+    secret = json.loads(vm.check_output(f"cat {CONFIGURATION}"))["password"]
+    assert secret not in done.stdout + done.stderr
+
+
+def test_a_vm_that_has_a_life_is_not_overwritten(vm: Host) -> None:
+    done = play("restore_vm", vm="bak00", snapshot="latest")
+    assert (done.returncode, "say replace=true" in done.stdout) == (2, True), done.stdout
+
+
+def test_backups_are_listed_as_they_arrived(vm: Host) -> None:
+    newest = backup(vm)["snapshot"][:8]
+    done = play("list_backups", vm="bak00")
+    assert done.returncode == 0, done.stdout
+    assert newest in [line for line in done.stdout.splitlines() if " MiB " in line][-1]
+    assert "no backups are kept of bak09" in play("list_backups", vm="bak09").stdout
 
 
 def test_the_server_knows_who_is_silent(server: Host) -> None:

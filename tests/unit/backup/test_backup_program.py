@@ -14,10 +14,10 @@ from ringmaster_backup import backup, configuration, files, proof, state
 from ringmaster_backup.configuration import Failure
 
 
-def merge(source: Path, target: Path, name: str, *, replace: bool = False) -> files.Report:
+def merge(source: Path, target: Path, name: str, *, over: str = "older") -> files.Report:
     report = files.Report(str(target / name), "0")
     with files._opened(source) as ours, files._opened(target) as theirs:
-        files._merge(ours, theirs, name, name, replace=replace, shown=str(target / name), report=report)
+        files._merge(ours, theirs, name, name, over=over, shown=str(target / name), report=report)
     return report
 
 
@@ -43,24 +43,27 @@ def test_what_is_gone_comes_back_as_a_whole(places) -> None:
     assert (target / "home/a/b").read_text() == "backup"
 
 
-@pytest.mark.parametrize(("replace", "expected"), [(False, "new"), (True, "backup")])
-def test_newer_files_stay_unless_asked(places, replace: bool, expected: str) -> None:
+@pytest.mark.parametrize(
+    ("over", "expected", "kept"),
+    [("nothing", ["new", "old"], "ab"), ("older", ["new", "backup"], "a"), ("everything", ["backup", "backup"], "")],
+)
+def test_newer_files_stay_unless_asked(places, over: str, expected: list[str], kept: str) -> None:
     source, target = places
     write(source / "home/a", "backup", 10)
     write(source / "home/b", "backup", 10)
     write(target / "home/a", "new", 0)
     write(target / "home/b", "old", 20)
     write(target / "home/c", "mine", 0)
-    report = merge(source, target, "home", replace=replace)
-    assert [(target / "home" / name).read_text() for name in "abc"] == [expected, "backup", "mine"]
-    assert report.kept == ([] if replace else [str(target / "home/a")])
+    report = merge(source, target, "home", over=over)
+    assert [(target / "home" / name).read_text() for name in "abc"] == [*expected, "mine"]
+    assert sorted(report.kept) == [str(target / "home" / name) for name in kept]
 
 
 def test_a_folder_is_never_replaced_by_a_file(places) -> None:
     source, target = places
     write(source / "home/a", "backup", 10)
     write(target / "home/a/precious", "mine", 20)
-    assert merge(source, target, "home", replace=True).kept == [str(target / "home/a")]
+    assert merge(source, target, "home", over="everything").kept == [str(target / "home/a")]
     assert (target / "home/a/precious").read_text() == "mine"
 
 
@@ -71,7 +74,7 @@ def test_a_link_in_the_live_folder_is_replaced_and_not_followed(places, tmp_path
     write(outside / "passwd", "precious", 20)
     (target / "home").mkdir()
     (target / "home/a").symlink_to(outside)
-    merge(source, target, "home", replace=True)
+    merge(source, target, "home", over="everything")
     assert (outside / "passwd").read_text() == "precious"
     assert not (target / "home/a").is_symlink()
     with pytest.raises(Failure, match="a link or no folder"), files._opened(_linked(tmp_path, outside)):

@@ -53,12 +53,13 @@ def restore(
     *,
     to: str | None = None,
     in_place: bool = False,
-    replace: bool = False,
+    over: str = "older",
 ) -> Report:
     """Restore one file or folder.
 
     By default into ``<path>.restored-<time of the backup>``; with ``to`` into that folder; with ``in_place`` where it
-    was, where newer files stay unless ``replace``. Raises Failure, and then nothing was put anywhere.
+    was. ``over`` says which files it may then replace: "nothing", "older" or "everything".
+    Raises Failure, and then nothing was put anywhere.
     """
     began = time.monotonic()
     wanted = _absolute(path)
@@ -79,7 +80,7 @@ def restore(
             report = Report(str(target), snapshot["short_id"])
             _count(staging / wanted.name, report)
             with _opened(staging) as source:
-                _merge(source, parent, wanted.name, target.name, replace=replace, shown=str(target), report=report)
+                _merge(source, parent, wanted.name, target.name, over=over, shown=str(target), report=report)
     report.seconds = round(time.monotonic() - began, 3)
     return report
 
@@ -173,28 +174,29 @@ def _lstat(name: str, folder: int) -> os.stat_result | None:
         return None
 
 
-def _merge(source: int, target: int, name: str, new_name: str, *, replace: bool, shown: str, report: Report) -> None:
+def _merge(source: int, target: int, name: str, new_name: str, *, over: str, shown: str, report: Report) -> None:
     """Move an entry of one folder into another; folders that are there are kept and their contents merged."""
     ours = os.stat(name, dir_fd=source, follow_symlinks=False)
     theirs = _lstat(new_name, target)
     if theirs is not None and stat.S_ISDIR(ours.st_mode) and stat.S_ISDIR(theirs.st_mode):
         with _child(source, name) as inner, _child(target, new_name) as outer:
             for child in os.listdir(inner):  # noqa: PTH208 (by descriptor: the folder cannot be exchanged)
-                _merge(inner, outer, child, child, replace=replace, shown=f"{shown}/{child}", report=report)
-            if replace or theirs.st_mtime_ns <= ours.st_mtime_ns:
+                _merge(inner, outer, child, child, over=over, shown=f"{shown}/{child}", report=report)
+            if _may_replace(theirs, ours, over):
                 os.fchown(outer, ours.st_uid, ours.st_gid)
                 os.fchmod(outer, stat.S_IMODE(ours.st_mode))
         return
-    if theirs is not None and not replace and theirs.st_mtime_ns > ours.st_mtime_ns:
-        report.kept.append(shown)
-        return
-    if theirs is not None and stat.S_ISDIR(theirs.st_mode):
-        # A folder where the backup has a file: what it holds would be lost.
+    # Where the backup has a file, a folder is never replaced: what it holds would be lost.
+    if theirs is not None and (stat.S_ISDIR(theirs.st_mode) or not _may_replace(theirs, ours, over)):
         report.kept.append(shown)
         return
     if theirs is not None and stat.S_ISDIR(ours.st_mode):
         os.unlink(new_name, dir_fd=target)
     os.rename(name, new_name, src_dir_fd=source, dst_dir_fd=target)
+
+
+def _may_replace(theirs: os.stat_result, ours: os.stat_result, over: str) -> bool:
+    return over == "everything" or (over == "older" and theirs.st_mtime_ns <= ours.st_mtime_ns)
 
 
 @contextlib.contextmanager

@@ -116,7 +116,7 @@ def _files(options: argparse.Namespace) -> int:
         options.path,
         to=options.to,
         in_place=options.in_place,
-        replace=options.replace,
+        over="everything" if options.replace else "older",
     )
     return _print(report.as_dict())
 

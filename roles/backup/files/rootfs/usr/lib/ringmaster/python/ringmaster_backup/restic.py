@@ -92,13 +92,15 @@ class Restic:
         found = json.loads(self.run("snapshots", "--no-lock", *words).stdout or "null") or []
         return sorted(found, key=lambda one: one["time"])
 
+    def past_snapshots(self) -> list[dict[str, Any]]:
+        """Return snapshots without those of the future: a lie or a broken clock, which would be the newest for long."""
+        limit = time.time() + 3600
+        return [one for one in self.snapshots() if datetime.fromisoformat(one["time"]).timestamp() < limit]
+
     def snapshot(self, wanted: str) -> dict[str, Any]:
         """Return one snapshot by (the beginning of) its id, or the newest one for ``latest``."""
-        found = self.snapshots()
-        if wanted == "latest":
-            # Machines claim dates. One of the future is a lie or a broken clock, and would be the newest for long.
-            found = [one for one in found if datetime.fromisoformat(one["time"]).timestamp() < time.time() + 3600]
-        else:
+        found = self.past_snapshots() if wanted == "latest" else self.snapshots()
+        if wanted != "latest":
             found = [one for one in found if one["id"].startswith(wanted)] if wanted else []
         if not found:
             what = "no snapshot yet" if wanted == "latest" else f"no snapshot '{wanted}'"

@@ -17,7 +17,7 @@ from ringmaster_backup.restic import Restic
 
 FOLDER = Path("/var/lib/ringmaster/restore")
 TIMEOUT = 12 * 3600
-#: Where what the platform has just written is right, and the backup fills in only what is missing or newer.
+#: Where what the platform has written is right, and the backup fills in only what is missing.
 PLATFORM_FIRST = ("/etc/ringmaster", "/root")
 
 
@@ -59,7 +59,7 @@ def choose(restic: Restic, wanted: str) -> dict[str, Any]:
     """
     if wanted != "before":
         return restic.snapshot(wanted)
-    found = [one for one in restic.snapshots() if machine_tag() not in (one.get("tags") or [])]
+    found = [one for one in restic.past_snapshots() if machine_tag() not in (one.get("tags") or [])]
     if not found:
         raise Failure("all backups are of this very machine, and none of an earlier one; name the snapshot you want")
     return found[-1]
@@ -84,10 +84,10 @@ def machine(restic: Restic, snapshot: dict[str, Any], *, replace: bool, say: Cal
     for path in snapshot["paths"]:
         if Path(path) == DUMPS:
             continue
-        over = not path.startswith(PLATFORM_FIRST)
-        done = files.restore(restic, snapshot, path, in_place=True, replace=over)
+        is_platforms = path.startswith(PLATFORM_FIRST)
+        done = files.restore(restic, snapshot, path, in_place=True, over="nothing" if is_platforms else "everything")
         report["files"] += done.files
-        report["kept"] += done.kept
+        report["kept"] += [] if is_platforms else done.kept
         say(f"{path}: {done.files} files in {done.seconds:.1f} s")
     there = {entry["name"] for entry in restic.ls(snapshot["id"], str(DUMPS)) if entry["path"] != str(DUMPS)}
     for definition in configuration.definitions()[0]:

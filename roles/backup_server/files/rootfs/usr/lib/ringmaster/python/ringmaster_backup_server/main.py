@@ -10,6 +10,7 @@ import json
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from ringmaster_backup_server import maintenance
@@ -77,7 +78,10 @@ def _list(options: argparse.Namespace) -> int:
         try:
             arrived = {one.id: one.time for one in repository.arrivals()}
             found[repository.name] = {
-                "backups": [_backup(one, arrived.get(one["id"])) for one in repository.snapshots()]
+                "backups": sorted(
+                    (_backup(one, arrived.get(one["id"])) for one in repository.snapshots()),
+                    key=lambda one: one["arrived"] or 0,
+                )
                 if repository.exists
                 else []
             }
@@ -90,10 +94,19 @@ def _list(options: argparse.Namespace) -> int:
     for name, entry in found.items():
         print(entry.get("error") or f"{name}: {len(entry['backups'])} backups")
         for one in entry["backups"]:
-            print(f"  {one['id'][:8]}  {one['time'][:19]}  {one['mib']:>8} MiB  {one['files']:>8} files")
+            print(f"  {_line(one)}")
     if lost:
         print(f"kept, although no machine of that name is described: {', '.join(lost)}")
     return 0
+
+
+def _line(backup: dict[str, Any]) -> str:
+    """Return a backup in a line: when it arrived, and when it says it was made if that is something else."""
+    arrived = datetime.fromtimestamp(backup["arrived"] or 0, UTC)
+    claimed = datetime.fromisoformat(backup["time"])
+    doubt = f"  claims to be of {backup['time'][:19]}" if abs(claimed - arrived) > timedelta(days=1) else ""
+    shown = arrived.strftime("%Y-%m-%d %H:%M:%S UTC")
+    return f"{backup['id'][:8]}  {shown}  {backup['mib']:>8} MiB  {backup['files']:>8} files{doubt}"
 
 
 def _backup(snapshot: dict[str, Any], arrived: float | None) -> dict[str, Any]:
