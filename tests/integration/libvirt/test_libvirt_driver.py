@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
+import libvirt_samples as samples
 import pytest
 from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt import connection, info
 
@@ -131,6 +133,33 @@ def test_a_domain_of_that_name_that_is_not_ours_is_not_deleted(driver: Any) -> N
     assert "myapp00.img" in volumes_of(driver)
     with connection.connect(driver.options.uri) as opened:
         assert opened.lookupByName("myapp00").name() == "myapp00"
+
+
+def redefine(driver: Any, *cut: str) -> None:
+    """Define the sample's domain without what matches some patterns, as somebody may do by hand."""
+    with driver.domain() as domain:
+        text = domain.XMLDesc(2)
+    for pattern in cut:
+        text, count = re.subn(pattern, "", text, flags=re.DOTALL)
+        assert count, text
+    with connection.connect(driver.options.uri) as opened:
+        opened.lookupByUUIDString(samples.UUID).undefine()
+        opened.defineXML(text)
+
+
+def test_a_domain_that_lost_its_metadata_is_adopted_when_asked(driver: Any) -> None:
+    driver.settle(state="stopped")
+    redefine(driver, "<metadata.*</metadata>")
+    assert "say adopt" in driver.one(state="stopped")["msg"]
+    done = driver.settle(state="stopped", adopt=True)
+    assert [step["action"] for step in done["actions"]] == ["write_seed", "define", "set_autostart"]
+    assert driver.settle()["state"] == "running"
+
+
+def test_a_domain_whose_devices_are_not_known_is_not_adopted(driver: Any) -> None:
+    driver.settle(state="stopped")
+    redefine(driver, "<metadata.*</metadata>", "<alias name='ua-(root|ethfe)'/>")
+    assert "aliases ua-root, ua-ethfe" in driver.one(state="stopped", adopt=True)["msg"]
 
 
 def test_one_failure_does_not_stop_the_others(driver: Any) -> None:

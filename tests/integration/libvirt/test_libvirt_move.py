@@ -24,16 +24,17 @@ class Pair:
 
     def __init__(self, source: Any, target: Any) -> None:
         self.source, self.target = source, target
+        self.token = ""
         self.home = target.folder / "home"
         self.home.mkdir()
         (target.folder / "host.pub").write_text("ssh-ed25519 AAAA target\n")
 
     def step(self, where: Any, step: str, **values: Any) -> dict[str, Any]:
         """Do one step on one of the two."""
+        values = {"to": "hv1", **values}
         given = move.Move(
             name="myapp00",
             uuid=samples.UUID,
-            to="hv1",
             uri=where.options.uri,
             stop_timeout=0.3,
             home=self.home,
@@ -50,10 +51,16 @@ class Pair:
         keys = ("image", "root_bytes", "file_bytes", "token", "public_key")
         ready = self.step(self.target, "prepare", source_address="10.0.0.1", **{key: offer[key] for key in keys})
         digests: dict[str, str] = {}
-        where = {"target_address": "10.0.0.2", "target_host_key": ready["host_key"], "image": offer["image"]}
+        self.token = offer["token"]
+        where = {
+            "target_address": "10.0.0.2",
+            "target_host_key": ready["host_key"],
+            "image": offer["image"],
+            "token": self.token,
+        }
         if "image" in ready["files"]:
             digests.update(self.step(self.source, "send", files=("image",), **where)["digests"])
-        self.step(self.source, "release")
+        self.step(self.source, "release", token=self.token)
         if ready["shared"]:
             return {**offer, **ready}
         digests.update(self.step(self.source, "send", files=("root",), **where)["digests"])
@@ -110,7 +117,7 @@ def test_move(pair: Pair) -> None:
     done = pair.define("running")
     assert "msg" not in done, done
     assert (running(pair.source), running(pair.target)) == (False, True)
-    pair.step(pair.source, "remove")
+    pair.step(pair.source, "remove", token=pair.token)
     assert running(pair.source) is None
     assert [path.name for path in (pair.source.folder / "pool").iterdir()] == [fixtures.IMAGE]
     assert has_the_data(pair.target)
@@ -152,17 +159,41 @@ def test_cut_short_and_done_again(pair: Pair) -> None:
     assert running(pair.target) is None
     pair.define("present")
     pair.define("running")
-    pair.step(pair.source, "remove")
-    assert pair.step(pair.source, "remove") == {"changed": False}
+    pair.step(pair.source, "remove", token=pair.token)
+    assert pair.step(pair.source, "remove", token=pair.token) == {"changed": False}
+    assert has_the_data(pair.target)
+
+
+def test_of_two_runs_the_first_stops_without_a_loss(pair: Pair) -> None:
+    """The second run begins while the first one is about to delete the source."""
+    pair.copy()
+    pair.define("present")
+    first = pair.token
+    offer = pair.step(pair.source, "offer")
+    keys = ("image", "root_bytes", "file_bytes", "token", "public_key")
+    pair.step(pair.target, "prepare", source_address="10.0.0.1", **{key: offer[key] for key in keys})
+    for step in ("release", "remove"):
+        with pytest.raises(HypervisorError, match="another run moves"):
+            pair.step(pair.source, step, token=first)
+    assert disk(pair.source).exists()
+    pair.copy()
+    pair.define("present")
+    pair.define("running")
+    pair.step(pair.source, "remove", token=pair.token)
     assert has_the_data(pair.target)
 
 
 def test_called_off(pair: Pair) -> None:
     pair.copy()
     pair.define("present")
-    back = pair.step(pair.source, "reclaim")
+    with pytest.raises(HypervisorError, match="call_off=true"):
+        pair.step(pair.source, "reclaim")
+    back = pair.step(pair.source, "reclaim", call_off=True)
     assert back["present"]
-    assert pair.step(pair.target, "discard", token=back["token"])["changed"]
+    assert pair.step(pair.target, "discard", to="", token=back["token"])["changed"]
+    # The run that was called off goes no further.
+    with pytest.raises(HypervisorError, match="called this move off"):
+        pair.step(pair.source, "release", token=pair.token)
     pair.step(pair.source, "tidy")
     assert running(pair.target) is None
     assert pair.source.settle()["state"] == "running"
@@ -221,7 +252,7 @@ def test_shared_storage_is_recognised_and_its_disks_stay(pair: Pair) -> None:
     assert (moved["shared"], moved["files"]) == (True, [])
     assert "msg" not in pair.define("present")
     assert "msg" not in pair.define("running")
-    pair.step(pair.source, "remove", shared=True)
+    pair.step(pair.source, "remove", shared=True, token=pair.token)
     assert running(pair.source) is None
     assert running(pair.target) is True
     assert disk(pair.source).exists()

@@ -46,6 +46,13 @@ options:
     type: str
     default: running
     choices: [present, running, stopped, restarted, retiring, absent]
+  adopt:
+    description:
+      - Take over a domain that has this UUID and name but not Ringmaster's metadata, for example one that was
+        restored from a plain XML file. Its disks and network cards must have our aliases (C(ua-root) and so on).
+      - Without it such a domain is refused.
+    type: bool
+    default: false
   root_must_exist:
     description: Define a VM that is not there over the root disk that is, and never make one from the image.
     type: bool

@@ -70,8 +70,12 @@ options:
     description: Public SSH key of this move.
     type: str
     default: ""
+  call_off:
+    description: No other run moves this VM; said by the operator.
+    type: bool
+    default: false
   token:
-    description: What the source wrote into its pool, by which storage that both have is known.
+    description: What the source wrote into its pool. It names the run that moves the VM, and storage that both have.
     type: str
     default: ""
   shared:
@@ -159,6 +163,7 @@ def argument_spec() -> dict[str, Any]:
         "file_bytes": {"type": "dict", "default": {}},
         "digests": {"type": "dict", "default": {}},
         "shared": {"type": "bool", "default": False},
+        "call_off": {"type": "bool", "default": False},
         "stop_timeout": {"type": "float", "default": 120.0},
         **{name: {"type": "str", "default": "", "no_log": False} for name in text},
     }

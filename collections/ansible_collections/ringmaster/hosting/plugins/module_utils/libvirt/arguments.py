@@ -87,6 +87,7 @@ def vm_arguments() -> dict[str, Any]:
         "protected": {"type": "bool", "default": False},
         "autostart": {"type": "bool", "default": True},
         "delete_after": {"type": "str"},
+        "adopt": {"type": "bool", "default": False},
         "root_must_exist": {"type": "bool", "default": False},
         "seed": {"type": "dict", "default": {}},
     }

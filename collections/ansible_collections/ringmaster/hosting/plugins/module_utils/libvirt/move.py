@@ -65,7 +65,9 @@ class Move:
     file_bytes: Mapping[str, int] = dataclasses.field(default_factory=dict)
     """File -> its size on the source."""
     token: str = ""
-    """What the source wrote into its pool: a target that reads it there has the same storage."""
+    """What the source wrote into its pool: it names the run that moves the VM, and storage that both have."""
+    call_off: bool = False
+    """The operator says that no other run moves this VM."""
     shared: bool = False
     digests: Mapping[str, str] = dataclasses.field(default_factory=dict)
     """File -> SHA-256 as it was sent."""
@@ -171,6 +173,12 @@ def _has_token(here: _Here, move: Move) -> bool:
     return bool(move.token) and path.exists() and path.read_text(encoding="ascii") == move.token
 
 
+def _require_token(here: _Here, move: Move) -> None:
+    """Refuse when another run has begun to move the VM: its copy and ours would mix."""
+    if not _has_token(here, move):
+        raise HypervisorError(f"another run moves {move.name}, or called this move off; look at its result")
+
+
 def _backing_of(volume: Any) -> str:
     """Name of the volume that an overlay stands on; empty without one."""
     return Path(ET.fromstring(volume.XMLDesc()).findtext("backingStore/path", "")).name
@@ -258,6 +266,8 @@ def _release(here: _Here, move: Move, check: bool) -> dict[str, Any]:
     """Source: stop the VM and mark it, so that nothing here starts it again."""
     if here.domain is None:
         raise HypervisorError(f"domain {move.name} vanished while it was being moved; look what became of it")
+    if not check:
+        _require_token(here, move)
     note = here.note(move)
     changed = note.moved_to != move.to or bool(here.domain.isActive()) or bool(here.domain.autostart())
     if not check and changed:
@@ -287,6 +297,7 @@ def _send(here: _Here, move: Move, check: bool) -> dict[str, Any]:
         raise HypervisorError(f"the disk of {move.name} is sent only when the VM is off and marked")
     if check:
         return {"changed": False, "digests": {}}
+    _require_token(here, move)
     names = {ROOT: here.volumes[ROOT], IMAGE: move.image}
     known = move.folder / "known_hosts"
     known.write_text(f"{move.target_address} {move.target_host_key}\n", encoding="ascii")
@@ -358,8 +369,11 @@ def _remove(here: _Here, move: Move, check: bool) -> dict[str, Any]:
             )
         if here.domain.isActive():
             raise HypervisorError(f"{move.name} was moved to {move.to} and runs here as well: stop one of them")
+        if not check:
+            _require_token(here, move)
+    result = _discard(here, move, check)
     _tidy(here, move, check)
-    return _discard(here, move, check)
+    return result
 
 
 def _discard(here: _Here, move: Move, check: bool) -> dict[str, Any]:
@@ -368,7 +382,8 @@ def _discard(here: _Here, move: Move, check: bool) -> dict[str, Any]:
         here.note(move)
         if here.domain.isActive():
             raise HypervisorError(f"{move.name} runs here, where it should not; stop it first")
-    shared = move.shared or _has_token(here, move)
+    # The token of a move is in the source's own pool as well, where `shared` alone decides.
+    shared = move.shared or (not move.to and _has_token(here, move))
     disks = not shared and any(storage.lookup(here.pool, name) for name in here.volumes.values())
     left = here.domain is not None or disks
     if not check:
@@ -403,6 +418,11 @@ def _reclaim(here: _Here, move: Move, check: bool) -> dict[str, Any]:
         # Nothing here shows that this is the VM, so nothing else is deleted for it.
         return {"changed": False, "present": False}
     note = here.note(move)
+    if note.moved_to and not move.call_off:
+        raise HypervisorError(
+            f"{move.name} is on its way to {note.moved_to}: move it there, or, if no other run moves it now, call "
+            "that off with -e call_off=true"
+        )
     if not check:
         if note.moved_to:
             _mark(here.domain, dataclasses.replace(note, moved_to=""))

@@ -245,12 +245,7 @@ def refusals_of(spec: Spec, environment: Environment, current: Current) -> list[
             )
         )
     if config.metadata is None:
-        refusals.append(
-            Refusal(
-                f"domain {config.name} has our UUID but not Ringmaster's metadata",
-                "somebody defined it by hand: undefine it (without its storage) and run again",
-            )
-        )
+        refusals += _reasons_not_to_adopt(spec, config)
     elif config.metadata.moved_to:
         refusals.append(
             Refusal(
@@ -259,6 +254,27 @@ def refusals_of(spec: Spec, environment: Environment, current: Current) -> list[
             )
         )
     return refusals
+
+
+def _reasons_not_to_adopt(spec: Spec, config: DomainFacts) -> list[Refusal]:
+    if not spec.adopt:
+        return [
+            Refusal(
+                f"domain {config.name} has our UUID but not Ringmaster's metadata",
+                "somebody defined it by hand: say adopt, or undefine it (without its storage) and run again",
+            )
+        ]
+    # A device that is not known by its alias would be added a second time.
+    missing = [role for role in DISK_ROLES if role not in config.targets]
+    missing += [nic.role for nic in spec.nics if f"nics.{nic.role}.mac" not in config.fields]
+    if not missing:
+        return []
+    return [
+        Refusal(
+            f"domain {config.name} has no devices with the aliases {', '.join(f'ua-{role}' for role in missing)}",
+            "give its devices these aliases first, or undefine it (without its storage) and run again",
+        )
+    ]
 
 
 def _volume_actions(

@@ -34,7 +34,7 @@ KNOWN_KEYS = frozenset(
     {
         "name", "uuid", "project", "vm_id", "memory_mib", "memory_max_mib", "cores", "image", "root_gib",
         "swap_mib", "tmp_gib", "nics", "protected", "seed", "autostart", "state", "hypervisor", "io_limits",
-        "delete_after", "root_must_exist",
+        "delete_after", "root_must_exist", "adopt",
     }
 )  # fmt: skip
 
@@ -77,6 +77,8 @@ class Spec:
     """Last day of the grace period of a VM that is retired."""
     root_must_exist: bool = False
     """Define the VM over the root disk that is there, and never make one from the image."""
+    adopt: bool = False
+    """Take over a domain of this UUID that lacks Ringmaster's metadata."""
 
 
 class _Reader:
@@ -222,6 +224,7 @@ def parse_spec(data: Mapping[str, Any]) -> Spec:
         state=state,
         hypervisor=reader.text("hypervisor", default=""),
         io_limits=_io_limits(data.get("io_limits"), mistakes),
+        adopt=reader.boolean("adopt", False),
         root_must_exist=reader.boolean("root_must_exist", False),
         delete_after=reader.text("delete_after", DATE_PATTERN, ""),
     )
