@@ -74,7 +74,7 @@ def dump(folder: Path, socket: str = SOCKET) -> int:
     client = root(socket)
     try:
         names = databases(client)
-        needed = int(client.one(_size(names)) or 0) if names else 0
+        needed = int(client.one(_size(names))) if names else 0
         # Compressed, a dump is smaller than the data nearly always; what it may need at most is not known before.
         free = os.statvfs(folder)
         if needed // 4 > free.f_bavail * free.f_frsize:
@@ -112,7 +112,7 @@ def users(path: Path, socket: str = SOCKET) -> None:
 
 def _size(names: Iterable[str]) -> str:
     listed = ", ".join(quoted(name) for name in names)
-    return f"SELECT SUM(data_length) FROM information_schema.tables WHERE table_schema IN ({listed})"
+    return f"SELECT IFNULL(SUM(data_length), 0) FROM information_schema.tables WHERE table_schema IN ({listed})"
 
 
 def _database(client: Client, name: str, path: Path, socket: str) -> dict[str, Any]:
