@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from ringmaster_check import definitions, execution, results
+from ringmaster_check import definitions, execution, local, results
 from ringmaster_check.definitions import Definition
 
 DESCRIPTION = """\
@@ -54,6 +54,7 @@ def _options(argv: Sequence[str] | None) -> argparse.Namespace:
     places = parser.add_argument_group("places")
     for name, default, text in (
         ("definitions", "/usr/lib/ringmaster/checks.d", "folder of definitions"),
+        ("inbox", "/etc/local/checks", "folder of checks of the project"),
         ("functions", "/usr/lib/ringmaster/checks", "folder of the Python files that functions come from"),
         ("results", "/run/ringmaster/checks.json", "file of results"),
         ("metrics", "/run/ringmaster/textfile/checks.prom", "file for node exporter"),
@@ -83,16 +84,21 @@ def _run(options: argparse.Namespace) -> dict:
     found, problems = definitions.load_folder(
         options.definitions, root_owned=os.geteuid() == 0, taken=frozenset({OWN.key})
     )
+    own, report = local.load(options.inbox)
+    keys = {one.key for one in found}
+    found += [one for one in own if one.key not in keys]
     previous = results.read(options.results)
     wanted = [one for one in found if options.now or results.is_due(one, previous.get(one.key), now)]
     outcomes = execution.run_all(wanted, execution.Modules(options.functions))
     outcomes.append(_own_outcome(len(found), problems, now))
+    if report is not None:
+        outcomes.append(execution.Outcome(local.REPORT, report[0], execution.one_line(report[1]), now, 0.0))
     fresh = {
         outcome.definition.key: results.from_outcome(outcome, previous.get(outcome.definition.key))
         for outcome in outcomes
     }
     # Results of checks that are no longer defined end here.
-    current = {one.key: fresh.get(one.key) or previous[one.key] for one in [*found, OWN]}
+    current = {one.key: fresh.get(one.key) or previous[one.key] for one in [*found, *(outcome.definition for outcome in outcomes)]}
     _tell_changes(previous, current)
     content = results.document(current.values(), now)
     results.write(options.results, json.dumps(content, indent=1) + "\n")

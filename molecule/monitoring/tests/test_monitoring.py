@@ -1,0 +1,215 @@
+# Copyright: (c) 2026, Ringmaster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Monitoring from end to end: what a machine says is on its page, alerts reach people, and nobody else may read."""
+
+from __future__ import annotations
+
+import http.server
+import json
+import ssl
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from testinfra.host import Host
+
+SERVER = "svc0"
+HOOK_PORT = 8099
+GATEWAY = "172.20.0.1"  # this process, as machines of the lab see it
+
+
+@pytest.fixture(scope="module")
+def server(machine: Callable[[str], Host]) -> Host:
+    return machine(SERVER)
+
+
+@pytest.fixture(scope="module")
+def page(hostvars: dict[str, dict[str, Any]]) -> Callable[..., tuple[int, str]]:
+    """Return a function that fetches a page of the site: status and text."""
+    context = ssl._create_unverified_context()
+    address = hostvars[SERVER]["ringmaster_srv_ipv4"]
+
+    def fetch(path: str, host: str = address) -> tuple[int, str]:
+        try:
+            with urllib.request.urlopen(f"https://{host}{path}", context=context, timeout=10) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            return error.code, ""
+
+    return fetch
+
+
+def checks_of(page: Callable[..., tuple[int, str]], server: Host, vm: str) -> dict[str, dict[str, Any]]:
+    """The checks of a VM as its page's JSON has them, read as root on the server: the project is private."""
+    text = server.check_output(f"cat /var/lib/ringmaster-status/site/projects/mon/{vm}.json")
+    return {f"{check['component']}/{check['check']}": check for check in json.loads(text)["checks"]}
+
+
+def query(server: Host, expression: str) -> list[dict[str, Any]]:
+    text = server.check_output(
+        "curl -sG --data-urlencode %s http://127.0.0.1:9090/api/v1/query", f"query={expression}"
+    )
+    return json.loads(text)["data"]["result"]
+
+
+def test_every_target_answers(server: Host, eventually: Callable[..., None]) -> None:
+    def all_up() -> bool:
+        found = query(server, "up")
+        return len(found) > 10 and all(item["value"][1] == "1" for item in found)
+
+    eventually(all_up, 120)
+    jobs = {item["metric"]["job"] for item in query(server, "up")}
+    assert {"node", "redis", "ping", "ssh", "monitoring"} <= jobs
+    labels = query(server, 'up{job="redis"}')[0]["metric"]
+    assert labels["project"] == "mon" and labels["vm"] == "mon00" and labels["component"] == "redis"
+
+
+def test_machines_are_reached_from_outside_on_every_address(server: Host, eventually: Callable[..., None]) -> None:
+    eventually(lambda: len(query(server, 'probe_success{job=~"ping|ssh"} == 1')) >= 11, 120)
+
+
+def test_what_listens_is_on_loopback_only(server: Host) -> None:
+    listening = server.check_output("ss -Hltn '( sport = :9090 or sport = :9093 or sport = :9115 )'").splitlines()
+    assert len(listening) == 3
+    assert all("127.0.0.1:" in line for line in listening), listening
+
+
+@pytest.mark.parametrize("port", [9100, 9101])
+def test_only_the_monitoring_host_may_read_a_service_machine(
+    hostvars: dict[str, dict[str, Any]], server: Host, port: int
+) -> None:
+    address = hostvars[SERVER]["ringmaster_srv_ipv4"]
+    for host in (address, hostvars[SERVER]["ansible_host"], f"[{hostvars[SERVER]['ringmaster_srv_ipv6']}]"):
+        with pytest.raises(urllib.error.URLError, match="refused"):
+            urllib.request.urlopen(f"http://{host}:{port}/checks.json", timeout=5)
+    assert server.run(f"curl -sf http://{address}:{port}/").rc in (0, 22)  # reached, whatever it says
+
+
+def test_a_machine_hands_out_results_and_nothing_else(hostvars: dict[str, dict[str, Any]], server: Host) -> None:
+    address = hostvars["mon00"]["ringmaster_srv_ipv4"]
+    found = json.loads(server.check_output(f"curl -sf http://{address}:9101/checks.json"))
+    assert found["format"] == 1 and found["host"] == "mon00"
+    for path in ("/", "/../../etc/passwd", "/checks.json/../x", "/.checks.json.new", "/*"):
+        assert server.check_output(f"curl -s --path-as-is -o /dev/null -w '%{{http_code}}' 'http://{address}:9101{path}'") == "404"
+    # Nothing stays behind between two questions.
+    assert server.run(f"for n in $(seq 30); do curl -sf -o /dev/null http://{address}:9101/checks.json; done").rc == 0
+
+
+def test_who_sees_what(page: Callable[..., tuple[int, str]], hostvars: dict[str, dict[str, Any]]) -> None:
+    code, text = page("/")
+    assert code == 200
+    assert "mon00" not in text and 'role="alert"' not in text
+    assert page("/projects/mon/")[0] == 401
+    assert page("/projects/mon/mon00.json")[0] == 401
+    assert page("/projects/other/")[0] == 404
+    # This process asks from a management network; machines are not in one.
+    code, text = page("/all/")
+    assert code == 200 and "mon" in text
+
+
+def test_operators_page_is_closed_for_others(machine: Callable[[str], Host], hostvars: dict[str, dict[str, Any]]) -> None:
+    address = hostvars[SERVER]["ringmaster_srv_ipv4"]
+    code = machine("mon01").check_output(f"curl -sk -o /dev/null -w '%{{http_code}}' https://{address}/all/")
+    assert code == "403"
+
+
+def test_a_stopped_component_is_critical_on_its_page_and_well_again(
+    page: Callable[..., tuple[int, str]], machine: Callable[[str], Host], server: Host, eventually: Callable[..., None]
+) -> None:
+    vm = machine("mon00")
+    eventually(lambda: checks_of(page, server, "mon00").get("redis/login", {}).get("state") == "OK", 120)
+    stopped = time.time()
+    vm.run_expect([0], "systemctl stop redis-server")
+    try:
+        # The check's interval of a minute, and half a minute of the pages.
+        eventually(lambda: checks_of(page, server, "mon00")["redis/login"]["state"] == "CRITICAL", 100)
+        told = checks_of(page, server, "mon00")["redis/login"]
+        assert "No round trip" in told["sentence"]
+        print(f"red after {time.time() - stopped:.0f} s")
+        eventually(lambda: query(server, 'ringmaster_check_status{instance="mon00", check="login"} == 2'), 70)
+        eventually(lambda: "mon00" in page("/all/")[1], 40)
+    finally:
+        started = time.time()
+        vm.run_expect([0], "systemctl start redis-server")
+    eventually(lambda: checks_of(page, server, "mon00")["redis/login"]["state"] == "OK", 100)
+    print(f"green after {time.time() - started:.0f} s")
+    # What happened stays known.
+    assert query(server, 'max_over_time(ringmaster_check_status{instance="mon00", check="login"}[10m]) == 2')
+
+
+class Hook(http.server.BaseHTTPRequestHandler):
+    heard: list[dict[str, Any]] = []
+
+    def do_POST(self) -> None:
+        self.heard.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, *_words: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def hook() -> Iterator[list[dict[str, Any]]]:
+    """Listen where the project's webhook points to."""
+    listener = http.server.ThreadingHTTPServer((GATEWAY, HOOK_PORT), Hook)
+    threading.Thread(target=listener.serve_forever, daemon=True).start()
+    yield Hook.heard
+    listener.shutdown()
+
+
+def test_an_alert_reaches_the_projects_webhook(
+    server: Host, hook: list[dict[str, Any]], eventually: Callable[..., None]
+) -> None:
+    server.run_expect(
+        [0],
+        "amtool --alertmanager.url=http://127.0.0.1:9093 alert add alertname=Drill project=mon instance=mon00 "
+        "severity=critical --annotation=summary='a drill' --end=$(date -u -d '+2 min' +%Y-%m-%dT%H:%M:%SZ)",
+    )
+    # Alerts of a machine that come together are collected for half a minute.
+    eventually(lambda: any(alert["labels"]["alertname"] == "Drill" for told in hook for alert in told["alerts"]), 60)
+
+
+def test_restarted_prometheus_goes_on(server: Host, eventually: Callable[..., None]) -> None:
+    before = len(query(server, "count_over_time(up[1h])"))
+    server.run_expect([0], "systemctl restart prometheus")
+    eventually(lambda: server.run("curl -sf http://127.0.0.1:9090/-/ready").rc == 0, 60)
+    rules = json.loads(server.check_output("curl -s http://127.0.0.1:9090/api/v1/rules"))["data"]["groups"]
+    names = {group["file"].rpartition("/")[2] for group in rules}
+    assert {"monitoring.yml", "monitoring_agent.yml", "redis.yml"} <= names
+    assert len(query(server, "count_over_time(up[1h])")) == before
+
+
+def test_old_pages_say_so(page: Callable[..., tuple[int, str]], server: Host, eventually: Callable[..., None]) -> None:
+    """Pages that were made some minutes ago, by a program that is dead since."""
+    server.run_expect([0], "systemctl stop ringmaster-status.timer")
+    try:
+        server.run_expect(
+            [0],
+            "sed -i -E 's/date_gmt = [^ ]+/date_gmt = \\/^(202601010000)\\/\"/' /var/lib/ringmaster-status/site/index.html",
+        )
+        code, text = page("/")
+        assert code == 200 and "These pages are old" in text
+    finally:
+        server.run_expect([0], "systemctl start ringmaster-status.timer ringmaster-status.service")
+    assert "These pages are old" not in page("/")[1]
+
+
+def test_pages_say_when_prometheus_is_gone(server: Host, page: Callable[..., tuple[int, str]]) -> None:
+    server.run_expect([0], "systemctl stop prometheus")
+    try:
+        server.run_expect([0], "systemctl start ringmaster-status.service")
+        assert "Some figures are missing: Prometheus does not answer" in page("/")[1]
+        assert checks_of(page, server, "mon01")["host/disk"]["state"] == "OK"
+    finally:
+        server.run_expect([0], "systemctl start prometheus")
+
+
+def test_a_refused_rule_changes_nothing(server: Host) -> None:
+    assert server.run("promtool check config /etc/ringmaster/monitoring-server/prometheus/prometheus.yml").rc == 0
+    assert server.run("amtool check-config /etc/ringmaster/monitoring-server/alertmanager/alertmanager.yml").rc == 0
