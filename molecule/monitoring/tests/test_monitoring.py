@@ -51,9 +51,7 @@ def checks_of(page: Callable[..., tuple[int, str]], server: Host, vm: str) -> di
 
 
 def query(server: Host, expression: str) -> list[dict[str, Any]]:
-    text = server.check_output(
-        "curl -sG --data-urlencode %s http://127.0.0.1:9090/api/v1/query", f"query={expression}"
-    )
+    text = server.check_output("curl -sG --data-urlencode %s http://127.0.0.1:9090/api/v1/query", f"query={expression}")
     return json.loads(text)["data"]["result"]
 
 
@@ -79,7 +77,7 @@ def test_what_listens_is_on_loopback_only(server: Host) -> None:
     assert all("127.0.0.1:" in line for line in listening), listening
 
 
-@pytest.mark.parametrize("port", [9100, 9101])
+@pytest.mark.parametrize("port", [9100, 9990])
 def test_only_the_monitoring_host_may_read_a_service_machine(
     hostvars: dict[str, dict[str, Any]], server: Host, port: int
 ) -> None:
@@ -92,12 +90,15 @@ def test_only_the_monitoring_host_may_read_a_service_machine(
 
 def test_a_machine_hands_out_results_and_nothing_else(hostvars: dict[str, dict[str, Any]], server: Host) -> None:
     address = hostvars["mon00"]["ringmaster_srv_ipv4"]
-    found = json.loads(server.check_output(f"curl -sf http://{address}:9101/checks.json"))
+    found = json.loads(server.check_output(f"curl -sf http://{address}:9990/checks.json"))
     assert found["format"] == 1 and found["host"] == "mon00"
     for path in ("/", "/../../etc/passwd", "/checks.json/../x", "/.checks.json.new", "/*"):
-        assert server.check_output(f"curl -s --path-as-is -o /dev/null -w '%{{http_code}}' 'http://{address}:9101{path}'") == "404"
+        assert (
+            server.check_output(f"curl -s --path-as-is -o /dev/null -w '%{{http_code}}' 'http://{address}:9990{path}'")
+            == "404"
+        )
     # Nothing stays behind between two questions.
-    assert server.run(f"for n in $(seq 30); do curl -sf -o /dev/null http://{address}:9101/checks.json; done").rc == 0
+    assert server.run(f"for n in $(seq 30); do curl -sf -o /dev/null http://{address}:9990/checks.json; done").rc == 0
 
 
 def test_who_sees_what(page: Callable[..., tuple[int, str]], hostvars: dict[str, dict[str, Any]]) -> None:
@@ -112,7 +113,9 @@ def test_who_sees_what(page: Callable[..., tuple[int, str]], hostvars: dict[str,
     assert code == 200 and "mon" in text
 
 
-def test_operators_page_is_closed_for_others(machine: Callable[[str], Host], hostvars: dict[str, dict[str, Any]]) -> None:
+def test_operators_page_is_closed_for_others(
+    machine: Callable[[str], Host], hostvars: dict[str, dict[str, Any]]
+) -> None:
     address = hostvars[SERVER]["ringmaster_srv_ipv4"]
     code = machine("mon01").check_output(f"curl -sk -o /dev/null -w '%{{http_code}}' https://{address}/all/")
     assert code == "403"
@@ -191,7 +194,8 @@ def test_old_pages_say_so(page: Callable[..., tuple[int, str]], server: Host, ev
     try:
         server.run_expect(
             [0],
-            "sed -i -E 's/date_gmt = [^ ]+/date_gmt = \\/^(202601010000)\\/\"/' /var/lib/ringmaster-status/site/index.html",
+            "sed -i -E 's/date_gmt = [^ ]+/date_gmt = \\/^(202601010000)\\/\"/' "
+            "/var/lib/ringmaster-status/site/index.html",
         )
         code, text = page("/")
         assert code == 200 and "These pages are old" in text

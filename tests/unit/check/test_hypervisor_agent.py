@@ -99,7 +99,7 @@ POOL = {"capacity_mib": 102400, "warning": 80, "critical": 90}
         ("memory", {"capacity_mib": 2000, "warning": 95}, figures(a=vm(), b=vm()), 2, "(102 %)"),
     ],
 )
-def test_checks(
+def test_checks(  # noqa: PLR0917
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     check: str,

@@ -70,6 +70,14 @@ def test_a_hypervisor_without_server_network_is_read_where_ansible_reaches_it() 
     assert by_address(found["ping"])["10.77.0.10"]["network"] == "mgmt"
 
 
+def test_a_service_machine_is_read_for_its_services_too() -> None:
+    services = {"dns": "svc0", "gateway": "hv0"}
+    machine = {**HYPERVISOR, "inventory_hostname": "svc0", "ringmaster_services": services}
+    found = by_address(exporters.targets([machine])["exporters"])
+    assert found["10.77.0.10:9119"]["component"] == "dns"
+    assert len(exporters.targets([{**machine, "inventory_hostname": "hv0"}])["exporters"]) == 1
+
+
 def test_a_vm_without_ipv4_gets_brackets() -> None:
     found = exporters.targets([{**VM, "ringmaster_srv_ipv4": ""}])
     assert "[2001:db8:3::1000]:9100" in by_address(found["exporters"])
@@ -81,8 +89,9 @@ def test_a_vm_that_shall_not_run_is_not_watched(state: str) -> None:
 
 
 def test_ports_lie_in_the_range_that_firewalls_open_for_monitoring_and_are_nobody_elses() -> None:
-    ports = [port for found in exporters.EXPORTERS.values() for _job, port in found]
-    jobs = [job for found in exporters.EXPORTERS.values() for job, _port in found]
+    known = exporters.EXPORTERS.values()
+    ports = [port for found in known for _job, port in found]
+    jobs = [job for found in known for job, _port in found]
     assert all(9100 <= port <= 9999 for port in [*ports, exporters.RESULTS_PORT])
     assert len({*ports, exporters.RESULTS_PORT}) == len(ports) + 1
     assert len(set(jobs)) == len(jobs)

@@ -48,7 +48,7 @@ def vm(name: str, number: int, **values: Any) -> dict[str, Any]:
         ],
         "components": {},
         "maintenance": WINDOW,
-        "results": f"172.20.1.{number}:9101",
+        "results": f"172.20.1.{number}:9990",
         **values,
     }
 
@@ -84,12 +84,12 @@ def described() -> dict[str, Any]:
             },
         ],
         "machines": [
-            {"name": "hv0", "hypervisor": True, "services": ["gateway"], "results": "10.77.0.10:9101"},
+            {"name": "hv0", "hypervisor": True, "services": ["gateway"], "results": "10.77.0.10:9990"},
             {
                 "name": "svc0",
                 "hypervisor": False,
                 "services": ["dns", "monitoring", "status"],
-                "results": "172.20.0.20:9101",
+                "results": "172.20.0.20:9990",
             },
         ],
         "incidents": [

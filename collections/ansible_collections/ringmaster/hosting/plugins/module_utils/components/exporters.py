@@ -15,9 +15,10 @@ EXPORTERS: dict[str, tuple[tuple[str, int], ...]] = {
     "mysql": (("mysql", 9104),),
     "postgresql": (("postgresql", 9187),),
     "redis": (("redis", 9121),),
+    "webgateway": (("haproxy", 9101), ("nginx", 9113)),
 }
 #: Port on which a machine hands out the sentences of its checks.
-RESULTS_PORT = 9101
+RESULTS_PORT = 9990
 #: The project that alerts of hypervisors and service machines belong to.
 PLATFORM = "platform"
 SSH_PORT = 22

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import libvirt
 from ringmaster_check.results import write
+
 from ringmaster_hypervisor import state
 
 

@@ -10,10 +10,11 @@ import json
 import pwd
 from pathlib import Path
 
-from ringmaster_check.definitions import DEFAULT_USER, Definition, DefinitionError, parse
-from ringmaster_check.execution import OK, WARNING
 from ringmaster_components import inbox
 from ringmaster_components.inbox import Refused
+
+from ringmaster_check.definitions import DEFAULT_USER, Definition, DefinitionError, parse
+from ringmaster_check.execution import OK, WARNING
 
 COMPONENT = "local"
 REPORT = Definition(component=COMPONENT, name="drop-ins")

@@ -98,12 +98,23 @@ def _run(options: argparse.Namespace) -> dict:
         for outcome in outcomes
     }
     # Results of checks that are no longer defined end here.
-    current = {one.key: fresh.get(one.key) or previous[one.key] for one in [*found, *(outcome.definition for outcome in outcomes)]}
+    known = [*found, *(outcome.definition for outcome in outcomes)]
+    current = {one.key: fresh.get(one.key) or previous[one.key] for one in known}
     _tell_changes(previous, current)
     content = results.document(current.values(), now)
+    content["planned"] = _planned(options.results.with_name("planned.json"))
     results.write(options.results, json.dumps(content, indent=1) + "\n")
     results.write(options.metrics, results.metrics(current.values(), now))
     return content
+
+
+def _planned(path: Path) -> list[str]:
+    """Return what the machine will do in its maintenance window, where something says so."""
+    try:
+        found = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return []
+    return [str(item) for item in found] if isinstance(found, list) else []
 
 
 def _own_outcome(number: int, problems: list[str], now: float) -> execution.Outcome:

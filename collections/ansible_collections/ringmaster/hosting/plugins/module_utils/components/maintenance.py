@@ -1,0 +1,84 @@
+# Copyright: (c) 2026, Ringmaster contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Who may be worked on when: VMs of a project with the same component get parts of their window that never meet."""
+
+from __future__ import annotations
+
+import datetime
+import importlib.util
+import sys
+from collections.abc import Iterable, Mapping
+from itertools import combinations
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+#: Where the arithmetic of windows is, which machines use as well.
+WINDOW = "monitoring_agent/files/rootfs/usr/lib/ringmaster/python/ringmaster_maintenance/window.py"
+SHORTEST_MINUTES = 15
+WEEKS = 54
+
+
+def windows(members: Iterable[Mapping[str, Any]], roles: str) -> dict[str, dict[str, Any]]:
+    """Return the window of each VM of a project with its slot.
+
+    :param members: host variables of the project's VMs.
+    :param roles: folder of the roles.
+    :raises ValueError: when a slot would be too short to work in, or windows of two such VMs meet.
+    """
+    vms = sorted(members, key=lambda vm: int(vm.get("ringmaster_vm_id") or 0))
+    components = {str(vm["inventory_hostname"]): set(vm.get("ringmaster_components") or []) for vm in vms}
+    slots: dict[str, int] = {}
+    for name, mine in components.items():
+        taken = {slots[other] for other in slots if mine & components[other]}
+        slots[name] = next(number for number in range(len(vms)) if number not in taken)
+    number = max(slots.values(), default=0) + 1
+    result = {
+        str(vm["inventory_hostname"]): {
+            **{key: vm["ringmaster_maintenance"][key] for key in ("days", "start", "hours", "timezone")},
+            "slot": slots[str(vm["inventory_hostname"])],
+            "slots": number,
+        }
+        for vm in vms
+    }
+    for name, record in result.items():
+        if 60 * record["hours"] / number < SHORTEST_MINUTES:
+            raise ValueError(
+                f"the maintenance window of {name} is too short: {number} VMs with the same component share "
+                f"{record['hours']} hours, and each needs {SHORTEST_MINUTES} minutes; make it longer"
+            )
+    _refuse_meeting(result, components, _window_module(Path(roles) / WINDOW))
+    return result
+
+
+def _refuse_meeting(
+    records: Mapping[str, Mapping[str, Any]], components: Mapping[str, set[str]], module: ModuleType
+) -> None:
+    """Look a year ahead, so that changes of the clock count; windows that are the same cannot meet."""
+    begin = datetime.datetime.now(datetime.UTC)
+    for one, other in combinations(records, 2):
+        shared = components[one] & components[other]
+        alike = all(records[one][key] == records[other][key] for key in ("days", "start", "hours", "timezone"))
+        if not shared or alike:
+            continue
+        first, second = (module.Window.from_mapping(records[name]) for name in (one, other))
+        for week in range(WEEKS):
+            met = module.overlap(first, second, begin + datetime.timedelta(weeks=week))
+            if met:
+                raise ValueError(
+                    f"{one} and {other} have {', '.join(sorted(shared))} both and could be restarted together, "
+                    f"on {met.begin:%Y-%m-%d at %H:%M} UTC; give them the same maintenance window, or windows that "
+                    "never meet"
+                )
+
+
+def _window_module(path: Path) -> ModuleType:
+    specification = importlib.util.spec_from_file_location("ringmaster_maintenance_window", path)
+    if specification is None or specification.loader is None:
+        raise ValueError(f"{path} is missing")
+    module = importlib.util.module_from_spec(specification)
+    # Dataclasses look their module up by its name.
+    sys.modules[specification.name] = module
+    specification.loader.exec_module(module)
+    return module
