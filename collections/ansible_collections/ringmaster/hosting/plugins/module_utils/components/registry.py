@@ -5,9 +5,10 @@
 
 from __future__ import annotations
 
+from .mailserver import MAILSERVER
 from .mysql import MYSQL
 from .postgresql import POSTGRESQL
 from .redis import REDIS
 from .users import Component
 
-COMPONENTS: tuple[Component, ...] = (MYSQL, POSTGRESQL, REDIS)
+COMPONENTS: tuple[Component, ...] = (MAILSERVER, MYSQL, POSTGRESQL, REDIS)

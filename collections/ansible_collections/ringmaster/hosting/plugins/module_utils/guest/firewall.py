@@ -22,7 +22,7 @@ EVERYWHERE = ("0.0.0.0/0", "::/0")
 
 #: Ports of each component: (protocol, port, also open on a closed frontend).
 COMPONENT_PORTS: dict[str, tuple[tuple[str, str, bool], ...]] = {
-    "mailserver": tuple(("tcp", port, True) for port in ("25", "143", "465", "587", "993", "4190")),
+    "mailserver": tuple(("tcp", port, True) for port in ("25", "80", "443", "465", "587", "993", "4190")),
     "mysql": (("tcp", "3306", False),),
     "postgresql": (("tcp", "5432", False),),
     "redis": (("tcp", "6379", False),),

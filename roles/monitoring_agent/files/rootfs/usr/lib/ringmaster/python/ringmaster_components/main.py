@@ -51,11 +51,16 @@ class Program:
     name: str
     converge: Callable[[bool, bool], Report]
     validate: Callable[[], None]
-    inbox: Path
+    inbox: Path | tuple[Path, ...]
     suffix: str
     dump: Callable[[Path], int] | None = None
     prove: Callable[[Path], str] | None = None
     restore: Callable[[Path, Wish], str] | None = None
+
+    @property
+    def inboxes(self) -> tuple[Path, ...]:
+        """The folders of drop-ins; a component of several daemons has several."""
+        return self.inbox if isinstance(self.inbox, tuple) else (self.inbox,)
 
 
 def run(program: Program, words: list[str] | None = None) -> int:
@@ -80,7 +85,7 @@ def _parser(program: Program) -> argparse.ArgumentParser:
     converge = verbs.add_parser("converge", help="bring the running service to its configuration")
     converge.add_argument("--check", action="store_true", help="change nothing, only tell")
     converge.add_argument("--restart", action="store_true", help="restart if settings wait for it")
-    verbs.add_parser("inbox", help=f"take in the drop-ins of {program.inbox}")
+    verbs.add_parser("inbox", help=f"take in the drop-ins of {' and '.join(map(str, program.inboxes))}")
     if program.dump:
         verbs.add_parser("dump", help="write a consistent dump").add_argument("folder", type=Path)
     if program.prove:
@@ -116,7 +121,7 @@ def _converge(program: Program, options: argparse.Namespace) -> int:
 def _inbox(program: Program, _options: argparse.Namespace) -> int:
     """Converge until the inbox stays as it is: files may come while others are being tried."""
     before: inbox.Signature | None = None
-    while (now := inbox.signature(program.inbox, program.suffix)) != before:
+    while (now := [one for folder in program.inboxes for one in inbox.signature(folder, program.suffix)]) != before:
         before = now
         report = program.converge(False, False)
         for step in report.steps:

@@ -1,0 +1,260 @@
+# Copyright: (c) 2026, Ringmaster contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a mail server declares (domains, mailboxes, forwards, accounts of applications), checked as a whole."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+from urllib.parse import quote
+
+from ansible_collections.ringmaster.hosting.plugins.module_utils.platform import sizes
+
+from .users import CA_FILE, Component, User, UserError
+
+SUBMISSIONS_PORT = 465
+MONITOR = "monitor"
+PAGES = "/var/lib/ringmaster/mailserver/pages"
+MIB = 1024 * 1024
+DOMAIN = re.compile(r"(?=.{4,253}$)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]*[a-z0-9]")
+LOCAL = re.compile(r"[a-z0-9_](?:[a-z0-9._-]{0,62}[a-z0-9_])?")
+# What Dovecot takes and what resists guessing; crypt(3) knows $y$ (yescrypt), $6$ (SHA-512), $2b$ (bcrypt).
+HASH = re.compile(r"\$(?:y|6|2[aby]|argon2id?)\$[^\s:]{20,250}")
+POLICIES = ("none", "quarantine", "reject")
+
+
+class ObjectError(UserError):
+    """Something declared that cannot be; the text names it, what was found and what is allowed."""
+
+
+def monitor_login(hostname: str) -> str:
+    """Return the mailbox to which the checks send. Its domain has no MX, so that nobody else finds it."""
+    return f"monitor@check.{hostname}"
+
+
+def login_of(name: str, vm: Mapping[str, Any]) -> str:
+    """Return the login of an application's account; its host part is the VM, so that it is never a mailbox."""
+    return f"{name}@{vm['ringmaster_fqdn']}"
+
+
+def _environment(user: User, vm: Mapping[str, Any]) -> Mapping[str, str]:
+    host, login = str(vm["ringmaster_fqdn"]), login_of(user.name, vm)
+    return {
+        "SMTP_HOST": host,
+        "SMTP_PORT": str(SUBMISSIONS_PORT),
+        "SMTP_TLS": "implicit",
+        "SMTP_CA_FILE": CA_FILE,
+        "SMTP_USERNAME": login,
+        "SMTP_PASSWORD": user.password,
+        "SMTP_URL": f"smtps://{quote(login, safe='')}:{quote(user.password)}@{host}:{SUBMISSIONS_PORT}",
+    }
+
+
+MAILSERVER = Component(
+    "mailserver",
+    "mail",
+    _environment,
+    default_users=({"name": "app"},),
+    reserved=frozenset({MONITOR}),
+    roles=("sender",),
+)
+
+
+def objects(declared: Mapping[str, Any], platform_secret: str, vm: Mapping[str, Any]) -> dict[str, Any]:
+    """Return everything that the component's program on the machine applies, as data for JSON.
+
+    ``declared`` has domains, mailboxes, forwards, users, postmaster and quota as in the role's variables;
+    ``vm`` are host variables, of which ``ringmaster_project_members`` gives the VMs that may send. Sizes become
+    bytes. ``is_publicly_trusted`` says whether strangers trust the certificate. Raises ObjectError.
+    """
+    collected = _Objects(dict(declared))
+    return {
+        "hostname": _domain(str(declared["hostname"]), "mailserver_hostname"),
+        "postmaster": collected.postmaster,
+        "domains": collected.domains,
+        "mailboxes": collected.mailboxes,
+        "forwards": collected.forwards,
+        "tls_policies": {str(name): str(policy) for name, policy in (declared.get("tls_policies") or {}).items()},
+        "applications": _applications(declared, collected, platform_secret, vm),
+        "is_publicly_trusted": bool(declared["is_publicly_trusted"]),
+        "monitor": {
+            "login": monitor_login(str(declared["hostname"])),
+            "password_hash": _digest(MAILSERVER.password(platform_secret, vm, MONITOR)),
+        },
+        "addresses": {
+            family: str(vm.get(f"ringmaster_fe_{family}") or vm.get(f"ringmaster_srv_{family}") or "")
+            for family in ("ipv4", "ipv6")
+        },
+    }
+
+
+def pages(domains: Iterable[str], hostname: str, is_publicly_trusted: bool) -> list[dict[str, Any]]:
+    """Return the virtual hosts with the pages that mail programs and other mail servers look for in each domain."""
+    result = []
+    for domain in domains:
+        raw = [*_page("= /mail/config-v1.1.xml", "autoconfig.xml", "text/xml")]
+        raw += _page("= /.well-known/autoconfig/mail/config-v1.1.xml", "autoconfig.xml", "text/xml")
+        # Outlook posts its question; the answer is the same for everybody.
+        raw += [
+            "location ~* ^/autodiscover/autodiscover\\.xml$ {",
+            f"    root {PAGES};",
+            "    default_type text/xml;",
+            "    error_page 405 =200 /autodiscover.xml;",
+            "    try_files /autodiscover.xml =404;",
+            "}",
+            *_page("= /autodiscover.xml", "autodiscover.xml", "text/xml"),
+        ]
+        if is_publicly_trusted:
+            raw += _page("= /.well-known/mta-sts.txt", "mta-sts.txt", "text/plain")
+        names = ["autodiscover", *(["mta-sts"] if is_publicly_trusted else [])]
+        result.append(
+            {
+                "name": f"autoconfig.{domain}",
+                "aliases": [f"{name}.{domain}" for name in names],
+                # Mail programs ask without TLS, too; nothing here is a secret.
+                "http": "serve",
+                "redirect": f"https://{hostname}/",
+                "raw": "\n".join(raw),
+                "check_path": "/mail/config-v1.1.xml",
+                "wanted_code": 200,
+            }
+        )
+    return result
+
+
+def _page(location: str, file: str, kind: str) -> list[str]:
+    return [f"location {location} {{", f"    alias {PAGES}/{file};", f"    default_type {kind};", "    types { }", "}"]
+
+
+class _Objects:
+    """The declared objects; each address means one thing only."""
+
+    def __init__(self, declared: Mapping[str, Any]) -> None:
+        self.domains = self._domains(declared["domains"])
+        self.taken: dict[str, str] = {}
+        self.mailboxes = dict(self._mailbox(one, declared["quota"]) for one in declared["mailboxes"])
+        self.forwards = dict(self._forward(one) for one in declared["forwards"])
+        for name, domain in self.domains.items():
+            domain["catch_all"] = [self._target(one, f"catch_all of {name}") for one in domain["catch_all"]]
+        chosen = str(declared.get("postmaster") or next(iter(self.mailboxes), ""))
+        self.postmaster = self._target(chosen, "mailserver_postmaster") if chosen else ""
+
+    def _domains(self, declared: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+        found: dict[str, dict[str, Any]] = {}
+        for one in declared:
+            name = _domain(str(one["name"]), "the name of a mail domain")
+            if name in found:
+                raise ObjectError(f"the mail domain {name} is declared twice")
+            policy = str(one.get("dmarc") or "quarantine")
+            if policy not in POLICIES:
+                raise ObjectError(f"dmarc of {name} is '{policy}'; allowed: {', '.join(POLICIES)}")
+            found[name] = {"catch_all": list(one.get("catch_all") or []), "dmarc": policy}
+        return found
+
+    def _mailbox(self, one: Mapping[str, Any], quota: str) -> tuple[str, dict[str, Any]]:
+        address = self._take(str(one["address"]), "a mailbox")
+        aliases = [self._take(str(alias), f"an alias of {address}") for alias in one.get("aliases") or []]
+        return address, {
+            "password_hash": _hash(str(one["password_hash"]), address),
+            "quota": _quota(str(one.get("quota") or quota), address),
+            "aliases": aliases,
+            "send_as": [_sender(str(sender), address) for sender in one.get("send_as") or []],
+            "sieve": str(one.get("sieve") or ""),
+            "is_locked": one.get("state") == "locked",
+        }
+
+    def _forward(self, one: Mapping[str, Any]) -> tuple[str, list[str]]:
+        address = self._take(str(one["address"]), "a forward")
+        targets = [self._target(str(target), f"the forward {address}") for target in one.get("to") or []]
+        if not targets:
+            raise ObjectError(f"the forward {address} goes nowhere: name addresses in 'to'")
+        return address, targets
+
+    def _take(self, text: str, what: str) -> str:
+        address = _address(text, what)
+        domain = address.partition("@")[2]
+        if domain not in self.domains:
+            known = ", ".join(self.domains) or "none"
+            raise ObjectError(f"{what}: {address} is in a domain that is not declared; declared: {known}")
+        if address in self.taken:
+            raise ObjectError(f"{address} is declared twice: as {self.taken[address]} and as {what}")
+        self.taken[address] = what
+        return address
+
+    def _target(self, text: str, where: str) -> str:
+        address = _address(text, where)
+        domain = address.partition("@")[2]
+        if domain in self.domains and address not in self.taken:
+            raise ObjectError(f"{where}: there is no mailbox, alias or forward {address}")
+        return address
+
+
+def _applications(
+    declared: Mapping[str, Any], collected: _Objects, platform_secret: str, vm: Mapping[str, Any]
+) -> dict[str, dict[str, Any]]:
+    """Return the accounts of applications: login to digest of the password and what they may send as.
+
+    A derived password has 190 bits, so that a plain digest is as good as a slow one, and the same in each run.
+    """
+    members = [f"@{member['fqdn']}" for member in vm.get("ringmaster_project_members") or []]
+    everything = [f"@{domain}" for domain in collected.domains] + members
+    result = {}
+    for user in MAILSERVER.checked(declared["users"], platform_secret, vm):
+        senders = [_sender(str(one), user.name) for one in user.options.get("senders") or everything]
+        result[login_of(user.name, vm)] = {"password_hash": _digest(user.password), "senders": senders}
+    return result
+
+
+def monitor_environment(hostname: str, platform_secret: str, vm: Mapping[str, Any]) -> str:
+    """Return the credentials of the checks' mailbox as NAME=value lines."""
+    return f"LOGIN={monitor_login(hostname)}\nPASSWORD={MAILSERVER.password(platform_secret, vm, MONITOR)}\n"
+
+
+def _digest(password: str) -> str:
+    """Return a derived password as Dovecot compares it."""
+    return f"{{SHA256.HEX}}{hashlib.sha256(password.encode()).hexdigest()}"
+
+
+def _domain(text: str, what: str) -> str:
+    if not DOMAIN.fullmatch(text):
+        raise ObjectError(f"{what} is '{text}'; it must be a full domain name in lower-case letters (IDN as xn--…)")
+    return text
+
+
+def _address(text: str, what: str) -> str:
+    local, at, domain = text.partition("@")
+    if not at or not LOCAL.fullmatch(local) or ".." in local or not DOMAIN.fullmatch(domain):
+        raise ObjectError(
+            f"{what}: '{text}' is no address; it must be name@domain in lower-case letters, digits and . _ -"
+            " (everything after a '+' belongs to the name before it)"
+        )
+    return text
+
+
+def _sender(text: str, who: str) -> str:
+    """Return what somebody may send as: an address or a whole domain (``@domain``)."""
+    if text.startswith("@"):
+        return f"@{_domain(text[1:], f'a sender of {who}')}"
+    return _address(text, f"a sender of {who}")
+
+
+def _hash(text: str, address: str) -> str:
+    if not HASH.fullmatch(text):
+        raise ObjectError(
+            f"password_hash of {address} is not a hash that begins with $y$, $6$, $2b$ or $argon2id$; make one with:"
+            " openssl passwd -6"
+        )
+    return text
+
+
+def _quota(text: str, address: str) -> int:
+    """Return bytes; 0 is without limit."""
+    if text == "0":
+        return 0
+    try:
+        return sizes.parse(text) * MIB
+    except ValueError as error:
+        raise ObjectError(f"quota of {address} is '{text}', which {error}; write 2GiB, or 0 for none") from error

@@ -1,0 +1,548 @@
+# Copyright: (c) 2026, Ringmaster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The mail server as people, applications, other servers and spammers see it: on post00; post01 sends through it."""
+
+from __future__ import annotations
+
+import base64
+import http.client
+import http.cookiejar
+import imaplib
+import json
+import re
+import secrets
+import shlex
+import smtplib
+import socket
+import ssl
+import sys
+import time
+import urllib.parse
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import dkim
+import pytest
+from testinfra.host import Host
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from outside import Person, Received, compose, deliver, mail_server, trust
+
+GTUBE = "XJS*C4JDBQADN1.NSBN3*2IDNEN*GTUBE-STANDARD-ANTI-UBE-TEST-EMAIL*C.34X"
+RECORDS = "/var/lib/ringmaster/mailserver/dns.json"
+PROGRAM = "/usr/lib/ringmaster/components/mailserver"
+Eventually = Callable[..., None]
+
+# Puts the server's own records into the DNS of the test, as an operator does with the zone file.
+PUBLISH = """
+import json, subprocess
+for one in json.load(open("/var/lib/ringmaster/mailserver/dns.json")):
+    value = one["value"]
+    if one["kind"] == "TXT":
+        value = " ".join(f'"{value[start:start + 255]}"' for start in range(0, len(value), 255))
+    record = f"{one['name']}. 3600 IN {one['kind']} {value}"
+    subprocess.run(["unbound-control", "local_data", record], check=True, stdout=subprocess.DEVNULL)
+"""
+
+
+@pytest.fixture(scope="module")
+def host(machine: Callable[[str], Host]) -> Host:
+    """Return the machine with the mail server, whose records are in the DNS."""
+    found = machine("post00")
+    found.check_output(f"python3 -c {shlex.quote(PUBLISH)}")
+    return found
+
+
+@pytest.fixture(scope="module")
+def neighbour(machine: Callable[[str], Host]) -> Host:
+    """Return another machine of the project."""
+    return machine("post01")
+
+
+@pytest.fixture(scope="module")
+def variables(hostvars: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    return hostvars["post00"]
+
+
+@pytest.fixture(scope="module")
+def address(variables: dict[str, Any]) -> str:
+    return variables["ringmaster_fe_ipv4"]
+
+
+@pytest.fixture(scope="module")
+def anna(host: Host, variables: dict[str, Any], address: str) -> Person:
+    return Person(address, variables["ringmaster_fe_fqdn"], "anna@post.example", "anna-secret-1")
+
+
+@pytest.fixture(scope="module")
+def ben(anna: Person) -> Person:
+    return Person(anna.host, anna.server, "ben@post.example", "ben-secret-22")
+
+
+@pytest.fixture(scope="module")
+def otto(anna: Person) -> Person:
+    return Person(anna.host, anna.server, "otto@second.example", "otto-secret-3")
+
+
+@pytest.fixture(scope="module")
+def elsewhere(host: Host) -> Iterator[list[Received]]:
+    """Return what the mail server of outside.example gets."""
+    with mail_server() as received:
+        yield received
+
+
+def check_of(host: Host, name: str) -> dict[str, Any]:
+    """Run all checks now and return one."""
+    checks = json.loads(host.check_output("ringmaster-check --now --json"))["checks"]
+    return next(check for check in checks if f"{check['component']}/{check['check']}" == name)
+
+
+def wait_for(received: list[Received], recipient: str, text: str, seconds: float = 30) -> Received:
+    end = time.monotonic() + seconds
+    while True:
+        for one in list(received):
+            if recipient in one.recipients and text.encode() in one.content:
+                return one
+        assert time.monotonic() < end, f"nothing with {text!r} for {recipient} within {seconds} s"
+        time.sleep(0.2)
+
+
+def empty(person: Person) -> None:
+    with person.imap() as client:
+        if client.select()[1] != [b"0"]:
+            client.store("1:*", "+FLAGS", "\\Deleted")
+            client.expunge()
+
+
+# Receiving
+
+
+@pytest.mark.parametrize("family", [4, 6])
+def test_mail_from_outside_arrives(variables: dict[str, Any], anna: Person, family: int) -> None:
+    host = variables[f"ringmaster_fe_ipv{family}"]
+    subject = f"from outside by IPv{family}"
+    deliver(host, "bob@outside.example", anna.address, compose("bob@outside.example", anna.address, subject))
+    message = anna.wait_for(subject)
+    assert message["Return-Path"] == "<bob@outside.example>"
+    results = message["Authentication-Results"]
+    assert "spf=pass" in results
+    assert anna.server in results
+
+
+def test_aliases_plus_addressing_and_catch_all(address: str, anna: Person, otto: Person) -> None:
+    for to, reader in (
+        ("info@post.example", anna),
+        ("anna+shop@post.example", anna),
+        ("ANNA@Post.Example", anna),
+        ("postmaster@second.example", anna),
+        ("whoever@second.example", otto),
+        ("otto+list@second.example", otto),
+    ):
+        deliver(address, "bob@outside.example", to, compose("bob@outside.example", to, f"to {to}"))
+        reader.wait_for(f"to {to}")
+
+
+def test_nobody_relays_and_unknown_people_are_refused(address: str) -> None:
+    with pytest.raises(smtplib.SMTPRecipientsRefused, match="Relay access denied"):
+        deliver(address, "bob@outside.example", "victim@strict.example", compose("bob@outside.example", "x", "relay"))
+    with pytest.raises(smtplib.SMTPRecipientsRefused, match="Relay access denied"):
+        deliver(address, "anna@post.example", "victim@strict.example", compose("anna@post.example", "x", "relay"))
+    for strange in ("victim%strict.example@post.example", "nobody@post.example", "monitor@post.example"):
+        with pytest.raises(smtplib.SMTPRecipientsRefused, match=r"5\.1\.1|5\.7\.1"):
+            deliver(address, "bob@outside.example", strange, compose("bob@outside.example", "x", "unknown"))
+
+
+def test_spam_and_forged_mail_are_refused(address: str, anna: Person) -> None:
+    with pytest.raises(smtplib.SMTPDataError, match="Gtube"):
+        deliver(address, "bob@outside.example", anna.address, compose("bob@outside.example", "x", "spam", GTUBE))
+    # DMARC: p=reject of a domain that may not send from here, and our own.
+    for forged in ("boss@strict.example", "ben@post.example"):
+        with pytest.raises(smtplib.SMTPDataError, match="554"):
+            deliver(address, forged, anna.address, compose(forged, anna.address, "forged"))
+    assert not anna.find("forged")
+
+
+def test_no_password_without_tls_and_none_on_port_25(address: str) -> None:
+    with smtplib.SMTP(address, 587, timeout=10) as client:
+        client.ehlo()
+        assert not client.has_extn("auth")
+        assert client.docmd("MAIL FROM:<anna@post.example>")[0] == 530
+    with smtplib.SMTP(address, 25, timeout=10) as client:
+        client.starttls(context=ssl._create_unverified_context())
+        client.ehlo()
+        assert not client.has_extn("auth")
+        assert client.docmd("VRFY anna@post.example")[0] == 502
+    with pytest.raises(OSError, match=r"refused|timed out"):
+        socket.create_connection((address, 143), timeout=3)
+
+
+@pytest.mark.parametrize("port", [465, 993])
+def test_old_tls_is_refused(address: str, anna: Person, port: int) -> None:
+    context = trust()
+    context.set_ciphers("DEFAULT@SECLEVEL=0")
+    context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1_1
+    with (
+        socket.create_connection((address, port), 10) as plain,
+        pytest.raises(OSError, match=r"(?i)alert|version|eof|reset"),
+    ):
+        context.wrap_socket(plain, server_hostname=anna.server)
+
+
+def test_full_mailbox_is_told_at_smtp(address: str, anna: Person, ben: Person) -> None:
+    empty(ben)
+    big = "\r\n".join(["x" * 70] * 12500)
+    deliver(address, "bob@outside.example", ben.address, compose("bob@outside.example", ben.address, "first big", big))
+    ben.wait_for("first big")
+    ben.wait_for("Your mailbox is 80 % full")
+    for to in (ben.address, "full@post.example"):
+        with pytest.raises(smtplib.SMTPRecipientsRefused, match="552"):
+            deliver(address, "bob@outside.example", to, compose("bob@outside.example", to, "second big", big))
+    empty(ben)
+    deliver(address, "bob@outside.example", ben.address, compose("bob@outside.example", ben.address, "again"))
+    ben.wait_for("again")
+
+
+# Folders, filters
+
+
+def test_folders_know_what_they_are_for(anna: Person) -> None:
+    with anna.imap() as client:
+        listed = b"\n".join(client.list()[1]).decode()
+    for name in ("Drafts", "Sent", "Junk", "Trash", "Archive"):
+        assert any(f"\\{name})" in line and line.endswith(name) for line in listed.splitlines()), listed
+
+
+def test_declared_sieve_script_sorts(address: str, ben: Person) -> None:
+    deliver(address, "bob@outside.example", ben.address, compose("bob@outside.example", ben.address, "invoice 7"))
+    ben.wait_for("invoice 7", "Invoices")
+
+
+def test_own_sieve_script_over_managesieve(address: str, anna: Person, elsewhere: list[Received]) -> None:
+    """Also a vacation answer, which leaves with DKIM."""
+    script = 'require ["vacation"]; if header :contains "Subject" "are you there" { vacation :days 1 "I am away."; }'
+    with socket.create_connection((address, 4190), 10) as plain:
+        sieve_until_ok(plain)
+        plain.sendall(b"STARTTLS\r\n")
+        sieve_until_ok(plain)
+        with trust().wrap_socket(plain, server_hostname=anna.server) as secure:
+            sieve_until_ok(secure)
+            token = base64.b64encode(f"\0{anna.address}\0{anna.password}".encode()).decode()
+            secure.sendall(f'AUTHENTICATE "PLAIN" "{token}"\r\n'.encode())
+            sieve_until_ok(secure)
+            secure.sendall(f'PUTSCRIPT "mine" {{{len(script)}+}}\r\n{script}\r\nSETACTIVE "mine"\r\n'.encode())
+            sieve_until_ok(secure)
+    deliver(address, "bob@outside.example", anna.address, compose("bob@outside.example", anna.address, "are you there"))
+    answer = wait_for(elsewhere, "bob@outside.example", "I am away.")
+    assert b"DKIM-Signature" in answer.content
+
+
+def sieve_until_ok(connection: socket.socket) -> None:
+    text = b""
+    while not text.endswith(b"\r\n") or not text.splitlines()[-1].startswith(b"OK"):
+        text += connection.recv(4096) or b"NO\r\n"
+        assert not text.splitlines()[-1].startswith(b"NO"), text
+
+
+def test_moving_to_junk_and_back_teaches_the_filter(
+    host: Host, address: str, anna: Person, eventually: Eventually
+) -> None:
+    body = "\r\n".join(f"cheap offer {secrets.token_hex(4)} for very best watches and pills" for _line in range(40))
+    deliver(address, "bob@outside.example", anna.address, compose("bob@outside.example", anna.address, "watches", body))
+    anna.wait_for("watches")
+
+    def learned() -> int:
+        text = host.check_output("rspamc -h /run/rspamd/controller.sock stat")
+        return int(next(line for line in text.splitlines() if "Total learns" in line).split()[-1])
+
+    before = learned()
+    with anna.imap() as client:
+        client.select()
+        number = client.search(None, "SUBJECT", "watches")[1][0].split()[0]
+        client.copy(number, "Junk")
+        client.store(number, "+FLAGS", "\\Deleted")
+        client.expunge()
+    eventually(lambda: learned() > before)
+
+
+# Sending
+
+
+def test_sent_mail_is_signed_and_hides_where_it_was_written(
+    host: Host, anna: Person, elsewhere: list[Received]
+) -> None:
+    anna.send("friend@outside.example", "signed", "a letter", port=587)
+    got = wait_for(elsewhere, "friend@outside.example", "Subject: signed")
+    assert got.sender == "anna@post.example"
+    records = json.loads(host.check_output(f"cat {RECORDS}"))
+    keys = {f"{one['name']}.".encode(): one["value"].encode() for one in records if one["kind"] == "TXT"}
+    assert dkim.verify(got.content, dnsfunc=lambda name, timeout=5: keys.get(name))
+    assert not dkim.verify(
+        got.content.replace(b"a letter", b"a ladder"), dnsfunc=lambda name, timeout=5: keys.get(name)
+    )
+    for secret in (b"User-Agent", b"X-Mailer", b"198.51.100.1", b"Authenticated sender"):
+        assert secret not in got.content
+
+
+def test_the_sender_must_be_ones_own(anna: Person, ben: Person) -> None:
+    anna.send(ben.address, "as an alias", sender="info@post.example")
+    ben.wait_for("as an alias")
+    for port in (465, 587):
+        with pytest.raises(smtplib.SMTPRecipientsRefused, match="not owned by user"):
+            anna.send(ben.address, "forged sender", sender="ben@post.example", port=port)
+        with pytest.raises(smtplib.SMTPDataError, match="may not write as"):
+            anna.send(ben.address, "forged header", header="ben@post.example", port=port)
+    with pytest.raises(smtplib.SMTPDataError, match="may not write as"):
+        anna.send(ben.address, "forged header", header='"anna@post.example" <boss@outside.example>')
+
+
+def test_catch_all_may_answer_as_whom_it_was_asked(anna: Person, otto: Person) -> None:
+    otto.send(anna.address, "as anybody", sender="sales@second.example")
+    anna.wait_for("as anybody")
+    with pytest.raises(smtplib.SMTPRecipientsRefused, match="not owned by user"):
+        otto.send(anna.address, "as somebody", sender="info@post.example")
+
+
+def test_forward_leaves_with_a_sender_of_ours_and_bounces_come_back(
+    address: str, anna: Person, elsewhere: list[Received]
+) -> None:
+    message = compose("bob@outside.example", "team@post.example", "for the team")
+    deliver(address, "bob@outside.example", "team@post.example", message)
+    assert anna.wait_for("for the team")["Return-Path"] == "<bob@outside.example>"
+    forwarded = wait_for(elsewhere, "friend@outside.example", "for the team")
+    assert forwarded.sender.startswith("SRS0=")
+    assert forwarded.sender.endswith(f"=outside.example=bob@{anna.server}")
+    deliver(
+        address, "", forwarded.sender, compose("daemon@outside.example", forwarded.sender, "could not be delivered")
+    )
+    wait_for(elsewhere, "bob@outside.example", "could not be delivered")
+    faked = forwarded.sender.replace("SRS0=", "SRS0=x")
+    with pytest.raises(smtplib.SMTPException):
+        deliver(address, "", faked, compose("daemon@outside.example", faked, "faked"))
+
+
+def test_application_of_another_vm_sends_with_nothing_but_its_credentials(
+    neighbour: Host, variables: dict[str, Any], ben: Person
+) -> None:
+    program = """
+import os, smtplib, ssl
+e = os.environ
+client = smtplib.SMTP_SSL(context=ssl.create_default_context(cafile=e["SMTP_CA_FILE"]), timeout=20)
+client._host = e["SMTP_HOST"]
+client.connect(e["ADDRESS"], int(e["SMTP_PORT"]))
+client.login(e["SMTP_USERNAME"], e["SMTP_PASSWORD"])
+client.sendmail("shop@post.example", ["ben@post.example"], "From: shop@post.example\\nSubject: order 5\\n\\nx\\n")
+try:
+    client.sendmail("boss@outside.example", ["ben@post.example"], "From: boss@outside.example\\r\\n\\r\\nx\\r\\n")
+except smtplib.SMTPRecipientsRefused:
+    print("refused")
+"""
+    file = "/etc/ringmaster/credentials/mailserver/app.env"
+    shell = f"set -a; . {file}; ADDRESS={variables['ringmaster_srv_ipv4']} python3 -c {shlex.quote(program)}"
+    assert neighbour.check_output(f"sudo -u s-post sh -c {shlex.quote(shell)}") == "refused"
+    ben.wait_for("order 5")
+    assert neighbour.run(f"sudo -u nobody cat {file}").rc != 0
+
+
+def test_locked_mailbox_and_application_cannot_read_mail(host: Host, anna: Person) -> None:
+    application = host.check_output("cat /etc/ringmaster/credentials/mailserver/app.env")
+    account = dict(line.split("=", 1) for line in application.splitlines())
+    for login, password in (
+        ("gone@post.example", "otto-secret-3"),
+        (account["SMTP_USERNAME"], account["SMTP_PASSWORD"]),
+    ):
+        with pytest.raises((imaplib.IMAP4.error, OSError)), Person(anna.host, anna.server, login, password).imap():
+            pass
+
+
+# The component
+
+
+def test_declared_addresses_only(host: Host) -> None:
+    listening = {line.split()[3] for line in host.check_output("ss -Hltn").splitlines()}
+    everywhere = {one.rsplit(":", 1)[1] for one in listening if one.startswith(("0.0.0.0:", "[::]:", "*:"))}
+    assert everywhere == {"22", "25", "465", "587", "993", "4190"}, listening
+
+
+def test_checks_are_green(host: Host, eventually: Eventually) -> None:
+    host.check_output("postsuper -d ALL deferred")
+    checks = json.loads(host.check_output("ringmaster-check --now --json"))["checks"]
+    ours = {one["check"]: (one["state"], one["output"]) for one in checks if one["component"] == "mailserver"}
+    assert {name: state for name, (state, _output) in ours.items()} == dict.fromkeys(
+        ("dns", "drop-ins", "ports", "queue", "quota", "round-trip"), "ok"
+    ), ours
+
+
+UNITS = ("postfix", "dovecot", "rspamd", "postsrsd", "unbound", "ringmaster-mail-redis")
+
+
+def test_comes_back_after_a_kill(host: Host, address: str, anna: Person, eventually: Eventually) -> None:
+    before = {}
+    for unit in UNITS:
+        before[unit] = host.check_output(f"systemctl show -P MainPID {unit}")
+        host.check_output(f"kill -9 {before[unit]}")
+    for unit in UNITS:
+        eventually(
+            lambda unit=unit: host.check_output(f"systemctl show -P MainPID {unit}") not in ("0", before[unit]), 60
+        )
+    eventually(lambda: host.run("ss -Hltn | grep -q 127.0.0.1:11332").rc == 0, 60)
+    host.check_output(f"python3 -c {shlex.quote(PUBLISH)}")
+    deliver(
+        address, "bob@outside.example", anna.address, compose("bob@outside.example", anna.address, "after the kill")
+    )
+    anna.wait_for("after the kill")
+
+
+@pytest.mark.parametrize(("unit", "check"), [("postfix", "ports"), ("dovecot", "round-trip"), ("rspamd", "ports")])
+def test_stop_turns_a_check_red(host: Host, unit: str, check: str, eventually: Eventually) -> None:
+    host.check_output(f"systemctl stop {unit}")
+    try:
+        assert check_of(host, f"mailserver/{check}")["state"] == "critical"
+    finally:
+        host.check_output(f"systemctl start {unit}")
+    eventually(lambda: host.run("ss -Hltn | grep -q 127.0.0.1:11332").rc == 0, 60)
+
+
+def test_missing_dns_record_is_told(host: Host) -> None:
+    host.check_output("unbound-control local_data_remove _dmarc.post.example")
+    try:
+        check = check_of(host, "mailserver/dns")
+        assert check["state"] == "warning"
+        assert "TXT of _dmarc.post.example is nothing" in check["output"]
+    finally:
+        host.check_output(f"python3 -c {shlex.quote(PUBLISH)}")
+
+
+@pytest.mark.parametrize(
+    ("daemon", "good", "bad", "reason"),
+    [
+        ("postfix", "message_size_limit = 12345678\n", "relayhost = evil.example\n", "'relayhost' is not allowed here"),
+        ("postfix", "smtpd_timeout = 77s\n", "message_size_limit = much\n", "must look like"),
+        ("dovecot", "mail_max_userip_connections = 77\n", "mail_uid = root\n", "'mail_uid' is not allowed here"),
+        ("dovecot", "sieve_max_redirects = 7\n", "mail_prefetch_count = 7\n}\n", "it is not 'name = value'"),
+    ],
+)
+def test_drop_ins(  # noqa: PLR0917
+    host: Host, eventually: Eventually, daemon: str, good: str, bad: str, reason: str
+) -> None:
+    folder = f"/etc/local/{daemon}"
+    show = {"postfix": "postconf -n", "dovecot": "doveconf -n"}[daemon]
+    process = host.check_output(f"systemctl show -P MainPID {daemon}")
+    for name, text in (("good", good), ("bad", bad)):
+        write = shlex.quote(f"printf %s {shlex.quote(text)} > {folder}/{name}.conf")
+        host.check_output(f"sudo -u s-post sh -c {write}")
+    try:
+        eventually(lambda: good.strip() in host.check_output(show))
+        eventually(lambda: reason in check_of(host, "mailserver/drop-ins")["output"])
+        assert host.check_output(f"ls /etc/ringmaster/mailserver/accepted/{daemon}") == "good.conf"
+        assert host.check_output(f"systemctl show -P MainPID {daemon}") == process
+    finally:
+        host.check_output(f"rm -f {folder}/*.conf")
+    eventually(lambda: good.strip() not in host.check_output(show))
+
+
+def test_dump_proves_itself_and_brings_mail_back(host: Host, anna: Person) -> None:
+    anna.send(anna.address, "to be kept")
+    anna.wait_for("to be kept")
+    folder = "/var/backups/ringmaster/mailserver"
+    assert json.loads(host.check_output(f"{PROGRAM} dump {folder}"))["objects"] >= 3
+    assert "Dovecot read" in json.loads(host.check_output(f"{PROGRAM} prove {folder}"))["sentence"]
+    refused = host.run(f"{PROGRAM} restore {folder} --object {anna.address}")
+    assert refused.rc == 1
+    assert "--replace" in refused.stderr
+    empty(anna)
+    host.check_output(f"{PROGRAM} restore {folder} --object {anna.address} --replace")
+    assert anna.find("to be kept")
+    host.check_output(f"rm $(ls -d {folder}/mail/post.example/anna/Maildir/[cn]??/* | head -1)")
+    assert host.run(f"{PROGRAM} prove {folder}").rc == 1
+
+
+CHANGE = (
+    "curl -s --data-urlencode user={user} --data-urlencode old={old} --data-urlencode new={new} http://127.0.0.1:8465/"
+)
+
+
+def test_password_is_changed_with_the_old_one_only_and_reset(host: Host, otto: Person) -> None:
+    def change(old: str, new: str) -> str:
+        return host.check_output(CHANGE.format(user=otto.address, old=old, new=new))
+
+    chosen = Person(otto.host, otto.server, otto.address, "chosen-by-otto-1")
+    assert change("wrong", chosen.password) == "the current password is wrong"
+    assert "at least 10" in change(otto.password, "short")
+    assert change(otto.password, chosen.password) == "ok"
+    with chosen.imap():
+        pass
+    # A converge keeps it, the verb forgets it.
+    assert json.loads(host.check_output(f"{PROGRAM} converge"))["changed"] is False
+    assert host.check_output(f"/usr/lib/ringmaster/mailserver/reset-password {otto.address}") == "reset"
+    with otto.imap():
+        pass
+
+
+def test_webmail_logs_in(anna: Person) -> None:
+    """By its pages; drill webmail uses a real browser."""
+    jar = http.cookiejar.CookieJar()
+    opener = urllib.request.build_opener(HttpsTo(anna.host, context=trust()), urllib.request.HTTPCookieProcessor(jar))
+    site = f"https://{anna.server}/"
+    page = opener.open(site, timeout=30).read().decode()
+    token = re.search(r'name="_token" value="([^"]+)"', page)
+    assert token
+    form = {"_token": token[1], "_task": "login", "_action": "login", "_user": anna.address, "_pass": anna.password}
+    answer = opener.open(f"{site}?_task=login", urllib.parse.urlencode(form).encode(), timeout=30).read().decode()
+    assert "Webmail :: Inbox" in answer
+
+
+class HttpsTo(urllib.request.HTTPSHandler):
+    """Reach a site at an address, whatever the DNS says."""
+
+    def __init__(self, address: str, context: ssl.SSLContext) -> None:
+        super().__init__(context=context)
+        self._address = address
+
+    def https_open(self, request: urllib.request.Request) -> Any:
+        address = self._address
+
+        class Connection(http.client.HTTPSConnection):
+            def connect(self) -> None:
+                plain = socket.create_connection((address, self.port), self.timeout)
+                self.sock = self._context.wrap_socket(plain, server_hostname=self.host)
+
+        return self.do_open(Connection, request, context=self._context)
+
+
+@pytest.mark.parametrize("name", ["autoconfig", "autodiscover"])
+def test_mail_programs_find_their_settings(anna: Person, name: str) -> None:
+    path = {"autoconfig": "mail/config-v1.1.xml", "autodiscover": "autodiscover/autodiscover.xml"}[name]
+    opener = urllib.request.build_opener(HttpsTo(anna.host, context=trust()))
+    posted = b"<Request/>" if name == "autodiscover" else None
+    text = opener.open(f"https://{name}.second.example/{path}", posted, timeout=30).read().decode()
+    assert anna.server in text
+    assert "993" in text
+
+
+def test_self_test_names_what_is_missing(host: Host) -> None:
+    done = host.run("/usr/lib/ringmaster/mailserver/selftest")
+    assert done.rc == 1
+    lines = done.stdout.splitlines()
+    wrong = [line for line in lines if not line.startswith(("ok ", "unknown "))]
+    assert [line for line in wrong if "reverse name of 198.51.100.3: It is missing" in line]
+    assert all("reverse name" in line or "things looked at" in line for line in wrong), wrong
+
+
+def test_second_converge_changes_nothing(host: Host) -> None:
+    assert json.loads(host.check_output(f"{PROGRAM} converge"))["changed"] is False
+
+
+def test_no_secret_in_sight(host: Host) -> None:
+    account = host.check_output("cat /etc/ringmaster/credentials/mailserver/app.env")
+    password = dict(line.split("=", 1) for line in account.splitlines())["SMTP_PASSWORD"]
+    for source in ("journalctl --no-pager", "cat /proc/[0-9]*/cmdline | tr '\\0' ' '"):
+        text = host.run(source).stdout
+        assert password not in text
+        assert "anna-secret-1" not in text
+    for path in ("maps/passwords", "objects.json"):
+        assert host.run(f"sudo -u nobody cat /etc/ringmaster/mailserver/{path}").rc != 0
+    assert host.run("sudo -u s-post ls /var/vmail").rc != 0

@@ -1,0 +1,125 @@
+# Copyright: (c) 2026, Ringmaster contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The declared objects as the maps of Postfix, Dovecot and rspamd. Pure: data in, text out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+Objects = Mapping[str, Any]
+# Mail to these is read by people at every domain (RFC 2142), whatever is declared.
+ROLES = ("postmaster", "abuse", "hostmaster")
+# Compiled by postmap; Dovecot and rspamd read the others as they are.
+POSTFIX = ("domains", "mailboxes", "aliases", "senders", "own_senders", "local_aliases", "tls_policies")
+
+
+def compiled(objects: Objects, changed: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """Return the text of each map. ``changed`` are passwords that people changed themselves."""
+    tables: dict[str, Mapping[str, str]] = {
+        "domains": dict.fromkeys([*objects["domains"], objects["monitor"]["login"].partition("@")[2]], "1"),
+        "mailboxes": dict.fromkeys([*objects["mailboxes"], objects["monitor"]["login"]], "1"),
+        "aliases": aliases(objects),
+        "senders": {address: " ".join(owners) for address, owners in senders(objects).items()},
+        "own_senders": own_senders(objects),
+        "local_aliases": local_aliases(objects),
+        "tls_policies": objects["tls_policies"],
+    }
+    texts = {
+        name: "".join(f"{key} {value}\n" for key, value in sorted(table.items())) for name, table in tables.items()
+    }
+    texts["passwords"] = passwords(objects, changed)
+    texts["users"] = users(objects)
+    return texts
+
+
+def aliases(objects: Objects) -> dict[str, str]:
+    """Return where mail to an address goes that is not simply its mailbox."""
+    table: dict[str, str] = {}
+    for address, mailbox in objects["mailboxes"].items():
+        table.update(dict.fromkeys(mailbox["aliases"], address))
+        # A catch-all would come before the mailbox otherwise.
+        if objects["domains"][address.partition("@")[2]]["catch_all"]:
+            table[address] = address
+    for address, targets in objects["forwards"].items():
+        table[address] = ", ".join(targets)
+    for name, domain in objects["domains"].items():
+        if domain["catch_all"]:
+            table[f"@{name}"] = ", ".join(domain["catch_all"])
+        for role in ROLES:
+            address = f"{role}@{name}"
+            if objects["postmaster"] and address not in objects["mailboxes"]:
+                table.setdefault(address, objects["postmaster"])
+    return table
+
+
+def senders(objects: Objects) -> dict[str, list[str]]:
+    """Return the logins that own a sender address. Readers look for the address first, then for ``@domain``."""
+    table: dict[str, list[str]] = {}
+    by_domain: dict[str, list[str]] = {}
+
+    def own(address: str, login: str) -> None:
+        if address not in table:
+            by_domain.setdefault(address.partition("@")[2], []).append(address)
+        owners = table.setdefault(address, [])
+        if login not in owners:
+            owners.append(login)
+
+    own(objects["monitor"]["login"], objects["monitor"]["login"])
+    for address, mailbox in objects["mailboxes"].items():
+        for sender in (address, *mailbox["aliases"], *mailbox["send_as"]):
+            own(sender, address)
+    for name, domain in objects["domains"].items():
+        # Whoever gets all other mail of a domain may answer it.
+        for target in domain["catch_all"]:
+            if target in objects["mailboxes"]:
+                own(f"@{name}", target)
+    for login, application in objects["applications"].items():
+        for sender in application["senders"]:
+            own(sender, login)
+            if sender.startswith("@"):
+                # An address of its own wins over its domain, so the application is named at both.
+                for address in list(by_domain.get(sender[1:], ())):
+                    own(address, login)
+    return table
+
+
+def own_senders(objects: Objects) -> dict[str, str]:
+    """Return the senders whose mail leaves as it is; all others are rewritten (SRS)."""
+    return dict.fromkeys(["<>", *(f"@{name}" for name in (objects["hostname"], *objects["domains"]))], "smtp:")
+
+
+def local_aliases(objects: Objects) -> dict[str, str]:
+    """Return where mail to the machine's own accounts goes."""
+    return dict.fromkeys(("root", "mailer-daemon", *ROLES), objects["postmaster"] or "/var/mail/root")
+
+
+def passwords(objects: Objects, changed: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return who may log in, for Dovecot: what people changed wins over what was declared."""
+    lines = []
+    for address, mailbox in objects["mailboxes"].items():
+        if not mailbox["is_locked"]:
+            digest = changed.get(address, {}).get("password_hash") or mailbox["password_hash"]
+            lines.append(f"{address}:{_with_scheme(digest)}\n")
+    own = {objects["monitor"]["login"]: objects["monitor"]}
+    for login, application in {**objects["applications"], **own}.items():
+        lines.append(f"{login}:{application['password_hash']}\n")
+    return "".join(sorted(lines))
+
+
+def users(objects: Objects) -> str:
+    """Return the mailboxes with their quotas, for Dovecot. Aliases are there so that SMTP hears of a full mailbox."""
+    lines = [f"{objects['monitor']['login']}:::::::userdb_quota_storage_size=10M\n"]
+    for address, mailbox in objects["mailboxes"].items():
+        limit = f"{mailbox['quota']}B" if mailbox["quota"] else "unlimited"
+        quota = f"userdb_quota_storage_size={limit}"
+        lines.append(f"{address}:::::::{quota}\n")
+        lines += [f"{alias}:::::::userdb_user={address} {quota}\n" for alias in mailbox["aliases"]]
+    return "".join(sorted(lines))
+
+
+def _with_scheme(digest: str) -> str:
+    if digest.startswith("{"):
+        return digest
+    return f"{{ARGON2ID}}{digest}" if digest.startswith("$argon2id") else f"{{CRYPT}}{digest}"
