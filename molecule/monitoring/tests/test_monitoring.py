@@ -57,7 +57,8 @@ def query(server: Host, expression: str) -> list[dict[str, Any]]:
 
 def test_every_target_answers(server: Host, eventually: Callable[..., None]) -> None:
     def all_up() -> bool:
-        found = query(server, "up")
+        # The platform's name server, backups and the like run on this machine, too, but not in this scenario.
+        found = query(server, 'up{component!~"dns|backup.*"}')
         return len(found) > 10 and all(item["value"][1] == "1" for item in found)
 
     eventually(all_up, 120)
