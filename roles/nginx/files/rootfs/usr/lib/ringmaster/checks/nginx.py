@@ -10,7 +10,6 @@ import json
 import os
 import socket
 import ssl
-import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -30,9 +29,7 @@ AT_ONCE = 4
 
 def configuration() -> tuple[int, str]:
     """Whether nginx would start again with what is on disk."""
-    done = subprocess.run(
-        ["/usr/sbin/nginx", "-t", "-q", "-c", str(PLACES.configuration)], capture_output=True, text=True, check=False
-    )
+    done = nginx.test(PLACES.configuration)
     if done.returncode:
         return CRITICAL, f"nginx would not start again: {(done.stderr.strip().splitlines() or ['no reason'])[0]}."
     return OK, "The configuration is valid."

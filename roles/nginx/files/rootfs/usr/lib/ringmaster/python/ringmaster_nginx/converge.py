@@ -137,18 +137,24 @@ def _try(places: Places, texts: dict[str, str], rules: Rules) -> dict[str, str]:
         (folder / "active").mkdir()
         for vhost, text in bodies.items():
             (folder / "active" / f"{vhost}.conf").write_text(text)
-        done = subprocess.run(
-            ["/usr/sbin/nginx", "-t", "-q", "-c", str(folder / "nginx.conf")],
-            capture_output=True,
-            text=True,
-            check=False,
-            stdin=subprocess.DEVNULL,
-        )
+        done = test(folder / "nginx.conf")
         if done.returncode:
             raise Invalid(_reason(done.stderr, folder))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     return bodies
+
+
+def test(configuration: Path) -> subprocess.CompletedProcess[str]:
+    """Let nginx look at a configuration. It makes the pid file if there is none, which others must be able to read."""
+    return subprocess.run(
+        ["/usr/sbin/nginx", "-t", "-q", "-c", str(configuration)],
+        capture_output=True,
+        text=True,
+        check=False,
+        stdin=subprocess.DEVNULL,
+        umask=0o022,
+    )
 
 
 def _reason(text: str, folder: Path) -> str:
