@@ -13,7 +13,7 @@ import ipaddress
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Union
 
 VIEWS = ("internal", "external")
 SERIAL = "@SERIAL@"
@@ -28,8 +28,9 @@ PRIVATE = tuple(
 #: Records hold the text of a TXT record in strings of at most 255 bytes.
 TXT_STRING = 255
 
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+# ansible-test's pylint knows no | between these classes.
+Address = Union[ipaddress.IPv4Address, ipaddress.IPv6Address]  # noqa: UP007
+Network = Union[ipaddress.IPv4Network, ipaddress.IPv6Network]  # noqa: UP007
 
 
 @dataclass(frozen=True)
