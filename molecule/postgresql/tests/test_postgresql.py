@@ -394,6 +394,31 @@ def test_bad_drop_ins_are_left_out_and_told(server: Host, eventually: Eventually
     assert server.run(f"sudo -u s-pg rm -f {INBOX}/README").rc != 0
 
 
+@pytest.mark.usefixtures("empty_inbox")
+def test_the_platform_works_whatever_a_drop_in_says(server: Host, declared: Any, eventually: Eventually) -> None:
+    """Timeouts of the project do not stop us, and what it wants to have logged does not show a verifier."""
+    put(
+        server,
+        "hard.conf",
+        "statement_timeout = 50\ntransaction_timeout = 50\nlock_timeout = 50\nlog_statement = all\n"
+        "log_min_duration_statement = 0\nlog_transaction_sample_rate = 1.0\nlog_min_messages = debug1\n",
+    )
+    eventually(lambda: admin(server, "SHOW log_statement") == "all")
+    verifiers = []
+
+    def edit(objects: dict[str, Any]) -> None:
+        roles = {role["name"]: role for role in objects["roles"]}
+        roles["writer"]["verifier"] = roles["reader"]["verifier"]
+        verifiers.append(roles["reader"]["verifier"])
+
+    assert declared(edit)["steps"] == ["set the password of the user writer"]
+    assert check_of(server, "postgresql/login")["state"] == "ok"
+    server.check_output(f"{PROGRAM} dump /var/backups/ringmaster/postgresql")
+    journal = server.check_output(f"journalctl -u {UNIT} --since -2min --no-pager")
+    assert "SHOW log_statement" in journal
+    assert verifiers[0].split("$")[2] not in journal
+
+
 def test_comes_back_with_its_data_after_a_kill(psql: Psql, server: Host, eventually: Eventually) -> None:
     good(psql("CREATE TABLE survivor AS SELECT 42 AS n"))
     before = pid(server)
@@ -506,3 +531,26 @@ def test_a_spoilt_dump_is_found(psql: Psql, server: Host) -> None:
     assert "is no complete dump" in json.loads(server.run(f"{PROGRAM} prove {folder}").stdout)["sentence"]
     server.check_output(f"rm -r {folder}")
     good(psql("DROP TABLE spoilt"))
+
+
+def test_the_whole_server_comes_back_on_a_machine_without_data(psql: Psql, server: Host) -> None:
+    """The disk is lost: the role makes an empty cluster on the new one, and the dump fills it."""
+    good(psql("CREATE TABLE treasure AS SELECT generate_series(1, 1000) AS n; CREATE INDEX ON treasure (n)"))
+    good(psql("CREATE TABLE private AS SELECT 1 AS n; REVOKE ALL ON private FROM app_readonly"))
+    admin(server, "CREATE ROLE by_hand NOLOGIN")
+    folder = "/var/backups/ringmaster/postgresql"
+    server.check_output(f"{PROGRAM} dump {folder}")
+    server.check_output(
+        f"systemctl stop {UNIT} && rm -r {DATA} /etc/postgresql/17 /var/lib/ringmaster/postgresql.cluster"
+    )
+    assert "make the cluster 17/main" in converge(server)["steps"]
+    assert psql("TABLE treasure").rc != 0
+    told = json.loads(server.check_output(f"{PROGRAM} restore {folder}"))
+    assert told["sentence"] == "Restored app, other; all rows counted."
+    assert good(psql("SELECT count(*) FROM treasure", "reader")) == "1000"
+    assert "permission denied" in psql("TABLE private", "reader").stderr
+    assert admin(server, "SELECT count(*) FROM pg_roles WHERE rolname = 'by_hand'") == "1"
+    assert good(psql("SELECT string_agg(x, '' ORDER BY x) FROM unnest('{z,ä,a}'::text[]) x", "lonely")) == "aäz"
+    good(psql("DROP TABLE treasure; DROP TABLE private"))
+    admin(server, "DROP ROLE by_hand")
+    assert converge(server)["steps"] == []

@@ -52,7 +52,7 @@ def _ask(query: str, host: str = "/run/postgresql") -> Any:
         # Over the network as an application does it, so that a certificate that does not fit is seen.
         "PGSSLMODE": "disable" if host in ("127.0.0.1", "::1") or host.startswith("/") else "verify-full",
         "PGSSLROOTCERT": str(AUTHORITY),
-        "PGOPTIONS": "-c statement_timeout=8s",
+        "PGOPTIONS": "-c statement_timeout=8s -c lock_timeout=8s -c transaction_timeout=0",
         "LC_ALL": "C.UTF-8",
         "HOME": "/nonexistent",
     }
@@ -192,4 +192,5 @@ def inbox() -> tuple[int, str]:
 @_needs_answer
 def restart_pending(warning_days: float) -> tuple[int, str]:
     """Settings that wait for a restart of PostgreSQL."""
-    return checks.restart_pending("postgresql", _ask("SELECT to_json(pg_postmaster_start_time())"), warning_days)
+    run_id = _ask("SELECT to_json(extract(epoch FROM pg_postmaster_start_time())::text)")
+    return checks.restart_pending("postgresql", run_id, warning_days)

@@ -17,7 +17,7 @@ from ringmaster_postgresql.sql import SUFFIX, Places
 
 PATIENCE = 10.0
 LOADED = "SELECT to_json(extract(epoch FROM pg_conf_load_time()))"
-SERVER = """SELECT json_build_object('file', current_setting('config_file'), 'run_id', pg_postmaster_start_time(),
+SERVER = """SELECT json_build_object('file', current_setting('config_file'),
   'loaded', extract(epoch FROM pg_conf_load_time()))"""
 FAULTS = """SELECT coalesce(json_agg(format('pg_hba.conf line %s: %s', line_number, error)), '[]')
   FROM pg_hba_file_rules WHERE error IS NOT NULL"""
@@ -25,7 +25,7 @@ PENDING = """
 SELECT coalesce(json_agg(json_build_object('setting', s.name, 'live', current_setting(s.name),
     'wanted', coalesce(
         (SELECT setting FROM pg_file_settings f WHERE f.name = s.name ORDER BY seqno DESC LIMIT 1), s.boot_val),
-    'run_id', pg_postmaster_start_time()) ORDER BY s.name), '[]')
+    'run_id', extract(epoch FROM pg_postmaster_start_time())::text) ORDER BY s.name), '[]')
   FROM pg_settings s WHERE s.pending_restart
 """
 

@@ -109,7 +109,7 @@ def _snapshot(places: Places, database: str) -> Iterator[tuple[str, dict[str, An
     assert process.stdout
     assert process.stderr
     try:
-        begin = "SET idle_in_transaction_session_timeout = 0; BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"
+        begin = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"
         one_line = " ".join(COUNTS.split())
         process.stdin.write(f"{begin};\nSELECT pg_export_snapshot();\n{one_line};\n")
         process.stdin.flush()

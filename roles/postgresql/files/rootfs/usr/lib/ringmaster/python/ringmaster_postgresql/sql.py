@@ -16,14 +16,29 @@ from ringmaster_components.report import Failure
 
 ACCOUNT = "postgres"
 SUFFIX = ".conf"
-ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "PGAPPNAME": "ringmaster", "HOME": "/nonexistent"}
-# A password's verifier must not reach the log or pg_stat_statements, not even when a statement fails.
-DISCREET = """SET client_min_messages = warning;
-SET log_statement = none;
-SET log_min_duration_statement = -1;
-SET log_min_error_statement = panic;
-SET pg_stat_statements.track_utility = off;
-"""
+# Whatever a drop-in says, our sessions are not cut short, and a password's verifier reaches neither the log nor
+# pg_stat_statements, not even when a statement fails.
+SESSION = {
+    "client_min_messages": "warning",
+    "statement_timeout": "0",
+    "lock_timeout": "0",
+    "transaction_timeout": "0",
+    "idle_in_transaction_session_timeout": "0",
+    "idle_session_timeout": "0",
+    "log_statement": "none",
+    "log_min_duration_statement": "-1",
+    "log_min_duration_sample": "-1",
+    "log_transaction_sample_rate": "0",
+    "log_min_error_statement": "panic",
+    "pg_stat_statements.track_utility": "off",
+}
+ENVIRONMENT = {
+    "PATH": "/usr/bin:/bin",
+    "LC_ALL": "C.UTF-8",
+    "PGAPPNAME": "ringmaster",
+    "PGOPTIONS": " ".join(f"-c {name}={value}" for name, value in SESSION.items()),
+    "HOME": "/nonexistent",
+}
 
 
 class SqlError(Exception):
@@ -99,7 +114,7 @@ def connection(places: Places, database: str | None = None) -> list[str]:
 def run(places: Places, script: str, database: str = "postgres") -> str:
     """Run statements, each in a transaction of its own; return the rows. Raises SqlError."""
     words = [str(places.programs / "psql"), "-XAtq", "--set=ON_ERROR_STOP=1", *connection(places, database), "--file=-"]
-    done = as_postgres(words, input=DISCREET + script)
+    done = as_postgres(words, input=script)
     if done.returncode:
         lines = [line.split(": ", 1)[-1] if line.startswith("psql:") else line for line in done.stderr.splitlines()]
         told = [line for line in lines if line.strip() and not line.startswith(("LINE ", " ", "CONTEXT"))]
