@@ -64,9 +64,7 @@ def main() -> None:
     # Peer authentication of the stock cluster knows the account postgres only.
     on_machine(PREPARE.format(scale=scale).replace("pg_ctlcluster 17 stock start", _trust()))
     try:
-        print(
-            f"pgbench, scale {scale}, 4 clients, {ROUNDS} rounds of {seconds} s by turns; transactions a second (median)"
-        )
+        print(f"pgbench, scale {scale}, 4 clients, {ROUNDS} rounds of {seconds} s by turns; transactions a second")
         for load, option in LOADS.items():
             found: dict[str, list[float]] = {name: [] for name in PORTS}
             for _round in range(ROUNDS):

@@ -184,6 +184,22 @@ def integrity() -> tuple[int, str]:
     return OK, "No page had a wrong checksum, and no collation has changed."
 
 
+def pitr(warning_hours: float, critical_hours: float) -> tuple[int, str]:
+    """Age of the newest backup for point-in-time recovery. Runs as postgres, whose repository it is."""
+    done = subprocess.run(
+        ["/usr/bin/pgbackrest", "--stanza=main", "--output=json", "info"], capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        return CRITICAL, f"pgBackRest: {(done.stderr or done.stdout).strip()[:200]}."
+    (stanza,) = json.loads(done.stdout)
+    if not stanza["backup"]:
+        return CRITICAL, f"There is no backup for point-in-time recovery yet: {stanza['status']['message']}."
+    first, last = stanza["backup"][0]["timestamp"]["stop"], stanza["backup"][-1]["timestamp"]["stop"]
+    hours = (time.time() - last) / 3600
+    sentence = f"The newest backup is {hours:.1f} h old; one can go back {(time.time() - first) / checks.DAY:.1f} days."
+    return level(hours, warning_hours, critical_hours), sentence
+
+
 def inbox() -> tuple[int, str]:
     """Drop-ins in /etc/local/postgresql that were left out."""
     return checks.drop_ins("postgresql", ".conf", INBOX)

@@ -64,12 +64,17 @@ def dump(places: Places, folder: Path) -> int:
     for one in databases:
         place = one["name"]
         with _snapshot(places, place) as (snapshot, counts):
-            options = ["--format=custom", "--compress=zstd:3", f"--snapshot={snapshot}"]
-            _run([_program(places, "pg_dump"), *sql.connection(places, place), *options], folder / f"{place}.dump")
+            write(places, place, folder / f"{place}.dump", f"--snapshot={snapshot}")
         found[place] = counts
     manifest = {"component": "postgresql", "version": places.version, "made_at": round(time.time()), "databases": found}
     files.replace(folder / MANIFEST, json.dumps(manifest, indent=1) + "\n", mode=0o600)
     return len(databases)
+
+
+def write(places: Places, database: str, target: Path, *options: str) -> None:
+    """Let pg_dump write one database to a file. Raises Failure."""
+    words = [_program(places, "pg_dump"), *sql.connection(places, database), "--format=custom", "--compress=zstd:3"]
+    _run([*words, *options], target)
 
 
 def manifest(folder: Path) -> dict[str, Any]:

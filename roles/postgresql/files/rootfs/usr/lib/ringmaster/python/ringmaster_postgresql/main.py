@@ -8,8 +8,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from ringmaster_components import main as components
+from ringmaster_components.report import Report
 
-from ringmaster_postgresql import dumps, restores, sql
+from ringmaster_postgresql import dumps, recover, restores, sql
 from ringmaster_postgresql.converge import converge, validate
 from ringmaster_postgresql.objects import Objects
 
@@ -20,15 +21,21 @@ def main() -> int:
     places = sql.Places(int(declared["version"]))
     objects = Objects(**declared["objects"])
 
+    def bring(check: bool, restart: bool) -> Report:
+        report = converge(places, objects, check=check, restart=restart)
+        if declared.get("pitr"):
+            recover.ensure(report, check=check)
+        return report
+
     def restore(folder: Path, wish: components.Wish) -> str:
         sentence = restores.restore(places, folder, wish)
         # Who may connect and whom an owner acts as is not in a dump, or was dropped with the old database.
-        converge(places, objects)
+        bring(False, False)
         return sentence
 
     program = components.Program(
         "postgresql",
-        converge=lambda check, restart: converge(places, objects, check=check, restart=restart),
+        converge=bring,
         validate=lambda: validate(places),
         inbox=places.inbox,
         suffix=sql.SUFFIX,

@@ -33,7 +33,6 @@ SETTINGS = {
     "full_page_writes": "off",
     "synchronous_commit": "off",
     "autovacuum": "off",
-    "wal_level": "minimal",
     "max_wal_senders": "0",
     "max_connections": "20",
     "shared_buffers": "32MB",
@@ -49,7 +48,7 @@ def prove(places: Places, folder: Path) -> str:
         _globals(scratch, folder)
         for database, wanted in content["databases"].items():
             if database != "postgres":
-                _create(scratch, folder, database, database)
+                create(scratch, folder, database, database)
             else:
                 _load(scratch, folder, database, database)
             differences = list(_differences(wanted, dumps.counts(scratch, database)))
@@ -87,7 +86,7 @@ def restore(places: Places, folder: Path, wish: Wish) -> str:
     for database, target in targets.items():
         if target in taken:
             _sql(places, f"DROP DATABASE {sql.name(target)} WITH (FORCE);")
-        _create(places, folder, database, target)
+        create(places, folder, database, target)
         differences = list(_differences(content["databases"][database], dumps.counts(places, target)))
         if differences:
             raise Failure(f"{target} did not come back as it was: {'; '.join(differences[:5])}")
@@ -95,7 +94,7 @@ def restore(places: Places, folder: Path, wish: Wish) -> str:
     return f"Restored {told}; all rows counted."
 
 
-def _create(places: Places, folder: Path, database: str, target: str) -> None:
+def create(places: Places, folder: Path, database: str, target: str) -> None:
     """Make a database as it was when it was dumped and fill it."""
     words = [str(places.programs / "pg_restore"), "--create", "--schema-only", "--section=pre-data", "--file=-"]
     listing = _as_root([*words, str(folder / f"{database}.dump")])
@@ -176,56 +175,73 @@ def _sql(places: Places, script: str, database: str = "postgres") -> None:
 
 @contextmanager
 def _scratch(places: Places, version: int) -> Iterator[Places]:
-    """Run a cluster of its own, with a socket in a private folder and no address; take it away at the end."""
-    user = pwd.getpwnam(sql.ACCOUNT)
-    _sweep(SCRATCH)
-    folder = Path(tempfile.mkdtemp(prefix="scratch-", dir=SCRATCH))
-    os.chown(folder, user.pw_uid, user.pw_gid)
-    scratch = replace(places, version=version, socket=folder)
-    data = folder / "data"
-    server = None
-    try:
+    """Run an empty cluster of its own, with a socket in a private folder and no address; take it away at the end."""
+    with scratch_folder() as folder:
+        data = folder / "data"
+        scratch = replace(places, version=version)
         # Only postgres and root can reach the socket, so that nobody needs to be asked who they are.
         words = ["--auth=trust", "--username=postgres", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync"]
         more = ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", f"--pgdata={data}", "--data-checksums"]
         done = sql.as_postgres([str(scratch.programs / "initdb"), *words, *more])
         if done.returncode:
             raise Failure(f"no scratch cluster can be made: {done.stderr.strip()[-300:]}")
-        options = [f"--{name}={value}" for name, value in SETTINGS.items()]
-        with (folder / "log").open("wb") as log:
-            server = subprocess.Popen(
-                [
-                    str(scratch.programs / "postgres"),
-                    f"-D{data}",
-                    f"--unix_socket_directories={folder}",
-                    f"--port={scratch.port}",
-                    *options,
-                ],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                cwd="/",
-                env=sql.ENVIRONMENT,
-                user=user.pw_uid,
-                group=user.pw_gid,
-                extra_groups=[],
-                umask=0o077,
-            )
-        _await(scratch, server, folder / "log")
-        yield scratch
+        with running(scratch, folder, data, {"wal_level": "minimal"}) as server:
+            yield server
+
+
+@contextmanager
+def scratch_folder() -> Iterator[Path]:
+    """Give a private folder of postgres on the disk of the data; take it away at the end."""
+    user = pwd.getpwnam(sql.ACCOUNT)
+    _sweep(SCRATCH)
+    folder = Path(tempfile.mkdtemp(prefix="scratch-", dir=SCRATCH))
+    os.chown(folder, user.pw_uid, user.pw_gid)
+    try:
+        yield folder
     finally:
-        if server:
-            server.terminate()
-            try:
-                server.wait(30)
-            except subprocess.TimeoutExpired:
-                server.kill()
-                server.wait()
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _await(scratch: Places, server: subprocess.Popen[bytes], log: Path) -> None:
-    end = time.monotonic() + PATIENCE
+@contextmanager
+def running(
+    places: Places, folder: Path, data: Path, more: dict[str, str], patience: float = PATIENCE
+) -> Iterator[Places]:
+    """Run a server on a scratch cluster; it ends with the block. ``patience`` is seconds until it must answer."""
+    user = pwd.getpwnam(sql.ACCOUNT)
+    scratch = replace(places, socket=folder)
+    settings = {**SETTINGS, **more, "unix_socket_directories": str(folder), "port": str(scratch.port)}
+    words = [
+        str(scratch.programs / "postgres"),
+        f"-D{data}",
+        *(f"--{name}={value}" for name, value in settings.items()),
+    ]
+    with (folder / "log").open("wb") as log:
+        server = subprocess.Popen(
+            words,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            cwd="/",
+            env=sql.ENVIRONMENT,
+            user=user.pw_uid,
+            group=user.pw_gid,
+            extra_groups=[],
+            umask=0o077,
+        )
+    try:
+        _await(scratch, server, folder / "log", patience)
+        yield scratch
+    finally:
+        server.terminate()
+        try:
+            server.wait(30)
+        except subprocess.TimeoutExpired:
+            server.kill()
+            server.wait()
+
+
+def _await(scratch: Places, server: subprocess.Popen[bytes], log: Path, patience: float) -> None:
+    end = time.monotonic() + patience
     while True:
         try:
             sql.ask(scratch, "SELECT to_json(true)")
