@@ -55,8 +55,12 @@ def gates() -> list[Item]:
         Item("yamllint", tool("yamllint", "--strict", ".")),
         Item("mypy", tool("mypy", "-p", "ansible_collections.ringmaster.hosting.plugins.module_utils")),
         Item("unit tests", pytest("-m", "not slow", "tests/unit")),
-        # ansible.cfg wants an inventory that can be read, also for a syntax check.
-        Item("ansible-lint", tool("ansible-lint", "-q"), {"ANSIBLE_INVENTORY": str(EXAMPLE)}),
+        # ansible.cfg wants an inventory that can be read, also for a syntax check; scenarios name hosts of another one.
+        Item(
+            "ansible-lint",
+            tool("ansible-lint", "-q"),
+            {"ANSIBLE_INVENTORY": str(EXAMPLE), "ANSIBLE_HOST_PATTERN_MISMATCH": "ignore"},
+        ),
         Item("changelog", ["env", f"--chdir={COLLECTION}", *tool("antsibull-changelog", "lint")]),
         published("build"),
     ]

@@ -18,7 +18,7 @@ from typing import Any
 from ansible_collections.ringmaster.hosting.plugins.module_utils.lab import cgroup
 
 REPOSITORY = Path(__file__).resolve().parents[3]
-ADDRESS = "172.20.0.2"
+ADDRESS = "172.20.1.1"
 SOURCE = """plugin: ringmaster.hosting.platform
 key_directory: keys
 private_key_file: keys/operator
@@ -76,6 +76,7 @@ class LightLab:
             "lab_folder": str(self.folder),
             "lab_cache_folder": str(REPOSITORY / ".lab/cache"),
             "lab_light": True,
+            "lab_hosts": "mol00",
             **variables,
         }
         argv = [

@@ -78,8 +78,25 @@ def network(platform: tuple[Vms, dict[str, Any], str]) -> Iterator[Network]:
     vms, networks, _ruleset = platform
     made = build(vms, networks)
     with listening(made, [*vms, "outside"], PORTS):
+        _wait_until_reachable(made, vms)
         yield made
     made.remove()
+
+
+def _wait_until_reachable(network: Network, vms: Vms) -> None:
+    """Wait until every address answers while nothing is filtered: links and neighbours of IPv6 take their time."""
+    addresses = [
+        address
+        for vm in vms.values()
+        for name in ("fe_ipv4", "fe_ipv6", "srv_ipv4", "srv_ipv6")
+        if (address := vm.get(f"ringmaster_{name}"))
+    ]
+    pings = [Question("outside", address, "icmp", 0, OUTSIDE[":" in address]) for address in addresses]
+    for _attempt in range(10):
+        silent = [question.target for question, answer in ask(network, pings).items() if answer != "open"]
+        if not silent:
+            return
+    raise AssertionError(f"these addresses do not answer without any filter: {', '.join(silent)}")
 
 
 def questions(network: Network, vms: Vms) -> Iterator[tuple[Question, str, str]]:

@@ -83,7 +83,7 @@ POOL = {"capacity_mib": 102400, "warning": 80, "critical": 90}
     ("check", "arguments", "found", "status", "words"),
     [
         ("libvirt_answers", {}, figures(a=vm(), b=vm(state="stopped")), 0, "1 of 2 VMs run"),
-        ("libvirt_answers", {}, figures(age=600), 2, "for 10 min"),
+        ("libvirt_answers", {}, figures(age=600), 2, "Nothing has been heard of libvirt for 1"),
         ("libvirt_answers", {}, figures(error="no socket"), 2, "does not answer: no socket"),
         ("vms", {}, figures(a=vm()), 0, "All VMs"),
         ("vms", {}, figures(a=vm(state="stopped", wanted=False)), 0, "All VMs"),

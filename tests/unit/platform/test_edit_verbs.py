@@ -11,6 +11,7 @@ import multiprocessing
 import re
 import subprocess
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -459,8 +460,10 @@ def _order_four(platform) -> list[str]:
 
 
 def test_orders_at_the_same_time_get_names_of_their_own(allocated) -> None:
+    # What goes to another process must not be of a class in conftest: several modules have that name.
+    somebody = SimpleNamespace(options=allocated.options)
     with multiprocessing.get_context("fork").Pool(4) as pool:
-        ordered = [name for names in pool.map(_order_some, [allocated] * 4) for name in names]
+        ordered = [name for names in pool.map(_order_some, [somebody] * 4) for name in names]
     assert sorted(ordered) == [f"myapp{number:02d}" for number in range(1, 17)]
     assert set(load(allocated, PROJECT)["vms"]) == {"myapp00", *ordered}
     assert allocated.mistakes() == []
