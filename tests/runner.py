@@ -3,8 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Run a set of test items, all of them, and say which failed and which were slow.
 
-Two items run at a time, except those that need the machine for themselves, which come last. What an item prints is
-shown when it has ended, so that two do not mix; an item of its own prints as it goes.
+Items of one lane run one after the other, and lanes beside each other: the scenarios share a platform and its host
+keys, so that no two of them can run at once, but they mostly wait for their machines. What an item prints is shown
+when it has ended, so that two do not mix; where there is one lane only, as it goes.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ BIN = ROOT / ".venv/bin"
 COLLECTION = "collections/ansible_collections/ringmaster/hosting"
 EXAMPLE = ROOT / "example/platform/platform.ringmaster.yml"
 SLOWEST = 10
-AT_A_TIME = 2
+MACHINE, SCENARIOS = range(2)
+"""The lanes."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,7 @@ class Item:
     title: str
     argv: list[str]
     environment: Mapping[str, str] = field(default_factory=dict)
-    alone: bool = False
+    lane: int = MACHINE
 
 
 def tool(name: str, *arguments: str) -> list[str]:
@@ -82,9 +84,9 @@ def integration() -> list[Item]:
 
 
 def scenarios() -> list[Item]:
-    """Return one item per molecule scenario, each with a lab of its own."""
+    """Return one item per molecule scenario."""
     names = sorted(path.parent.name for path in (ROOT / "molecule").glob("*/molecule.yml"))
-    return [Item(f"molecule: {s}", tool("molecule", "test", "-s", s), {"MOLECULE_LAB": f"rm-{s}"}) for s in names]
+    return [Item(f"molecule: {name}", tool("molecule", "test", "-s", name), lane=SCENARIOS) for name in names]
 
 
 SETS = {
@@ -96,18 +98,13 @@ SETS = {
         published("sanity"),
         *integration(),
         *scenarios(),
-        Item("end to end", pytest("-x", "-s", "tests/e2e"), alone=True),
+        Item("end to end", pytest("-x", "-s", "tests/e2e")),
     ],
     "drill": lambda: [
-        *(
-            Item(f"integration: {path.name}", pytest("-m", "slow", str(path)), alone=True)
-            for path in folders("integration")
-        ),
-        *(Item(f"drill: {path.name}", pytest("-x", str(path)), alone=True) for path in folders("drills")),
+        *(Item(f"integration: {path.name}", pytest("-m", "slow", str(path))) for path in folders("integration")),
+        *(Item(f"drill: {path.name}", pytest("-x", str(path))) for path in folders("drills")),
     ],
-    "bench": lambda: [
-        Item(f"bench: {path.stem}", [str(BIN / "python"), str(path)], alone=True) for path in benchmarks()
-    ],
+    "bench": lambda: [Item(f"bench: {path.stem}", [str(BIN / "python"), str(path)]) for path in benchmarks()],
 }
 
 
@@ -116,13 +113,13 @@ def benchmarks() -> list[Path]:
     return sorted((ROOT / "tests/bench").glob("bench_*.py"))
 
 
-def run(item: Item) -> tuple[float, str, bool]:
+def run(item: Item, buffered: bool) -> tuple[float, str, bool]:
     """Run an item and print what it printed; return its seconds, its title and whether it passed."""
     print(f"=== begins: {item.title}", flush=True)
     environment = {**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}", "PYTHONUNBUFFERED": "1", **item.environment}
     start = time.monotonic()
     with tempfile.TemporaryFile() as output:
-        kept = None if item.alone else output
+        kept = output if buffered else None
         code = subprocess.run(
             item.argv, cwd=ROOT, env=environment, check=False, stdin=subprocess.DEVNULL, stdout=kept, stderr=kept
         ).returncode
@@ -139,9 +136,10 @@ def main() -> int:
     """Run the set named on the command line; return 1 when an item failed."""
     items = SETS[sys.argv[1]]()
     start = time.monotonic()
-    with ThreadPoolExecutor(AT_A_TIME) as pool:
-        results = list(pool.map(run, [item for item in items if not item.alone]))
-    results += [run(item) for item in items if item.alone]
+    lanes = [[item for item in items if item.lane == lane] for lane in sorted({item.lane for item in items})]
+    with ThreadPoolExecutor(len(lanes)) as pool:
+        done = pool.map(lambda lane: [run(item, buffered=len(lanes) > 1) for item in lane], lanes)
+        results = [result for lane in done for result in lane]
     print(f"\nThe slowest of {len(items)}; {time.monotonic() - start:.0f} s in all:")
     for seconds, title, _ in sorted(results, reverse=True)[:SLOWEST]:
         print(f"  {seconds:7.1f} s  {title}")
