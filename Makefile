@@ -39,7 +39,7 @@ check: tools ## gates that need no machine (two minutes at most)
 test: tools ## gates, role scenarios and the end-to-end test (45 minutes at most)
 	@tests/run test
 
-drill: tools ## what takes longer: faults, real boots, many targets
+drill: tools ## what takes longer: faults, real boots, restores, the long scenarios
 	@tests/run drill
 
 bench: tools ## measure; asserts nothing

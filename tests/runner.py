@@ -25,6 +25,8 @@ BIN = ROOT / ".venv/bin"
 COLLECTION = "collections/ansible_collections/ringmaster/hosting"
 EXAMPLE = ROOT / "example/platform/platform.ringmaster.yml"
 SLOWEST = 10
+LONG_SCENARIOS = ("backup", "mailserver", "monitoring", "mysql", "postgresql", "webgateway")
+"""Scenarios that take more than two minutes: they are drills."""
 MACHINE, SCENARIOS = range(2)
 """The lanes."""
 
@@ -83,10 +85,14 @@ def integration() -> list[Item]:
     return [Item(f"integration: {path.name}", pytest("-m", "not slow", str(path))) for path in folders("integration")]
 
 
-def scenarios() -> list[Item]:
-    """Return one item per molecule scenario."""
+def scenarios(long: bool) -> list[Item]:
+    """Return one item per molecule scenario that is long, or is not."""
     names = sorted(path.parent.name for path in (ROOT / "molecule").glob("*/molecule.yml"))
-    return [Item(f"molecule: {name}", tool("molecule", "test", "-s", name), lane=SCENARIOS) for name in names]
+    return [
+        Item(f"molecule: {name}", tool("molecule", "test", "-s", name), lane=SCENARIOS)
+        for name in names
+        if (name in LONG_SCENARIOS) is long
+    ]
 
 
 SETS = {
@@ -97,12 +103,13 @@ SETS = {
         published("importer"),
         published("sanity"),
         *integration(),
-        *scenarios(),
+        *scenarios(long=False),
         Item("end to end", pytest("-x", "-s", "tests/e2e")),
     ],
     "drill": lambda: [
         *(Item(f"integration: {path.name}", pytest("-m", "slow", str(path))) for path in folders("integration")),
         *(Item(f"drill: {path.name}", pytest("-x", str(path))) for path in folders("drills")),
+        *scenarios(long=True),
     ],
     "bench": lambda: [Item(f"bench: {path.stem}", [str(BIN / "python"), str(path)]) for path in benchmarks()],
 }
