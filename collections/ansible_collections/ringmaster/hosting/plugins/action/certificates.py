@@ -79,10 +79,12 @@ class ActionModule(ActionBase):
         """Return the platform CA, made if there is none; None only in check mode before the first run."""
         folder = Path(arguments["ca_folder"])
         certificate, key = folder / "ca.pem", folder / "ca.key"
-        if not certificate.exists() and not key.exists():
-            if self._task.check_mode:
+        if not (certificate.exists() and key.exists()):
+            if self._task.check_mode and not (certificate.exists() or key.exists()):
                 return None
-            self._create(folder, arguments)
+            # Half of it is there while the task of another host is making it: the lock waits for that.
+            if not self._task.check_mode:
+                self._create(folder, arguments)
         try:
             return authority.load(certificate.read_text(), self._loader.get_text_file_contents(str(key)))
         except OSError as error:
@@ -96,7 +98,8 @@ class ActionModule(ActionBase):
             raise AnsibleActionFail(f"the platform CA in {folder} cannot be used: {error}") from error
 
     def _create(self, folder: Path, arguments: dict[str, Any]) -> None:
-        if not arguments["ca_create"]:
+        begun = (folder / "ca.pem").exists() or (folder / "ca.key").exists()
+        if not arguments["ca_create"] and not begun:
             raise AnsibleActionFail(
                 f"there is no platform CA in {folder}, and what this controller makes would be lost. Run"
                 " playbooks/certificates.yml once on the command line and commit the two files"
@@ -104,7 +107,7 @@ class ActionModule(ActionBase):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         with (folder / ".ca.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            if (folder / "ca.key").exists():
+            if (folder / "ca.pem").exists() or (folder / "ca.key").exists():
                 return
             made = authority.create(arguments["ca_organisation"])
             text = authority.key_pem(made).encode()
