@@ -157,6 +157,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
             shutil.copytree(ROOT / "example/platform", platform, ignore=ignore)
             source = platform / "platform.ringmaster.yml"
             source.write_text(source.read_text().replace("../../.lab", str(ROOT / ".lab")))
+            # QEMU 10 emulating two CPUs hung at boot or failed an assertion (iotlb_to_section) in several of our boots.
+            project = platform / "projects/myapp.yml"
+            project.write_text(project.read_text().replace("cores: 2", "cores: 1"))
             site.tool("down")
             site.tool("up", "--machines-only")
             site.check_output = site.play("site.yml", "--check", "--diff")
