@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import ast
 import functools
+import html
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,13 +17,15 @@ import yaml
 
 ROLES = Path(__file__).resolve().parents[2] / "roles"
 PAGE = "checks.md"
+HTML_PAGE = ROLES / "status/files/rootfs/usr/lib/ringmaster/status/checks.html"
 INTRODUCTION = """\
 # Checks and alerts
 
 Generated from the roles by `docs/reference/generate`; do not edit. How checks run and who is told: [monitoring](../monitoring.md).
 
 On a machine, `ringmaster-check` shows the newest results with their sentences, worst first, and `ringmaster-check --now` runs all
-checks first. `<check>` of an alert is in this list, too.
+checks first. Alerts and status pages link to this text, which every platform's status pages have as `checks.html`. It is written
+in `files/runbook.yml` of each role.
 """
 
 
@@ -70,41 +74,91 @@ def alerts(role: Path) -> Iterator[dict[str, Any]]:
     yield from (rule for group in groups for rule in group["rules"] if "alert" in rule)
 
 
+def runbook(role: Path) -> dict[str, str]:
+    """Return what to do, by check (``component/name``) and by alert."""
+    path = role / "files/runbook.yml"
+    return yaml.safe_load(path.read_text(encoding="utf-8")) if path.is_file() else {}
+
+
+def entries(role: Path) -> Iterator[tuple[str, str, str]]:
+    """Yield name, meaning and remedy of each check of a role, and of each alert that stands for no check."""
+    remedies = runbook(role)
+    for item in definitions(role):
+        key = f"{item['component']}/{item['name']}"
+        every = item.get("interval", 60)
+        seldom = f"every {every} s" if isinstance(every, int) else "every minute, or more seldom with much to do"
+        yield key, f"{meaning(item)} Runs {seldom}.", remedies.pop(key, "")
+    told = {rule["alert"]: rule for rule in alerts(role)}
+    for name, remedy in remedies.items():
+        yield name, _says(told[name]) if name in told else "", remedy
+
+
+def place(name: str) -> str:
+    """Return the anchor of an entry."""
+    return name.replace("/", "-")
+
+
 def page() -> str:
-    """Return the page."""
+    """Return the page in Markdown."""
     parts = [INTRODUCTION]
-    for role in sorted(path for path in ROLES.iterdir() if path.is_dir()):
-        checks, told = list(definitions(role)), list(alerts(role))
-        if not checks and not told:
-            continue
+    for role in _roles():
         parts.append(f"## {role.name}\n")
-        if checks:
-            parts.append("| Check | Looks at | Every |\n|---|---|---|")
-            for item in checks:
-                key = f"{item['component']}/{item['name']}"
-                anchor = f'<a id="{item["component"]}-{item["name"]}"></a>'
-                parts.append(f"| {anchor}`{key}` | {_cell(meaning(item))} | {item.get('interval', 60)} s |")
-            parts.append("")
-        if told:
+        for name, meant, remedy in entries(role):
+            parts.append(f'<a id="{place(name)}"></a>\n\n### `{name}`\n')
+            parts += [text + "\n" for text in (meant.replace("<", "&lt;"), f"**What to do:** {remedy}")]
+        if told := list(alerts(role)):
             parts.append("| Alert | Severity | After | Says |\n|---|---|---|---|")
             for rule in told:
-                summary = " ".join(str(rule["annotations"]["summary"]).split())
-                severity = rule.get("labels", {}).get("severity", "")
-                parts.append(f"| `{rule['alert']}` | {severity} | {rule.get('for', 'at once')} | {_cell(_plain(summary))} |")
+                cells = [f"`{rule['alert']}`", *_when(rule), _plain(rule["annotations"]["summary"])]
+                parts.append("| " + " | ".join(cell.replace("|", "\\|").replace("<", "&lt;") for cell in cells) + " |")
             parts.append("")
     return "\n".join(parts).rstrip("\n") + "\n"
 
 
+def html_page() -> str:
+    """Return the same as a page beside the status pages, which alerts and checks link to."""
+    parts = []
+    for role in _roles():
+        items = "".join(
+            f'<article id="{place(name)}"><h3><code>{html.escape(name)}</code></h3>'
+            f"{f'<p>{_rich(meant)}</p>' if meant else ''}<p><b>What to do:</b> {_rich(remedy)}</p></article>"
+            for name, meant, remedy in entries(role)
+        )
+        parts.append(f'<section class="box"><h2>{role.name}</h2>{items}</section>')
+    return (
+        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>Checks and alerts</title>'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        '<meta name="color-scheme" content="light dark"><link rel="stylesheet" href="style.css"></head><body>'
+        '<header><nav aria-label="Where you are"><ol><li><a href="./">Status</a></li>'
+        '<li aria-current="page">Checks and alerts</li></ol></nav><h1>Checks and alerts</h1></header>\n'
+        f"<main>{chr(10).join(parts)}</main></body></html>\n"
+    )
+
+
+def _roles() -> list[Path]:
+    return sorted(path for path in ROLES.iterdir() if path.is_dir() and runbook(path))
+
+
+def _when(rule: dict[str, Any]) -> tuple[str, str]:
+    return rule.get("labels", {}).get("severity", ""), rule.get("for", "at once")
+
+
+def _says(rule: dict[str, Any]) -> str:
+    severity, after = _when(rule)
+    kind = "For the platform itself" if severity == "none" else severity.capitalize()
+    return f"{kind}, {after if after == 'at once' else f'after {after}'}: {_plain(rule['annotations']['summary'])}."
+
+
+def _rich(text: str) -> str:
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text))
+
+
 def _plain(summary: str) -> str:
     """Write placeholders of Prometheus as people read them."""
-    words = summary.split("{{")
+    words = " ".join(summary.split()).split("{{")
     result = words[0]
     for word in words[1:]:
         inside, _end, rest = word.partition("}}")
         name = inside.split("|")[0].strip().removeprefix("$labels.").removeprefix("$")
         result += f"<{name}>{rest}"
     return result
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("<", "&lt;")

@@ -6,7 +6,10 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 from pathlib import Path
+
+from ansible_collections.ringmaster.hosting.plugins.filter.alert_rules import alert_rules
 
 REFERENCE = Path(__file__).parents[3] / "docs/reference"
 specification = importlib.util.spec_from_file_location("check_reference", REFERENCE / "checks.py")
@@ -17,6 +20,7 @@ specification.loader.exec_module(reference)
 
 def test_the_page_is_current() -> None:
     assert (REFERENCE / reference.PAGE).read_text() == reference.page(), "run docs/reference/generate"
+    assert reference.HTML_PAGE.read_text() == reference.html_page(), "run docs/reference/generate"
 
 
 def test_every_check_says_what_it_looks_at() -> None:
@@ -32,3 +36,31 @@ def test_every_check_can_make_an_alert() -> None:
     components = {item["component"] for role in reference.ROLES.iterdir() for item in reference.definitions(role)}
     components -= {"host", "monitoring_agent"}  # whose rules name both at once
     assert not [name for name in components if f'component="{name}"' not in rules]
+
+
+# What the status pages make themselves, the check of the runner itself, and the checks of projects.
+MADE_ELSEWHERE = {"host/reachable", "monitoring_agent/results", "monitoring_agent/definitions", "project/checks"}
+
+
+def test_every_check_and_alert_says_what_to_do_and_nothing_is_left_over() -> None:
+    known = set(MADE_ELSEWHERE)
+    for role in reference.ROLES.iterdir():
+        known |= {f"{item['component']}/{item['name']}" for item in reference.definitions(role)}
+        known |= {rule["alert"] for rule in reference.alerts(role)}
+        assert not [name for name, _meant, remedy in reference.entries(role) if len(remedy) < 15]
+    written = {name for role in reference.ROLES.iterdir() for name in reference.runbook(role)}
+    assert written <= known
+    assert written >= MADE_ELSEWHERE
+
+
+def test_every_link_of_an_alert_resolves() -> None:
+    url = "https://status.example.org/checks.html"
+    rules = alert_rules(str(reference.ROLES), url)
+    for text in (reference.page(), reference.html_page()):
+        places = set(re.findall(r'id="([^"]+)"', text))
+        for role, content in rules.items():
+            found = re.findall(r"runbook_url: '?(\S+?)#(.+?)'?$", content, re.MULTILINE)
+            assert len(found) == len(list(reference.alerts(reference.ROLES / role)))
+            assert {page for page, _place in found} == {url}
+            # Those of a check: the check has its place, as the test above sees to.
+            assert {place for _page, place in found if not place.startswith("{{ $labels.component")} <= places

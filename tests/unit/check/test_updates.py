@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import datetime
 import sys
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,9 @@ import pytest
 from ansible_collections.ringmaster.hosting.plugins.module_utils.components import maintenance
 
 ROLES = Path(__file__).parents[3] / "roles"
-sys.path.insert(0, str(ROLES / "updates/files/rootfs/usr/lib/ringmaster/python"))
+sys.path[:0] = [str(ROLES / "updates/files/rootfs/usr/lib/ringmaster" / part) for part in ("python", "checks")]
 
+import updates as checks  # noqa: E402
 from ringmaster_updates import decisions, main  # noqa: E402
 from ringmaster_updates.decisions import Update  # noqa: E402
 
@@ -117,3 +119,25 @@ def test_windows_that_meet_for_two_weeks_a_year_are_found() -> None:
             vm(0, ["redis"], days=["sun"], start="14:00", hours=2, timezone="America/New_York"),
             vm(1, ["redis"], days=["sun"], start="18:00", hours=2, timezone="Europe/Berlin"),
         )
+
+
+def test_packages_without_an_archive() -> None:
+    lines = ("Listing...", "foo/now 1.0 all [installed,local]", "linux-image-6.12.1-amd64/now 6.12.1 amd64 [local]")
+    assert decisions.orphans("\n".join(lines)) == ["foo"]
+
+
+@pytest.mark.parametrize(
+    ("days", "status", "said"),
+    [(400, 0, "(400 days)"), (364, 1, "(364 days)"), (0, 1, "(0 days)"), (-1, 2, "has had no security updates since")],
+)
+def test_the_end_of_support_is_told(
+    days: int, status: int, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checks.platform, "freedesktop_os_release", lambda: {"VERSION_ID": "13"})
+    monkeypatch.setattr(checks, "STATE", tmp_path / "updates.json")
+    end = (datetime.date.today() + datetime.timedelta(days=days)).isoformat()
+    found = checks.supported({"13": end}, 365)
+    assert found[0] == status and said in found[1] and end in found[1]
+    (tmp_path / "updates.json").write_text('{"orphans": ["old-library"]}')
+    assert "old-library" in checks.supported({"13": end}, 365)[1]
+    assert checks.supported({}, 365)[0] == 3

@@ -21,6 +21,9 @@ import samples
 from ansible_collections.ringmaster.hosting.plugins.module_utils.components import status
 from ringmaster_status import main, markup, model, pages
 
+# What to do about each check and alert; generated.
+RUNBOOKS = (Path(__file__).parents[3] / "roles/status/files/rootfs/usr/lib/ringmaster/status/checks.html").read_text()
+
 
 @pytest.fixture
 def platform(tmp_path: Path) -> dict[str, Any]:
@@ -47,10 +50,18 @@ def test_every_page_is_valid_html_and_links_only_to_what_is_there(site: dict[str
         assert len(ids) == len(set(ids)), path
         assert "style=" not in html and "<script" not in html, path
         for address in re.findall(r'(?:href|src)="([^"]*)"', html):
-            target = urllib.parse.urlparse(urllib.parse.urljoin(f"/{path}.html", address)).path.lstrip("/")
-            if not target.endswith((".css", ".svg")):
+            parsed_address = urllib.parse.urlparse(urllib.parse.urljoin(f"/{path}.html", address))
+            target = parsed_address.path.lstrip("/")
+            if target == "checks.html":
+                assert f'id="{parsed_address.fragment}"' in RUNBOOKS, (path, address)
+            elif not target.endswith((".css", ".svg")):
                 page = target.removesuffix(".html") if target.endswith(".html") else f"{target}index"
                 assert page in site, (path, address)
+
+
+def test_the_page_of_checks_is_valid_html() -> None:
+    html5lib.HTMLParser(strict=True, namespaceHTMLElements=False).parse(RUNBOOKS)
+    assert "style=" not in RUNBOOKS and "<script" not in RUNBOOKS
 
 
 def test_text_from_outside_is_shown_never_run(site: dict[str, Any]) -> None:

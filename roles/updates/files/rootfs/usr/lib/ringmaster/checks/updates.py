@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import datetime
 import json
+import platform
 import time
 from pathlib import Path
 
@@ -13,6 +15,7 @@ OK, WARNING, CRITICAL, UNKNOWN = 0, 1, 2, 3
 STATE = Path("/var/lib/ringmaster/updates.json")
 CONFIGURATION = Path("/etc/ringmaster/maintenance.json")
 HOUR = 3600
+SHOWN = 8
 
 
 def security(warning_hours: float, critical_hours: float) -> tuple[int, str]:
@@ -36,3 +39,23 @@ def security(warning_hours: float, critical_hours: float) -> tuple[int, str]:
     names = ", ".join(key.split()[0] for key in found["waiting"][:5])
     sentence = f"{len(waiting)} security updates wait, the oldest for {hours:.0f} h: {names}."
     return (CRITICAL if hours >= critical_hours else WARNING if hours >= warning_hours else OK), sentence
+
+
+def supported(ends: dict[str, str], warning_days: float) -> tuple[int, str]:
+    """How long Debian still supports the release, and which installed packages no archive has any more."""
+    release = platform.freedesktop_os_release().get("VERSION_ID", "")
+    if release not in ends:
+        return UNKNOWN, f"The end of support of release {release or 'without a number'} is not known."
+    days = (datetime.date.fromisoformat(ends[release]) - datetime.date.today()).days
+    status = CRITICAL if days < 0 else WARNING if days < warning_days else OK
+    sentence = f"Debian {release} gets security updates until {ends[release]} ({days} days)."
+    if days < 0:
+        sentence = f"Debian {release} has had no security updates since {ends[release]}."
+    try:
+        orphans = json.loads(STATE.read_text()).get("orphans") or []
+    except (OSError, ValueError):
+        orphans = []
+    if orphans:
+        more = f" and {len(orphans) - SHOWN} more" if len(orphans) > SHOWN else ""
+        sentence += f" No archive has, and nobody updates: {', '.join(orphans[:SHOWN])}{more}."
+    return status, sentence

@@ -17,6 +17,8 @@ from ringmaster_status.history import SPANS, History
 STATES = ("OK", "WARNING", "CRITICAL", "UNKNOWN")
 # Worst first; as the check runner orders them.
 ORDER = ("CRITICAL", "UNKNOWN", "WARNING", "OK")
+# The page that says what to do, and its place for checks that projects declare themselves.
+RUNBOOKS, OWN_CHECKS = "checks.html", "project-checks"
 OLD = 300.0  # seconds after which a machine's results say nothing about now
 
 
@@ -171,7 +173,9 @@ def _alerts(name: str, figures: Figures) -> list[dict[str, Any]]:
         sentence = (alert.get("annotations") or {}).get("summary", "")
         state = str(labels["severity"]).upper()
         component = labels.get("component", "alert")
-        found.append(_check(component, labels.get("alertname", "?"), state, sentence, since=moment(alert["activeAt"])))
+        name = labels.get("alertname", "?")
+        check = _check(component, name, state, sentence, since=moment(alert["activeAt"]))
+        found.append({**check, "runbook": f"{RUNBOOKS}#{name}"})
     return found
 
 
@@ -190,6 +194,7 @@ def _check(component: str, check: str, state: str, sentence: str, since: float |
         "state": state,
         "since": iso(since) if since is not None else None,
         "sentence": sentence,
+        "runbook": f"{RUNBOOKS}#{OWN_CHECKS if component in ('project', 'local') else f'{component}-{check}'}",
     }
 
 

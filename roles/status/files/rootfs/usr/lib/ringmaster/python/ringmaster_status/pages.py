@@ -124,7 +124,7 @@ def _overview(part: Part, title: str, path: tuple[tuple[str, str], ...], made: f
     content += box("projects", "Projects", table("Projects", head, rows) if rows else none)
     for machine in part.get("machines", ()):
         if machine["checks"]:
-            content += box(f"machine-{machine['name']}", f"Machine {machine['name']}", _checks(machine["checks"]))
+            content += box(f"machine-{machine['name']}", f"Machine {machine['name']}", _checks(machine["checks"], up))
     content += _incidents(
         [one for one in part["incidents"] if one["when"] == "over"][:RECENT], "past", "Past incidents"
     )
@@ -199,7 +199,8 @@ def _vm(vm: Part, made: float) -> str:
     overview += f'<div class="curves">{curves}</div>'
     content = box("overview", "Overview", overview)
     content += box("configuration", "Configuration", _configuration(vm))
-    content += box("checks", "Checks", _checks(vm["checks"]) if vm["checks"] else "<p>The VM shall not run.</p>")
+    checks = _checks(vm["checks"], "../../") if vm["checks"] else "<p>The VM shall not run.</p>"
+    content += box("checks", "Checks", checks)
     content += box("maintenance", "Maintenance", _maintenance(vm))
     path = ((vm["domain"], "../../"), (vm["project"], "./"))
     return markup.page(vm["name"], vm["state"], path, content, made=made, trouble=vm["trouble"])
@@ -239,10 +240,10 @@ def _configuration(vm: Part) -> str:
     return result
 
 
-def _checks(checks: Iterable[Part]) -> str:
+def _checks(checks: Iterable[Part], up: str) -> str:
     rows = [
         (
-            f"{text(check['component'])}/{text(check['check'])}",
+            f'<a href="{up}{text(check["runbook"])}">{text(check["component"])}/{text(check["check"])}</a>',
             badge(check["state"]),
             when(check["since"]),
             text(check["sentence"]),

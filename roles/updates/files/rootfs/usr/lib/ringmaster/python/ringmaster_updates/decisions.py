@@ -50,6 +50,12 @@ def pending(simulated: str, security_labels: Iterable[str]) -> list[Update]:
     return found
 
 
+def orphans(listed: str) -> list[str]:
+    """Read ``apt list ?obsolete``: installed packages that no archive has (any more). Replaced kernels are none."""
+    names = {line.partition("/")[0] for line in listed.splitlines() if "/" in line}
+    return sorted(name for name in names if not name.startswith(("linux-image-", "linux-headers-")))
+
+
 def is_guarded(package: str, patterns: Iterable[str]) -> bool:
     """Whether the package's own upgrade restarts what only a window may restart."""
     return any(fnmatch.fnmatchcase(package, pattern) for pattern in patterns)

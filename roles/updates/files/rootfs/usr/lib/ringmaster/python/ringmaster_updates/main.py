@@ -138,6 +138,7 @@ def _tell(configuration: dict[str, Any], window: Window | None, moment: datetime
     reason = _reboot_reason()
     following = window.following(moment) if window else None
     state["lists"] = _lists_of()
+    state["orphans"] = decisions.orphans(_run(["apt", "list", "?obsolete"], check=False))
     write(STATE, json.dumps(state, indent=1) + "\n")
     write(METRICS, metrics(state, updates, reason, following.begin.timestamp() if following else 0, now))
     planned = [f"restart: {reason}"] if reason else []
