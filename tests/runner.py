@@ -3,9 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Run a set of test items, all of them, and say which failed and which were slow.
 
-Items of one lane run one after the other, and lanes beside each other: the scenarios share a platform and its host
-keys, so that no two of them can run at once, but they mostly wait for their machines. What an item prints is shown
-when it has ended, so that two do not mix; where there is one lane only, as it goes.
+Items of one lane run one after the other, and the two lanes beside each other: the scenarios share a platform and its
+host keys, so that no two of them can run at once, and what boots a real VM wants a processor of its own. What an item
+prints is shown when it has ended, so that two do not mix; where there is one lane only, as it goes.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ EXAMPLE = ROOT / "example/platform/platform.ringmaster.yml"
 SLOWEST = 10
 LONG_SCENARIOS = ("backup", "mailserver", "monitoring", "mysql", "postgresql", "webgateway")
 """Scenarios that take more than two minutes: they are drills."""
-MACHINE, SCENARIOS = range(2)
-"""The lanes."""
+PYTESTS, SCENARIOS = range(2)
+"""The lanes: tests of one process (and real VMs), and static gates followed by the scenarios."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Item:
     title: str
     argv: list[str]
     environment: Mapping[str, str] = field(default_factory=dict)
-    lane: int = MACHINE
+    lane: int = PYTESTS
 
 
 def tool(name: str, *arguments: str) -> list[str]:
@@ -64,6 +64,7 @@ def gates() -> list[Item]:
             "ansible-lint",
             tool("ansible-lint", "-q"),
             {"ANSIBLE_INVENTORY": str(EXAMPLE), "ANSIBLE_HOST_PATTERN_MISMATCH": "ignore"},
+            lane=SCENARIOS,
         ),
         Item("changelog", ["env", f"--chdir={COLLECTION}", *tool("antsibull-changelog", "lint")]),
         published("build"),
@@ -72,7 +73,7 @@ def gates() -> list[Item]:
 
 def published(gate: str) -> Item:
     """Return a gate of the collection as it is published."""
-    return Item(f"collection: {gate}", [str(BIN / "python"), "tests/gates/collection.py", gate])
+    return Item(f"collection: {gate}", [str(BIN / "python"), "tests/gates/collection.py", gate], lane=SCENARIOS)
 
 
 def folders(parent: str) -> list[Path]:
