@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
+import shutil
+import subprocess
 import sys
 import urllib.parse
 from collections.abc import Mapping
@@ -14,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import html5lib
+import jinja2
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -22,7 +26,8 @@ from ansible_collections.ringmaster.hosting.plugins.module_utils.components impo
 from ringmaster_status import main, markup, model, pages
 
 # What to do about each check and alert; generated.
-RUNBOOKS = (Path(__file__).parents[3] / "roles/status/files/rootfs/usr/lib/ringmaster/status/checks.html").read_text()
+STATIC = Path(__file__).parents[3] / "roles/status/files/rootfs/usr/lib/ringmaster/status"
+RUNBOOKS = (STATIC / "checks.html").read_text()
 
 
 @pytest.fixture
@@ -156,6 +161,26 @@ def test_a_site_replaces_the_last_at_once_and_old_ones_go(tmp_path: Path, platfo
         main.write(tmp_path, tmp_path / "missing", platform, samples.NOW)
     assert (tmp_path / "site/index.html").is_file()
     assert len(list(tmp_path.glob("site-*"))) == 2
+
+
+@pytest.mark.skipif(shutil.which("rsync") is None, reason="rsync is not installed")
+def test_a_copy_elsewhere_holds_the_open_pages_and_no_other(tmp_path: Path, platform: dict[str, Any]) -> None:
+    main.write(tmp_path, STATIC, platform, samples.NOW)
+    environment = jinja2.Environment()
+    environment.filters["comment"] = lambda text: f"# {text}"
+    target = str(tmp_path / "copy")
+    names = {"__status_description": samples.described(), "status_copy_to": target, "ansible_managed": ""}
+    unit = environment.from_string((STATIC.parents[5] / "templates/copy.conf.j2").read_text()).render(names)
+    (line,) = [line for line in unit.splitlines() if line.startswith("ExecStartPost=-+")]
+    words = shlex.split(line.removeprefix("ExecStartPost=-+"))
+    # Root's rsync, and what the unit names as the site; the target is a folder here.
+    words = [word.replace("/var/lib/ringmaster-status", str(tmp_path)) for word in words if "--rsh=" not in word]
+    (tmp_path / "copy/projects/shop").mkdir(parents=True)
+    (tmp_path / "copy/projects/shop/index.html").write_text("private, from before the project closed its pages")
+    subprocess.run(words, check=True)
+    found = {str(path.relative_to(tmp_path / "copy")) for path in (tmp_path / "copy").rglob("*") if path.is_file()}
+    assert {"index.html", "index.json", "checks.html", "style.css", "projects/myapp/myapp00.html"} <= found
+    assert not [path for path in found if path.startswith(("all/", "projects/shop"))]
 
 
 def test_availability_is_never_rounded_up_to_a_hundred() -> None:

@@ -72,11 +72,14 @@ def main(argv: Sequence[str] | None = None) -> int:
             if options.what == "window" and (chosen or _reboot_reason()):
                 _maintained(True)
             if chosen:
+                # So that it is known since when each waited, also where nobody has looked before.
+                _tell(configuration, window, moment)
                 _run([*APT, "install", "--only-upgrade", *(update.package for update in chosen)])
                 report["installed"] = [f"{u.package} {u.installed} -> {u.candidate}" for u in chosen]
             found = _restart(configuration, in_window=span is not None)
             report["restarted"], report["waits"] = list(found.now), list(found.window)
-        reason = _tell(configuration, window, moment)
+        reason, patched = _tell(configuration, window, datetime.datetime.now(datetime.UTC))
+        report["patched"] = {update.key: round(seconds) for update, seconds in patched}
         if options.what == "window" and span is not None:
             left = (span.end - datetime.datetime.now(datetime.UTC)).total_seconds()
             if reason and decisions.may_reboot(left, configuration["reboot_seconds"]):
@@ -124,15 +127,21 @@ def _reboot_reason() -> str:
     return "a package asks for it" if REBOOT_FLAG.exists() else ""
 
 
-def _tell(configuration: dict[str, Any], window: Window | None, moment: datetime.datetime) -> str:
-    """Write state, metrics and what is planned; return why a reboot is needed."""
+def _tell(
+    configuration: dict[str, Any], window: Window | None, moment: datetime.datetime
+) -> tuple[str, list[tuple[Update, float]]]:
+    """Write state, metrics and what is planned.
+
+    :returns: why a reboot is needed, and the security updates that were installed since the last time, with the
+        seconds that they had waited.
+    """
     now = moment.timestamp()
     updates = _pending(configuration)
     try:
         before = json.loads(STATE.read_text())
     except (OSError, ValueError):
         before = {}
-    state, _patched = decisions.remember(before, updates, now)
+    state, patched = decisions.remember(before, updates, now)
     STATE.parent.mkdir(parents=True, exist_ok=True)
     state["waiting"] = [update.key for update in updates if update.security]
     reason = _reboot_reason()
@@ -144,7 +153,7 @@ def _tell(configuration: dict[str, Any], window: Window | None, moment: datetime
     planned = [f"restart: {reason}"] if reason else []
     planned += [f"update: {update.package} {update.candidate}" for update in updates[:20]]
     write(PLANNED, json.dumps(planned) + "\n")
-    return reason
+    return reason, patched
 
 
 def metrics(state: dict[str, Any], updates: Iterable[Update], reason: str, begin: float, now: float) -> str:
