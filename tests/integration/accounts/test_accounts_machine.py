@@ -234,7 +234,10 @@ def test_who_is_out_is_out_at_once(machine, app, state):
     while machine.root("pgrep -c -u carol sleep; pgrep -c -f 'sleep 424[2]' ; true").split() < ["3", "1"]:
         assert time.monotonic() < deadline
         time.sleep(0.2)
-    machine.root("echo '* * * * * true' | crontab -u carol -; touch /var/lib/systemd/linger/carol")
+    machine.root(
+        "echo '* * * * * true' > /var/spool/cron/crontabs/carol && chown carol:crontab /var/spool/cron/crontabs/carol"
+        " && chmod 600 /var/spool/cron/crontabs/carol && touch /var/lib/systemd/linger/carol"
+    )
 
     assert machine.apply(roster(machine, carol=state, bob=state))
 

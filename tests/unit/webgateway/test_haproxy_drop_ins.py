@@ -46,6 +46,8 @@ def test_what_backends_need_is_accepted(line: str) -> None:
     [
         ("server evil 192.0.2.1:80", "'server' is not allowed"),
         ("errorfile 503 /etc/shadow", "'errorfile' is not allowed"),
+        ("lua-load /srv/s-web/root.lua", "'lua-load' is not allowed"),
+        ("lua-load-per-thread /srv/s-web/root.lua", "'lua-load-per-thread' is not allowed"),
         ("http-request lua.run", "action 'lua.run'|reads a file"),
         ("http-request use-service prometheus-exporter", "'use-service' is not allowed"),
         ("http-request return status 200 file /etc/passwd", "reads a file"),

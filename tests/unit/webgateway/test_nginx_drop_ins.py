@@ -54,6 +54,7 @@ def test_what_sites_need_is_accepted(body: str) -> None:
     [
         ("include /etc/shadow;", "include fastcgi_params"),
         ("load_module modules/x.so;", "'load_module' is not allowed"),
+        ("error_log /etc/cron.d/mine debug;", "'error_log' is not allowed"),
         ("error_log /var/log/nginx/error.log debug;", "'error_log' is not allowed"),
         ("access_log /etc/cron.d/x full;", "switched off only"),
         ("listen 8080;", "'listen' is not allowed"),

@@ -1,0 +1,91 @@
+# Copyright: (c) 2026, Ringmaster contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What two auditors say about a plain Debian, and about the same machine with roles base and accounts.
+
+ssh-audit looks from outside, lynis runs in the machine. The figures are for docs/contributing.md.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[3]
+sys.path.insert(0, str(ROOT / "tests/integration/accounts"))
+
+from light_machine import ADDRESS, LightMachine  # noqa: E402
+
+PLAYBOOK = Path(__file__).with_name("base.yml")
+SSHD = "/etc/ssh/sshd_config.d/10-ringmaster.conf"
+LYNIS = ("usr/sbin/lynis", "usr/share/lynis", "etc/lynis")
+
+
+def ssh_audit(machine: LightMachine) -> Counter[str]:
+    """Return how many algorithms it finds fault with, by level."""
+    argv = [str(ROOT / ".venv/bin/ssh-audit"), "-n", "-l", "warn", "--skip-rate-test", ADDRESS]
+    done = subprocess.run(machine.inside(argv), capture_output=True, text=True, check=False)
+    assert "(kex)" in done.stdout or not done.returncode, done.stdout + done.stderr
+    return Counter(re.findall(r"\[(warn|fail)\]", done.stdout))
+
+
+def lynis(machine: LightMachine) -> tuple[int, int, int]:
+    """Return the hardening index, the number of warnings and the number of suggestions."""
+    options = "audit system --quick --quiet --no-colors --no-log --report-file /root/lynis.dat"
+    machine.root(f"rm -f /root/lynis.dat; cd /root && /usr/sbin/lynis {options} >/dev/null 2>&1; true")
+    report = machine.root("cat /root/lynis.dat").splitlines()
+    (index,) = [int(line.partition("=")[2]) for line in report if line.startswith("hardening_index=")]
+    return index, *(sum(line.startswith(f"{kind}[]=") for line in report) for kind in ("warning", "suggestion"))
+
+
+def test_auditors_before_and_after(tmp_path: Path) -> None:
+    if not Path("/usr/sbin/lynis").exists():
+        pytest.skip("lynis is not installed (bin/bootstrap test)")
+    machine = LightMachine.start(tmp_path)
+    try:
+        packed = subprocess.run(["tar", "-C", "/", "-c", *LYNIS], capture_output=True, check=True).stdout
+        subprocess.run([*machine.ssh_argv("root", "operator"), "tar -C / -x"], input=packed, check=True)
+        # Debian's own settings, with nothing but the way in.
+        machine.root(f"echo 'AuthorizedKeysFile /etc/ssh/authorized_keys.d/%u' > {SSHD} && systemctl reload ssh")
+        before = {"ssh-audit": ssh_audit(machine), "lynis": lynis(machine)}
+
+        people = [
+            {
+                "name": "alice",
+                "uid": 20100,
+                "full_name": "Alice",
+                "state": "active",
+                "permissions": ["login", "wheel"],
+                "ssh_keys": [machine.key("alice")],
+            }
+        ]
+        roster = {"format": 1, "project": "myapp", "generation": 1, "hash": "1", "people": people, "service_users": []}
+        variables = {
+            "ringmaster_domain": "example.org",
+            "ringmaster_operator_keys": [machine.key("operator")],
+            "ringmaster_management_networks": ["172.20.0.0/22"],
+        }
+        assert machine.apply(roster, playbook=PLAYBOOK, **variables)
+        after = {"ssh-audit": ssh_audit(machine), "lynis": lynis(machine)}
+        effective = machine.root("sshd -T")
+    finally:
+        machine.stop()
+    for name, found in (("before", before), ("after", after)):
+        index, warnings, suggestions = found["lynis"]
+        audit = found["ssh-audit"]
+        print(f"{name}: ssh-audit {audit['fail']} failures, {audit['warn']} warnings; ", end="")
+        print(f"lynis index {index}, {warnings} warnings, {suggestions} suggestions")
+    print(json.dumps({"before": before, "after": after}))
+    assert before["ssh-audit"]["fail"] > 0, "there was something to mend"
+    assert after["ssh-audit"]["fail"] == 0
+    # curve25519 stays for clients without a post-quantum exchange, under two names.
+    assert after["ssh-audit"]["warn"] <= 2
+    assert after["lynis"][0] > before["lynis"][0]
+    wanted = ("passwordauthentication no", "permitrootlogin without-password", "x11forwarding no", "maxauthtries 20")
+    assert [line for line in wanted if line not in effective.splitlines()] == []
