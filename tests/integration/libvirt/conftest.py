@@ -162,7 +162,7 @@ def private_libvirtd(folder: Path) -> Iterator[Path]:
     """Start a libvirtd whose files are in a folder, and give the folder."""
     if os.geteuid() != 0:
         pytest.skip("a private libvirtd needs root")
-    for tool in ("libvirtd", "virtlogd", "qemu-system-x86_64", "xorriso"):
+    for tool in ("libvirtd", "virtlogd", "qemu-system-x86_64", "xorriso", "ebtables"):
         if shutil.which(tool, path=f"{os.environ['PATH']}:/usr/sbin") is None:
             pytest.skip(f"{tool} is not installed")
     namespaces = ["unshare", "-m", "-n", "-p", "-f", "--kill-child", "--mount-proc"]

@@ -6,6 +6,9 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+import subprocess
+import sys
 import xml.etree.ElementTree as ET
 from pathlib import Path
 from typing import Any
@@ -20,6 +23,7 @@ from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt import 
     facts,
     images,
     metadata,
+    nwfilter,
     plan,
     storage,
 )
@@ -27,6 +31,7 @@ from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt.errors 
 from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt.spec import GIB
 
 IMAGE = "ringmaster-empty-0123456789abcdef.qcow2"
+FRAMES = Path(__file__).parents[2] / "drills/network/frames.py"
 
 
 def volume(machine: Any, role: str) -> Path:
@@ -272,3 +277,122 @@ def test_moved_domain_is_left_alone(machine: Any) -> None:
     assert "must not run twice" in machine.one()["msg"]
     with machine.domain() as domain:
         assert not domain.isActive()
+
+
+ADDRESSES = ["198.51.100.2", "2001:db8:2::1013"]
+
+
+def with_addresses(*addresses: str, **more: Any) -> list[dict[str, Any]]:
+    first, second = samples.SPEC["nics"]
+    return [{**first, "addresses": list(addresses), **more}, second]
+
+
+def packet_filter(libvirtd: Path) -> str:
+    pid = (libvirtd / "pid").read_text()
+    argv = ["nsenter", "-t", pid, "-n", "nft", "list", "ruleset", "bridge"]
+    return subprocess.run(argv, capture_output=True, text=True, check=True).stdout
+
+
+def test_anti_spoofing_comes_to_a_running_guest_follows_its_addresses_and_goes(machine: Any, libvirtd: Path) -> None:
+    """Each step is live, and the rules in the kernel agree with it."""
+    assert machine.settle()["changed"]
+    assert "198.51.100.2" not in packet_filter(libvirtd)
+    done = machine.all(machine.data(nics=with_addresses(*ADDRESSES)))
+    assert set(done["network_filters"]) in (set(), {one.name for one in nwfilter.FILTERS})
+    assert [step["action"] for step in done["vms"][0]["actions"]] == ["define", "update_nic", "note_live"]
+    again = machine.all(machine.data(nics=with_addresses(*ADDRESSES)))
+    assert (again["changed"], again["network_filters"], again["pending_restart"]) == (False, [], {})
+    rules = packet_filter(libvirtd)
+    for text in (*ADDRESSES, "fe80::1:2ff:fe00:1013", "ether saddr 02:01:02:00:10:13"):
+        assert text in rules
+    assert machine.settle(nics=with_addresses("2001:db8:2::1013"))["pending_restart"] == []
+    assert machine.live()["nics.ethfe.filter"] == "ringmaster-ipv6-only"
+    assert "198.51.100.2" not in packet_filter(libvirtd)
+    assert machine.settle(nics=with_addresses("198.51.100.2", "198.51.100.3"))["pending_restart"] == []
+    assert packet_filter(libvirtd).count("ip saddr 198.51.100.") == 2
+    # A restart of the guest has it from its definition.
+    machine.one(nics=with_addresses(*ADDRESSES), state="restarted")
+    assert "2001:db8:2::1013" in packet_filter(libvirtd)
+    machine.settle(nics=with_addresses(*ADDRESSES, anti_spoofing=False))
+    assert machine.live()["nics.ethfe.filter"] == ""
+    assert "2001:db8:2::1013" not in packet_filter(libvirtd)
+
+
+def test_a_filter_that_somebody_changed_is_made_good(machine: Any) -> None:
+    machine.settle(nics=with_addresses(*ADDRESSES))
+    with connection.connect(machine.options.uri) as opened:
+        old = opened.nwfilterLookupByName("ringmaster-ipv4").XMLDesc()
+        opened.nwfilterDefineXML(old.replace("action='drop'", "action='accept'"))
+    told = machine.all(machine.data(nics=with_addresses(*ADDRESSES)), check=True)
+    assert told["network_filters"] == ["ringmaster-ipv4"]
+    assert told["changed"]
+    assert machine.all(machine.data(nics=with_addresses(*ADDRESSES)))["network_filters"] == ["ringmaster-ipv4"]
+    assert not machine.all(machine.data(nics=with_addresses(*ADDRESSES)))["changed"]
+
+
+class Tap:
+    """A network card without a guest, as libvirt would give one to QEMU: the test is what sends."""
+
+    def __init__(self, libvirtd: Path, uri: str, addresses: list[str]) -> None:
+        self.mac, self.name, self.addresses = "02:01:02:00:10:13", "tap-test", addresses
+        self.uri = uri
+        argv = ["nsenter", "-t", (libvirtd / "pid").read_text(), "-n", sys.executable, str(FRAMES), "tap", "br-fe"]
+        own4, own6 = addresses
+        self.process = subprocess.Popen(
+            [*argv, self.name, self.mac, own4, "198.51.100.77", own6, "2001:db8:2::77"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert self.process.stdout is not None
+        self.sent = set(json.loads(self.process.stdout.readline()))
+
+    def arrived(self) -> set[str]:
+        """Send everything; give the names of what arrived on the bridge."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.write("\n")
+        self.process.stdin.flush()
+        return set(json.loads(self.process.stdout.readline()))
+
+    def bind(self, *addresses: str) -> None:
+        """Have libvirt filter what comes from the tap, as it does for a domain's card."""
+        binding = ET.Element("filterbinding")
+        owner = ET.SubElement(binding, "owner")
+        ET.SubElement(owner, "name").text = "nobody"
+        ET.SubElement(owner, "uuid").text = samples.UUID
+        ET.SubElement(binding, "portdev", name=self.name)
+        ET.SubElement(binding, "mac", address=self.mac)
+        binding.append(nwfilter.to_element(*nwfilter.reference(self.mac, addresses)))
+        with connection.connect(self.uri) as opened:
+            opened.nwfilterBindingCreateXML(ET.tostring(binding, encoding="unicode"))
+
+    def unbind(self) -> None:
+        """Have libvirt filter no more."""
+        with connection.connect(self.uri) as opened:
+            opened.nwfilterBindingLookupByPortDev(self.name).delete()
+
+
+def test_only_true_frames_pass_the_filters(machine: Any, libvirtd: Path) -> None:
+    """A faked MAC, IPv4, IPv6, ARP, RA, DHCP server and others get nowhere; all arrive without the filter."""
+    tap = Tap(libvirtd, machine.options.uri, ADDRESSES)
+    own = {name for name in tap.sent if name.startswith("own-")}
+    # What no rule at this layer can see: a neighbour's address offered under the own one.
+    unseen = {"neighbours-address"}
+    try:
+        assert tap.arrived() == tap.sent
+        with connection.connect(machine.options.uri) as opened:
+            nwfilter.ensure(opened, check=False)
+        tap.bind(*ADDRESSES)
+        assert tap.arrived() == own | unseen
+        tap.unbind()
+        tap.bind(ADDRESSES[0])
+        assert tap.arrived() == {"own-arp", "own-ipv4", "own-announcement-after-migration"}
+        tap.unbind()
+        tap.bind(ADDRESSES[1])
+        assert tap.arrived() == (own | unseen) - {"own-arp", "own-ipv4"}
+        tap.unbind()
+        assert tap.arrived() == tap.sent
+    finally:
+        tap.process.kill()
+        tap.process.wait()

@@ -86,6 +86,12 @@ MATRIX: dict[str, tuple[dict[str, Any], list[str], list[str], list[str]]] = {
         ["define myapp00", "note_live myapp00"],
         ["nics.ethsrv.mtu"],
     ),
+    "addresses of a VM that had no filter": (
+        {"nics__ethfe__addresses": ["198.51.100.2", "2001:db8:2::1013"]},
+        ["define myapp00", "start myapp00"],
+        ["define myapp00", "update_nic ethfe", "note_live myapp00"],
+        [],
+    ),
     "I/O limits": (
         {"io_limits": {"root": {"read_iops": 100, "write_bytes": 10**7}}},
         ["define myapp00", "start myapp00"],

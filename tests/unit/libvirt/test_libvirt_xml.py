@@ -14,6 +14,7 @@ from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt import 
     domain_xml,
     facts,
     metadata,
+    nwfilter,
     plan,
 )
 from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt.errors import HypervisorError
@@ -109,6 +110,69 @@ def test_patching_keeps_the_rest(name: str) -> None:
         return [(node.tag, node.attrib) for node in ET.fromstring(source).iter() if node.tag in ("address", "type")]
 
     assert rest(patched) == rest(text)
+
+
+FILTERED = {"nics__ethfe__addresses": ["2001:DB8:2::1013", "198.51.100.2"], "nics__ethsrv__addresses": ["172.20.1.1"]}
+
+
+@pytest.mark.parametrize("name", GOLDEN)
+def test_filters_come_and_go(name: str) -> None:
+    """A domain without filters gets them, with other addresses later, and loses them: nothing else changes."""
+    text = (samples.GOLDEN / name).read_text(encoding="utf-8")
+    before = facts.parse_domain(text)
+    assert (before.fields["nics.ethfe.filter"], before.fields["nics.ethfe.addresses"]) == ("", "")
+    fields = ("nics.ethfe.filter", "nics.ethfe.addresses")
+    for changes, expected in (
+        (FILTERED, ("ringmaster-dual", "198.51.100.2, 2001:db8:2::1013, fe80::1:2ff:fe00:1013")),
+        ({"nics__ethfe__addresses": ["198.51.100.9"]}, ("ringmaster-ipv4-only", "198.51.100.9")),
+        ({**FILTERED, "nics__ethfe__anti_spoofing": False}, ("", "")),
+    ):
+        wanted = plan.desired_fields(samples.spec(**changes), samples.ENVIRONMENT, None)
+        text = domain_xml.patch_domain(text, fields, wanted, samples.sources(), samples.note())
+        after = facts.parse_domain(text)
+        assert tuple(after.fields[field] for field in fields) == expected == tuple(wanted[field] for field in fields)
+        assert {key for key in after.fields if after.fields[key] != before.fields[key]} <= set(fields)
+    assert "filterref" not in text
+
+
+def test_first_definition_has_the_filters() -> None:
+    domain = ET.fromstring(samples.definition(samples.spec(**FILTERED)))
+    cards = {card.find("alias").get("name"): card for card in domain.iterfind("devices/interface")}
+    found = cards["ua-ethfe"].find("filterref")
+    assert found.get("filter") == "ringmaster-dual"
+    assert [(one.get("name"), one.get("value")) for one in found] == [
+        ("IPV4", "198.51.100.2"),
+        ("IPV6", "2001:db8:2::1013"),
+        ("IPV6", "fe80::1:2ff:fe00:1013"),
+    ]
+    assert cards["ua-ethsrv"].find("filterref").get("filter") == "ringmaster-ipv4-only"
+
+
+def test_somebodys_filter_is_read_and_replaced() -> None:
+    text = samples.definition().replace(
+        '<alias name="ua-ethfe" />',
+        '<alias name="ua-ethfe" /><filterref filter="theirs"><parameter name="IPV4" value="10.0.0.0/8"/></filterref>',
+    )
+    found = facts.parse_domain(text).fields
+    assert (found["nics.ethfe.filter"], found["nics.ethfe.addresses"]) == ("theirs", "10.0.0.0/8")
+    live = facts.parse_domain(text)
+    planned = samples.make(samples.spec(**FILTERED), samples.running(config=live, live=live))
+    step = next(action for action in planned.actions if (action.kind, action.target) == ("update_nic", "ethfe"))
+    assert step.after["nics.ethfe.filter"] == "ringmaster-dual"
+    assert samples.make(samples.spec(), samples.running(config=live, live=live)).actions == ()
+
+
+def test_bad_address_is_a_mistake() -> None:
+    with pytest.raises(HypervisorError, match=r"nics\[0\]\.addresses: .*without prefix length"):
+        samples.spec(nics__ethfe__addresses=["198.51.100.2/24"])
+
+
+def test_each_filter_is_defined_before_it_is_referred_to() -> None:
+    seen: set[str] = set()
+    for one in nwfilter.FILTERS:
+        assert set(one.refers) <= seen
+        assert len(one.chain) <= 12, "libvirt takes no longer name"
+        seen.add(one.name)
 
 
 def test_unlimited_again_removes_the_limits() -> None:

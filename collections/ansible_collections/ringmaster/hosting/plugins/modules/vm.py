@@ -107,10 +107,17 @@ options:
         type: str
         required: true
       addresses:
-        description: IP addresses that the VM may use.
+        description:
+          - IP addresses that the VM may use. Without any, nothing is said about the card's filter.
+          - The VM sends from these, from the IPv6 link-local address of its MAC, and with its MAC only, and no router
+            advertisement or answer of a DHCP server; libvirt's network filter sees to that.
         type: list
         elements: str
         default: []
+      anti_spoofing:
+        description: V(false) lets the VM send from any address, for a VM that routes for others.
+        type: bool
+        default: true
       mtu:
         description: MTU that is offered to the guest.
         type: int
@@ -203,6 +210,12 @@ notes:
   type: list
   elements: str
   sample: []
+network_filters:
+  description: Names of the filters against spoofing that were defined in libvirt (in check mode would be).
+  returned: always
+  type: list
+  elements: str
+  sample: []
 virtualization:
   description: The kind of virtualisation and the reason for it.
   returned: always
@@ -232,7 +245,7 @@ def run(module: AnsibleModule) -> dict[str, Any]:
     """Converge the VM."""
     spec = {name: module.params[name] for name in vm_arguments()}
     result = converge_all(options_from(module.params), [without_none(spec)], module.check_mode)
-    vm = {**result["vms"][0], "virtualization": result["virtualization"]}
+    vm = {**result["vms"][0], **{key: result[key] for key in ("changed", "network_filters", "virtualization")}}
     if vm.pop("failed"):
         vm.pop("exception", None)
         module.fail_json(**vm)

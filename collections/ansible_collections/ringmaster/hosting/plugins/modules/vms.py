@@ -82,6 +82,12 @@ pending_restart:
   returned: always
   type: dict
   sample: {myapp00: [{field: cores, live: 2, wanted: 8, reason: above the 4 cores at the start}]}
+network_filters:
+  description: Names of the filters against spoofing that were defined in libvirt (in check mode would be).
+  returned: always
+  type: list
+  elements: str
+  sample: []
 virtualization:
   description: The kind of virtualisation and the reason for it.
   returned: always

@@ -75,6 +75,7 @@ def vm_arguments() -> dict[str, Any]:
                 "mac": {"type": "str", "required": True},
                 "bridge": {"type": "str", "required": True},
                 "addresses": {"type": "list", "elements": "str", "default": []},
+                "anti_spoofing": {"type": "bool", "default": True},
                 "mtu": {"type": "int"},
                 "link": {"type": "str", "default": "up", "choices": ["up", "down"]},
             },

@@ -14,7 +14,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt import apply, facts, retire, seed, storage
+from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt import (
+    apply,
+    facts,
+    nwfilter,
+    retire,
+    seed,
+    storage,
+)
 from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt.connection import (
     LibvirtError,
     connect,
@@ -105,6 +112,9 @@ class Hypervisor:
         self.virtualization: Virtualization = choose(options.virtualization)
         self.host_cpus = int(connection.getInfo()[2])
         self._uuid_by_name = {domain.name(): domain.UUIDString() for domain in connection.listAllDomains()}
+        self._has_filters = False
+        self.changed_filters: list[str] = []
+        """Names of the network filters that this call defined (in check mode: would define)."""
 
     @property
     def environment(self) -> Environment:
@@ -176,6 +186,7 @@ class Hypervisor:
             raise HypervisorError(f"VM {spec.name} is left as it is: {refusals}")
         outcome.created = current.config is None and any(step.kind == "define" for step in outcome.plan.actions)
         outcome.deleted = spec.state == "absent"
+        self._have_filters(spec)
         if self.check or not outcome.plan.changed:
             return
         context = apply.Context(
@@ -184,6 +195,13 @@ class Hypervisor:
         apply.run(context)
         self._uuid_by_name[spec.name] = spec.uuid
         self._read_back(spec, outcome)
+
+    def _have_filters(self, spec: Spec) -> None:
+        """See once per call to the filters that the network cards refer to: without them no domain starts."""
+        if self._has_filters or not any(nic.addresses and nic.anti_spoofing for nic in spec.nics):
+            return
+        self.changed_filters = nwfilter.ensure(self.connection, self.check)
+        self._has_filters = True
 
     def _read_back(self, spec: Spec, outcome: Outcome) -> None:
         """Plan once more from what is there now: nothing may be left to do."""
@@ -209,11 +227,17 @@ class BlankHypervisor(Hypervisor):
         self.check = True
         self.virtualization = choose(options.virtualization)
         self.host_cpus = os.cpu_count() or 1
+        self.changed_filters = []
 
     def observe(self, spec: Spec) -> Current:
         """Find nothing."""
         names = volume_names(spec.name, spec.uuid)
         return Current(volumes={role: storage.VolumeState(name) for role, name in names.items()})
+
+    def _have_filters(self, spec: Spec) -> None:
+        """Would define all of them."""
+        if any(nic.addresses and nic.anti_spoofing for nic in spec.nics):
+            self.changed_filters = [one.name for one in nwfilter.FILTERS]
 
 
 def _converge_list(hypervisor: Hypervisor, specs: Sequence[Mapping[str, Any]]) -> list[Outcome]:
@@ -245,9 +269,11 @@ def converge_all(options: Options, specs: Sequence[Mapping[str, Any]], check: bo
         hypervisor = BlankHypervisor(options)
         outcomes = _converge_list(hypervisor, specs)
     virtualization = hypervisor.virtualization
+    filters = hypervisor.changed_filters
     results = [outcome.as_dict() for outcome in outcomes]
     return {
-        "changed": any(outcome.plan.changed for outcome in outcomes),
+        "changed": any(outcome.plan.changed for outcome in outcomes) or bool(filters),
+        "network_filters": filters,
         "vms": results,
         "created": [outcome.name for outcome in outcomes if outcome.created and not outcome.error],
         "deleted": [outcome.name for outcome in outcomes if outcome.deleted and not outcome.error],
@@ -256,5 +282,8 @@ def converge_all(options: Options, specs: Sequence[Mapping[str, Any]], check: bo
             outcome.name: [entry.as_dict() for entry in outcome.pending] for outcome in outcomes if outcome.pending
         },
         "virtualization": {"type": virtualization.type, "reason": virtualization.reason},
-        "diff": [result["diff"] for result in results if result["changed"] and not result["failed"]],
+        "diff": [
+            *([{"before": {}, "after": {"network_filters": filters}}] if filters else []),
+            *(result["diff"] for result in results if result["changed"] and not result["failed"]),
+        ],
     }

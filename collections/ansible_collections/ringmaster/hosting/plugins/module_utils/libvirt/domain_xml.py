@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt import facts, metadata
+from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt import facts, metadata, nwfilter
 from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt.errors import HypervisorError
 from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt.spec import (
     DISK_ROLES,
@@ -88,6 +88,8 @@ def nic_element(role: str, fields: Mapping[str, Any]) -> ET.Element:
     if fields.get(f"nics.{role}.mtu"):
         _element(nic, "mtu", size=str(fields[f"nics.{role}.mtu"]))
     _element(nic, "link", state=str(fields[f"nics.{role}.link"]))
+    if fields.get(f"nics.{role}.filter"):
+        nic.append(nwfilter.to_element(fields[f"nics.{role}.filter"], fields[f"nics.{role}.addresses"]))
     _element(nic, "alias", name=facts.ALIAS_PREFIX + role)
     return nic
 
@@ -229,7 +231,10 @@ def _set_cores(domain: ET.Element, cores: int, cores_max: int) -> None:
 
 
 def patch_nic(nic: ET.Element, field: str, value: Any) -> None:
-    """Set ``bridge``, ``link``, ``mtu`` or ``mac`` in an ``<interface>``."""
+    """Set ``bridge``, ``link``, ``mtu``, ``mac``, ``filter`` or ``addresses`` in an ``<interface>``."""
+    if field in ("filter", "addresses"):
+        _set_filter(nic, field, value)
+        return
     attribute = {
         "bridge": ("source", "bridge"),
         "link": ("link", "state"),
@@ -245,6 +250,17 @@ def patch_nic(nic: ET.Element, field: str, value: Any) -> None:
     if element is None:
         element = _element(nic, tag)
     element.set(name, str(value))
+
+
+def _set_filter(nic: ET.Element, field: str, value: str) -> None:
+    """Set the filter's name, which takes the filter away when it is empty, or the addresses that it lets through."""
+    old = nic.find("filterref")
+    name, addresses = nwfilter.from_element(old)
+    name, addresses = (value, addresses) if field == "filter" else (name, value)
+    if old is not None:
+        nic.remove(old)
+    if name:
+        nic.append(nwfilter.to_element(name, addresses))
 
 
 def patch_domain(

@@ -14,7 +14,7 @@ import xml.etree.ElementTree as ET
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt import metadata
+from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt import metadata, nwfilter
 from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt.spec import (
     DISK_ROLES,
     LIMITS,
@@ -92,11 +92,14 @@ def _disk_fields(role: str, disk: ET.Element) -> dict[str, Any]:
 
 def _nic_fields(role: str, nic: ET.Element) -> dict[str, Any]:
     source, mac, link, mtu = (nic.find(tag) for tag in ("source", "mac", "link", "mtu"))
+    filter_name, addresses = nwfilter.from_element(nic.find("filterref"))
     return {
         f"nics.{role}.mac": mac.get("address", "").lower() if mac is not None else "",
         f"nics.{role}.bridge": (source.get("bridge") or "") if source is not None else "",
         f"nics.{role}.link": link.get("state", "up") if link is not None else "up",
         f"nics.{role}.mtu": int(mtu.get("size", "0")) if mtu is not None else None,
+        f"nics.{role}.filter": filter_name,
+        f"nics.{role}.addresses": addresses,
     }
 
 

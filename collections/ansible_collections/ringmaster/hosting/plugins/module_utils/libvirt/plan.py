@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt import rules
+from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt import nwfilter, rules
 from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt.facts import SEED_ROLE, DomainFacts
 from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt.metadata import (
     Metadata,
@@ -213,6 +213,10 @@ def desired_fields(spec: Spec, environment: Environment, config: DomainFacts | N
     for nic in spec.nics:
         for key in ("mac", "bridge", "link", "mtu"):
             fields[f"nics.{nic.role}.{key}"] = getattr(nic, key)
+        if nic.addresses:
+            name, allowed = nwfilter.reference(nic.mac, nic.addresses) if nic.anti_spoofing else ("", "")
+            fields[f"nics.{nic.role}.filter"] = name
+            fields[f"nics.{nic.role}.addresses"] = allowed
     return fields
 
 

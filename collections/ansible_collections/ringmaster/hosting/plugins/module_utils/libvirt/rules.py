@@ -78,6 +78,8 @@ RULES = (
     ),
     Rule("nics.*.bridge", live="update_nic"),
     Rule("nics.*.link", live="update_nic"),
+    Rule("nics.*.filter", live="update_nic"),
+    Rule("nics.*.addresses", live="update_nic"),
     Rule("nics.*.mtu", reason="the MTU is offered to the guest when QEMU starts"),
     Rule(
         "nics.*.mac",

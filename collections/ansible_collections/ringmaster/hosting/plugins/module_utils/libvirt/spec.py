@@ -8,6 +8,7 @@ All errors of one VM are reported at once, so that a person mends them in one go
 
 from __future__ import annotations
 
+import ipaddress
 import re
 import uuid as uuidlib
 from collections.abc import Mapping, Sequence
@@ -49,6 +50,8 @@ class Nic:
     addresses: tuple[str, ...] = ()
     mtu: int | None = None
     link: str = "up"
+    anti_spoofing: bool = True
+    """Whether the card may send from its addresses only; without addresses nothing is said about it."""
 
 
 @dataclass(frozen=True)
@@ -128,6 +131,14 @@ class _Reader:
         return value
 
 
+def _addresses(raw: Any, mistakes: list[str]) -> tuple[str, ...]:
+    try:
+        return tuple(str(ipaddress.ip_address(address)) for address in raw)
+    except (TypeError, ValueError):
+        mistakes.append(f"addresses: found {raw!r}, needs a list of IP addresses without prefix length")
+        return ()
+
+
 def _nics(raw: Any, mistakes: list[str]) -> tuple[Nic, ...]:
     if not isinstance(raw, Sequence) or isinstance(raw, str) or not raw:
         mistakes.append(f"nics: found {raw!r}, needs a list of network cards with role, mac and bridge")
@@ -148,8 +159,10 @@ def _nics(raw: Any, mistakes: list[str]) -> tuple[Nic, ...]:
         link = reader.text("link", re.compile("^(up|down)$"), "up")
         mtu = reader.integer("mtu", 576) if item.get("mtu") is not None else None
         bridge = reader.text("bridge", BRIDGE_PATTERN)
+        addresses = _addresses(item.get("addresses") or (), own)
+        anti_spoofing = reader.boolean("anti_spoofing", True)
         mistakes += [f"nics[{index}].{mistake}" for mistake in own]
-        nics.append(Nic(role, mac, bridge, tuple(item.get("addresses") or ()), mtu, link))
+        nics.append(Nic(role, mac, bridge, addresses, mtu, link, anti_spoofing))
     for what in ("role", "mac"):
         values = [getattr(nic, what) for nic in nics]
         for twice in sorted({value for value in values if values.count(value) > 1}):

@@ -131,6 +131,7 @@ def vm_spec(host_vars: Mapping[str, Any], image: str, bridges: Mapping[str, str]
                     "mac": str(_need(host_vars, f"ringmaster_{network}_mac")).lower(),
                     "bridge": bridges[role],
                     "mtu": int(mtus[network] or networkd.MTU),
+                    "anti_spoofing": bool(host_vars.get("ringmaster_anti_spoofing", True)),
                     "addresses": [str(ipaddress.ip_address(one)) for one in _addresses(host_vars, network)],
                 }
                 for role, network in _NICS

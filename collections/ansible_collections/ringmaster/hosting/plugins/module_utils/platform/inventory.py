@@ -256,6 +256,8 @@ def _add_vm(inventory: Inventory, description: Description, vm: Vm) -> None:
         "ringmaster_state": vm.state,
         "ringmaster_backup": vm.backup,
     }
+    if not vm.anti_spoofing:
+        variables["ringmaster_anti_spoofing"] = False
     for component, options in vm.components.items():
         variables.update({f"{component}_{option}": value for option, value in options.items()})
     project = description.projects[vm.project]

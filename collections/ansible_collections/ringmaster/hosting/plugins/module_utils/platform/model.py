@@ -36,6 +36,7 @@ class Vm:
     backup: dict[str, Any]
     comment: str = ""
     firewall: dict[str, Any] = field(default_factory=dict)
+    anti_spoofing: bool = True
 
     @property
     def swap_mib(self) -> int:
@@ -158,5 +159,6 @@ def build_vm(
         maintenance=record["maintenance"] or shared.get("maintenance") or {},
         backup=backup.resolve(record["backup"], shared["backup"]),
         comment=record["comment"] or "",
+        anti_spoofing=bool(record["anti_spoofing"]),
         firewall=record["firewall"] or {},
     )

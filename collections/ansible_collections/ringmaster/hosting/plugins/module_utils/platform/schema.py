@@ -466,6 +466,12 @@ VM = Record(
         Key("firewall", VM_FIREWALL, "What is allowed to this VM beyond what its project allows.", default={}),
         Key("protected", Boolean(), "Refuse to delete the VM or its disks.", default=False),
         Key(
+            "anti_spoofing",
+            Boolean(),
+            "Whether the VM may send from its own addresses only. `false` is for a VM that routes for others.",
+            default=True,
+        ),
+        Key(
             "state",
             Choice(VM_STATES),
             "`retiring`: stopped, and deleted after `delete_after`.",
