@@ -67,8 +67,21 @@ def test_without_libvirt_it_says_so_and_old_metrics_go(node: str, tmp_path: Path
     assert not (tmp_path / "textfile/vms.prom").exists()
 
 
+CARDS = """<domain><devices>
+  <interface type='bridge'><target dev='vnet0'/><filterref filter='ringmaster-dual'/></interface>
+  <interface type='bridge'><target dev='vnet1'/><filterref filter='ringmaster-dual'/></interface>
+  <interface type='bridge'><target dev='vnet2'/></interface>
+</devices></domain>"""
+
+
+def test_which_cards_are_filtered() -> None:
+    found = state._cards(CARDS, {"PREROUTING", "libvirt-I-vnet0", "libvirt-I-vnet11"})
+    assert found == {"vnet0": "filtered", "vnet1": "lost", "vnet2": "free"}
+    assert set(state._cards(CARDS, None).values()) == {"unknown", "free"}
+
+
 def vm(**values: Any) -> dict[str, Any]:
-    return {"state": "running", "wanted": True, "memory_mib": 1024, "pending_restart": [], **values}
+    return {"state": "running", "wanted": True, "memory_mib": 1024, "pending_restart": [], "cards": {}, **values}
 
 
 def figures(age: float = 10, error: str = "", **vms: dict[str, Any]) -> dict[str, Any]:
@@ -90,6 +103,10 @@ POOL = {"capacity_mib": 102400, "warning": 80, "critical": 90}
         ("vms", {}, figures(a=vm(state="stopped"), b=vm(state="paused")), 2, "paused: b; shall run and do not: a"),
         ("vms", {}, figures(error="no socket"), 3, "Nothing is known"),
         ("restarts", {}, figures(a=vm(pending_restart=[{"field": "cores"}])), 0, "Wait for a restart: a"),
+        ("anti_spoofing", {}, figures(a=vm(cards={"v0": "filtered", "v1": "filtered"})), 0, "2 network cards are"),
+        ("anti_spoofing", {}, figures(a=vm(cards={"v0": "unknown"})), 3, "cannot be read"),
+        ("anti_spoofing", {}, figures(a=vm(cards={"vnet0": "lost", "vnet1": "filtered"})), 2, "filters: a (vnet0)."),
+        ("anti_spoofing", {}, figures(a=vm(), b=vm(cards={"vnet4": "free"})), 0, "not filtered by choice: b."),
         ("pool", POOL, figures(), 0, "49 % full"),
         ("pool", {**POOL, "warning": 40}, figures(), 1, "49 % full"),
         ("pool", {**POOL, "critical": 45}, figures(), 2, "49 % full"),

@@ -96,6 +96,20 @@ def memory(found: dict[str, Any], capacity_mib: int, warning: int) -> tuple[int,
     return (WARNING if percent >= warning else OK), sentence
 
 
+@_needs_figures
+def anti_spoofing(found: dict[str, Any]) -> tuple[int, str]:
+    """Whether the kernel has the filters that keep VMs from faking addresses. Somebody may have flushed the ruleset."""
+    cards = [(name, tap, how) for name, vm in found["vms"].items() for tap, how in vm.get("cards", {}).items()]
+    lost = [f"{name} ({tap})" for name, tap, how in cards if how == "lost"]
+    free = sorted({name for name, _tap, how in cards if how == "free"})
+    if lost:
+        return CRITICAL, f"Could fake addresses, because the kernel lacks their filters: {', '.join(lost)}."
+    if any(how == "unknown" for _name, _tap, how in cards):
+        return UNKNOWN, "The packet filter of this hypervisor cannot be read (nft list chains bridge)."
+    sentence = f"{sum(how == 'filtered' for _name, _tap, how in cards)} network cards are filtered"
+    return OK, f"{sentence}; not filtered by choice: {', '.join(free)}." if free else f"{sentence}."
+
+
 def bridges(names: list[str]) -> tuple[int, str]:
     """Whether the bridges are there and up."""
     problems = []

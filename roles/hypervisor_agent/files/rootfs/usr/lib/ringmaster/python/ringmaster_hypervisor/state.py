@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import json
+import re
+import subprocess
 import xml.etree.ElementTree as ET
 from typing import Any
 
@@ -26,13 +28,39 @@ def read(uri: str, pool: str) -> dict[str, Any]:
     libvirt.registerErrorHandler(lambda _context, _error: None, None)  # errors are raised, too
     connection = libvirt.openReadOnly(uri)
     try:
-        found = {domain.name(): _domain(domain) for domain in connection.listAllDomains()}
+        chains = bridge_chains()
+        found = {domain.name(): _domain(domain, chains) for domain in connection.listAllDomains()}
         return {"vms": {name: vm for name, vm in sorted(found.items()) if vm}, "pool": _pool(connection, pool)}
     finally:
         connection.close()
 
 
-def _domain(domain: Any) -> dict[str, Any]:
+def bridge_chains() -> set[str] | None:
+    """Return the kernel's packet filter chains for bridges, one for each filtered tap; None if unreadable."""
+    argv = ["/usr/sbin/nft", "list", "chains", "bridge"]
+    try:
+        done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=30)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return None if done.returncode else set(re.findall(r"^\s*chain (\S+) {", done.stdout, re.M))
+
+
+def _cards(text: str, chains: set[str] | None) -> dict[str, str]:
+    """Return how it is with what each tap of a running VM sends: filtered, lost (the filter), unknown, or free."""
+    cards = {}
+    for card in ET.fromstring(text).iterfind("devices/interface"):
+        target = card.find("target")
+        tap = target.get("dev", "") if target is not None else ""
+        if card.find("filterref") is None:
+            cards[tap] = "free"
+        elif chains is None:
+            cards[tap] = "unknown"
+        else:
+            cards[tap] = "filtered" if f"libvirt-I-{tap}" in chains else "lost"
+    return cards
+
+
+def _domain(domain: Any, chains: set[str] | None) -> dict[str, Any]:
     """Describe one of our VMs; nothing for a foreign domain."""
     element = _element(domain, libvirt.VIR_DOMAIN_AFFECT_CONFIG)
     if element is None:
@@ -44,6 +72,7 @@ def _domain(domain: Any) -> dict[str, Any]:
         "project": element.get("project", ""),
         "wanted": bool(domain.autostart()) and not element.get("moved_to"),
         "memory_mib": domain.maxMemory() // 1024,
+        "cards": _cards(domain.XMLDesc(), chains) if running is not None else {},
         "pending_restart": [
             {
                 "field": entry.get("field", ""),
