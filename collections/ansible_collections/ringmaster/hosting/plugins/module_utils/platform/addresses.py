@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import functools
+import socket
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -24,9 +26,16 @@ def mac(site: int, role: str, vm_id: int) -> str:
     return ":".join(f"{part:02x}" for part in parts)
 
 
+@functools.lru_cache(maxsize=64)
+def _parsed(network: str) -> tuple[int, int, int]:
+    """Return version, first and last number of a network; kept, because each VM asks for the same few."""
+    parsed = netaddr.IPNetwork(network)
+    return parsed.version, parsed.first, parsed.last
+
+
 def ipv6(network: str, vm_id: int) -> str:
     """Return the address whose host part is the id: id 0x1013 in 2001:db8:3::/64 gives 2001:db8:3::1013."""
-    return str(netaddr.IPAddress(netaddr.IPNetwork(network).first + vm_id, 6))
+    return socket.inet_ntop(socket.AF_INET6, (_parsed(network)[1] + vm_id).to_bytes(16, "big"))
 
 
 def is_address(text: str, version: int | None = None) -> bool:
@@ -62,7 +71,9 @@ def contains(network: str, address: str) -> bool:
     """Tell whether an address lies in a network; false when the families differ or the network is empty."""
     if not network:
         return False
-    return netaddr.IPAddress(address) in netaddr.IPNetwork(network)
+    version, first, last = _parsed(network)
+    parsed = netaddr.IPAddress(address)
+    return parsed.version == version and first <= int(parsed) <= last
 
 
 def overlap(one: str, other: str) -> bool:

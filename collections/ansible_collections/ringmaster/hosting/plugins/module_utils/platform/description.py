@@ -20,6 +20,7 @@ SUFFIX = ".ringmaster.yml"
 EXTENSIONS = (".yml", ".yaml")
 
 
+@load.without_collector()
 def read_description(
     options: Options,
     proposed: Mapping[Path, str] | None = None,

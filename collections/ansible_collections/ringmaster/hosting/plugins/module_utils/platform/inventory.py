@@ -12,7 +12,7 @@ import uuid
 from pathlib import Path
 from typing import Any
 
-from . import addresses, dns, names, roster, schema
+from . import addresses, dns, load, names, roster, schema
 from .allocation import gateway
 from .firewall import resolve_rules
 from .model import Description, Vm
@@ -46,6 +46,7 @@ class Inventory:
             self.group(name)["hosts"].append(host)
 
 
+@load.without_collector()
 def build(description: Description) -> Inventory:
     """Resolve a valid description into an inventory."""
     inventory = Inventory()
@@ -64,12 +65,13 @@ def build(description: Description) -> Inventory:
             _add_orphan(inventory, description, name)
     _add_machines(inventory, description)
     for service, host in (description.platform["services"] or {}).items():
+        # A service that nobody has is an empty group: plays for it are passed over, not refused.
+        inventory.group(f"service_{service}")
         if host in inventory.hosts:
             inventory.join(host, f"service_{service}")
-    if "service_dns" in inventory.groups:
+    if inventory.group("service_dns")["hosts"]:
         _serve_names(inventory, description)
-    if "service_status" in inventory.groups:
-        inventory.group("service_status", ringmaster_incidents=description.incidents)
+    inventory.group("service_status", ringmaster_incidents=description.incidents)
     return inventory
 
 

@@ -35,6 +35,7 @@ def options_of(source: Path, roles: Path | None) -> Options:
     return replace(description.read_options(source.absolute(), roles), projects=())
 
 
+@load.without_collector()
 def validate(options: Options) -> Outcome:
     """Check everything: each value, across files, and whether all that is asked for can be allocated."""
     found, mistakes = description.read_description(options)
@@ -100,6 +101,7 @@ def commit_message(subject: str, allocated: list[str]) -> str:
     return "\n".join([subject, "", *lines]).rstrip() + "\n"
 
 
+@load.without_collector()
 def _allocate(
     options: Options, host_keys: dict[str, list[str]], replace_host_keys: bool, *, dry_run: bool
 ) -> Outcome:
