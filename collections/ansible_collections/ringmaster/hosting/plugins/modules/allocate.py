@@ -15,13 +15,7 @@ description:
   - Nothing that was ever given out is given to anything else. The work is done under a lock of the
     platform's folder; files are replaced atomically. With a mistake in the description nothing is
     written.
-  - Runs on the controller, whatever the host of the task is.
 options:
-  source:
-    description:
-      - The platform's inventory source, a file that ends in C(.ringmaster.yml).
-      - By default the source of the current inventory (variable C(ringmaster_source)).
-    type: path
   host_keys:
     description:
       - SSH host keys to record, a list of public keys by name of VM, hypervisor or machine.
@@ -33,6 +27,7 @@ options:
     type: bool
     default: false
 extends_documentation_fragment:
+  - ringmaster.hosting.platform
   - ansible.builtin.action_common_attributes
 attributes:
   check_mode:

@@ -14,7 +14,6 @@ description:
   - The description that would result is checked completely before anything is written. With a mistake in the
     request or in the description nothing is changed.
   - The work is done under the lock of the platform's folder, and files are replaced atomically.
-  - Runs on the controller, whatever the host of the task is.
 options:
   verb:
     description: What to do.
@@ -50,12 +49,8 @@ options:
       - Text is accepted for every value, as surveys and command lines give it. An empty text counts as not given.
     type: dict
     default: {}
-  source:
-    description:
-      - The platform's inventory source, a file that ends in C(.ringmaster.yml).
-      - By default the source of the current inventory (variable C(ringmaster_source)).
-    type: path
 extends_documentation_fragment:
+  - ringmaster.hosting.platform
   - ansible.builtin.action_common_attributes
 attributes:
   check_mode:

@@ -10,7 +10,7 @@ version_added: 0.1.0
 author: Ringmaster contributors (@ringmaster)
 description:
   - Finds a hypervisor for one VM, or for all VMs of a hypervisor, with the same arithmetic as for new VMs.
-  - Changes nothing. Runs on the controller, whatever the host of the task is.
+  - Changes nothing.
 options:
   vm:
     description: The VM that moves.
@@ -24,12 +24,8 @@ options:
     description: The hypervisor they go to; by default the best fit for each.
     type: str
     default: ""
-  source:
-    description:
-      - The platform's inventory source, a file that ends in C(.ringmaster.yml).
-      - By default the source of the current inventory (variable C(ringmaster_source)).
-    type: path
 extends_documentation_fragment:
+  - ringmaster.hosting.platform
   - ansible.builtin.action_common_attributes
 attributes:
   check_mode:

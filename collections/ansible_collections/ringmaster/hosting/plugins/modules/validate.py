@@ -12,14 +12,9 @@ description:
   - Checks every file of the platform description, across files, against the ledger, and whether
     everything it asks for can be allocated. Fails with all mistakes at once, each with file, line and
     column.
-  - Changes nothing. Runs on the controller, whatever the host of the task is.
-options:
-  source:
-    description:
-      - The platform's inventory source, a file that ends in C(.ringmaster.yml).
-      - By default the source of the current inventory (variable C(ringmaster_source)).
-    type: path
+  - Changes nothing.
 extends_documentation_fragment:
+  - ringmaster.hosting.platform
   - ansible.builtin.action_common_attributes
 attributes:
   check_mode:
