@@ -10,7 +10,7 @@ from typing import Any
 
 import libvirt_samples as samples
 import pytest
-from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt import connection, info
+from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt import connection, converge, info
 
 
 def test_create_and_leave_alone(driver: Any) -> None:
@@ -176,7 +176,24 @@ def test_one_failure_does_not_stop_the_others(driver: Any) -> None:
     assert done["changed"]
 
 
+def test_each_vm_is_told_of_as_soon_as_it_is_done(driver: Any) -> None:
+    """The lines that module vms writes into the journal."""
+    lines: list[str] = []
+    second = driver.data(name="myapp01", uuid="5b0e7c1e-51a3-5d3a-9d5b-2c1f00000001", root_gib=0)
+    converge.converge_all(driver.options, [driver.data(), second], check=False, tell=lines.append)
+    assert lines[0].startswith("1 of 2: myapp00: create_volume, write_seed, define")
+    assert lines[1].startswith("2 of 2: ")
+    assert "myapp01" in lines[1]
+    del lines[:]
+    converge.converge_all(driver.options, [driver.data(cores=9)], check=True, tell=lines.append)
+    assert "waits for a restart: cores" in lines[0]
+    driver.settle()
+    converge.converge_all(driver.options, [driver.data()], check=False, tell=lines.append)
+    assert lines[-1] == "1 of 1: myapp00: as declared"
+
+
 def test_foreign_domain_of_the_same_name(driver: Any) -> None:
+    """Refused with the UUID of the other one; nothing is touched."""
     with connection.connect(driver.options.uri) as opened:
         xml = "<domain type='test'><name>myapp00</name><memory>1024</memory><os><type>hvm</type></os></domain>"
         uuid = opened.defineXML(xml).UUIDString()

@@ -73,6 +73,7 @@ def machine_volumes() -> list[str]:
 @pytest.mark.parametrize("after", [False, True])
 @pytest.mark.parametrize("number", range(1, len(CREATE) + 1))
 def test_killed_while_creating(machine: Any, number: int, after: bool) -> None:
+    """SIGKILL before or after each step: the next run ends with one VM and its disks."""
     assert [step["action"] for step in machine.one(check=True)["actions"]] == CREATE
     killed_at(machine, number, after, {})
     assert_converged(machine, {})
@@ -80,6 +81,7 @@ def test_killed_while_creating(machine: Any, number: int, after: bool) -> None:
 
 @pytest.mark.parametrize("number", range(1, 8))
 def test_killed_while_changing(machine: Any, number: int) -> None:
+    """SIGKILL before each step of a change of everything: the next run completes it."""
     machine.settle()
     assert len(machine.one(check=True, **CHANGE)["actions"]) == 7
     killed_at(machine, number, True, CHANGE)
@@ -90,6 +92,7 @@ def test_killed_while_changing(machine: Any, number: int) -> None:
 
 @pytest.mark.parametrize("number", range(1, 5))
 def test_killed_while_restarting(machine: Any, number: int) -> None:
+    """SIGKILL before each step: the VM runs again after the next run."""
     machine.settle()
     assert len(machine.one(check=True, **RESTART)["actions"]) == 4
     killed_at(machine, number, True, RESTART)
@@ -109,6 +112,7 @@ def test_killed_while_deleting(machine: Any, number: int, after: bool) -> None:
 
 
 def test_libvirtd_dies_between_two_runs(machine: Any, libvirtd: Path) -> None:
+    """The guest goes on, and the next run finds it as it is."""
     machine.settle()
     pid = next(
         int(entry.name)
@@ -168,6 +172,7 @@ def test_disk_removed_behind_the_back_while_listed(machine: Any) -> None:
 
 
 def test_pool_folder_unreadable_is_an_error(machine: Any) -> None:
+    """Disks that cannot be seen are not taken for disks that are gone."""
     shutil.rmtree(machine.folder / "pool")
     assert "msg" in machine.one()
     (machine.folder / "pool").mkdir()

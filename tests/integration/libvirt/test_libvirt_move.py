@@ -184,6 +184,7 @@ def test_of_two_runs_the_first_stops_without_a_loss(pair: Pair) -> None:
 
 
 def test_called_off(pair: Pair) -> None:
+    """The VM runs where it was, and the copy is gone."""
     pair.copy()
     pair.define("present")
     with pytest.raises(HypervisorError, match="call_off=true"):
@@ -204,6 +205,7 @@ def test_called_off(pair: Pair) -> None:
 
 
 def test_damage_on_the_way_is_found(pair: Pair) -> None:
+    """What arrives is compared with what was sent before anything is defined."""
     offer = pair.step(pair.source, "offer")
     keys = ("image", "root_bytes", "file_bytes", "token", "public_key")
     pair.step(pair.target, "prepare", source_address="10.0.0.1", **{key: offer[key] for key in keys})
@@ -213,6 +215,7 @@ def test_damage_on_the_way_is_found(pair: Pair) -> None:
 
 
 def test_no_disk_is_sent_while_the_vm_runs(pair: Pair) -> None:
+    """The step refuses."""
     pair.step(pair.source, "offer")
     with pytest.raises(HypervisorError, match="off and marked"):
         pair.step(pair.source, "send", files=("root",), target_address="10.0.0.2")

@@ -19,6 +19,8 @@ description:
     V(absent) and whose grace period has passed.
   - The failure of one VM does not keep the others from being converged.
   - VMs that are not in the list are left alone.
+  - The hypervisor's journal gets a line about each VM as soon as it is done;
+    C(journalctl -ft ansible-ringmaster.hosting.vms) shows a long run's progress.
 extends_documentation_fragment:
   - ringmaster.hosting.libvirt
   - ringmaster.hosting.libvirt.converge
@@ -114,9 +116,8 @@ def argument_spec() -> dict[str, Any]:
 
 def run(module: AnsibleModule) -> dict[str, Any]:
     """Converge the list."""
-    result = converge_all(options_from(module.params), without_none(module.params["vms"]), module.check_mode)
-    for vm in result["vms"]:
-        module.log(f"{vm['name']}: {vm.get('msg') or ('changed' if vm['changed'] else 'ok')}")
+    vms = without_none(module.params["vms"])
+    result = converge_all(options_from(module.params), vms, module.check_mode, module.log)
     if result["failed_vms"]:
         messages = "; ".join(vm["msg"] for vm in result["vms"] if vm["failed"])
         module.fail_json(

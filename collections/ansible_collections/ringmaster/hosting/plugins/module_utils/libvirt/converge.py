@@ -9,7 +9,7 @@ import dataclasses
 import datetime
 import os
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -79,6 +79,12 @@ class Outcome:
     error: str = ""
     exception: str = ""
     pending: Sequence[Any] = ()
+
+    def line(self) -> str:
+        """Say in a line what became of the VM."""
+        done = ", ".join(dict.fromkeys(action.kind for action in self.plan.actions)) or "as declared"
+        waiting = f"; waits for a restart: {', '.join(entry.field for entry in self.pending)}" if self.pending else ""
+        return f"{self.name}: {self.error or done + waiting}"
 
     def as_dict(self) -> dict[str, Any]:
         """Give the result as a module returns it."""
@@ -240,34 +246,39 @@ class BlankHypervisor(Hypervisor):
             self.changed_filters = [one.name for one in nwfilter.FILTERS]
 
 
-def _converge_list(hypervisor: Hypervisor, specs: Sequence[Mapping[str, Any]]) -> list[Outcome]:
+def _converge_list(
+    hypervisor: Hypervisor, specs: Sequence[Mapping[str, Any]], tell: Callable[[str], None]
+) -> list[Outcome]:
     outcomes: list[Outcome] = []
-    for data in specs:
+    for number, data in enumerate(specs, start=1):
         try:
-            spec = parse_spec(data)
+            outcome = hypervisor.converge(parse_spec(data))
         except HypervisorError as error:
-            outcomes.append(Outcome(str(data.get("name", "(without name)")), error=str(error)))
-            continue
-        outcomes.append(hypervisor.converge(spec))
+            outcome = Outcome(str(data.get("name", "(without name)")), error=str(error))
+        outcomes.append(outcome)
+        tell(f"{number} of {len(specs)}: {outcome.line()}")
     return outcomes
 
 
-def converge_all(options: Options, specs: Sequence[Mapping[str, Any]], check: bool) -> dict[str, Any]:
+def converge_all(
+    options: Options, specs: Sequence[Mapping[str, Any]], check: bool, tell: Callable[[str], None] = lambda _line: None
+) -> dict[str, Any]:
     """Bring every VM of the list to its declared state with one connection.
 
     The failure of one VM does not keep the others from being converged.
 
+    :param tell: called with a line about each VM as soon as it is done.
     :returns: the result of module ``vms``.
     """
     try:
         with connect(options.uri) as connection:
             hypervisor = Hypervisor(connection, options, check)
-            outcomes = _converge_list(hypervisor, specs)
+            outcomes = _converge_list(hypervisor, specs, tell)
     except NotReadyError:
         if not check:
             raise
         hypervisor = BlankHypervisor(options)
-        outcomes = _converge_list(hypervisor, specs)
+        outcomes = _converge_list(hypervisor, specs, tell)
     virtualization = hypervisor.virtualization
     filters = hypervisor.changed_filters
     results = [outcome.as_dict() for outcome in outcomes]
