@@ -189,5 +189,13 @@ def test_everything_is_sent(store: Store) -> None:
     rules = {one["name"]: one["rrule"] for one in store.objects["schedules"]}
     assert "INTERVAL=10" in rules["Ringmaster: accounts every ten minutes"]
     assert "FREQ=DAILY" in rules["Ringmaster: every night"]
-    nodes = store.objects["workflow_job_template_nodes"]
-    assert [node["identifier"] for node in nodes] == ["allocate", "sync", "site"]
+    workflows = {one["id"]: one for one in store.objects["workflow_job_templates"]}
+    steps: dict[str, list[str]] = {}
+    for node in store.objects["workflow_job_template_nodes"]:
+        steps.setdefault(workflows[node["workflow_job_template"]]["name"], []).append(node["identifier"])
+    assert steps == {
+        "Ringmaster: everything": ["allocate", "sync", "site"],
+        "Ringmaster: order a VM": ["describe", "sync", "converge"],
+        "Ringmaster: change a VM": ["describe", "sync", "converge"],
+    }
+    assert store.one("workflow_job_templates", "Ringmaster: order a VM")["_survey_spec"] == order["_survey_spec"]

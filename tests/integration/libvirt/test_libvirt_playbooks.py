@@ -5,6 +5,9 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +18,7 @@ from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt import 
 import playbooks
 
 PROJECT = "projects/myapp.yml"
+HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIPVGmECtw+Roq5w5HYwo9eBo8hg8lPKcjEU+U280gBaY"
 pytestmark = pytest.mark.slow
 
 
@@ -43,6 +47,78 @@ def states(machine: Any) -> dict[str, bool]:
 def volumes(machine: Any) -> list[str]:
     """Volumes of VMs in the pool's folder."""
     return sorted(path.name for path in (machine.folder / "pool").iterdir() if path.name != fixtures.IMAGE)
+
+
+@contextmanager
+def guests_that_print_host_keys(libvirtd: Path) -> Iterator[None]:
+    """Do what a guest does at its first boot, for guests without an OS: print its host keys on its console."""
+    ended = threading.Event()
+    block = f"-----BEGIN SSH HOST KEY KEYS-----\n{HOST_KEY} root\n-----END SSH HOST KEY KEYS-----\n"
+
+    def show() -> None:
+        told: set[Path] = set()
+        while not ended.wait(0.2):
+            for log in set((libvirtd / "var/log/libvirt/console").glob("*.log")) - told:
+                with log.open("a") as stream:
+                    stream.write(block)
+                told.add(log)
+
+    guest = threading.Thread(target=show)
+    guest.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        guest.join()
+
+
+def test_order_change_retire_undo(machine: Any, libvirtd: Path, tmp_path: Path) -> None:
+    """The life of a VM by its verbs alone, from an order to the VM that is there."""
+    folder = tmp_path / "platform"
+    folder.mkdir()
+    platform = playbooks.make(folder, {"hv0": libvirtd_pid(libvirtd)}, fixtures.IMAGE)
+    # No gateway or name server here, and nobody to build an image.
+    platform.edit("platform.yml", lambda data: data.update(services={}))
+    platform.edit(PROJECT, lambda data: data.update(vms={}, checks=[]))
+    given = {"hypervisor_image_file": str(libvirtd / fixtures.IMAGE), "hypervisor_boot_timeout": 120}
+    created = {**given, "stop_after": "creation"}
+
+    before = platform.read(PROJECT)
+    platform.done("order_vm.yml", "--check", project="myapp", memory="256MiB", **created)
+    assert platform.read(PROJECT) == before
+    assert states(machine) == {}
+    platform.done("order_vm.yml", project="myapp", memory="256MiB", disk="4GiB", cores=1, stop_after="description")
+    assert list(platform.read("allocations.yml")["vm_ids"]) == ["myapp00"]
+    assert states(machine) == {}
+
+    with guests_that_print_host_keys(libvirtd):
+        platform.done("order_vm.yml", project="myapp", memory="256MiB", disk="4GiB", cores=1, **created)
+    # The second order is made; the first one is left to its own run.
+    assert states(machine) == {"myapp01": True}
+    assert list(platform.read("allocations.yml")["host_keys"]) == ["myapp01"]
+    with guests_that_print_host_keys(libvirtd):
+        platform.done("converge_vm.yml", vm="myapp00", **created)
+    assert states(machine) == {"myapp00": True, "myapp01": True}
+    again = platform.done(
+        "order_vm.yml", project="myapp", vm="myapp01", memory="256MiB", disk="4GiB", cores=1, **created
+    )
+    assert "changed=1" not in again.split("PLAY RECAP")[1]
+
+    changed = platform.done("change_vm.yml", vm="myapp01", memory="512MiB", disk="5GiB", **created)
+    assert "above the 256 MiB at the start" in changed
+    root = next(name for name in volumes(machine) if name.startswith("myapp01") and "root" in name)
+    assert qcow2_gib(machine.folder / "pool" / root) == 5
+
+    platform.done("retire_vm.yml", vm="myapp01")
+    assert states(machine) == {"myapp00": True, "myapp01": False}
+    platform.done("retire_vm.yml", vm="myapp01", undo="true")
+    assert states(machine) == {"myapp00": True, "myapp01": True}
+
+
+def qcow2_gib(path: Path) -> float:
+    """Virtual size in a qcow2 header, in GiB."""
+    with path.open("rb") as stream:
+        return int.from_bytes(stream.read(32)[24:32], "big") / 1024**3
 
 
 def test_retire_undo_and_delete(machine: Any, platform: playbooks.Platform) -> None:

@@ -129,6 +129,36 @@ def test_a_verb_as_a_job_with_a_survey(runner: Runner) -> None:
     assert done.returncode == 0, done.stdout
     record = yaml.safe_load((runner.project / "platform/projects/myapp.yml").read_text())
     assert record["vms"]["myapp01"] == {"memory": "2GiB", "components": {"redis": {}}}
+    # The workflow goes on with this VM after a sync; the inventory of this job cannot know it.
+    assert '"described_vm": "myapp01"' in done.stdout
+
+
+def test_an_order_in_a_copy_that_is_thrown_away(tmp_path: Path, platform) -> None:
+    """What is pushed counts: the job's copy goes, and the next sync, of a fresh one, gives the VM its addresses."""
+    platform.allocate()
+    bare, work = tmp_path / "bare.git", tmp_path / "work"
+    shutil.copytree(platform.folder, work)
+    (work / "platform.ringmaster.yml").write_text(f"plugin: ringmaster.hosting.platform\ndescription_repo: {bare}\n")
+    for arguments in (
+        ["init", "-q", "-b", "main"],
+        ["add", "-A"],
+        ["-c", "user.name=x", "-c", "user.email=x@example.org", "commit", "-qm", "Begin"],
+        ["clone", "-q", "--bare", str(work), str(bare)],
+    ):
+        subprocess.run(["git", *arguments], cwd=work, check=True)
+
+    def copy(name: str) -> Runner:
+        subprocess.run(["git", "clone", "-q", str(bare), str(tmp_path / name / "platform")], check=True)
+        cloned = type("Cloned", (), {"folder": tmp_path / name / "platform"})
+        return Runner(tmp_path / name, cloned)
+
+    job = copy("job")
+    done = job.job("playbooks/order_vm.yml", project="myapp", memory="2GiB")
+    assert done.returncode == 0, done.stdout
+    shutil.rmtree(tmp_path / "job")
+    found = copy("next").sync()
+    assert sorted(found["vms"]["hosts"]) == ["myapp00", "myapp01"]
+    assert found["_meta"]["hostvars"]["myapp01"]["ansible_host"] == "172.20.1.2"
 
 
 def test_a_refusal_in_a_job_names_the_mistake(runner: Runner) -> None:

@@ -37,6 +37,7 @@ def test_order_in_check_mode_for_real_and_again(platform) -> None:
     platform.allocate()
     before = platform.snapshot()
     order = ["-e", "project=myapp", "-e", "vm=myapp01", "-e", "memory=2GiB", "-e", "components=redis", "-e", "cores="]
+    order += ["-e", "stop_after=description"]
     dry = play(platform, "order_vm", *order, "--check", "--diff")
     assert dry.returncode == 0, dry.stdout
     assert "+    memory: 2GiB" in dry.stdout
@@ -45,7 +46,7 @@ def test_order_in_check_mode_for_real_and_again(platform) -> None:
     assert platform.snapshot() == before
     real = play(platform, "order_vm", *order, "--diff")
     assert "changed=1" in real.stdout
-    assert "--limit localhost,hypervisors,service_gateway,myapp01" in real.stdout
+    assert "playbooks/converge_vm.yml with -e vm=myapp01" in real.stdout
     assert "[WARNING]" not in real.stdout + real.stderr
     after = platform.snapshot()
     assert after != before

@@ -196,7 +196,7 @@ def test_the_playbook_uses_it(repo: Repository) -> None:
     done = subprocess.run(
         [
             *(str(Path(sys.executable).parent / "ansible-playbook"), "-i", str(options.source)),
-            *("playbooks/order_vm.yml", "-e", "project=myapp"),
+            *("playbooks/order_vm.yml", "-e", "project=myapp", "-e", "stop_after=description"),
         ],
         cwd=root,
         capture_output=True,
