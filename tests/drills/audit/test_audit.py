@@ -24,6 +24,7 @@ from light_machine import ADDRESS, LightMachine  # noqa: E402
 
 PLAYBOOK = Path(__file__).with_name("base.yml")
 SSHD = "/etc/ssh/sshd_config.d/10-ringmaster.conf"
+PATIENCE = 600
 LYNIS = ("usr/sbin/lynis", "usr/share/lynis", "etc/lynis")
 
 
@@ -38,10 +39,25 @@ def ssh_audit(machine: LightMachine) -> Counter[str]:
 def lynis(machine: LightMachine) -> tuple[int, int, int]:
     """Return the hardening index, the number of warnings and the number of suggestions."""
     options = "audit system --quick --quiet --no-colors --no-log --report-file /root/lynis.dat"
-    machine.root(f"rm -f /root/lynis.dat; cd /root && /usr/sbin/lynis {options} >/dev/null 2>&1; true")
+    command = f"rm -f /root/lynis.dat; cd /root && /usr/sbin/lynis {options} >/dev/null 2>&1"
+    argv = [*machine.ssh_argv("root", "operator"), command]
+    subprocess.run(argv, stdin=subprocess.DEVNULL, timeout=PATIENCE, check=False)  # it exits with its warnings
     report = machine.root("cat /root/lynis.dat").splitlines()
     (index,) = [int(line.partition("=")[2]) for line in report if line.startswith("hardening_index=")]
     return index, *(sum(line.startswith(f"{kind}[]=") for line in report) for kind in ("warning", "suggestion"))
+
+
+def trust(machine: LightMachine) -> dict[str, bool]:
+    """Return whether Alice, who has one line in her known_hosts, gets in by a name without being asked."""
+    (machine.folder / "known").write_text(machine.root("cat /etc/ssh/ssh_known_hosts") + "\n")
+    found = {}
+    for name in ("myapp00.example.org", "myapp00.fe.example.org", "other.example.org"):
+        argv = machine.ssh_argv("alice")
+        # The first of two options counts.
+        own = ["-oStrictHostKeyChecking=yes", f"-oUserKnownHostsFile={machine.folder}/known", f"-oHostKeyAlias={name}"]
+        command = [*argv[: argv.index("ssh") + 1], *own, *argv[argv.index("ssh") + 1 :], "true"]
+        found[name] = subprocess.run(command, stdin=subprocess.DEVNULL, timeout=60, check=False).returncode == 0
+    return found
 
 
 def test_auditors_before_and_after(tmp_path: Path) -> None:
@@ -70,10 +86,14 @@ def test_auditors_before_and_after(tmp_path: Path) -> None:
             "ringmaster_domain": "example.org",
             "ringmaster_operator_keys": [machine.key("operator")],
             "ringmaster_management_networks": ["172.20.0.0/22"],
+            "platform_secret": "a secret for this drill",
+            "base_host_certificates": True,
         }
         assert machine.apply(roster, playbook=PLAYBOOK, **variables)
         after = {"ssh-audit": ssh_audit(machine), "lynis": lynis(machine)}
         effective = machine.root("sshd -T")
+        trusting = trust(machine)
+        assert not machine.apply(roster, playbook=PLAYBOOK, **variables), "a second run changes nothing"
     finally:
         machine.stop()
     for name, found in (("before", before), ("after", after)):
@@ -82,6 +102,7 @@ def test_auditors_before_and_after(tmp_path: Path) -> None:
         print(f"{name}: ssh-audit {audit['fail']} failures, {audit['warn']} warnings; ", end="")
         print(f"lynis index {index}, {warnings} warnings, {suggestions} suggestions")
     print(json.dumps({"before": before, "after": after}))
+    assert trusting == {"myapp00.example.org": True, "myapp00.fe.example.org": True, "other.example.org": False}
     assert before["ssh-audit"]["fail"] > 0, "there was something to mend"
     assert after["ssh-audit"]["fail"] == 0
     # curve25519 stays for clients without a post-quantum exchange, under two names.
