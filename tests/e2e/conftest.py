@@ -21,6 +21,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 OUTSIDE = "198.18.0.7"
 """The namespace's address that is in no management network."""
+HYPERVISOR = "10.77.0.10"
+"""Address of hv0."""
 
 
 @dataclass

@@ -12,7 +12,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from conftest import OUTSIDE, ROOT, Site
+from conftest import HYPERVISOR, OUTSIDE, ROOT, Site
 
 GIB = 2**30
 
@@ -158,6 +158,34 @@ def test_replies_leave_where_the_question_came_in(site: Site, which: str) -> Non
     address = site.hostvars[f"ringmaster_{which}"]
     done = site.ssh("bob", "echo $SSH_CONNECTION", address=address)
     assert done.stdout.split()[2:3] == [address], done.stderr
+
+
+def test_the_vm_cannot_fake_addresses(site: Site) -> None:
+    frames = (ROOT / "tests/drills/network/frames.py").read_text()
+    options = site.ssh_options(site.keys / "operator")
+    argv = ["nsenter", f"--net=/run/netns/{site.lab}", "ssh", *options, f"root@{HYPERVISOR}"]
+    with subprocess.Popen(
+        [*argv, "python3 - listen br-fe 60"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as listener:
+        assert listener.stdin is not None
+        assert listener.stdout is not None
+        listener.stdin.write(frames)
+        listener.stdin.close()
+        assert listener.stdout.readline() == "listening\n"
+        addresses = [
+            site.hostvars["ringmaster_fe_ipv4"],
+            "198.51.100.250",
+            site.hostvars["ringmaster_fe_ipv6"],
+            "2001:db8:2::250",
+        ]
+        command = f"python3 - send ethfe {' '.join(addresses)}"
+        done = site.ssh(
+            "root", command, key=site.keys / "operator", address=site.hostvars["ansible_host"], stdin=frames
+        )
+        seen = set(json.loads(listener.stdout.read()))
+    own = {name for name in json.loads(done.stdout) if name.startswith("own-")}
+    # What no rule at this layer can see: a neighbour's address offered under the own one.
+    assert seen - {"neighbours-address"} == own
 
 
 def redis(site: Site, address: str, *, password: bool) -> subprocess.CompletedProcess[str]:
