@@ -103,6 +103,32 @@ def test_restore_hands_on_the_wish(places: Path, capsys: pytest.CaptureFixture[s
     assert "there is no dump in" in capsys.readouterr().err
 
 
+def test_the_inbox_is_taken_in_only_if_something_came_since(
+    places: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(main.time, "sleep", lambda _seconds: None)
+    runs = []
+
+    def converge(_check: bool, _restart: bool) -> Report:
+        runs.append(sorted(path.name for path in folder.iterdir()))
+        return Report()
+
+    folder = places / "inbox"
+    folder.mkdir()
+    able = program(places, converge=converge)
+    assert main.run(able, ["inbox"]) == 0
+    assert main.run(able, ["inbox"]) == 0
+    assert len(runs) == 1
+    (folder / "late.conf").write_text("came after the last look")
+    assert main.run(able, ["inbox"]) == 0
+    assert runs == [[], ["late.conf"]]
+    assert main.run(replace(able, converge=failing("the service is away")), ["inbox"]) == 0
+    (folder / "late.conf").write_text("came after the last look, too")
+    assert main.run(replace(able, converge=failing("the service is away")), ["inbox"]) == 1
+    assert main.run(able, ["inbox"]) == 0
+    assert len(runs) == 3
+
+
 def test_verbs_that_a_component_lacks_are_not_offered(places: Path) -> None:
     with pytest.raises(SystemExit):
         main.run(program(places), ["dump", "/nowhere"])

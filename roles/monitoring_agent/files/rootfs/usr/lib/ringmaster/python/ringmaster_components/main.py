@@ -85,7 +85,7 @@ def _parser(program: Program) -> argparse.ArgumentParser:
     converge = verbs.add_parser("converge", help="bring the running service to its configuration")
     converge.add_argument("--check", action="store_true", help="change nothing, only tell")
     converge.add_argument("--restart", action="store_true", help="restart if settings wait for it")
-    verbs.add_parser("inbox", help=f"take in the drop-ins of {' and '.join(map(str, program.inboxes))}")
+    verbs.add_parser("inbox", help=f"take in new drop-ins of {' and '.join(map(str, program.inboxes))}")
     if program.dump:
         verbs.add_parser("dump", help="write a consistent dump").add_argument("folder", type=Path)
     if program.prove:
@@ -119,17 +119,33 @@ def _converge(program: Program, options: argparse.Namespace) -> int:
 
 
 def _inbox(program: Program, _options: argparse.Namespace) -> int:
-    """Converge until the inbox stays as it is: files may come while others are being tried."""
-    before: inbox.Signature | None = None
+    """Converge until the inbox is as it was taken in: files may come while others are being tried.
+
+    systemd watches nothing while the service of the inbox runs, and a file that comes between our last look and its end
+    is not told. So ringmaster-inbox-again@ looks once more after it, when systemd watches again.
+    """
+    seen = LOCKS / f"{program.name}.inbox.json"
+    before = _seen(seen)
     while (now := [one for folder in program.inboxes for one in inbox.signature(folder, program.suffix)]) != before:
         before = now
+        # What fails half-way is tried again, also when the inbox is soon as it was.
+        seen.unlink(missing_ok=True)
         report = program.converge(False, False)
         for step in report.steps:
             print(step)
         for name, reason in report.refused.items():
             print(f"{name} is left out: {reason}")
+        files.replace(seen, json.dumps(now) + "\n", mode=0o600)
         time.sleep(1)
     return 0
+
+
+def _seen(path: Path) -> inbox.Signature | None:
+    """Return what the inbox held when it was last taken in; None when that is not known."""
+    try:
+        return json.loads(path.read_text())
+    except (FileNotFoundError, ValueError):
+        return None
 
 
 def _dump(program: Program, options: argparse.Namespace) -> int:
