@@ -10,15 +10,17 @@ import shlex
 import socket
 import urllib.request
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
-from ringmaster_redis.client import Client, RedisError
+from ringmaster_redis.client import TLS_PORT, Client, RedisError
 from testinfra.host import Host
 
 PORT = 6379
 CREDENTIALS = "/etc/ringmaster/credentials/redis"
 INBOX = "/etc/local/redis"
+PLATFORM_CA = str(Path(__file__).parents[3] / ".lab/keys/ca.pem")
 Eventually = Callable[..., None]
 
 
@@ -84,9 +86,11 @@ def test_round_trip_from_another_vm_with_nothing_but_the_file(
 ) -> None:
     """DNS or /etc/hosts give the name elsewhere; here the address stands for it."""
     program = """
-import os, socket
+import os, socket, ssl
 place = os.environ
 connection = socket.create_connection((place["ADDRESS"], int(place["REDIS_PORT"])))
+trust = ssl.create_default_context(cafile=place["REDIS_CA_CERT"])
+connection = trust.wrap_socket(connection, server_hostname=place["REDIS_HOST"])
 connection.sendall(f"AUTH {place['REDIS_USERNAME']} {place['REDIS_PASSWORD']}\\r\\n".encode())
 print(connection.makefile().readline().strip())
 """
@@ -107,16 +111,70 @@ def test_without_password_nothing(hostvars: dict[str, dict[str, Any]], family: i
 
 
 @pytest.mark.parametrize("family", [0, 1], ids=["ipv4", "ipv6"])
-def test_nothing_on_the_frontend(hostvars: dict[str, dict[str, Any]], family: int) -> None:
+@pytest.mark.parametrize("port", [PORT, TLS_PORT])
+def test_nothing_on_the_frontend(hostvars: dict[str, dict[str, Any]], family: int, port: int) -> None:
     with pytest.raises(OSError, match=r"refused|timed out"):
-        socket.create_connection((addresses(hostvars, "fe")[family], PORT), timeout=3)
+        socket.create_connection((addresses(hostvars, "fe")[family], port), timeout=3)
+
+
+@pytest.mark.parametrize("family", [0, 1], ids=["ipv4", "ipv6"])
+def test_redis_cli_over_tls_trusts_the_platform_ca_only(
+    redis: Host, hostvars: dict[str, dict[str, Any]], family: int
+) -> None:
+    address = addresses(hostvars, "srv")[family]
+
+    def ask(ca: str) -> str:
+        client = f"redis-cli --tls --cacert {ca} -h {address} -p $REDIS_PORT --user app PING"
+        shell = f"set -a; . {CREDENTIALS}/app.env; {client}"
+        done = redis.run(f"sudo -u s-mol sh -c {shlex.quote(shell)}")
+        return done.stdout.strip() or done.stderr
+
+    assert ask("$REDIS_CA_CERT") == "PONG"
+    assert "certificate verify failed" in ask("/etc/ssl/certs/ISRG_Root_X1.pem")
+    with Client((address, TLS_PORT), ca=PLATFORM_CA) as client, pytest.raises(RedisError, match="WRONGPASS"):
+        client.command("AUTH", "app", "guess")
+
+
+def test_a_renewed_certificate_is_taken_over_without_a_restart(redis: Host) -> None:
+    folder = "/etc/ringmaster/certificates/redis"
+    served = "openssl s_client -connect 127.0.0.1:6380 </dev/null 2>/dev/null | openssl x509 -noout -subject"
+    program = "/usr/lib/ringmaster/components/redis"
+    process = redis.check_output("systemctl show -P MainPID redis-server")
+    assert json.loads(redis.check_output(f"{program} converge"))["changed"] is False
+    redis.check_output(
+        f"cp -a $(readlink -f {folder}) /run/kept && openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1"
+        f" -nodes -keyout {folder}/privkey.pem -out {folder}/fullchain.pem -days 2 -subj /CN=renewed 2>/dev/null"
+    )
+    try:
+        assert json.loads(redis.check_output(f"{program} converge"))["steps"] == ["load the certificate"]
+        assert "renewed" in redis.check_output(served)
+        check = check_of(redis, "redis/login")
+        assert (check["state"], "certificate verify failed" in check["output"]) == ("critical", True)
+    finally:
+        redis.check_output(f"cp -a /run/kept/* {folder}/ && {program} converge && rm -r /run/kept")
+    assert check_of(redis, "redis/login")["state"] == "ok"
+    assert redis.check_output("systemctl show -P MainPID redis-server") == process
+
+
+def test_without_plain_port_on_demand(redis: Host, hostvars: dict[str, dict[str, Any]]) -> None:
+    configuration, program = "/etc/ringmaster/redis/redis.conf", "/usr/lib/ringmaster/components/redis"
+    address = addresses(hostvars, "srv")[0]
+    redis.check_output(f"sed -i 's/^port 6379/port 0/' {configuration} && {program} converge")
+    try:
+        with pytest.raises(OSError, match="refused"):
+            socket.create_connection((address, PORT), timeout=3)
+        with Client((address, TLS_PORT), ca=PLATFORM_CA) as client, pytest.raises(RedisError, match="NOAUTH"):
+            client.command("PING")
+    finally:
+        redis.check_output(f"sed -i 's/^port 0/port 6379/' {configuration} && {program} converge")
+    socket.create_connection((address, PORT), timeout=3).close()
 
 
 def test_listens_where_it_should_and_nowhere_else(redis: Host, hostvars: dict[str, dict[str, Any]]) -> None:
     lines = redis.check_output("ss -Hltnp").splitlines()
     found = {line.split()[3] for line in lines if "redis-server" in line}
     ipv4, ipv6 = addresses(hostvars, "srv")
-    assert found == {f"127.0.0.1:{PORT}", f"[::1]:{PORT}", f"{ipv4}:{PORT}", f"[{ipv6}]:{PORT}"}
+    assert found == {f"{one}:{port}" for one in ("127.0.0.1", "[::1]", ipv4, f"[{ipv6}]") for port in (PORT, TLS_PORT)}
     exporter = [line.split()[3] for line in lines if "prometheus-redi" in line]
     assert exporter == [f"{ipv4}:9121"]
 
@@ -226,6 +284,24 @@ def test_drop_in_is_taken_over_without_a_restart(redis: Host, eventually: Eventu
     assert (accepted.user, accepted.group, accepted.mode) == ("root", "redis", 0o640)
     redis.check_output(f"sudo -u s-mol rm {INBOX}/cache.conf")
     eventually(lambda: "noeviction" in check_of(redis, "redis/memory")["output"])
+
+
+@pytest.mark.usefixtures("empty_inbox")
+def test_a_drop_in_that_comes_while_nobody_watches_is_taken_over(redis: Host, eventually: Eventually) -> None:
+    """systemd does not watch before the service has ended, which takes long here, as it may under load."""
+    folder = "/run/systemd/system/ringmaster-redis-inbox.service.d"
+    redis.check_output(f"mkdir -p {folder} && printf '[Service]\\nExecStopPost=sleep 5\\n' > {folder}/slow.conf")
+    redis.check_output("systemctl daemon-reload")
+    try:
+        put(redis, "first.conf", "slowlog-max-len 77\n")
+        unit = "systemctl show -P SubState ringmaster-redis-inbox.service"
+        eventually(lambda: redis.check_output(unit) == "stop-post")
+        put(redis, "late.conf", "slowlog-max-len 88\n")
+        assert redis.check_output(unit) == "stop-post"
+        accepted = "ls /etc/ringmaster/redis/accepted"
+        eventually(lambda: redis.check_output(accepted).split() == ["first.conf", "late.conf"])
+    finally:
+        redis.check_output(f"rm -r {folder} && systemctl daemon-reload")
 
 
 @pytest.mark.usefixtures("empty_inbox")

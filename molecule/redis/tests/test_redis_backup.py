@@ -98,7 +98,9 @@ def test_restored_over_what_is_there(redis: Host) -> None:
     # They are in the append-only file too: a crash loses none.
     client(redis, "SET after 1")
     client(redis, "WAITAOF 1 0 3000")
-    redis.check_output("kill -9 $(systemctl show -P MainPID redis-server); sleep 2")
+    redis.check_output("kill -9 $(systemctl show -P MainPID redis-server)")
+    answers = "redis-cli -s /run/redis/redis-server.sock PING 2>&1 | grep -q NOAUTH"
+    redis.check_output(f"timeout 60 sh -c 'until {answers}; do sleep 0.2; done'")
     assert client(redis, "DBSIZE") == "1005"
     client(redis, "DEL after")
 

@@ -28,7 +28,7 @@ def test_a_page_that_is_not_current_is_found(tmp_path: Path) -> None:
         (tmp_path / part).symlink_to(ROOT / part)
     shutil.copytree(ROOT / "docs/components", tmp_path / "docs/components")
     page = tmp_path / "docs/components/redis.md"
-    page.write_text(page.read_text().replace("| `REDIS_PORT` | `6379` |", "| `REDIS_PORT` | `6380` |"))
+    page.write_text(page.read_text().replace("| `REDIS_PORT` | `6380` |", "| `REDIS_PORT` | `6379` |"))
     done = generate(tmp_path)
     assert done.returncode == 1
     assert "not current: docs/components/redis.md" in done.stderr

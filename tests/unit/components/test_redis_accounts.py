@@ -75,5 +75,5 @@ def test_a_shell_can_read_the_file() -> None:
     script = f'{text}\nprintf \'%s \' "$REDIS_HOST" "$REDIS_PORT" "$REDIS_USERNAME" "$REDIS_URL"'
     done = subprocess.run(["sh", "-euc", script], capture_output=True, text=True, check=True)
     password = redis.accounts([{"name": "app"}], SECRET, vm("myapp00", 4096))[2].password
-    url = f"redis://app:{password}@myapp00.example.org:6379/0"
-    assert done.stdout.split() == ["myapp00.example.org", "6379", "app", url]
+    url = f"rediss://app:{password}@myapp00.example.org:6380/0"
+    assert done.stdout.split() == ["myapp00.example.org", "6380", "app", url]

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from .users import Component, User, UserError
+from .users import CA_FILE, Component, User, UserError
 
-PORT = 6379
+TLS_PORT = 6380
 ADMINISTRATOR = "ringmaster"
 MONITOR = "monitor"
 # What the checks may touch, besides reading figures.
@@ -43,14 +43,19 @@ class Account:
 
 
 def environment(user: User, vm: Mapping[str, Any]) -> dict[str, str]:
-    """Return the content of a credentials file."""
+    """Return the content of a credentials file, which leads to the port with TLS.
+
+    REDISCLI_AUTH is what redis-cli reads, the others what applications do.
+    """
     host = str(vm["ringmaster_fqdn"])
     return {
         "REDIS_HOST": host,
-        "REDIS_PORT": str(PORT),
+        "REDIS_PORT": str(TLS_PORT),
         "REDIS_USERNAME": user.name,
         "REDIS_PASSWORD": user.password,
-        "REDIS_URL": f"redis://{quote(user.name)}:{quote(user.password)}@{host}:{PORT}/0",
+        "REDISCLI_AUTH": user.password,
+        "REDIS_CA_CERT": CA_FILE,
+        "REDIS_URL": f"rediss://{quote(user.name)}:{quote(user.password)}@{host}:{TLS_PORT}/0",
     }
 
 

@@ -14,34 +14,35 @@ sys.path.insert(0, "/usr/lib/ringmaster/python")
 
 from ringmaster_components import checks
 from ringmaster_components.checks import CRITICAL, OK, WARNING, level
-from ringmaster_redis.client import RedisError, login
+from ringmaster_redis.client import CA, PORT, TLS_PORT, RedisError, login
 
 CREDENTIALS = Path("/etc/ringmaster/monitoring/redis.env")
 INBOX = Path("/etc/local/redis")
-LOCAL = ("127.0.0.1", 6379)
+LOCAL = ("127.0.0.1", TLS_PORT)
 MIB = 1024 * 1024
 
 _needs_answer = checks.needs_answer("Redis", RedisError)
 
 
-def login_and_round_trip(addresses: list[str]) -> tuple[int, str]:
-    """Log in on each address; on the first, also write a key, read it back and delete it."""
+def login_and_round_trip(addresses: list[str], plain: bool) -> tuple[int, str]:
+    """Log in on each address, with TLS and, if that is offered, without; once, write a key, read it and delete it."""
     problems = []
     begun = time.monotonic()
     key, value = f"ringmaster:check:{os.getpid()}", f"{time.time()}"
-    for address in addresses:
+    doors = [(address, TLS_PORT, CA) for address in addresses] + [(one, PORT, None) for one in addresses if plain]
+    for address, port, ca in doors:
         try:
-            with login((address, 6379), CREDENTIALS, timeout=3) as client:
+            with login((address, port), CREDENTIALS, timeout=3, ca=ca) as client:
                 client.command("PING")
-                if address != addresses[0]:
+                if (address, port) != doors[0][:2]:
                     continue
                 client.command("SET", key, value, "EX", "60")
                 answer = client.command("GET", key)
                 client.command("DEL", key)
             if answer != value:
-                problems.append(f"{address} gave back something else than was written")
+                problems.append(f"{address} port {port} gave back something else than was written")
         except (OSError, RedisError) as error:
-            problems.append(f"{address}: {checks.reason(error)}")
+            problems.append(f"{address} port {port}: {checks.reason(error)}")
     if problems:
         return CRITICAL, f"No round trip: {'; '.join(problems)}."
     milliseconds = 1000 * (time.monotonic() - begun)
@@ -105,5 +106,5 @@ def restart_pending(warning_days: float) -> tuple[int, str]:
 
 
 def _info() -> dict[str, str]:
-    with login(LOCAL, CREDENTIALS, timeout=3) as client:
+    with login(LOCAL, CREDENTIALS, timeout=3, ca=CA) as client:
         return client.info()

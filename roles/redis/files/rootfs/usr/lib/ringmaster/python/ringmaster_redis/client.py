@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import socket
+import ssl
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -13,6 +14,9 @@ from typing import Any
 from ringmaster_components.files import read_environment
 
 SOCKET = "/run/redis/redis-server.sock"
+PORT = 6379
+TLS_PORT = 6380
+CA = "/etc/ringmaster/certificates/ca.pem"
 
 
 class RedisError(Exception):
@@ -20,9 +24,12 @@ class RedisError(Exception):
 
 
 class Client:
-    """A connection, over a Unix socket or TCP. ``timeout`` is seconds for each answer."""
+    """A connection, over a Unix socket, or TCP, with TLS if there is a file with a CA.
 
-    def __init__(self, address: str | tuple[str, int], timeout: float = 5.0) -> None:
+    ``timeout`` is seconds for each answer.
+    """
+
+    def __init__(self, address: str | tuple[str, int], timeout: float = 5.0, ca: str | None = None) -> None:
         """Connect; raises OSError."""
         if isinstance(address, str):
             self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -34,6 +41,13 @@ class Client:
                 raise
         else:
             self._socket = socket.create_connection(address, timeout)
+            if ca:
+                context = ssl.create_default_context(cafile=ca)
+                try:
+                    self._socket = context.wrap_socket(self._socket, server_hostname=address[0])
+                except OSError:
+                    self._socket.close()
+                    raise
         self._stream = self._socket.makefile("rb")
 
     def __enter__(self) -> Client:
@@ -87,10 +101,12 @@ class Client:
         return dict(line.split(":", 1) for line in lines if ":" in line and not line.startswith("#"))
 
 
-def login(address: str | tuple[str, int], credentials: Path, timeout: float = 5.0) -> Client:
+def login(
+    address: str | tuple[str, int], credentials: Path, timeout: float = 5.0, ca: str | None = None
+) -> Client:
     """Connect and log in with the name and password in a credentials file. Raises RedisError, OSError."""
     values = read_environment(credentials)
-    client = Client(address, timeout)
+    client = Client(address, timeout, ca)
     try:
         client.command("AUTH", values["REDIS_USERNAME"], values["REDIS_PASSWORD"])
     except BaseException:

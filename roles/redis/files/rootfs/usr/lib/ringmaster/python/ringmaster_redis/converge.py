@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import ssl
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -163,6 +164,24 @@ def log_from_snapshot(data: Path, settings: dict[str, str]) -> None:
     temporary.rename(manifest)
 
 
+def _serves_another_certificate(settings: dict[str, str]) -> bool:
+    """Whether clients are shown another certificate than the file holds: it was renewed."""
+    port = int(settings.get("tls-port", "0"))
+    if not port:
+        return False
+    try:
+        shown = ssl.get_server_certificate(("127.0.0.1", port), timeout=5)
+    except OSError:
+        return True
+    return ssl.PEM_cert_to_DER_cert(shown) != ssl.PEM_cert_to_DER_cert(_first(Path(settings["tls-cert-file"])))
+
+
+def _first(chain: Path) -> str:
+    """Return the first certificate of a file, which is the server's own."""
+    end = "-----END CERTIFICATE-----"
+    return chain.read_text().partition(end)[0] + end
+
+
 def _apply(client: Any, meaning: trial.Meaning, report: Report, check: bool) -> list[dict[str, Any]]:
     """Apply live what can be; return what only a restart can."""
     pending: list[dict[str, Any]] = []
@@ -180,6 +199,10 @@ def _apply(client: Any, meaning: trial.Meaning, report: Report, check: bool) -> 
                 )
                 continue
         report.steps.append(f"set {name}: {live} -> {wanted}")
+    if _serves_another_certificate(meaning.settings):
+        report.steps.append("load the certificate")
+        if not check:
+            client.command("CONFIG", "SET", "tls-cert-file", meaning.settings["tls-cert-file"])
     if sorted(client.command("ACL", "LIST")) != sorted(meaning.acl):
         report.steps.append("load the accounts")
         if not check:

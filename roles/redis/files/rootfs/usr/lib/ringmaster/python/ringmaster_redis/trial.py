@@ -30,7 +30,6 @@ PATIENCE = 30.0
 # Different in the trial server by nature; the real ones are not changed at run time.
 OWN = frozenset(
     {
-        "port",
         "unixsocket",
         "unixsocketperm",
         "dir",
@@ -97,9 +96,16 @@ def meaning(configuration: str, acl: str, admin: Path, account: str = "redis") -
             path.write_text(text)
             os.chown(path, user.pw_uid, user.pw_gid)
         os.chown(folder, user.pw_uid, user.pw_gid)
-        return _ask(folder, user, admin)
+        found = _ask(folder, user, admin)
+        return Meaning({**found.settings, **_ports(configuration)}, found.acl)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _ports(configuration: str) -> dict[str, str]:
+    """Return what the trial server was not given: it must not take the ports of the real one."""
+    lines = (line.split() for line in configuration.splitlines())
+    return {words[0]: words[1] for words in lines if len(words) == 2 and words[0] in ("port", "tls-port")}
 
 
 def _ask(folder: Path, user: pwd.struct_passwd, admin: Path) -> Meaning:
