@@ -52,6 +52,24 @@ def hostvars() -> dict[str, dict[str, Any]]:
 
 
 @pytest.fixture(scope="session")
+def play() -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Return a function that runs an operator's verb, with its variables."""
+
+    def run(name: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        environment = {
+            **os.environ,
+            "MOLECULE_PROJECT_DIRECTORY": str(ROOT),
+            "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
+        }
+        argv = [str(ROOT / ".venv/bin/ansible-playbook"), f"playbooks/{name}.yml"]
+        argv += ["-i", str(PLATFORM / "platform.ringmaster.yml"), "-e", "@molecule/shared/vars.yml"]
+        argv += ["-e", "scenario_hosts=none", "-e", json.dumps(variables)]
+        return subprocess.run(argv, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+
+    return run
+
+
+@pytest.fixture(scope="session")
 def machine(hostvars: dict[str, dict[str, Any]], tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Host]:
     """Return a function from a machine's name to a testinfra host, as root over SSH."""
     folder = tmp_path_factory.mktemp("ssh")

@@ -6,23 +6,21 @@
 from __future__ import annotations
 
 import json
-import os
 import shlex
 import subprocess
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from testinfra.host import Host
 
-ROOT = Path(__file__).parents[3]
-PLATFORM = ROOT / "molecule/platform/platform.ringmaster.yml"
 Eventually = Callable[..., None]
+Play = Callable[..., subprocess.CompletedProcess[str]]
 STATE = "/var/lib/ringmaster/backup.json"
 CONFIGURATION = "/etc/ringmaster/backup/backup.json"
 REPOSITORY = "/var/lib/ringmaster-backup/bak00"
 HOME = "/srv/s-bak"
+COUNT = "python3 -c 'import json, sys; print(len(json.load(sys.stdin)))'"
 # What restic and curl need to talk to the repository as bak00 does.
 AS_BAK00 = f"""eval "$(python3 - <<'END'
 import json, shlex
@@ -376,15 +374,7 @@ def test_a_damaged_repository_is_noticed_by_both_sides(vm: Host, server: Host) -
     assert check_of(server, "backup_server/repositories")["status"] == 0
 
 
-def play(name: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    """Run an operator's verb."""
-    environment = {**os.environ, "MOLECULE_PROJECT_DIRECTORY": str(ROOT), "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg")}
-    argv = [str(ROOT / ".venv/bin/ansible-playbook"), f"playbooks/{name}.yml", "-i", str(PLATFORM)]
-    argv += ["-e", "@molecule/shared/vars.yml", "-e", "scenario_hosts=none", "-e", json.dumps(variables)]
-    return subprocess.run(argv, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
-
-
-def test_the_verbs_restore_on_another_vm(vm: Host, machine: Callable[[str], Host]) -> None:
+def test_the_verbs_restore_on_another_vm(vm: Host, machine: Callable[[str], Host], play: Play) -> None:
     """bak01 has no password for bak00's backups, and asks for none: the access travels with the verb."""
     other = machine("bak01")
     backup(vm)
@@ -403,12 +393,33 @@ def test_the_verbs_restore_on_another_vm(vm: Host, machine: Callable[[str], Host
     assert secret not in done.stdout + done.stderr
 
 
-def test_a_vm_that_has_a_life_is_not_overwritten(vm: Host) -> None:
+@pytest.mark.usefixtures("vm")
+def test_a_vm_that_has_a_life_is_not_overwritten(play: Play) -> None:
     done = play("restore_vm", vm="bak00", snapshot="latest")
     assert (done.returncode, "say replace=true" in done.stdout) == (2, True), done.stdout
 
 
-def test_backups_are_listed_as_they_arrived(vm: Host) -> None:
+@pytest.mark.parametrize("what", ["repository", "access"])
+def test_passwords_are_rotated_and_the_backups_stay(vm: Host, server: Host, play: Play, what: str) -> None:
+    backup(vm)
+    old = vm.check_output(AS_BAK00 + "env | grep ^RESTIC_")
+    show = f"restic snapshots --json --no-lock | {COUNT}"
+    before = int(vm.check_output(AS_BAK00 + show))
+    machines = json.dumps(["bak00", "svc0"])
+    done = play("rotate_secret", vm="bak00", component="backup", object=what, backup_server_machines=machines)
+    assert done.returncode == 0, done.stdout
+    refused = vm.run(f"env {' '.join(map(shlex.quote, old.splitlines()))} restic snapshots --no-lock")
+    assert refused.rc != 0
+    assert ("wrong password" if what == "repository" else "401") in refused.stderr
+    backup(vm)
+    assert int(vm.check_output(AS_BAK00 + show)) == before + 1
+    vm.check_output("ringmaster-backup prove")
+    server.check_output("ringmaster-backup-server maintain bak00")
+    again = server.check_output("/usr/lib/ringmaster/components/backup_server converge")
+    assert json.loads(again)["changed"] is False
+
+
+def test_backups_are_listed_as_they_arrived(vm: Host, play: Play) -> None:
     newest = backup(vm)["snapshot"][:8]
     done = play("list_backups", vm="bak00")
     assert done.returncode == 0, done.stdout

@@ -47,6 +47,16 @@ def test_each_machine_has_two_passwords_of_its_own() -> None:
     assert rotated.access_password != found[0].access_password
 
 
+def test_the_server_knows_older_passwords_of_a_repository_until_it_takes_the_new_one() -> None:
+    def password(generation: int) -> dict[str, object]:
+        rotated = VM | {"ringmaster_secret_generations": {"myapp00/backup/repository": generation}}
+        return backup.repositories([rotated], SECRET)[0][0]
+
+    assert password(1)["older_passwords"] == []
+    assert password(3)["older_passwords"] == [password(2)["password"], password(1)["password"]]
+    assert len(password(50)["older_passwords"]) == backup.OLDER
+
+
 def test_the_server_knows_who_is_backed_up() -> None:
     found, htpasswd = backup.repositories([MACHINE, WITHOUT, VM], SECRET)
     assert [one["name"] for one in found] == ["myapp00", "svc0"]

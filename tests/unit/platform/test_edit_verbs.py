@@ -546,3 +546,10 @@ def test_rotate_secret_counts_up_once_for_each_run_or_up_to_a_number(allocated) 
     assert "is in generation 3" in refused(allocated, "rotate_secret", **secret, generation=7)
     assert "the Redis user 'apd' is not known" in refused(allocated, "rotate_secret", **secret | {"object": "apd"})
     assert "postgresql" in refused(allocated, "rotate_secret", **secret | {"component": "postgresql"})
+
+
+def test_rotate_secret_knows_the_passwords_of_backups(allocated) -> None:
+    secret: dict[str, Any] = {"vm": "myapp00", "component": "backup"}
+    do(allocated, "rotate_secret", **secret, object="repository")
+    assert allocated.read().ledger.secret_generations("myapp") == {"myapp00/backup/repository": 2}
+    assert "allowed: access or repository" in refused(allocated, "rotate_secret", **secret, object="root")

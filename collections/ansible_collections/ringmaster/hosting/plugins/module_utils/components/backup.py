@@ -12,13 +12,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.backup import KEPT
+from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.backup import COMPONENT, KEPT
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.secret import derive
 
-COMPONENT = "backup"
 CA_FILE = "/etc/ringmaster/certificates/ca.pem"
 #: Machines that are no VM belong to no project; their secrets are those of a project that can have no VM of their name.
 PLATFORM = "platform"
+#: So many generations of a repository's password may have passed since the backup machine was last converged.
+OLDER = 5
 
 
 @dataclass(frozen=True)
@@ -53,17 +54,21 @@ def access(machine: Mapping[str, Any], platform_secret: str, server: Mapping[str
     )
 
 
-def _derived(machine: Mapping[str, Any], platform_secret: str, what: str) -> str:
+def _derived(machine: Mapping[str, Any], platform_secret: str, what: str, back: int = 0) -> str:
     name = str(machine["inventory_hostname"])
-    generations = machine.get("ringmaster_secret_generations") or {}
     return derive(
         platform_secret,
         project=str(machine.get("ringmaster_project") or PLATFORM),
         vm=name,
         component=COMPONENT,
         object_name=what,
-        generation=int(generations.get(f"{name}/{COMPONENT}/{what}", 1)),
+        generation=_generation(machine, what) - back,
     )
+
+
+def _generation(machine: Mapping[str, Any], what: str) -> int:
+    generations = machine.get("ringmaster_secret_generations") or {}
+    return int(generations.get(f"{machine['inventory_hostname']}/{COMPONENT}/{what}", 1))
 
 
 def repositories(machines: Iterable[Mapping[str, Any]], platform_secret: str) -> tuple[list[dict[str, Any]], str]:
@@ -80,7 +85,16 @@ def repositories(machines: Iterable[Mapping[str, Any]], platform_secret: str) ->
             continue
         name = str(machine["inventory_hostname"])
         keep = {period: int(kept.get(f"keep_{period}") or number) for period, number in KEPT.items()}
-        found.append({"name": name, "password": _derived(machine, platform_secret, "repository"), "keep": keep})
+        # A repository opens with its old password until it was given the new one.
+        older = range(1, min(_generation(machine, "repository"), OLDER + 1))
+        found.append(
+            {
+                "name": name,
+                "password": _derived(machine, platform_secret, "repository"),
+                "older_passwords": [_derived(machine, platform_secret, "repository", back) for back in older],
+                "keep": keep,
+            }
+        )
         digest = hashlib.sha1(_derived(machine, platform_secret, "access").encode(), usedforsecurity=False).digest()
         lines.append(f"{name}:{{SHA}}{base64.b64encode(digest).decode()}\n")
     return found, "".join(lines)

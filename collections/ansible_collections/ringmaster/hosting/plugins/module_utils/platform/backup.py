@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 #: How many days, weeks and months the newest backup of each is kept for.
 KEPT: Mapping[str, int] = {"daily": 14, "weekly": 8, "monthly": 12}
 NONE = "none"
+#: What the secrets of backups are named after: one opens the backup machine, one the repository.
+COMPONENT = "backup"
+SECRETS = ("access", "repository")
 
 
 def resolve(vm: Any, project: Any) -> dict[str, Any]:

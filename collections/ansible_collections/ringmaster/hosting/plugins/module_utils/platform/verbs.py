@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..components.registry import COMPONENTS
-from . import names, schema
+from . import backup, names, schema
 from .checks import fingerprint, is_fingerprint, key_blob, key_or_fingerprint
 from .model import Description
 from .request import Request
@@ -164,7 +164,9 @@ def _rotate_secret(found: Description, request: Request) -> Draft:
     if not _is_kept(found, request, vm_name):
         return Draft("projects", "", {}, vm_name)
     vm = found.vms[vm_name]
-    if not request.find("component", f"component of {vm_name}", component, vm.components):
+    if component == backup.COMPONENT:
+        request.find("object", "password of backups", name, backup.SECRETS)
+    elif not request.find("component", f"component of {vm_name}", component, vm.components):
         return Draft("projects", vm.project, {}, name)
     known = next((one for one in COMPONENTS if one.name == component), None)
     if known:
@@ -402,7 +404,7 @@ VERBS = {
         _rotate_secret,
         {
             "vm": Name("VM", refers=True),
-            "component": Choice(schema.COMPONENTS),
+            "component": Choice((*schema.COMPONENTS, backup.COMPONENT)),
             "object": Text("what the password is for, such as a database user", pattern=r"[A-Za-z0-9][A-Za-z0-9_.@-]*"),
             "generation": Integer(1, 10**6),
         },

@@ -13,7 +13,7 @@ from pathlib import Path
 
 sys.path.insert(0, "/usr/lib/ringmaster/python")
 
-from ringmaster_backup_server import maintenance
+from ringmaster_backup_server import copy, maintenance
 from ringmaster_backup_server.repositories import load, without_owner
 
 OK, WARNING, CRITICAL = 0, 1, 2
@@ -69,3 +69,14 @@ def repositories_sound(warning_hours: float) -> tuple[int, str]:
         f"{len(known)} repositories ({total:.1f} GiB) were maintained {passed / HOUR:.0f} h ago, none is damaged."
     )
     return (WARNING if passed > warning_hours * HOUR else OK), sentence
+
+
+def copied(critical_hours: float) -> tuple[int, str]:
+    """The second copy of all repositories."""
+    state = maintenance.read_state(copy.STATE)
+    passed = time.time() - state.get("last_success", BEGIN.stat().st_mtime)
+    error = f" The newest try: {state['error']}" if state.get("error") else ""
+    sentence = f"All repositories were copied {passed / HOUR:.0f} h ago.{error}"
+    if passed > critical_hours * HOUR:
+        return CRITICAL, sentence
+    return (WARNING if error else OK), sentence

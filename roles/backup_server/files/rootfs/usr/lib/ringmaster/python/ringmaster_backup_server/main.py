@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from ringmaster_backup_server import maintenance
+from ringmaster_backup_server import copy, maintenance, passwords
 from ringmaster_backup_server.repositories import Failure, Repository, chosen, load, without_owner
 
 
@@ -41,6 +41,7 @@ def _parser() -> argparse.ArgumentParser:
     converge.add_argument("--restart", action="store_true", help=argparse.SUPPRESS)
     maintain = verb("maintain", _maintain, "Forget what is beyond the retention, and read the repositories in turn.")
     maintain.add_argument("--everything", action="store_true", help="free space and read all data now")
+    verb("copy", _copy, "Bring the second copy of all repositories up to date.")
     listing = verb("list", _list, "List backups.")
     listing.add_argument("--json", action="store_true")
     for one in (maintain, listing):
@@ -50,13 +51,28 @@ def _parser() -> argparse.ArgumentParser:
 
 def _converge(options: argparse.Namespace) -> int:
     repositories, _folder = load()
-    missing = [one for one in repositories if not one.exists]
+    foreign = [one for one in repositories if one.is_foreign]
     if not options.check:
-        with ThreadPoolExecutor(4) as pool:
+        for one in foreign:
+            one.adopt()
+    missing = [one for one in repositories if not one.exists]
+    rotated = [one for one in repositories if one.exists and one.older and not passwords.is_known(one)]
+    steps = [f"give the files of {one.name} to the server" for one in foreign]
+    steps += [f"make the repository of {one.name}" for one in missing]
+    with ThreadPoolExecutor(4) as pool:
+        if not options.check:
             list(pool.map(_make, missing))
-    steps = [f"make the repository of {one.name}" for one in missing]
+        taken = list(pool.map(_would_take if options.check else Repository.take_password, rotated))
+    if rotated and not options.check:
+        passwords.remember(rotated)
+    changed = [one for one, is_new in zip(rotated, taken, strict=True) if is_new]
+    steps += [f"give the repository of {one.name} its new password" for one in changed]
     print(json.dumps({"changed": bool(steps), "steps": steps, "refused": {}, "pending_restart": []}))
     return 0
+
+
+def _would_take(repository: Repository) -> bool:
+    return not repository.opens()
 
 
 def _make(repository: Repository) -> None:
@@ -69,6 +85,11 @@ def _maintain(options: argparse.Namespace) -> int:
         chosen(repositories, options.names), lambda text: print(text, flush=True), everything=options.everything
     )
     return 0 if is_sound else 1
+
+
+def _copy(_options: argparse.Namespace) -> int:
+    print(copy.run())
+    return 0
 
 
 def _list(options: argparse.Namespace) -> int:
