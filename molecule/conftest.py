@@ -99,3 +99,21 @@ def eventually() -> Callable[..., None]:
             time.sleep(0.2)
 
     return wait
+
+
+@pytest.fixture(scope="session")
+def tls_findings(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., dict[str, dict[str, str]]]:
+    """Return a function that lets testssl.sh judge protocols, ciphers and known holes of a server: finding by its id."""
+
+    def judge(name: str, address: str, port: int, starttls: str = "") -> dict[str, dict[str, str]]:
+        result = tmp_path_factory.mktemp("testssl") / "result.json"
+        argv = [
+            *("testssl", "--quiet", "--color", "0", "--warnings", "off", "--nodns", "none", "--ip", address),
+            *("--add-ca", str(ROOT / ".lab/keys/ca.pem"), "--jsonfile", str(result)),
+            *("--protocols", "--std", "--fs", "--vulnerable", *(["--starttls", starttls] if starttls else [])),
+            f"{name}:{port}",
+        ]
+        subprocess.run(argv, check=False, stdin=subprocess.DEVNULL, capture_output=True, timeout=500)
+        return {one["id"]: one for one in json.loads(result.read_text())}
+
+    return judge

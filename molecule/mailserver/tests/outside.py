@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import email
 import email.message
@@ -13,6 +14,7 @@ import smtplib
 import socket
 import socketserver
 import ssl
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -117,6 +119,7 @@ class Received:
     recipients: list[str] = field(default_factory=list)
     content: bytes = b""
     peer: str = ""
+    login: str = ""
 
 
 class _Session(socketserver.StreamRequestHandler):
@@ -124,15 +127,18 @@ class _Session(socketserver.StreamRequestHandler):
 
     def handle(self) -> None:
         """Speak just enough SMTP."""
-        now = Received("")
+        now, login = Received(""), ""
         self._say(f"220 {NAME} ESMTP")
         while line := self.rfile.readline():
             text = line.decode().strip()
             verb = text[:4].upper()
             if verb in ("EHLO", "HELO"):
-                self._say(f"250 {NAME}")
+                self._say(f"250-{NAME}\r\n250 AUTH PLAIN" if isinstance(self.request, ssl.SSLSocket) else f"250 {NAME}")
+            elif verb == "AUTH":
+                login = base64.b64decode(text.split()[2]).decode()
+                self._say("235 ok")
             elif verb == "MAIL":
-                now = Received(text.partition("<")[2].partition(">")[0], peer=self.client_address[0])
+                now = Received(text.partition("<")[2].partition(">")[0], peer=self.client_address[0], login=login)
                 self._say("250 ok")
             elif verb == "RCPT":
                 now.recipients.append(text.partition("<")[2].partition(">")[0])
@@ -167,6 +173,43 @@ class Server(socketserver.ThreadingTCPServer):
         super().__init__((address, 25), _Session)
 
 
+class Relay(Server):
+    """A provider's server with TLS on port 465, whose certificate is for ``relay.outside.example``."""
+
+    def __init__(self, folder: Path, received: list[Received]) -> None:
+        (folder / "extensions").write_text("subjectAltName=DNS:relay.outside.example\n")
+        keys = CA.parent
+        for words in (
+            ["req", "-new", "-newkey", "rsa:2048", "-noenc", "-subj", "/", "-keyout", "relay.key", "-out", "relay.csr"],
+            [
+                *("x509", "-req", "-in", "relay.csr", "-out", "relay.pem", "-extfile", "extensions"),
+                *("-CA", str(CA), "-CAkey", str(keys / "ca.key"), "-set_serial", str(time.time_ns())),
+            ],
+        ):
+            subprocess.run(["openssl", *words], cwd=folder, check=True, capture_output=True)
+        self.context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        self.context.load_cert_chain(folder / "relay.pem", folder / "relay.key")
+        self.received = received
+        socketserver.ThreadingTCPServer.__init__(self, (ADDRESSES[0], 465), _Session)
+
+    def get_request(self) -> tuple[socket.socket, str]:
+        plain, address = super().get_request()
+        return self.context.wrap_socket(plain, server_side=True), address
+
+
+@contextlib.contextmanager
+def running(*servers: Server) -> Iterator[None]:
+    """Run servers in the background."""
+    for server in servers:
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True).start()
+    try:
+        yield
+    finally:
+        for server in servers:
+            server.shutdown()
+            server.server_close()
+
+
 @contextlib.contextmanager
 def mail_server() -> Iterator[list[Received]]:
     """Run it on both of its addresses; yields what it gets."""
@@ -175,11 +218,5 @@ def mail_server() -> Iterator[list[Received]]:
         Server(socket.AF_INET, ADDRESSES[0], received),
         Server(socket.AF_INET6, ADDRESSES[1], received),
     ]
-    for server in servers:
-        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True).start()
-    try:
+    with running(*servers):
         yield received
-    finally:
-        for server in servers:
-            server.shutdown()
-            server.server_close()

@@ -30,7 +30,7 @@ from testinfra.host import Host
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from outside import Person, Received, compose, deliver, mail_server, trust
+from outside import Person, Received, Relay, compose, deliver, mail_server, running, trust
 
 GTUBE = "XJS*C4JDBQADN1.NSBN3*2IDNEN*GTUBE-STANDARD-ANTI-UBE-TEST-EMAIL*C.34X"
 RECORDS = "/var/lib/ringmaster/mailserver/dns.json"
@@ -130,6 +130,7 @@ def test_mail_from_outside_arrives(variables: dict[str, Any], anna: Person, fami
     assert message["Return-Path"] == "<bob@outside.example>"
     results = message["Authentication-Results"]
     assert "spf=pass" in results
+    assert "dmarc=pass" in results
     assert anna.server in results
 
 
@@ -190,6 +191,18 @@ def test_old_tls_is_refused(address: str, anna: Person, port: int) -> None:
         pytest.raises(OSError, match=r"(?i)alert|version|eof|reset"),
     ):
         context.wrap_socket(plain, server_hostname=anna.server)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("port", "starttls"), [(25, "smtp"), (465, ""), (993, "")])
+def test_testssl_finds_nothing_bad(
+    address: str, anna: Person, tls_findings: Callable[..., dict[str, dict[str, str]]], port: int, starttls: str
+) -> None:
+    found = tls_findings(anna.server, address, port, starttls)
+    offered = {name: found[name]["finding"] for name in ("SSLv2", "SSLv3", "TLS1", "TLS1_1", "TLS1_2", "TLS1_3")}
+    assert {name for name, said in offered.items() if said.startswith("offered")} == {"TLS1_2", "TLS1_3"}, offered
+    bad = {name: one["finding"] for name, one in found.items() if one["severity"] in ("MEDIUM", "HIGH", "CRITICAL")}
+    assert bad == {}
 
 
 def test_full_mailbox_is_told_at_smtp(address: str, anna: Person, ben: Person) -> None:
@@ -322,6 +335,73 @@ def test_forward_leaves_with_a_sender_of_ours_and_bounces_come_back(
     faked = forwarded.sender.replace("SRS0=", "SRS0=x")
     with pytest.raises(smtplib.SMTPException):
         deliver(address, "", faked, compose("daemon@outside.example", faked, "faked"))
+
+
+def test_mail_of_a_domain_leaves_through_its_relay(
+    anna: Person, elsewhere: list[Received], tmp_path: Path, host: Host
+) -> None:
+    through: list[Received] = []
+    with running(Relay(tmp_path, through)):
+        anna.send("friend@outside.example", "by the relay", sender="anna@relayed.example")
+        got = wait_for(through, "friend@outside.example", "Subject: by the relay")
+    assert (got.sender, got.login) == ("anna@relayed.example", "\0post\0relay-secret-1")
+    assert b"d=relayed.example" in got.content
+    assert not [one for one in elsewhere if b"by the relay" in one.content]
+    assert host.run("sudo -u nobody postmap -q @relayed.example lmdb:/etc/ringmaster/mailserver/maps/relay_accounts").rc
+
+
+def test_vm_with_a_mailstub_needs_no_password(
+    neighbour: Host, ben: Person, anna: Person, eventually: Eventually
+) -> None:
+    """Any program of the VM sends by sendmail; what cron jobs print goes to the postmaster."""
+    listening = neighbour.check_output("ss -Hltn sport = :25").split()
+    assert {one for one in listening if one.endswith(":25")} == {"127.0.0.1:25", "[::1]:25"}
+    text = "printf 'Subject: from the stub\\n\\nx\\n' | sendmail -f shop@post.example ben@post.example"
+    neighbour.check_output(f"sudo -u s-post sh -c {shlex.quote(text)}")
+    ben.wait_for("from the stub")
+    neighbour.check_output("printf 'Subject: of cron\\n\\nx\\n' | sendmail root")
+    assert anna.wait_for("of cron")["Return-Path"] == "<root@post01.molecule.example>"
+    # As nobody whom the account may not be.
+    neighbour.check_output("printf 'Subject: forged\\n\\nx\\n' | sendmail -f boss@outside.example ben@post.example")
+    eventually(lambda: "not owned by user" in neighbour.check_output("journalctl -u postfix -n 50 --no-pager"))
+    assert not ben.find("forged")
+    assert neighbour.run("sudo -u s-post cat /etc/ringmaster/mailstub/account").rc != 0
+    for check in ("queue", "server"):
+        assert check_of(neighbour, f"mailstub/{check}")["state"] == "ok"
+
+
+def test_mailstub_keeps_mail_while_the_server_is_away(
+    host: Host, neighbour: Host, ben: Person, eventually: Eventually
+) -> None:
+    host.check_output("systemctl stop postfix")
+    try:
+        neighbour.check_output(
+            "printf 'Subject: kept for later\\n\\nx\\n' | sendmail -f shop@post.example ben@post.example"
+        )
+        assert check_of(neighbour, "mailstub/server")["state"] == "critical"
+        eventually(lambda: "waits" not in check_of(neighbour, "mailstub/queue")["output"])
+        assert "wait for the mail server" in check_of(neighbour, "mailstub/queue")["output"]
+    finally:
+        host.check_output("systemctl start postfix")
+    neighbour.check_output("postqueue -f")
+    ben.wait_for("kept for later")
+
+
+def test_figures_for_monitoring(host: Host, variables: dict[str, Any], eventually: Eventually) -> None:
+    assert host.check_output("systemctl is-active ringmaster-mail-metrics.timer") == "active"
+    host.check_output("systemctl start ringmaster-mail-metrics.service")
+    text = host.check_output("cat /run/ringmaster/textfile/mailserver.prom")
+    figures = dict(line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#"))
+    assert int(figures['ringmaster_mail_deliveries_total{to="mailbox",status="sent"}']) > 5
+    assert int(figures['ringmaster_mail_refused_total{by="filter"}']) > 0
+    assert float(figures["rspamd_scanned_total"]) > 5
+    srv = variables["ringmaster_srv_ipv4"]
+    with urllib.request.urlopen(f"http://{srv}:9100/metrics", timeout=20) as answer:
+        told = answer.read().decode()
+    assert "rspamd_spam_total" in told
+    assert "node_textfile_scrape_error 0" in told
+    with urllib.request.urlopen(f"http://{srv}:9166/metrics", timeout=20) as answer:
+        assert "dovecot_logins_total" in answer.read().decode()
 
 
 def test_application_of_another_vm_sends_with_nothing_but_its_credentials(
@@ -523,12 +603,12 @@ def test_mail_programs_find_their_settings(anna: Person, name: str) -> None:
     assert "993" in text
 
 
-def test_self_test_names_what_is_missing(host: Host) -> None:
+def test_self_test_names_what_is_missing(host: Host, address: str) -> None:
     done = host.run("/usr/lib/ringmaster/mailserver/selftest")
     assert done.rc == 1
     lines = done.stdout.splitlines()
     wrong = [line for line in lines if not line.startswith(("ok ", "unknown "))]
-    assert [line for line in wrong if "reverse name of 198.51.100.3: It is missing" in line]
+    assert [line for line in wrong if f"reverse name of {address}: It is missing" in line]
     assert all("reverse name" in line or "things looked at" in line for line in wrong), wrong
 
 

@@ -76,6 +76,16 @@ def test_the_key_stays_and_the_certificate_is_for_the_wanted_names(store: Store)
     assert ask(store, entry()).requests == []
 
 
+@pytest.mark.parametrize("keep_key", [True, False])
+def test_the_key_survives_a_renewal_where_asked(store: Store, keep_key: bool) -> None:
+    first = entry(keep_key=keep_key)
+    installed(store, first)
+    before = (store.home / "one/privkey.pem").read_bytes()
+    assert installed(store, entry(keep_key=keep_key, names=["b.example"])) == ["install one: its names have changed"]
+    assert names_of(certificate(store)) == ["b.example"]
+    assert ((store.home / "one/privkey.pem").read_bytes() == before) is keep_key
+
+
 def test_names_of_a_request_do_not_count(tmp_path: Path) -> None:
     request = openssl.make_request(tmp_path, ["bank.example"])
     signed = x509.load_pem_x509_certificate(CA.sign(request, ["a.example"], 30).encode())

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -17,7 +19,8 @@ for role in ("mailserver", "monitoring_agent"):
     sys.path.insert(0, str(ROOT / f"roles/{role}/files/rootfs/usr/lib/ringmaster/python"))
 
 from ringmaster_components.inbox import Refused  # noqa: E402
-from ringmaster_mailserver import directives, dns, maps  # noqa: E402
+from ringmaster_mailserver import directives, dns, keys, maps, metrics  # noqa: E402
+from ringmaster_mailserver.places import Places  # noqa: E402
 
 SECRET = "a-secret-of-tests-only"
 HASH = "$6$saltsalt$" + "x" * 86
@@ -76,6 +79,10 @@ def box(address: str = "new@a.example", **changes: Any) -> list[dict[str, Any]]:
         ({"domains": [{"name": "a.example"}, {"name": "b.example", "catch_all": ["no@b.example"]}]}, "catch_all of"),
         ({"users": [{"name": "monitor"}]}, "is the platform's own"),
         ({"postmaster": "no@a.example"}, "mailserver_postmaster: there is no mailbox"),
+        ({"relays": [{"host": "r.example", "port": 25}]}, "the relay r.example has the port 25; allowed: 465"),
+        ({"relays": [{"host": "r.example", "domains": ["c.example"]}]}, "is for c.example, which is not declared"),
+        ({"relays": [{"host": "r.example"}, {"host": "s.example"}]}, "all other mail has two relays: r.example and"),
+        ({"relays": [{"host": "r.example", "username": "me"}]}, "mailserver_relay_passwords has no password for it"),
     ],
 )
 def test_mistakes_are_named(changes: dict[str, Any], said: str) -> None:
@@ -153,3 +160,98 @@ def test_drop_ins_that_are_refused(text: str) -> None:
 
 def test_drop_in_that_is_accepted() -> None:
     directives.only_allowed("# limits\n\nmessage_size_limit = 10\nsmtpd_timeout = 5m\n", directives.POSTFIX)
+
+
+def test_mail_leaves_through_the_relay_of_its_senders_domain() -> None:
+    relays = [
+        {"host": "r.example", "domains": ["a.example"], "username": "me", "port": 465},
+        {"host": "s.example", "username": "us"},
+    ]
+    found = objects(relays=relays, relay_passwords={"r.example": "secret 1", "s.example": "secret 2"})
+    assert maps.own_senders(found) == {
+        "<>": "smtp:[s.example]:587",
+        "@mail.example.net": "smtp:[s.example]:587",
+        "@a.example": "relay-tls:[r.example]:465",
+        "@b.example": "smtp:[s.example]:587",
+    }
+    assert maps.relay_accounts(found) == {"@a.example": "me:secret 1", "[s.example]:587": "us:secret 2"}
+    assert maps.tls_policies(found) == {"[r.example]:465": "secure", "[s.example]:587": "secure"}
+    assert set(maps.own_senders(objects()).values()) == {"smtp:"}
+
+
+def test_an_application_knows_its_account() -> None:
+    login, _, password = mailserver.account("app", SECRET, VM).partition(":")
+    assert login == "app@post00.example.net"
+    assert len(password) > 20
+    with pytest.raises(ValueError, match="post00 has no account 'shop' for sending; declared: app"):
+        mailserver.account("shop", SECRET, VM)
+
+
+LOG = """\
+4d: to=<anna@a.example>, relay=post00[private/dovecot-lmtp], delay=0.1, dsn=2.0.0, status=sent (250 2.0.0 saved)
+4e: to=<x@elsewhere.example>, relay=mx.elsewhere.example[192.0.2.1]:25, delay=1, dsn=2.0.0, status=sent (250 ok)
+4f: to=<x@elsewhere.example>, relay=127.0.0.1[127.0.0.1]:10027, delay=1, dsn=2.0.0, status=sent (250 ok)
+4g: to=<x@gone.example>, relay=none, delay=9, dsn=4.4.1, status=deferred (connect to gone.example: timed out)
+NOQUEUE: reject: RCPT from unknown[192.0.2.9]: 554 5.7.1 <x@y.example>: Relay access denied; from=<a@b.example>
+4i: milter-reject: END-OF-MESSAGE from unknown[192.0.2.9]: 5.7.1 Gtube pattern; from=<a@b.example>
+4j: removed
+"""
+
+
+def test_the_log_is_counted() -> None:
+    once = metrics.counted(LOG.splitlines(), {})
+    assert once == {
+        "deliveries mailbox sent": 1,
+        "deliveries mailbox deferred": 0,
+        "deliveries mailbox bounced": 0,
+        "deliveries outside sent": 1,
+        "deliveries outside deferred": 1,
+        "deliveries outside bounced": 0,
+        "refused filter": 1,
+        "refused policy": 1,
+    }
+    assert metrics.counted(LOG.splitlines(), once)["deliveries mailbox sent"] == 2
+    told = "# TYPE rspamd_spam_total counter\nrspamd_spam_total 6\n# TYPE process_x gauge\nprocess_x 1\n# EOF\n"
+    text = metrics.text(once, {"active": 2}, 7.4, told).splitlines()
+    assert 'ringmaster_mail_deliveries_total{to="outside",status="deferred"} 1' in text
+    assert "ringmaster_mail_queue_oldest_seconds 7" in text
+    assert text[-1] == "rspamd_spam_total 6"
+    assert not [line for line in text if "process_x" in line]
+
+
+def test_records_go_into_our_own_zones_and_what_people_declared_wins() -> None:
+    found = [
+        {"name": "a.example", "kind": "MX", "value": "10 mail.example.net."},
+        {"name": "a.example", "kind": "TXT", "value": "v=spf1 mx -all"},
+        {"name": "k._domainkey.a.example", "kind": "TXT", "value": "v=DKIM1; k=rsa; p=x"},
+        {"name": "autoconfig.a.example", "kind": "CNAME", "value": "mail.example.net."},
+        {"name": "b.example", "kind": "MX", "value": "10 mail.example.net."},
+        {"name": "mail.example.net", "kind": "A", "value": "198.51.100.3"},
+    ]
+    declared = [
+        {"zone": "a.example", "name": "@", "type": "TXT", "values": ["ownership=1", "v=spf1 include:x.example -all"]},
+        {"zone": "a.example", "name": "autoconfig", "type": "A", "values": ["192.0.2.1"]},
+    ]
+    records = mailserver.zone_records(found, ["example.net", "a.example"], declared)
+    assert records == [
+        {"zone": "a.example", "name": "@", "type": "MX", "values": ["10 mail.example.net."]},
+        {"zone": "a.example", "name": "k._domainkey", "type": "TXT", "values": ["v=DKIM1; k=rsa; p=x"]},
+        {"zone": "example.net", "name": "mail", "type": "A", "values": ["198.51.100.3"]},
+    ]
+    only_ownership = [{**declared[0], "values": ["ownership=1"]}]
+    assert {"a.example"} == {one["zone"] for one in mailserver.zone_records(found[1:2], ["a.example"], only_ownership)}
+
+
+def test_tlsa_record_where_the_zone_is_signed() -> None:
+    found = dns.records(objects(has_tlsa=True), {}, "ab" * 32)
+    assert dns.Record("_25._tcp.mail.example.net", "TLSA", f"3 1 1 {'ab' * 32}") in found
+    assert not [one for one in dns.records(objects(), {}, "ab" * 32) if one.kind == "TLSA"]
+
+
+def test_tlsa_digest_is_of_the_public_key(tmp_path: Path) -> None:
+    key = tmp_path / "privkey.pem"
+    subprocess.run(["openssl", "genpkey", "-algorithm", "ed25519", "-out", str(key)], check=True)
+    whole = ["openssl", "pkey", "-in", str(key), "-pubout", "-outform", "DER"]
+    wanted = hashlib.sha256(subprocess.run(whole, check=True, capture_output=True).stdout).hexdigest()
+    assert keys.tls_digest(Places(tls_key=key)) == wanted
+    assert keys.tls_digest(Places(tls_key=tmp_path / "none")) == ""

@@ -33,6 +33,21 @@ def mailserver_pages(domains: Iterable[str], hostname: str, is_publicly_trusted:
     return mailserver.pages(domains, hostname, is_publicly_trusted)
 
 
+def mailserver_account(vm: Mapping[str, Any], platform_secret: str, name: str) -> str:
+    """Return login and password of an application's account; raises AnsibleFilterError."""
+    try:
+        return mailserver.account(name, platform_secret, vm)
+    except (KeyError, ValueError) as error:
+        raise AnsibleFilterError(f"mailserver: {error}") from error
+
+
+def mailserver_zone_records(
+    found: Iterable[Mapping[str, str]], zones: Iterable[str], declared: Iterable[Mapping[str, Any]]
+) -> list[dict[str, Any]]:
+    """Return records for role dns."""
+    return mailserver.zone_records(found, zones, declared)
+
+
 class FilterModule:
     """Filters of the collection for mail servers."""
 
@@ -42,4 +57,6 @@ class FilterModule:
             "mailserver_objects": mailserver_objects,
             "mailserver_monitor": mailserver_monitor,
             "mailserver_pages": mailserver_pages,
+            "mailserver_account": mailserver_account,
+            "mailserver_zone_records": mailserver_zone_records,
         }

@@ -47,6 +47,10 @@ options:
         type: list
         elements: raw
         default: []
+      keep_key:
+        description: Keep the private key when the certificate is renewed, for TLSA records.
+        type: bool
+        default: false
   ca_folder:
     description: Folder on the controller with C(ca.pem) and C(ca.key).
     type: path
@@ -134,6 +138,7 @@ def argument_spec() -> dict[str, object]:
         "names": {"type": "list", "elements": "str", "required": True},
         "group": {"type": "str", "default": "root"},
         "reload": {"type": "list", "elements": "raw", "default": []},
+        "keep_key": {"type": "bool", "default": False},
     }
     return {
         "wanted": {"type": "list", "elements": "dict", "options": entry, "default": []},

@@ -15,7 +15,7 @@ NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,127}")
 RESERVED = frozenset({"versions", "wanted", "ca.pem"})
 GROUP = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
 DNS = re.compile(r"(\*\.)?([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
-KEYS = ("name", "source", "names", "group", "reload")
+KEYS = ("name", "source", "names", "group", "reload", "keep_key")
 
 
 class WantedError(ValueError):
@@ -60,6 +60,7 @@ def _entry(index: int, item: Any) -> dict[str, Any]:
         "names": _names(where, source, item.get("names")),
         "group": group,
         "reload": [_reload(where, one) for one in item.get("reload") or []],
+        "keep_key": bool(item.get("keep_key")),
     }
 
 

@@ -12,6 +12,8 @@ from typing import Any
 EXPORTERS: dict[str, tuple[tuple[str, int], ...]] = {
     "host": (("node", 9100),),
     "dns": (("bind", 9119),),
+    # Those of Postfix and rspamd come with the machine's own, see role mailserver.
+    "mailserver": (("dovecot", 9166),),
     "mysql": (("mysql", 9104),),
     "postgresql": (("postgresql", 9187),),
     "redis": (("redis", 9121),),

@@ -78,8 +78,10 @@ def objects(declared: Mapping[str, Any], platform_secret: str, vm: Mapping[str, 
         "mailboxes": collected.mailboxes,
         "forwards": collected.forwards,
         "tls_policies": {str(name): str(policy) for name, policy in (declared.get("tls_policies") or {}).items()},
+        "relays": _relays(declared, collected),
         "applications": _applications(declared, collected, platform_secret, vm),
         "is_publicly_trusted": bool(declared["is_publicly_trusted"]),
+        "has_tlsa": bool(declared.get("has_tlsa")),
         "monitor": {
             "login": monitor_login(str(declared["hostname"])),
             "password_hash": _digest(MAILSERVER.password(platform_secret, vm, MONITOR)),
@@ -89,6 +91,39 @@ def objects(declared: Mapping[str, Any], platform_secret: str, vm: Mapping[str, 
             for family in ("ipv4", "ipv6")
         },
     }
+
+
+def zone_records(
+    found: Iterable[Mapping[str, str]], zones: Iterable[str], declared: Iterable[Mapping[str, Any]]
+) -> list[dict[str, Any]]:
+    """Return what mail servers want the DNS to say (name, kind, value) as records of our own ``zones``.
+
+    Names in zones of others are left out. What somebody ``declared`` wins: a record of the same name and type is
+    theirs, of TXT only one that begins with the same word (SPF beside a proof of ownership), and an alias stands alone.
+    """
+    longest_first = sorted(zones, key=len, reverse=True)
+    taken: dict[str, set[str]] = {}
+    for one in declared:
+        name = one["zone"] if one["name"] == "@" else f"{one['name']}.{one['zone']}"
+        taken.setdefault(name, set()).update(_what(one["type"], str(value)) for value in one["values"])
+    records: dict[tuple[str, str, str], list[str]] = {}
+    for one in found:
+        name, kind, value = one["name"], one["kind"], one["value"]
+        zone = next((zone for zone in longest_first if name == zone or name.endswith(f".{zone}")), "")
+        known = taken.get(name, set())
+        if not zone or _what(kind, value) in known or "CNAME" in known or (kind == "CNAME" and known):
+            continue
+        relative = name.removesuffix(zone).removesuffix(".") or "@"
+        values = records.setdefault((zone, relative, kind), [])
+        if value not in values:
+            values.append(value)
+    return [
+        {"zone": zone, "name": name, "type": kind, "values": values} for (zone, name, kind), values in records.items()
+    ]
+
+
+def _what(kind: str, value: str) -> str:
+    return f"TXT {re.split(r'[ ;=]', value.removeprefix('v='))[0]}" if kind == "TXT" else kind
 
 
 def pages(domains: Iterable[str], hostname: str, is_publicly_trusted: bool) -> list[dict[str, Any]]:
@@ -192,6 +227,33 @@ class _Objects:
         return address
 
 
+def _relays(declared: Mapping[str, Any], collected: _Objects) -> list[dict[str, Any]]:
+    """Return the relays; each sender domain has one at most."""
+    passwords = declared.get("relay_passwords") or {}
+    own = {str(declared["hostname"]), *collected.domains}
+    result: list[dict[str, Any]] = []
+    taken: dict[str, str] = {}
+    for one in declared.get("relays") or []:
+        host, username = _domain(str(one["host"]), "a relay's host"), str(one.get("username") or "")
+        port, domains = int(one.get("port") or 587), [str(domain) for domain in one.get("domains") or []]
+        if port not in (465, 587):
+            raise ObjectError(f"the relay {host} has the port {port}; allowed: 465 (TLS), 587 (STARTTLS)")
+        for domain in domains or [""]:
+            if domain and domain not in own:
+                known = ", ".join(own)
+                raise ObjectError(f"the relay {host} is for {domain}, which is not declared; declared: {known}")
+            if domain in taken:
+                raise ObjectError(f"{domain or 'all other mail'} has two relays: {taken[domain]} and {host}")
+            taken[domain] = host
+        password = str(passwords.get(host) or "")
+        if username and not password:
+            raise ObjectError(f"the relay {host} has a username, but mailserver_relay_passwords has no password for it")
+        if re.search(r"[\x00-\x1f]", username + password) or ":" in username or " " in username:
+            raise ObjectError(f"the relay {host}: username or password has a character that Postfix cannot take")
+        result.append({"host": host, "port": port, "domains": domains, "username": username, "password": password})
+    return result
+
+
 def _applications(
     declared: Mapping[str, Any], collected: _Objects, platform_secret: str, vm: Mapping[str, Any]
 ) -> dict[str, dict[str, Any]]:
@@ -211,6 +273,16 @@ def _applications(
 def monitor_environment(hostname: str, platform_secret: str, vm: Mapping[str, Any]) -> str:
     """Return the credentials of the checks' mailbox as NAME=value lines."""
     return f"LOGIN={monitor_login(hostname)}\nPASSWORD={MAILSERVER.password(platform_secret, vm, MONITOR)}\n"
+
+
+def account(name: str, platform_secret: str, vm: Mapping[str, Any]) -> str:
+    """Return ``login:password`` of an application's account of a mail server. Raises UserError."""
+    users = MAILSERVER.users(platform_secret, vm)
+    found = next((user for user in users if user.name == name), None)
+    if found is None:
+        known = ", ".join(user.name for user in users) or "none"
+        raise UserError(f"{vm['inventory_hostname']} has no account '{name}' for sending; declared: {known}")
+    return f"{login_of(name, vm)}:{found.password}"
 
 
 def _digest(password: str) -> str:

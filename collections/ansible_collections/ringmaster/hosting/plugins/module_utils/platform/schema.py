@@ -12,7 +12,7 @@ from __future__ import annotations
 from . import backup, checks, sizes
 from .types import Anything, Boolean, Choice, Integer, Key, ListOf, MapOf, Name, OrWord, Record, Size, Text
 
-COMPONENTS = ("postgresql", "mysql", "redis", "webgateway", "mailserver")
+COMPONENTS = ("postgresql", "mysql", "redis", "webgateway", "mailserver", "mailstub")
 SERVICES = ("gateway", "dns", "monitoring", "status", "backup")
 PERMISSIONS = ("login", "sudo-srv", "wheel", "manager", "stats")
 USER_STATES = ("pending", "active", "locked", "removed")

@@ -49,10 +49,12 @@ def _judge(entry: dict[str, object], since: float, warning_days: float, critical
     if days < 0:
         return CRITICAL, days, f"{name} has expired {-days:.1f} days ago"
     # Those with a short life are renewed when a third of it is left.
+    has_failed = entry["source"] == "acme" and (HOME / "versions" / name / "acme.json").exists()
+    why = f" ({_failure(name)})" if has_failed else ""
     if days < min(critical_days, life / 6):
-        return CRITICAL, days, f"{name} expires in {days:.1f} days"
+        return CRITICAL, days, f"{name} expires in {days:.1f} days{why}"
     if days < min(warning_days, life / 4):
-        return WARNING, days, f"{name} expires in {days:.1f} days"
+        return WARNING, days, f"{name} expires in {days:.1f} days{why}"
     is_issued = meta["source"] == "acme" and meta["names"] == entry["names"]
     if entry["source"] == "acme" and not is_issued and time.time() - since > PATIENCE:
         return WARNING, days, f"{name} was not issued: {_failure(name)}"

@@ -49,7 +49,7 @@ def _issue(store: Store, entry: dict[str, Any]) -> None:
     staged = store.stage(entry["name"])
     try:
         request = staged / "request.pem"
-        request.write_text(openssl.make_request(staged, entry["names"]))
+        request.write_text(openssl.make_request(staged, entry["names"], store.kept_key(entry)))
         _certbot(store, staged, request)
         request.unlink()
         store.install(entry, staged)

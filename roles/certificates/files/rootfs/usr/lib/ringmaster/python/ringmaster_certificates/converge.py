@@ -69,7 +69,7 @@ def _make(
         entry, _reason = item
         staged = store.stage(entry["name"])
         if entry["source"] == "platform":
-            text = openssl.make_request(staged, entry["names"])
+            text = openssl.make_request(staged, entry["names"], store.kept_key(entry))
             return {"name": entry["name"], "version": staged.name, "request": text, "authority": authority}
         try:
             known = _known(entry, authority, question["own"])
@@ -79,7 +79,7 @@ def _make(
                 write(staged / "privkey.pem", pair["key"].strip() + "\n", 0o600)
                 store.install(entry, staged, **known)
             else:
-                openssl.make_self_signed(staged, entry["names"])
+                openssl.make_self_signed(staged, entry["names"], store.kept_key(entry))
                 store.install({**entry, "source": "selfsigned"}, staged)
         except Failure as error:
             shutil.rmtree(staged, ignore_errors=True)

@@ -36,25 +36,30 @@ class Facts:
         return left < min(renew_days * 86400, (self.not_after - self.not_before) / 3)
 
 
-def make_request(folder: Path, names: list[str]) -> str:
-    """Make a private key in ``folder`` and return a request (PEM) signed with it."""
-    return _request(folder, names)
+def make_request(folder: Path, names: list[str], kept: Path | None = None) -> str:
+    """Make a private key in ``folder``, or copy the ``kept`` one there, and return a request (PEM) signed with it."""
+    return _request(folder, names, kept)
 
 
-def make_self_signed(folder: Path, names: list[str]) -> None:
-    """Make a private key and a certificate signed with itself in ``folder``."""
-    text = _request(folder, names, "-x509", "-days", str(SELF_SIGNED_DAYS))
+def make_self_signed(folder: Path, names: list[str], kept: Path | None = None) -> None:
+    """Make a private key, or copy the ``kept`` one, and a certificate signed with itself in ``folder``."""
+    text = _request(folder, names, kept, "-x509", "-days", str(SELF_SIGNED_DAYS))
     (folder / "fullchain.pem").write_text(text)
 
 
-def _request(folder: Path, names: list[str], *more: str) -> str:
+def _request(folder: Path, names: list[str], kept: Path | None, *more: str) -> str:
     key = folder / "privkey.pem"
     key.touch(mode=0o600)
+    if kept:
+        key.write_bytes(kept.read_bytes())
+        which = ["-key", str(key)]
+    else:
+        which = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-keyout", str(key)]
     subject = f"/CN={names[0]}" if len(names[0]) <= LONGEST_COMMON_NAME else "/"
     alternatives = ",".join(f"{'IP' if ADDRESS.fullmatch(name) else 'DNS'}:{name}" for name in names)
     return run(
-        *("req", "-new", "-sha256", "-noenc", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"),
-        *("-keyout", str(key), "-subj", subject, "-addext", f"subjectAltName={alternatives}", *more),
+        *("req", "-new", "-sha256", "-noenc", *which, "-subj", subject),
+        *("-addext", f"subjectAltName={alternatives}", *more),
     )
 
 

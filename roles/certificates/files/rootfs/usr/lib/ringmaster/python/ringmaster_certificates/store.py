@@ -72,6 +72,11 @@ class Store:
         staged.mkdir(mode=0o755)
         return staged
 
+    def kept_key(self, entry: dict[str, Any]) -> Path | None:
+        """Return the private key that the next certificate shall have, too: TLSA records name it."""
+        key = self.home / entry["name"] / "privkey.pem"
+        return key if entry.get("keep_key") and key.exists() else None
+
     def install(self, entry: dict[str, Any], staged: Path, **known: Any) -> None:
         """Put a staged version into its place; the reload is owed until ``settle``."""
         openssl.check_pair(staged)

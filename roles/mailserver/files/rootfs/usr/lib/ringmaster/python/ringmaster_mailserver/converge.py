@@ -114,7 +114,8 @@ def _maps(places: Places, objects: dict[str, Any], report: Report, check: bool) 
         if name in maps.POSTFIX:
             # The database first: a map whose text is in place is done.
             staged = path.with_name(f".{name}")
-            files.replace(staged, text)
+            # postmap gives the database the same mode.
+            files.replace(staged, text, mode=0o600 if name == "relay_accounts" else 0o644)
             run("postmap", f"lmdb:{staged}")
             staged.with_name(f"{staged.name}.lmdb").rename(database)
             staged.rename(path)
@@ -176,7 +177,7 @@ def _compile(path: Path) -> None:
 
 def _records(places: Places, objects: dict[str, Any], public: dict[str, str], report: Report, check: bool) -> None:
     """Write what the DNS should say, for people (dns.zone) and programs (dns.json)."""
-    found = dns.records(objects, public)
+    found = dns.records(objects, public, keys.tls_digest(places) if objects["has_tlsa"] else "")
     texts = {
         "dns.zone": dns.zone(found, objects),
         "dns.json": json.dumps([vars(record) for record in found], indent=1) + "\n",

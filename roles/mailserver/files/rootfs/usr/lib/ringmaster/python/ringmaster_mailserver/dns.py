@@ -30,8 +30,11 @@ class Record:
         return f"{self.name}. {TTL} IN {self.kind} {value}"
 
 
-def records(objects: Mapping[str, Any], keys: Mapping[str, str]) -> list[Record]:
-    """Return all records. ``keys`` are public DKIM keys (base64) by domain."""
+def records(objects: Mapping[str, Any], keys: Mapping[str, str], tls_key: str = "") -> list[Record]:
+    """Return all records. ``keys`` are public DKIM keys (base64) by domain.
+
+    ``tls_key`` is the SHA-256 of the server's public key. It stays when the certificate is renewed, so the record does.
+    """
     host = objects["hostname"]
     result = [
         Record(host, kind, objects["addresses"][family])
@@ -40,6 +43,8 @@ def records(objects: Mapping[str, Any], keys: Mapping[str, str]) -> list[Record]
     ]
     # What the machine itself sends, and forwards (SRS).
     result += [Record(host, "TXT", "v=spf1 a -all"), *_dkim(host, keys)]
+    if objects["has_tlsa"] and tls_key:
+        result.append(Record(f"_25._tcp.{host}", "TLSA", f"3 1 1 {tls_key}"))
     for name, domain in objects["domains"].items():
         result += _domain(name, domain, host, keys)
         if objects["is_publicly_trusted"]:

@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import base64
 import grp
+import hashlib
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -57,3 +59,11 @@ def public(places: Places, domains: Iterable[str]) -> dict[str, str]:
             kept.write_text("".join(line for line in pem.splitlines() if not line.startswith("-")))
         result[domain] = kept.read_text()
     return result
+
+
+def tls_digest(places: Places) -> str:
+    """Return the SHA-256 of the public key that the server shows, as a TLSA record has it; empty without one."""
+    if not places.tls_key.exists():
+        return ""
+    pem = run("openssl", "pkey", "-in", str(places.tls_key), "-pubout")
+    return hashlib.sha256(base64.b64decode("".join(pem.splitlines()[1:-1]))).hexdigest()

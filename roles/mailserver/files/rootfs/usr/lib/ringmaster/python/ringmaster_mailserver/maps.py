@@ -12,7 +12,8 @@ Objects = Mapping[str, Any]
 # Mail to these is read by people at every domain (RFC 2142), whatever is declared.
 ROLES = ("postmaster", "abuse", "hostmaster")
 # Compiled by postmap; Dovecot and rspamd read the others as they are.
-POSTFIX = ("domains", "mailboxes", "aliases", "senders", "own_senders", "local_aliases", "tls_policies")
+ADDRESSES = ("domains", "mailboxes", "aliases", "senders", "local_aliases")
+POSTFIX = (*ADDRESSES, "own_senders", "tls_policies", "relay_accounts")
 
 
 def compiled(objects: Objects, changed: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
@@ -24,7 +25,8 @@ def compiled(objects: Objects, changed: Mapping[str, Mapping[str, Any]]) -> dict
         "senders": {address: " ".join(owners) for address, owners in senders(objects).items()},
         "own_senders": own_senders(objects),
         "local_aliases": local_aliases(objects),
-        "tls_policies": objects["tls_policies"],
+        "tls_policies": tls_policies(objects),
+        "relay_accounts": relay_accounts(objects),
     }
     texts = {
         name: "".join(f"{key} {value}\n" for key, value in sorted(table.items())) for name, table in tables.items()
@@ -86,8 +88,41 @@ def senders(objects: Objects) -> dict[str, list[str]]:
 
 
 def own_senders(objects: Objects) -> dict[str, str]:
-    """Return the senders whose mail leaves as it is; all others are rewritten (SRS)."""
-    return dict.fromkeys(["<>", *(f"@{name}" for name in (objects["hostname"], *objects["domains"]))], "smtp:")
+    """Return how mail leaves whose sender is ours: directly or through its relay; all others are rewritten (SRS)."""
+    own = ["<>", *(f"@{name}" for name in (objects["hostname"], *objects["domains"]))]
+    relays = _relays(objects)
+    return {sender: _transport(relays.get(sender, relays.get("*"))) for sender in own}
+
+
+def _relays(objects: Objects) -> dict[str, Mapping[str, Any]]:
+    """Return the relay of each sender domain; ``*`` is for all others."""
+    return {
+        f"@{domain}" if domain else "*": relay for relay in objects["relays"] for domain in (relay["domains"] or [""])
+    }
+
+
+def _transport(relay: Mapping[str, Any] | None) -> str:
+    if relay is None:
+        return "smtp:"
+    return f"{'relay-tls' if relay['port'] == 465 else 'smtp'}:{_next_hop(relay)}"
+
+
+def _next_hop(relay: Mapping[str, Any]) -> str:
+    return f"[{relay['host']}]:{relay['port']}"
+
+
+def tls_policies(objects: Objects) -> dict[str, str]:
+    """Return how mail must be encrypted. A relay, which gets a password, must show its certificate."""
+    return {**{_next_hop(relay): "secure" for relay in objects["relays"]}, **objects["tls_policies"]}
+
+
+def relay_accounts(objects: Objects) -> dict[str, str]:
+    """Return login and password at relays: for the sender's domain, and for all others by the relay itself."""
+    return {
+        domain if domain != "*" else _next_hop(relay): f"{relay['username']}:{relay['password']}"
+        for domain, relay in _relays(objects).items()
+        if relay["username"]
+    }
 
 
 def local_aliases(objects: Objects) -> dict[str, str]:

@@ -30,6 +30,7 @@ class Places:
     postfix: Path = Path("/etc/postfix")
     postfix_inbox: Path = Path("/etc/local/postfix")
     dovecot_inbox: Path = Path("/etc/local/dovecot")
+    tls_key: Path = Path("/etc/ringmaster/certificates/mailserver/privkey.pem")
 
     @property
     def objects(self) -> Path:

@@ -1,0 +1,52 @@
+# Copyright: (c) 2026, Ringmaster contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The checks of a machine that hands its mail to the project's mail server."""
+
+from __future__ import annotations
+
+import smtplib
+import socket
+import ssl
+import sys
+from pathlib import Path
+
+sys.path.insert(0, "/usr/lib/ringmaster/python")
+
+from ringmaster_components import checks
+from ringmaster_components.checks import CRITICAL, OK, level
+
+QUEUE = Path("/var/spool/postfix")
+
+
+def queue(warning: int, critical: int) -> tuple[int, str]:
+    """Messages that wait."""
+    folders = ("maildrop", "incoming", "active", "deferred")
+    waiting = sum(1 for folder in folders for entry in (QUEUE / folder).rglob("*") if entry.is_file())
+    if not waiting:
+        return OK, "No message waits."
+    return level(waiting, warning, critical), f"{waiting} messages wait for the mail server: mailq says why."
+
+
+def server(address: str, port: int, names: list[str]) -> tuple[int, str]:
+    """Whether the mail server answers with TLS and a certificate for one of its names."""
+    context = ssl.create_default_context()
+    failed = ""
+    for name in names:
+        try:
+            if port == 465:
+                with (
+                    socket.create_connection((address, port), 10) as plain,
+                    context.wrap_socket(plain, server_hostname=name) as connection,
+                ):
+                    connection.recv(512)
+            else:
+                with smtplib.SMTP(timeout=10) as client:
+                    client.connect(address, port)
+                    client._host = name  # type: ignore[attr-defined]
+                    client.starttls(context=context)
+        except (OSError, smtplib.SMTPException) as error:
+            failed = checks.reason(error)
+        else:
+            return OK, f"{name} answers with TLS on port {port}."
+    return CRITICAL, f"The mail server {names[0]} does not answer on {address} port {port}: {failed}."
