@@ -103,7 +103,7 @@ def eventually() -> Callable[..., None]:
 
 @pytest.fixture(scope="session")
 def tls_findings(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., dict[str, dict[str, str]]]:
-    """Return a function that lets testssl.sh judge protocols, ciphers and known holes of a server: finding by its id."""
+    """Return a function with which testssl.sh judges protocols, ciphers and known holes of a server: findings by id."""
 
     def judge(name: str, address: str, port: int, starttls: str = "") -> dict[str, dict[str, str]]:
         result = tmp_path_factory.mktemp("testssl") / "result.json"

@@ -166,5 +166,6 @@ def leave_a_long_one(
     yield
     folder = tmp_path_factory.mktemp("last")
     with authority(folder, addresses, 90 * 86400):
-        gateway.check_output(f"rm -f {VERSIONS}/acme.json {STORE}/meta.json")
+        # This CA does not know the account that the other one had.
+        gateway.check_output(f"rm -rf {VERSIONS}/acme.json {STORE}/meta.json /var/lib/ringmaster/acme/account/accounts")
         gateway.check_output("/usr/lib/ringmaster/certificates renew --force")
