@@ -103,15 +103,14 @@ def eventually() -> Callable[..., None]:
 
 @pytest.fixture(scope="session")
 def tls_findings(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., dict[str, dict[str, str]]]:
-    """Return a function with which testssl.sh judges protocols, ciphers and known holes of a server: findings by id."""
+    """Return a function with which testssl.sh judges protocols, ciphers, and what else is asked for: findings by id."""
 
-    def judge(name: str, address: str, port: int, starttls: str = "") -> dict[str, dict[str, str]]:
+    def judge(name: str, address: str, port: int, *more: str) -> dict[str, dict[str, str]]:
         result = tmp_path_factory.mktemp("testssl") / "result.json"
         argv = [
             *("testssl", "--quiet", "--color", "0", "--warnings", "off", "--nodns", "none", "--ip", address),
             *("--add-ca", str(ROOT / ".lab/keys/ca.pem"), "--jsonfile", str(result)),
-            *("--protocols", "--std", "--fs", "--vulnerable", *(["--starttls", starttls] if starttls else [])),
-            f"{name}:{port}",
+            *("--protocols", "--std", *more, f"{name}:{port}"),
         ]
         subprocess.run(argv, check=False, stdin=subprocess.DEVNULL, capture_output=True, timeout=500)
         return {one["id"]: one for one in json.loads(result.read_text())}
