@@ -139,8 +139,9 @@ def test_a_ca_that_is_gone_is_told_and_does_no_harm(gateway: Host, addresses: tu
     gateway.check_output("sed -i.orig s/:14000/:14009/ /etc/ringmaster/certificates/acme.ini")
     good = meta(gateway)
     try:
-        # As if it were due.
-        changed = json.dumps({**good, "not_after": round(time.time()) + 10})
+        # As if it were due: 10 s of a life of 1,010 s are left.
+        now = round(time.time())
+        changed = json.dumps({**good, "not_before": now - 1000, "not_after": now + 10})
         gateway.check_output(f"cp {STORE}/meta.json /root/meta.json; echo '{changed}' > {STORE}/meta.json")
         done = gateway.run("/usr/lib/ringmaster/certificates renew")
         assert done.rc == 1
