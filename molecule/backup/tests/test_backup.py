@@ -406,7 +406,8 @@ def test_passwords_are_rotated_and_the_backups_stay(vm: Host, server: Host, play
     show = f"restic snapshots --json --no-lock | {COUNT}"
     before = int(vm.check_output(AS_BAK00 + show))
     machines = json.dumps(["bak00", "svc0"])
-    done = play("rotate_secret", vm="bak00", component="backup", object=what, backup_server_machines=machines)
+    words = {"scenario_hosts": "project_bak", "backup_server_machines": machines}
+    done = play("rotate_secret", vm="bak00", component="backup", object=what, **words)
     assert done.returncode == 0, done.stdout
     refused = vm.run(f"env {' '.join(map(shlex.quote, old.splitlines()))} restic snapshots --no-lock")
     assert refused.rc != 0
