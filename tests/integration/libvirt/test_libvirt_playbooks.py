@@ -105,7 +105,8 @@ def test_order_change_retire_undo(machine: Any, libvirtd: Path, tmp_path: Path) 
     assert "changed=1" not in again.split("PLAY RECAP")[1]
 
     changed = platform.done("change_vm.yml", vm="myapp01", memory="512MiB", disk="5GiB", **created)
-    assert "above the 256 MiB at the start" in changed
+    assert "pending_restart" in changed
+    assert "memory_max_mib" in changed
     root = next(name for name in volumes(machine) if name.startswith("myapp01") and "root" in name)
     assert qcow2_gib(machine.folder / "pool" / root) == 5
 
