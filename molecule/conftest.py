@@ -23,6 +23,7 @@ ROOT = Path(__file__).parents[1]
 PLATFORM = ROOT / "molecule/platform"
 NAMESPACE = Path("/run/netns") / os.environ.get("MOLECULE_LAB", "rm-molecule")
 CLONE_NEWNET = 0x40000000
+sys.path.insert(0, str(ROOT / "molecule"))
 # Tests may use what roles put on machines, such as a client; roles copy these folders as they are.
 sys.dont_write_bytecode = True
 sys.path[:0] = map(str, sorted((ROOT / "roles").glob("*/files/rootfs/usr/lib/ringmaster/python")))

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from steps import check_of
 from testinfra.host import Host
 
 Eventually = Callable[..., None]
@@ -62,11 +63,6 @@ def backup(vm: Host) -> dict[str, Any]:
 
 def state(vm: Host) -> dict[str, Any]:
     return json.loads(vm.check_output(f"cat {STATE}"))
-
-
-def check_of(host: Host, name: str) -> dict[str, Any]:
-    checks = json.loads(host.check_output("ringmaster-check --now --json"))["checks"]
-    return next(check for check in checks if f"{check['component']}/{check['check']}" == name)
 
 
 def configure(vm: Host, **values: Any) -> None:

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from steps import check_of
 from testinfra.host import Host
 
 ROOT = Path(__file__).parents[3]
@@ -169,8 +170,7 @@ def test_the_backup_machine_is_gone(machine: Callable[[str], Host], hostvars: di
         backup_server_copy_to=copies,
     )
     server.check_output("ringmaster-backup-server copy")
-    checks = json.loads(server.check_output("ringmaster-check --now --json"))["checks"]
-    assert next(one for one in checks if one["check"] == "copied")["status"] == 0
+    assert check_of(server, "backup_server/copied")["status"] == 0
     before = set(server.check_output(f"ls {REPOSITORIES}/bak00/snapshots").split())
     # Who empties the machine does not empty the copy.
     server.check_output(f"mv {REPOSITORIES}/bak00/snapshots /run/kept && ringmaster-backup-server copy")

@@ -6,9 +6,7 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
-import shlex
 import socket
 import subprocess
 from collections.abc import Callable, Iterator
@@ -16,10 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from steps import checks_of, writer
 from testinfra.host import Host
 
 ROOT = Path(__file__).parents[3]
 INBOX = "/etc/local/firewall"
+put = writer("s-neta", INBOX)
 STRANGER = "198.18.0.7"
 PORT = 8080
 Eventually = Callable[..., None]
@@ -57,12 +57,8 @@ def reaches(hostvars: dict[str, dict[str, Any]]) -> Callable[..., bool]:
     return connect
 
 
-def put(vm: Host, name: str, text: str) -> None:
-    vm.check_output(f"sudo -u s-neta sh -c {shlex.quote(f'printf %s {shlex.quote(text)} > {INBOX}/{name}')}")
-
-
 def sentence(vm: Host) -> tuple[str, str]:
-    checks = json.loads(vm.check_output("ringmaster-check --now --json"))["checks"]
+    checks = checks_of(vm)
     return next((one["state"], one["output"]) for one in checks if one["component"] == "firewall")
 
 

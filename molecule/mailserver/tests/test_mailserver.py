@@ -26,6 +26,7 @@ from typing import Any
 
 import dkim
 import pytest
+from steps import check_of, checks_of
 from testinfra.host import Host
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -93,12 +94,6 @@ def elsewhere(host: Host) -> Iterator[list[Received]]:
     """Return what the mail server of outside.example gets."""
     with mail_server() as received:
         yield received
-
-
-def check_of(host: Host, name: str) -> dict[str, Any]:
-    """Run all checks now and return one."""
-    checks = json.loads(host.check_output("ringmaster-check --now --json"))["checks"]
-    return next(check for check in checks if f"{check['component']}/{check['check']}" == name)
 
 
 def wait_for(received: list[Received], recipient: str, text: str, seconds: float = 30) -> Received:
@@ -448,7 +443,7 @@ def test_declared_addresses_only(host: Host) -> None:
 
 def test_checks_are_green(host: Host, eventually: Eventually) -> None:
     host.check_output("postsuper -d ALL deferred")
-    checks = json.loads(host.check_output("ringmaster-check --now --json"))["checks"]
+    checks = checks_of(host)
     ours = {one["check"]: (one["state"], one["output"]) for one in checks if one["component"] == "mailserver"}
     assert {name: state for name, (state, _output) in ours.items()} == dict.fromkeys(
         ("dns", "drop-ins", "ports", "queue", "quota", "round-trip"), "ok"

@@ -14,11 +14,13 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from steps import check_of, writer
 from testinfra.host import Host
 
 PORT = 3306
 CREDENTIALS = "/etc/ringmaster/credentials/mysql"
 INBOX = "/etc/local/mysql"
+put = writer("s-sql", INBOX)
 PROGRAM = "/usr/lib/ringmaster/components/mysql"
 OBJECTS = "/etc/ringmaster/mysql/objects.json"
 Eventually = Callable[..., None]
@@ -51,17 +53,6 @@ def ask(host: Host, user: str, address: str, statement: str, *words: str) -> Any
     client = " ".join(["mariadb", '--user="$MYSQL_USER"', "--batch", "--skip-column-names", *words])
     shell = f"set -a; . {CREDENTIALS}/{user}.env; MYSQL_HOST={address} {client} --execute {shlex.quote(statement)}"
     return host.run(f"sudo -u s-sql sh -c {shlex.quote(shell)}")
-
-
-def check_of(host: Host, name: str) -> dict[str, Any]:
-    """Run all checks now and return one."""
-    checks = json.loads(host.check_output("ringmaster-check --now --json"))["checks"]
-    return next(check for check in checks if f"{check['component']}/{check['check']}" == name)
-
-
-def put(host: Host, name: str, text: str) -> None:
-    """Write a drop-in as the service user does."""
-    host.check_output(f"sudo -u s-sql sh -c {shlex.quote(f'printf %s {shlex.quote(text)} > {INBOX}/{name}')}")
 
 
 def converge(host: Host) -> dict[str, Any]:

@@ -16,11 +16,13 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from steps import check_of, checks_of, writer
 from testinfra.host import Host
 
 PORT = 5432
 CREDENTIALS = "/etc/ringmaster/credentials/postgresql"
 INBOX = "/etc/local/postgresql"
+put = writer("s-pg", INBOX)
 PROGRAM = "/usr/lib/ringmaster/components/postgresql"
 DATA = "/var/lib/postgresql/17/main"
 UNIT = "postgresql@17-main"
@@ -76,19 +78,8 @@ def admin(server: Host, sql: str, database: str = "postgres") -> str:
     return server.check_output(f"psql -XAtq -v ON_ERROR_STOP=1 -U postgres -d {database} -c {shlex.quote(sql)}").strip()
 
 
-def check_of(host: Host, name: str) -> dict[str, Any]:
-    """Run all checks now and return one."""
-    checks = json.loads(host.check_output("ringmaster-check --now --json"))["checks"]
-    return next(check for check in checks if f"{check['component']}/{check['check']}" == name)
-
-
 def converge(host: Host, *words: str) -> dict[str, Any]:
     return json.loads(host.check_output(f"{PROGRAM} converge {' '.join(words)}"))
-
-
-def put(host: Host, name: str, text: str) -> None:
-    """Write a drop-in as the service user does."""
-    host.check_output(f"sudo -u s-pg sh -c {shlex.quote(f'printf %s {shlex.quote(text)} > {INBOX}/{name}')}")
 
 
 def pid(host: Host) -> str:
@@ -438,7 +429,7 @@ def test_stop_turns_the_check_red(server: Host) -> None:
         assert check_of(server, "postgresql/wal")["state"] == "unknown"
     finally:
         server.check_output(f"systemctl start {UNIT}")
-    checks = json.loads(server.check_output("ringmaster-check --now --json"))["checks"]
+    checks = checks_of(server)
     states = {one["check"]: one["state"] for one in checks if one["component"] == "postgresql"}
     assert set(states.values()) == {"ok"}, states
     names = {"login", "connections", "transactions", "wraparound", "wal", "integrity", "drop-ins", "restart"}

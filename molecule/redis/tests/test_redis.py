@@ -15,11 +15,13 @@ from typing import Any
 
 import pytest
 from ringmaster_redis.client import TLS_PORT, Client, RedisError
+from steps import check_of, writer
 from testinfra.host import Host
 
 PORT = 6379
 CREDENTIALS = "/etc/ringmaster/credentials/redis"
 INBOX = "/etc/local/redis"
+put = writer("s-mol", INBOX)
 PLATFORM_CA = str(Path(__file__).parents[3] / ".lab/keys/ca.pem")
 Eventually = Callable[..., None]
 
@@ -51,17 +53,6 @@ def connect(address: str, credentials: dict[str, str]) -> Client:
     client = Client((address, PORT))
     client.command("AUTH", credentials["REDIS_USERNAME"], credentials["REDIS_PASSWORD"])
     return client
-
-
-def check_of(host: Host, name: str) -> dict[str, Any]:
-    """Run all checks now and return one."""
-    checks = json.loads(host.check_output("ringmaster-check --now --json"))["checks"]
-    return next(check for check in checks if f"{check['component']}/{check['check']}" == name)
-
-
-def put(host: Host, name: str, text: str) -> None:
-    """Write a drop-in as the service user does."""
-    host.check_output(f"sudo -u s-mol sh -c {shlex.quote(f'printf %s {shlex.quote(text)} > {INBOX}/{name}')}")
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from steps import check_of
 from testinfra.host import Host
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -65,8 +66,7 @@ def meta(gateway: Host) -> dict[str, Any]:
 
 
 def age_check(gateway: Host) -> dict[str, Any]:
-    checks = json.loads(gateway.check_output("ringmaster-check --now --json"))["checks"]
-    return next(check for check in checks if (check["component"], check["check"]) == ("certificates", "age"))
+    return check_of(gateway, "certificates/age")
 
 
 def test_before_the_first_issue_it_is_self_signed(gateway: Host, addresses: tuple[str, str]) -> None:

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from steps import check_of, checks_of
 from testinfra.host import Host
 
 ROOT = Path(__file__).parents[3]
@@ -73,12 +74,6 @@ class Outside:
 def outside(hostvars: dict[str, dict[str, Any]]) -> Outside:
     """Return a visitor."""
     return Outside(hostvars["web00"])
-
-
-def check_of(host: Host, name: str) -> dict[str, Any]:
-    """Run all checks now and return one."""
-    checks = json.loads(host.check_output("ringmaster-check --now --json"))["checks"]
-    return next(check for check in checks if f"{check['component']}/{check['check']}" == name)
 
 
 def put(host: Host, path: str, text: str) -> None:
@@ -368,7 +363,7 @@ def test_reloads_under_load_lose_nothing(gateway: Host, outside: Outside) -> Non
 
 def test_all_checks_are_good(gateway: Host, eventually: Eventually) -> None:
     def bad() -> list[str]:
-        checks = json.loads(gateway.check_output("ringmaster-check --now --json"))["checks"]
+        checks = checks_of(gateway)
         ours = [check for check in checks if check["component"] in ("nginx", "webgateway", "certificates")]
         assert len(ours) >= 9
         return [f"{check['check']}: {check['output']}" for check in ours if check["status"]]

@@ -1,0 +1,33 @@
+# Copyright: (c) 2026, Ringmaster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Steps that the tests of several scenarios take."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Callable
+from typing import Any
+
+from testinfra.host import Host
+
+
+def checks_of(host: Host) -> list[dict[str, Any]]:
+    """Run all checks of a machine now and return them."""
+    return json.loads(host.check_output("ringmaster-check --now --json"))["checks"]
+
+
+def check_of(host: Host, name: str) -> dict[str, Any]:
+    """Run all checks of a machine now and return one, such as 'redis/login'."""
+    return next(check for check in checks_of(host) if f"{check['component']}/{check['check']}" == name)
+
+
+def writer(service_user: str, folder: str) -> Callable[[Host, str, str], None]:
+    """Return a function that writes a file in a machine's folder, such as an inbox, as the service user does."""
+
+    def put(host: Host, name: str, text: str) -> None:
+        shell = f"printf %s {shlex.quote(text)} > {folder}/{name}"
+        host.check_output(f"sudo -u {service_user} sh -c {shlex.quote(shell)}")
+
+    return put
