@@ -18,8 +18,14 @@ from collections.abc import Iterable
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+try:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+except ImportError:
+    HAS_CRYPTOGRAPHY = False
+else:
+    HAS_CRYPTOGRAPHY = True
 
 KIND = "ssh-ed25519"
 CERTIFICATE = "ssh-ed25519-cert-v01@openssh.com"
@@ -54,6 +60,8 @@ def ssh_host_certificate(platform_secret: Any, *, public_key: str, name: str, na
 
 
 def _key(platform_secret: Any) -> Ed25519PrivateKey:
+    if not HAS_CRYPTOGRAPHY:
+        raise AnsibleFilterError("the controller's Python lacks 'cryptography', which comes with ansible-core")
     if not isinstance(platform_secret, str) or len(platform_secret) < SHORTEST:
         raise AnsibleFilterError(f"the input must be the platform secret, a text of {SHORTEST} characters or more")
     seed = hmac.digest(platform_secret.encode(), b"v1/ssh-host-ca", hashlib.sha256)
