@@ -1,0 +1,23 @@
+# Copyright: (c) 2026, Ringmaster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What no playbook shows when it is read alone."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_no_role_has_a_default_for_what_narrows_a_playbook() -> None:
+    """A play's `hosts` sees the defaults of its roles: one of the same name would choose the hosts."""
+    texts = [path.read_text(encoding="utf-8") for path in (ROOT / "playbooks").rglob("*.yml")]
+    narrowing = {name for text in texts for name in re.findall(r"hosts: \"\{\{ (\w+) \| default", text)}
+    assert "base_hosts" in narrowing
+    for path in (ROOT / "roles").glob("*/defaults/main.yml"):
+        defaults = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        assert not narrowing & set(defaults), path
