@@ -56,7 +56,7 @@ def hostvars() -> dict[str, dict[str, Any]]:
 def play() -> Callable[..., subprocess.CompletedProcess[str]]:
     """Return a function that runs an operator's verb, with its variables."""
 
-    def run(name: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    def run(name: str, **variables: object) -> subprocess.CompletedProcess[str]:
         environment = {
             **os.environ,
             "MOLECULE_PROJECT_DIRECTORY": str(ROOT),
