@@ -27,6 +27,9 @@ sys.path.insert(0, str(ROOT / "tests"))
 
 from peers import peers  # noqa: E402
 
+KEYS = ("name", "identifier", "id", "workflow_job_template")
+"""What objects are asked for by."""
+
 
 class Store(http.server.ThreadingHTTPServer):
     """Objects by endpoint, in the order in which they came."""
@@ -90,7 +93,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 kept = one.get(f"_{path[2]}", {} if path[2] == "survey_spec" else [])
                 listed = {"count": len(kept), "next": None, "results": kept}
                 return self._answer(200, kept if path[2] == "survey_spec" else listed)
-            names = {key: value for key, value in query.items() if key in ("name", "identifier", "id")}
+            names = {key: value for key, value in query.items() if key in KEYS}
             result = [one for one in found if all(str(one.get(key)) == value for key, value in names.items())]
         return self._answer(200, {"count": len(result), "next": None, "previous": None, "results": result})
 
