@@ -62,6 +62,8 @@ def change(places: Places, address: str, old: str, new: str) -> None:
         raise Failure("the current password is wrong")
     passwords.change(places, address, new)
     apply_objects(places)
+    # Dovecot looks at its file of passwords at most once a second, and it has just done so for the old one.
+    time.sleep(1)
     print(f"{address} has a new password", file=sys.stderr)
 
 
