@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.backup import COMPONENT, KEPT
-from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.secret import derive
+from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.secret import derive, generation
 
 CA_FILE = "/etc/ringmaster/certificates/ca.pem"
 #: Machines that are no VM belong to no project; their secrets are those of a project that can have no VM of their name.
@@ -55,20 +55,14 @@ def access(machine: Mapping[str, Any], platform_secret: str, server: Mapping[str
 
 
 def _derived(machine: Mapping[str, Any], platform_secret: str, what: str, back: int = 0) -> str:
-    name = str(machine["inventory_hostname"])
     return derive(
         platform_secret,
         project=str(machine.get("ringmaster_project") or PLATFORM),
-        vm=name,
+        vm=str(machine["inventory_hostname"]),
         component=COMPONENT,
         object_name=what,
-        generation=_generation(machine, what) - back,
+        generation=generation(machine, COMPONENT, what) - back,
     )
-
-
-def _generation(machine: Mapping[str, Any], what: str) -> int:
-    generations = machine.get("ringmaster_secret_generations") or {}
-    return int(generations.get(f"{machine['inventory_hostname']}/{COMPONENT}/{what}", 1))
 
 
 def repositories(machines: Iterable[Mapping[str, Any]], platform_secret: str) -> tuple[list[dict[str, Any]], str]:
@@ -86,7 +80,7 @@ def repositories(machines: Iterable[Mapping[str, Any]], platform_secret: str) ->
         name = str(machine["inventory_hostname"])
         keep = {period: int(kept.get(f"keep_{period}") or number) for period, number in KEPT.items()}
         # A repository opens with its old password until it was given the new one.
-        older = range(1, min(_generation(machine, "repository"), OLDER + 1))
+        older = range(1, min(generation(machine, COMPONENT, "repository"), OLDER + 1))
         found.append(
             {
                 "name": name,

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.secret import derive
+from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.secret import derive, generation
 
 # A certificate authority that every VM has; see role certificates.
 CA_FILE = "/etc/ringmaster/certificates/ca.pem"
@@ -84,15 +84,13 @@ class Component:
 
     def password(self, platform_secret: str, vm: Mapping[str, Any], name: str) -> str:
         """Return the password of an account, declared or the platform's own, in its current generation."""
-        host = str(vm["inventory_hostname"])
-        generations = vm.get("ringmaster_secret_generations") or {}
         return derive(
             platform_secret,
             project=str(vm["ringmaster_project"]),
-            vm=host,
+            vm=str(vm["inventory_hostname"]),
             component=self.name,
             object_name=name,
-            generation=int(generations.get(f"{host}/{self.name}/{name}", 1)),
+            generation=generation(vm, self.name, name),
         )
 
 

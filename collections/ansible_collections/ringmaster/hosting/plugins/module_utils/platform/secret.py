@@ -8,6 +8,8 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+from collections.abc import Mapping
+from typing import Any
 
 LENGTH = 32
 MINIMUM_SECRET = 16
@@ -37,3 +39,9 @@ def derive(
         result += base64.b64encode(block).decode().translate(str.maketrans("", "", "+/="))
         block = hmac.new(key, block + message, hashlib.sha256).digest()
     return result[:LENGTH]
+
+
+def generation(machine: Mapping[str, Any], component: str, object_name: str) -> int:
+    """Return the current generation of a secret by the host variables of its machine; rotating adds one."""
+    generations = machine.get("ringmaster_secret_generations") or {}
+    return int(generations.get(f"{machine['inventory_hostname']}/{component}/{object_name}", 1))
