@@ -204,7 +204,7 @@ class Hypervisor:
 
     def _have_filters(self, spec: Spec) -> None:
         """See once per call to the filters that the network cards refer to: without them no domain starts."""
-        if self._has_filters or not any(nic.addresses and nic.anti_spoofing for nic in spec.nics):
+        if self._has_filters or not any(nic.is_filtered for nic in spec.nics):
             return
         self.changed_filters = nwfilter.ensure(self.connection, self.check)
         self._has_filters = True
@@ -242,7 +242,7 @@ class BlankHypervisor(Hypervisor):
 
     def _have_filters(self, spec: Spec) -> None:
         """Would define all of them."""
-        if any(nic.addresses and nic.anti_spoofing for nic in spec.nics):
+        if any(nic.is_filtered for nic in spec.nics):
             self.changed_filters = [one.name for one in nwfilter.FILTERS]
 
 

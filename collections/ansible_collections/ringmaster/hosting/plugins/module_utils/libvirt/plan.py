@@ -214,7 +214,7 @@ def desired_fields(spec: Spec, environment: Environment, config: DomainFacts | N
         for key in ("mac", "bridge", "link", "mtu"):
             fields[f"nics.{nic.role}.{key}"] = getattr(nic, key)
         if nic.addresses:
-            name, allowed = nwfilter.reference(nic.mac, nic.addresses) if nic.anti_spoofing else ("", "")
+            name, allowed = nwfilter.reference(nic.mac, nic.addresses) if nic.is_filtered else ("", "")
             fields[f"nics.{nic.role}.filter"] = name
             fields[f"nics.{nic.role}.addresses"] = allowed
     return fields

@@ -53,6 +53,11 @@ class Nic:
     anti_spoofing: bool = True
     """Whether the card may send from its addresses only; without addresses nothing is said about it."""
 
+    @property
+    def is_filtered(self) -> bool:
+        """Whether the card gets a network filter of ours."""
+        return bool(self.addresses) and self.anti_spoofing
+
 
 @dataclass(frozen=True)
 class Spec:
