@@ -79,12 +79,13 @@ class ActionModule(ActionBase):
         """Return the platform CA, made if there is none; None only in check mode before the first run."""
         folder = Path(arguments["ca_folder"])
         certificate, key = folder / "ca.pem", folder / "ca.key"
-        if not (certificate.exists() and key.exists()):
-            if self._task.check_mode and not (certificate.exists() or key.exists()):
+        found = [path.exists() for path in (certificate, key)]
+        if self._task.check_mode:
+            if not any(found):
                 return None
+        elif not all(found):
             # Half of it is there while the task of another host is making it: the lock waits for that.
-            if not self._task.check_mode:
-                self._create(folder, arguments)
+            self._create(folder, arguments, begun=any(found))
         try:
             return authority.load(certificate.read_text(), self._loader.get_text_file_contents(str(key)))
         except OSError as error:
@@ -97,8 +98,7 @@ class ActionModule(ActionBase):
         except authority.AuthorityError as error:
             raise AnsibleActionFail(f"the platform CA in {folder} cannot be used: {error}") from error
 
-    def _create(self, folder: Path, arguments: dict[str, Any]) -> None:
-        begun = (folder / "ca.pem").exists() or (folder / "ca.key").exists()
+    def _create(self, folder: Path, arguments: dict[str, Any], begun: bool) -> None:
         if not arguments["ca_create"] and not begun:
             raise AnsibleActionFail(
                 f"there is no platform CA in {folder}, and what this controller makes would be lost. Run"
