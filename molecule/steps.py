@@ -6,11 +6,16 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
+import subprocess
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from testinfra.host import Host
+
+ROOT = Path(__file__).parents[1]
 
 
 def checks_of(host: Host) -> list[dict[str, Any]]:
@@ -31,3 +36,21 @@ def writer(service_user: str, folder: str) -> Callable[[Host, str, str], None]:
         host.check_output(f"sudo -u {service_user} sh -c {shlex.quote(shell)}")
 
     return put
+
+
+def playbook(name: str, *words: str) -> subprocess.CompletedProcess[str]:
+    """Run an operator's playbook from inside the lab, where the controller of real machines would stand."""
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("ANSIBLE_")}
+    # Connections of another lab's machines, which have the same addresses, are not ours.
+    lab = os.environ.get("MOLECULE_LAB", "rm-molecule")
+    environment |= {"PWD": str(ROOT), "ANSIBLE_SSH_CONTROL_PATH_DIR": f"~/.ansible/cp-{lab}-inside"}
+    inventory = ROOT / "molecule/platform/platform.ringmaster.yml"
+    return subprocess.run(
+        [str(ROOT / ".venv/bin/ansible-playbook"), "-i", str(inventory), str(ROOT / "playbooks" / name), *words],
+        cwd=ROOT,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )

@@ -6,15 +6,13 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import socket
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from steps import checks_of, writer
+from steps import checks_of, playbook, writer
 from testinfra.host import Host
 
 ROOT = Path(__file__).parents[3]
@@ -175,20 +173,8 @@ def test_all_of_it_is_there_after_a_reboot(vm: Host, eventually: Eventually, rea
     vm.check_output("systemd-run --quiet --unit=listener python3 -m http.server %s --bind ::", str(PORT))
 
 
-def playbook(name: str, *words: str) -> subprocess.CompletedProcess[str]:
-    """Run a playbook from inside the lab, where the controller of real machines would stand."""
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("ANSIBLE_")}
-    source = ROOT / "molecule/platform/platform.ringmaster.yml"
-    argv = [ROOT / ".venv/bin/ansible-playbook", "-i", source, ROOT / "playbooks" / name, "-e", "vm=neta00", *words]
-    # Connections of another lab's machines, which have the same addresses, are not ours.
-    environment["ANSIBLE_SSH_CONTROL_PATH_DIR"] = (
-        f"~/.ansible/cp-{os.environ.get('MOLECULE_LAB', 'rm-molecule')}-inside"
-    )
-    return subprocess.run(argv, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
-
-
 def test_the_network_check_agrees(vm: Host) -> None:
-    askers = ("-e", '{"network_check_askers": []}')
+    askers = ("-e", '{"network_check_askers": [], "vm": "neta00"}')
     done = playbook("network_check.yml", *askers)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "answers are as the description says" in done.stdout
@@ -203,7 +189,7 @@ def test_the_network_check_agrees(vm: Host) -> None:
 
 
 def test_the_policy_is_shown() -> None:
-    done = playbook("show_firewall.yml")
+    done = playbook("show_firewall.yml", "-e", "vm=neta00")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "ethsrv     anywhere" in done.stdout
     assert "rule of the project: from netb00" in done.stdout

@@ -6,14 +6,12 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from conftest import PLATFORM, ROOT
+from steps import playbook
 from testinfra.host import Host
 
 REPOSITORY = r"""
@@ -49,25 +47,6 @@ def updates(host: Host, what: str) -> dict[str, Any]:
     return json.loads(host.check_output(f"ringmaster-updates {what}"))
 
 
-def playbook(name: str, *variables: str) -> subprocess.CompletedProcess[str]:
-    """Run an operator's playbook, as an operator does."""
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("ANSIBLE_")}
-    # Connections of another lab's machines, which have the same addresses, are not ours.
-    lab = os.environ.get("MOLECULE_LAB", "rm-molecule")
-    environment |= {"PWD": str(ROOT), "ANSIBLE_SSH_CONTROL_PATH_DIR": f"~/.ansible/cp-{lab}-inside"}
-    extra = [word for variable in variables for word in ("-e", variable)]
-    inventory = PLATFORM / "platform.ringmaster.yml"
-    return subprocess.run(
-        [str(ROOT / ".venv/bin/ansible-playbook"), "-i", str(inventory), str(ROOT / "playbooks" / name), *extra],
-        cwd=ROOT,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
 def versions(host: Host) -> dict[str, str]:
     text = host.check_output("dpkg-query -W drill-library postgresql-drill")
     return dict(line.split() for line in text.splitlines())
@@ -86,12 +65,12 @@ def test_security_updates_come_at_once_but_a_databases_waits(host: Host) -> None
 
 
 def test_now_installs_what_is_named_window_or_not(host: Host) -> None:
-    done = playbook("update.yml", "package=postgresql-*", "package_hosts=mon01")
+    done = playbook("update.yml", "-e", "package=postgresql-*", "-e", "package_hosts=mon01")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "postgresql-drill 1.0 -> 2.0" in done.stdout
     # How long the machine went without it, for each machine.
     assert re.search(r'"mon01": \{\s*"postgresql-drill 2\.0": \d+', done.stdout), done.stdout
     assert versions(host)["postgresql-drill"] == "2.0"
-    again = playbook("update.yml", "package=postgresql-*", "package_hosts=mon01")
+    again = playbook("update.yml", "-e", "package=postgresql-*", "-e", "package_hosts=mon01")
     assert again.returncode == 0 and "changed=0" in again.stdout
     assert 'kind="security"} 0' in host.file("/run/ringmaster/textfile/updates.prom").content_string
