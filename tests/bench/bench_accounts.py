@@ -11,14 +11,16 @@ one connection; for our module also the time that the same code takes on the mac
 from __future__ import annotations
 
 import base64
-import json
 import shlex
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+import table
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "collections"), str(ROOT / "tests/integration/accounts")]
@@ -52,21 +54,23 @@ def key(name: str) -> str:
     return f"ssh-ed25519 {base64.b64encode(blob).decode()} {name}"
 
 
-def roster(generation: int, changed: bool = False) -> dict[str, Any]:
-    """Return a roster of 1,000 people; changed gives one of them another key."""
-    people = [
+def roster(
+    generation: int, people: int = PEOPLE, second_key: Callable[[int], str] = lambda number: f"b{number}"
+) -> dict[str, Any]:
+    """Return a roster; ``second_key`` names the second key of each person by number."""
+    members = [
         {
             "name": f"p{number}",
             "uid": 21000 + number,
             "full_name": f"Person {number}",
             "state": "active",
             "permissions": ["login", "sudo-srv"],
-            "ssh_keys": [key(f"a{number}"), key("other" if changed and number == 500 else f"b{number}")],
+            "ssh_keys": [key(f"a{number}"), key(second_key(number))],
         }
-        for number in range(PEOPLE)
+        for number in range(people)
     ]
     content = {"format": 1, "project": "bench", "generation": generation, "hash": str(generation)}
-    return content | {"people": people, "service_users": [{"name": "s-bench", "uid": 20110}]}
+    return content | {"people": members, "service_users": [{"name": "s-bench", "uid": 20110}]}
 
 
 def connection(machine: LightMachine) -> str:
@@ -108,7 +112,8 @@ def main() -> None:
             rows.append((f"loops, {PEOPLE} people, no change (scaled)", again * PEOPLE / LOOPED))
             rows.append((f"accounts, {PEOPLE} people, first run", timed(machine, roster(1))))
             rows.append((f"accounts, {PEOPLE} people, no change", timed(machine, roster(1))))
-            rows.append((f"accounts, {PEOPLE} people, one key changed", timed(machine, roster(2, changed=True))))
+            changed = roster(2, second_key=lambda number: "other" if number == PEOPLE // 2 else f"b{number}")
+            rows.append((f"accounts, {PEOPLE} people, one key changed", timed(machine, changed)))
             program = ["python3", "-I", "/usr/lib/ringmaster/accounts.pyz"]
             measure = (
                 "import subprocess, time; start = time.monotonic(); "
@@ -118,9 +123,7 @@ def main() -> None:
             rows.append((f"the same in the machine alone, {PEOPLE} people, no change", seconds))
         finally:
             machine.stop()
-    for title, seconds in rows:
-        print(f"{seconds:9.2f} s  {title}")
-    print(json.dumps(dict(rows)))
+    table.show(rows)
 
 
 if __name__ == "__main__":

@@ -10,8 +10,6 @@ about ten: fs.inotify.max_user_instances is raised while this runs and put back 
 from __future__ import annotations
 
 import dataclasses
-import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -21,11 +19,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import table
+
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "collections"), str(ROOT / "tests/integration/accounts"), str(ROOT / "tests/bench")]
 
 from ansible_collections.ringmaster.hosting.plugins.module_utils.lab import machine as machines  # noqa: E402
-from bench_accounts import key  # noqa: E402
+from bench_accounts import roster  # noqa: E402
 from light_machine import PLAYBOOK, LightMachine  # noqa: E402
 
 MACHINES, FEW = 20, 5
@@ -49,21 +49,9 @@ def enough_inotify_instances() -> Iterator[None]:
         LIMIT.write_text(before)
 
 
-def roster(generation: int) -> dict[str, Any]:
+def another(generation: int) -> dict[str, Any]:
     """Return a roster; each generation gives everybody another second key."""
-    people = [
-        {
-            "name": f"p{number}",
-            "uid": 21000 + number,
-            "full_name": f"Person {number}",
-            "state": "active",
-            "permissions": ["login", "sudo-srv"],
-            "ssh_keys": [key(f"a{number}"), key(f"b{number}-{generation}")],
-        }
-        for number in range(PEOPLE)
-    ]
-    content = {"format": 1, "project": "bench", "generation": generation, "hash": str(generation)}
-    return content | {"people": people, "service_users": [{"name": "s-bench", "uid": 20110}]}
+    return roster(generation, PEOPLE, lambda number: f"b{number}-{generation}")
 
 
 @contextmanager
@@ -93,31 +81,10 @@ def site(number: int) -> Iterator[tuple[LightMachine, list[str]]]:
 
 def run(first: LightMachine, addresses: list[str], wanted: dict[str, Any]) -> float:
     """Return the seconds of accounts.yml over some machines."""
-    hosts = {
-        f"myapp{index:02}": {
-            "ansible_host": address,
-            "ansible_user": "root",
-            "ansible_python_interpreter": "/usr/bin/python3",
-            "ansible_ssh_private_key_file": str(first.folder / "operator"),
-            "ansible_ssh_common_args": "-F none -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null "
-            f"-o LogLevel=ERROR -o ControlMaster=auto -o ControlPersist=60 -o ControlPath={first.folder}/%C",
-        }
-        for index, address in enumerate(addresses)
-    }
-    inventory = first.folder / "many.yml"
-    inventory.write_text(json.dumps({"vms": {"hosts": hosts, "vars": {"ringmaster_roster": wanted}}}))
-    argv = [str(ROOT / ".venv/bin/ansible-playbook"), "-i", str(inventory), "--forks", "10", str(PLAYBOOK)]
-    environment = os.environ | {"ANSIBLE_INVENTORY_ENABLED": "yaml", "ANSIBLE_HOME": str(first.folder / "ansible")}
+    options = f"-o ControlMaster=auto -o ControlPersist=60 -o ControlPath={first.folder}/%C"
+    hosts = {f"myapp{index:02}": first.variables(address, options) for index, address in enumerate(addresses)}
     begun = time.monotonic()
-    done = subprocess.run(
-        first.inside(argv),
-        cwd=ROOT,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = first.run_playbook(wanted, hosts, "--forks", "10", str(PLAYBOOK))
     if done.returncode:
         raise RuntimeError(done.stdout + done.stderr)
     return time.monotonic() - begun
@@ -127,15 +94,13 @@ def main() -> None:
     """Measure and print a table."""
     rows: dict[str, float] = {}
     with enough_inotify_instances(), site(MACHINES) as (first, addresses):
-        rows[f"{MACHINES} machines, first run"] = run(first, addresses, roster(1))
+        rows[f"{MACHINES} machines, first run"] = run(first, addresses, another(1))
         # Generations: a machine that has one does nothing when it comes again.
         for title, of_few, of_all in (("no change", 1, 1), ("everybody has another key", 2, 3)):
-            few = rows[f"{FEW} machines, {title}"] = run(first, addresses[:FEW], roster(of_few))
-            every = rows[f"{MACHINES} machines, {title}"] = run(first, addresses, roster(of_all))
+            few = rows[f"{FEW} machines, {title}"] = run(first, addresses[:FEW], another(of_few))
+            every = rows[f"{MACHINES} machines, {title}"] = run(first, addresses, another(of_all))
             rows[f"one more machine, {title}"] = (every - few) / (MACHINES - FEW)
-    for title, seconds in rows.items():
-        print(f"{seconds:9.2f} s  {title}")
-    print(json.dumps(rows))
+    table.show(rows.items())
 
 
 if __name__ == "__main__":

@@ -20,6 +20,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+import table
+
 ROOT = Path(__file__).resolve().parents[2]
 BIN = ROOT / ".venv/bin"
 SCENARIOS = ROOT / "molecule"
@@ -158,9 +160,7 @@ def main() -> None:
         finally:
             if not keep:
                 molecule("destroy", scenario)
-    for title, seconds in rows:
-        print(f"{seconds:9.2f} s  {title}")
-    print(json.dumps(dict(rows)))
+    table.show(rows)
 
 
 if __name__ == "__main__":

@@ -140,25 +140,34 @@ class LightMachine:
         self, roster: dict[str, Any], *extra: str, playbook: Path = PLAYBOOK, **variables: Any
     ) -> subprocess.CompletedProcess[str]:
         """Run a playbook, accounts.yml if no other is named, for the machine."""
-        host = {
-            "ansible_host": ADDRESS,
+        host = self.variables(ADDRESS, "-o ControlPath=none")
+        return self.run_playbook(roster, {"myapp00": host}, str(playbook), "-e", json.dumps(variables), *extra)
+
+    def variables(self, address: str, *ssh_options: str) -> dict[str, str]:
+        """Return the host variables of a machine that knows the operator's key of this one."""
+        options = [
+            "-F none -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR",
+            *ssh_options,
+        ]
+        return {
+            "ansible_host": address,
             "ansible_user": "root",
             "ansible_python_interpreter": "/usr/bin/python3",
             "ansible_ssh_private_key_file": str(self.folder / "operator"),
-            "ansible_ssh_common_args": "-F none -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null "
-            "-o ControlPath=none -o LogLevel=ERROR",
-            "ringmaster_roster": roster,
+            "ansible_ssh_common_args": " ".join(options),
         }
+
+    def run_playbook(
+        self, roster: dict[str, Any], hosts: dict[str, dict[str, str]], *words: str
+    ) -> subprocess.CompletedProcess[str]:
+        """Run ansible-playbook from the machine's network, with these hosts in group `vms`, which share the roster."""
         inventory = self.folder / "inventory.yml"
-        inventory.write_text(json.dumps({"vms": {"hosts": {"myapp00": host}}}))
+        inventory.write_text(json.dumps({"vms": {"hosts": hosts, "vars": {"ringmaster_roster": roster}}}))
         environment = os.environ | {
             "ANSIBLE_INVENTORY_ENABLED": "yaml",
             "ANSIBLE_HOME": str(self.folder / "ansible"),
         }
-        argv = [
-            *(str(REPOSITORY / ".venv/bin/ansible-playbook"), "-i", str(inventory)),
-            *(str(playbook), "-e", json.dumps(variables), *extra),
-        ]
+        argv = [str(REPOSITORY / ".venv/bin/ansible-playbook"), "-i", str(inventory), *words]
         return subprocess.run(
             self.inside(argv),
             cwd=REPOSITORY,
