@@ -100,7 +100,8 @@ class Machine:
             "-m",
             str(self.memory_mib),
         ]
-        argv += ["-smp", "2", "-uuid", self.identity, "-display", "none", "-nodefaults"]
+        # One processor: with two, plain emulation sometimes runs a kernel's half-patched code (a panic, "int3").
+        argv += ["-smp", "1", "-uuid", self.identity, "-display", "none", "-nodefaults"]
         argv += ["-serial", f"file:{self.console}", "-qmp", f"unix:{self.folder / 'qmp'},server=on,wait=off"]
         for role, kind in (("root", "qcow2"), ("swap", "raw"), ("tmp", "raw")):
             file = self.folder / f"{role}.{kind}"
