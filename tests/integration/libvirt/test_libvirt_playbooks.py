@@ -107,7 +107,7 @@ def test_order_change_retire_undo(machine: Any, libvirtd: Path, tmp_path: Path) 
     changed = platform.done("change_vm.yml", vm="myapp01", memory="512MiB", disk="5GiB", **created)
     assert "pending_restart" in changed
     assert "memory_max_mib" in changed
-    root = next(name for name in volumes(machine) if name.startswith("myapp01") and "root" in name)
+    root = next(name for name in volumes(machine) if "-myapp01-" in name and "-root." in name)
     assert qcow2_gib(machine.folder / "pool" / root) == 5
 
     platform.done("retire_vm.yml", vm="myapp01")
