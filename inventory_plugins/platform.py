@@ -158,9 +158,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable):
         self._read_config_data(path)
         names = ("ledger", "private_key_file", "key_directory", "ssh_address", "projects")
         names += ("description_repo", "description_branch", "description_folder")
-        options = description.make_options(
-            source, {name: self.get_option(name) for name in names}, roles_folder()
-        )
+        options = description.make_options(source, {name: self.get_option(name) for name in names}, roles_folder())
         try:
             data = self._resolve(options, cache)
         except DescriptionError as error:

@@ -53,9 +53,10 @@ def pytest(*arguments: str) -> list[str]:
 
 def gates() -> list[Item]:
     """Return what needs no machine."""
-    python = ["collections", "inventory_plugins", "roles", "tests", "bin/lab"]
+    python = ["collections", "inventory_plugins", "roles", "molecule", "tests", "bin/lab"]
     return [
         Item("ruff", tool("ruff", "check", *python)),
+        Item("ruff format", tool("ruff", "format", "--check", *python)),
         Item("yamllint", tool("yamllint", "--strict", ".")),
         Item("mypy", tool("mypy", "-p", "ansible_collections.ringmaster.hosting.plugins.module_utils")),
         Item("unit tests", pytest("-m", "not slow", "tests/unit")),

@@ -118,9 +118,7 @@ def archive_modes(archive: Path) -> dict[str, str]:
     """Return path -> git's mode of the files in a collection archive."""
     with tarfile.open(archive) as tar:
         files = [member for member in tar.getmembers() if not member.isdir() and member.name not in MANIFESTS]
-    return {
-        member.name: LINK if member.issym() else "100755" if member.mode & 0o100 else "100644" for member in files
-    }
+    return {member.name: LINK if member.issym() else "100755" if member.mode & 0o100 else "100644" for member in files}
 
 
 def folder_modes(folder: Path) -> dict[str, str]:

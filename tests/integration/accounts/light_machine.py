@@ -102,9 +102,7 @@ class LightMachine:
 
     def ssh(self, user: str, command: str, key: str | None = None) -> subprocess.CompletedProcess[str]:
         argv = [*self.ssh_argv(user, key), command]
-        return subprocess.run(
-            argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False
-        )
+        return subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False)
 
     def quick(self, user: str, command: str) -> subprocess.CompletedProcess[str]:
         """Run a command over a connection that stays open for the next one."""

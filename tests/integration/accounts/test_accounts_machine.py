@@ -197,8 +197,7 @@ def test_a_user_unit_of_a_service_user_starts_at_boot(machine, app):
 
 def test_drift_is_repaired_without_the_controller(machine):
     machine.root(
-        "echo evil >> /etc/ssh/authorized_keys.d/bob; gpasswd -a carol wheel; "
-        "touch /var/lib/systemd/linger/carol"
+        "echo evil >> /etc/ssh/authorized_keys.d/bob; gpasswd -a carol wheel; touch /var/lib/systemd/linger/carol"
     )
     assert machine.ssh("carol", "sudo -n true").returncode == 0
     machine.root("systemctl start ringmaster-accounts.service")

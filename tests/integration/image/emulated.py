@@ -148,16 +148,12 @@ class Machine:
     def host_keys(self) -> list[str]:
         """Return the host keys of the newest block on the console, without comments."""
         blocks = re.findall(r"-----BEGIN SSH HOST KEY KEYS-----\r?\n(.*?)-----END", self.log(), re.DOTALL)
-        return (
-            [" ".join(line.split()[:2]) for line in blocks[-1].splitlines() if line.strip()] if blocks else []
-        )
+        return [" ".join(line.split()[:2]) for line in blocks[-1].splitlines() if line.strip()] if blocks else []
 
     def client(self, program: str) -> list[str]:
         """Return argv of ssh or scp, trusting only the host key that the console showed."""
         known = self.folder / "known_hosts"
-        known.write_text(
-            "".join(f"[127.0.0.1]:{self.port} {key}\n" for key in self.host_keys()), encoding="utf-8"
-        )
+        known.write_text("".join(f"[127.0.0.1]:{self.port} {key}\n" for key in self.host_keys()), encoding="utf-8")
         options = {"UserKnownHostsFile": known, "StrictHostKeyChecking": "yes", "ConnectTimeout": 10}
         options |= {"PasswordAuthentication": "no", "LogLevel": "ERROR", "Port": self.port}
         argv = [program, "-F", "none", "-i", str(self.folder / "key")]
@@ -168,9 +164,7 @@ class Machine:
         argv = [*self.client("ssh"), "root@127.0.0.1", command]
         done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=900)
         if check and done.returncode != 0:
-            raise AssertionError(
-                f"{command}: {done.returncode}\n{done.stdout}{done.stderr}\n{self.log()[-3000:]}"
-            )
+            raise AssertionError(f"{command}: {done.returncode}\n{done.stdout}{done.stderr}\n{self.log()[-3000:]}")
         return done.stdout
 
     def copy(self, files: list[Path], target: str) -> None:

@@ -47,9 +47,7 @@ def run_role(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
     argv = [str(python.with_name("ansible-playbook")), "-i", "localhost,", *arguments, str(play)]
     env = {**os.environ, "ANSIBLE_INVENTORY_ENABLED": "host_list"}
-    return subprocess.run(
-        argv, cwd=REPOSITORY, env=env, capture_output=True, text=True, check=False, timeout=900
-    )
+    return subprocess.run(argv, cwd=REPOSITORY, env=env, capture_output=True, text=True, check=False, timeout=900)
 
 
 @pytest.fixture(scope="module")
@@ -84,9 +82,7 @@ def test_second_run_of_the_role_changes_nothing(image: Path, tmp_path: Path) -> 
 
 def test_disks_look_as_promised(machine: Machine) -> None:
     assert settled(machine).split() == ["running"]
-    blocks = json.loads(machine.ssh("lsblk --json --bytes --output NAME,SIZE,TYPE,MOUNTPOINT"))[
-        "blockdevices"
-    ]
+    blocks = json.loads(machine.ssh("lsblk --json --bytes --output NAME,SIZE,TYPE,MOUNTPOINT"))["blockdevices"]
     disks = {disk["name"]: disk for disk in blocks}
     assert list(disks) == ["vda", "vdb", "vdc"]
     vda = [(part["name"], part["mountpoint"]) for part in disks["vda"]["children"]]
@@ -139,16 +135,12 @@ def test_kernel_and_grub_reinstalled_still_boot(machine: Machine) -> None:
     """Also what a reboot keeps and what it does not; swap and /tmp have grown meanwhile."""
     packages = {}
     for name in ("grub-pc", "grub-pc-bin", "linux-image-*-cloud-amd64"):
-        packages[name] = max(
-            (CACHE / "packages").glob(f"{name}_*.deb"), key=lambda path: path.stat().st_mtime
-        )
+        packages[name] = max((CACHE / "packages").glob(f"{name}_*.deb"), key=lambda path: path.stat().st_mtime)
     keys = machine.host_keys()
     machine.qmp("block_resize", device="swap", size=2 * GIB)
     machine.qmp("block_resize", device="tmp", size=6 * GIB)
     machine.copy(list(packages.values()), "/root/")
-    before = machine.ssh(
-        "dd if=/dev/vda bs=512 skip=2048 count=2048 status=none | sha256sum; touch /tmp/x /var/tmp/y"
-    )
+    before = machine.ssh("dd if=/dev/vda bs=512 skip=2048 count=2048 status=none | sha256sum; touch /tmp/x /var/tmp/y")
     output = machine.ssh("DEBIAN_FRONTEND=noninteractive dpkg -i /root/*.deb 2>&1")
     assert "Installation finished. No error reported." in output
     assert "Generating grub configuration file" in output

@@ -95,9 +95,7 @@ def machine(root: Path) -> Paths:
     return Paths(root)
 
 
-def apply(
-    paths: Paths, wanted: Roster, *, check: bool = False, today: datetime.date = TODAY, **options: Any
-) -> Result:
+def apply(paths: Paths, wanted: Roster, *, check: bool = False, today: datetime.date = TODAY, **options: Any) -> Result:
     return run(wanted, Options(**options), check_mode=check, paths=paths, today=today)
 
 

@@ -103,9 +103,7 @@ def test_check_mode_says_exactly_what_a_run_does_and_changes_nothing(paths, case
 @pytest.mark.parametrize("state", ["locked", "removed", None])
 def test_who_is_out_has_no_key_no_group_and_an_expired_account(paths, state):
     apply(paths, BASE)
-    paths.at("/etc/group").write_text(
-        read(paths, "/etc/group").replace("adm:x:4:operator", "adm:x:4:operator,bob")
-    )
+    paths.at("/etc/group").write_text(read(paths, "/etc/group").replace("adm:x:4:operator", "adm:x:4:operator,bob"))
     people = [ALICE] + ([BOB | {"state": state}] if state else [])
     result = apply(paths, roster(*people, generation=2))
     assert [each.name for each in result.plan.departures] == ["bob"]
@@ -159,30 +157,20 @@ DRIFT = {
         at("/etc/ssh/authorized_keys.d/bob").unlink(),
         at("/etc/ssh/authorized_keys.d/bob").symlink_to("/dev/null"),
     ),
-    "sudo rule": lambda at: at("/etc/sudoers.d/ringmaster-accounts").write_text(
-        "%login ALL=(ALL) NOPASSWD: ALL"
-    ),
-    "group": lambda at: at("/etc/group").write_text(
-        at("/etc/group").read_text().replace(":alice\n", ":alice,bob\n")
-    ),
+    "sudo rule": lambda at: at("/etc/sudoers.d/ringmaster-accounts").write_text("%login ALL=(ALL) NOPASSWD: ALL"),
+    "group": lambda at: at("/etc/group").write_text(at("/etc/group").read_text().replace(":alice\n", ":alice,bob\n")),
     "gshadow": lambda at: at("/etc/gshadow").write_text(
         at("/etc/gshadow").read_text().replace("wheel:!::", "wheel:!:bob:")
     ),
     "shell": lambda at: at("/etc/passwd").write_text(
         at("/etc/passwd").read_text().replace("/home/bob:/bin/bash", "/:/bin/sh")
     ),
-    "password": lambda at: at("/etc/shadow").write_text(
-        at("/etc/shadow").read_text().replace("bob:*", "bob:$y$x")
-    ),
+    "password": lambda at: at("/etc/shadow").write_text(at("/etc/shadow").read_text().replace("bob:*", "bob:$y$x")),
     "shadow record gone": lambda at: at("/etc/shadow").write_text(
-        "".join(
-            line for line in at("/etc/shadow").read_text().splitlines(True) if not line.startswith("bob:")
-        )
+        "".join(line for line in at("/etc/shadow").read_text().splitlines(True) if not line.startswith("bob:"))
     ),
     "account gone": lambda at: at("/etc/passwd").write_text(
-        "".join(
-            line for line in at("/etc/passwd").read_text().splitlines(True) if not line.startswith("bob:")
-        )
+        "".join(line for line in at("/etc/passwd").read_text().splitlines(True) if not line.startswith("bob:"))
     ),
     "linger": lambda at: at("/var/lib/systemd/linger/bob").touch(),
     "no linger": lambda at: at("/var/lib/systemd/linger/s-myapp").unlink(),
@@ -250,9 +238,7 @@ def test_limits_of_a_service_user(paths):
     assert read(paths, path).endswith("[Slice]\nMemoryMax=1G\nTasksMax=100\n")
     assert apply(paths, BASE).changed
     assert not paths.at(path).exists()
-    with pytest.raises(
-        AccountsError, match="limits: s-mayp: no such service user in project myapp; there are s-myapp"
-    ):
+    with pytest.raises(AccountsError, match="limits: s-mayp: no such service user in project myapp; there are s-myapp"):
         apply(paths, BASE, limits={"s-mayp": Limits(tasks_max="1")})
 
 

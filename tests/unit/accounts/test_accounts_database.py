@@ -48,9 +48,7 @@ def test_bytes_that_are_no_text_survive(data):
     text = data.decode("utf-8", "surrogateescape")
     if text and not text.endswith("\n"):
         text += "\n"
-    assert Table(text, 7).render().encode("utf-8", "surrogateescape") == text.encode(
-        "utf-8", "surrogateescape"
-    )
+    assert Table(text, 7).render().encode("utf-8", "surrogateescape") == text.encode("utf-8", "surrogateescape")
 
 
 def test_a_last_line_without_newline_gets_one():

@@ -77,13 +77,7 @@ def may_enter(root: Path) -> dict[str, set[str]]:
         shadow = tables.shadow.find(record[0])
         keys = root / "etc/ssh/authorized_keys.d" / record[0]
         inside = login is not None and record[0] in database.members(login[3])
-        if (
-            shadow
-            and shadow[7] != "1"
-            and inside
-            and keys.is_file()
-            and (root / record[5].lstrip("/")).is_dir()
-        ):
+        if shadow and shadow[7] != "1" and inside and keys.is_file() and (root / record[5].lstrip("/")).is_dir():
             people[record[0]] = set(keys.read_text().splitlines())
     return people
 
@@ -112,9 +106,7 @@ def test_killed_before_every_change(tmp_path):
         assert set(people["alice"]) in ({key("alice")}, {key("alice"), key("new")})
         accepted = read_applied(paths).roster
         if accepted == FIRST.raw:
-            assert set(people) == {"alice", "bob", "eve"}, (
-                f"nothing happens before the roster is kept ({number})"
-            )
+            assert set(people) == {"alice", "bob", "eve"}, f"nothing happens before the roster is kept ({number})"
         assert set(people) <= {"alice", "bob", "eve", "carol"}
         # What the timer does: apply the roster that was kept. It never goes back.
         apply(paths, parse(accepted))

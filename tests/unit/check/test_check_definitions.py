@@ -33,9 +33,7 @@ def test_defaults() -> None:
 
 
 def test_list_and_function() -> None:
-    text = json.dumps(
-        [GOOD, {**without("command"), "name": "x", "function": "redis:x", "arguments": {"a": 1}}]
-    )
+    text = json.dumps([GOOD, {**without("command"), "name": "x", "function": "redis:x", "arguments": {"a": 1}}])
     assert [one.key for one in definitions.parse(text)] == ["redis/login", "redis/x"]
 
 

@@ -114,9 +114,7 @@ def test_checks_run_side_by_side(modules: Modules) -> None:
         ("absent:any", {}, UNKNOWN, "Cannot be started: FileNotFoundError"),
     ],
 )
-def test_functions(
-    modules: Modules, function: str, arguments: dict[str, str], status: int, message: str
-) -> None:
+def test_functions(modules: Modules, function: str, arguments: dict[str, str], status: int, message: str) -> None:
     outcome = run(Definition("test", "f", function=function, arguments=arguments, user=ME), modules)
     assert outcome.status == status
     assert outcome.message.startswith(message)

@@ -21,9 +21,7 @@ from ringmaster_check.main import main
 CHECK = Definition("redis", "login", command=("/bin/true",))
 
 
-def result(
-    status: int = 0, when: float = 1000.0, since: float = 900.0, name: str = "login"
-) -> results.Result:
+def result(status: int = 0, when: float = 1000.0, since: float = 900.0, name: str = "login") -> results.Result:
     return results.Result("redis", name, status, results.STATES[status], "said", when, since, 0.1, 60)
 
 
@@ -80,9 +78,7 @@ def test_age(seconds: float, text: str) -> None:
     assert results.age(seconds) == text
 
 
-@pytest.mark.parametrize(
-    "text", ["", "[]", "{}", '{"format": 0, "checks": []}', '{"format": 1, "checks": [{"x": 1}]}']
-)
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"format": 0, "checks": []}', '{"format": 1, "checks": [{"x": 1}]}'])
 def test_unreadable_results_count_as_none(tmp_path: Path, text: str) -> None:
     (tmp_path / "r").write_text(text)
     assert results.read(tmp_path / "r") == {}
@@ -141,9 +137,7 @@ def test_now_runs_all_and_prints(program: Program, capsys: pytest.CaptureFixture
     assert json.loads(capsys.readouterr().out)["state"] == "critical"
 
 
-def test_due_runs_only_what_is_due_and_is_silent(
-    program: Program, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_due_runs_only_what_is_due_and_is_silent(program: Program, capsys: pytest.CaptureFixture[str]) -> None:
     program.define("counts", f"echo x >> {program.folder}/count; wc -l < {program.folder}/count")
     program.run("--due")
     program.run("--due")
@@ -179,9 +173,7 @@ def test_broken_file_is_a_check_until_it_is_mended(program: Program) -> None:
 def test_nobody_can_claim_the_runners_own_check(program: Program) -> None:
     program.define("x", "echo mine", name="definitions", component="monitoring_agent")
     program.run("--now")
-    assert "is already defined in another place" in str(
-        program.checks()["monitoring_agent/definitions"]["output"]
-    )
+    assert "is already defined in another place" in str(program.checks()["monitoring_agent/definitions"]["output"])
 
 
 def test_no_results_yet(program: Program, capsys: pytest.CaptureFixture[str]) -> None:

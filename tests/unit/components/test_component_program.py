@@ -103,9 +103,7 @@ def test_restore_hands_on_the_wish(places: Path, capsys: pytest.CaptureFixture[s
     assert "there is no dump in" in capsys.readouterr().err
 
 
-def test_the_inbox_is_taken_in_only_if_something_came_since(
-    places: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_inbox_is_taken_in_only_if_something_came_since(places: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(main.time, "sleep", lambda _seconds: None)
     runs = []
 

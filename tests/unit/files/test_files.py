@@ -149,10 +149,7 @@ def test_all_are_validated_before_any_is_replaced(tmp_path: Path) -> None:
         )
     first, second, last = caught.value.problems
     assert first.startswith(f"{tmp_path}/new/bad: 'grep fine %s' failed (exit 1)")
-    assert (
-        second
-        == f"{tmp_path}/worse: 'rm-no-such-checker %s' cannot be run: rm-no-such-checker is not installed"
-    )
+    assert second == f"{tmp_path}/worse: 'rm-no-such-checker %s' cannot be run: rm-no-such-checker is not installed"
     assert last == "Nothing was changed."
     assert (tmp_path / "good").read_text() == "old"
     assert names(tmp_path) == {"good"}
@@ -316,9 +313,7 @@ def test_plan_is_pure() -> None:
     def look(path: str) -> Node:
         return tree.get(path, files.ABSENT)
 
-    plan = files.plan(
-        [Entry("/etc/a", content=b"x", mode=0o600, owner="7", group="8")], look, lambda path: []
-    )
+    plan = files.plan([Entry("/etc/a", content=b"x", mode=0o600, owner="7", group="8")], look, lambda path: [])
     (change,) = plan.changes
     assert (change.action, change.after) == ("attributes", Node("file", 0o600, 7, 8, b"x"))
 

@@ -76,9 +76,7 @@ def play(project: Path, out: Path, *arguments: str) -> tuple[dict[str, Any], str
         "ANSIBLE_INVENTORY_ENABLED": "host_list",
     }
     result = project / "result.json"
-    values = json.dumps(
-        {"out": str(out), "result_file": str(result), "ansible_python_interpreter": sys.executable}
-    )
+    values = json.dumps({"out": str(out), "result_file": str(result), "ansible_python_interpreter": sys.executable})
     unsafe = project / "unsafe.yml"
     unsafe.write_text("data: !unsafe '{{ 4 + 4 }}'\n")
     command = [str(Path(sys.executable).parent / "ansible-playbook"), "-i", "localhost,", "-e", values]

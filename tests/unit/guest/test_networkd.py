@@ -64,9 +64,7 @@ def test_file_names_are_the_contract() -> None:
         (["ringmaster_fe_ipv4", "ringmaster_fe_ipv6"], [], ["172.20.0.1", "2001:db8:3::1"]),
     ],
 )
-def test_one_default_route_per_family(
-    gone: list[str], fe_gateways: list[str], srv_gateways: list[str]
-) -> None:
+def test_one_default_route_per_family(gone: list[str], fe_gateways: list[str], srv_gateways: list[str]) -> None:
     files = networkd.render({**VM, **dict.fromkeys(gone, "")})
     assert default_gateways(files["10-ethfe.network"]) == fe_gateways
     assert default_gateways(files["10-ethsrv.network"]) == srv_gateways

@@ -41,9 +41,7 @@ def test_missing() -> None:
         (False, [100, 0, 0], ["install", "update", "install"]),
     ],
 )
-def test_lists_are_fetched_when_old_or_when_they_do_not_serve(
-    update: bool, fail: list[int], verbs: list[str]
-) -> None:
+def test_lists_are_fetched_when_old_or_when_they_do_not_serve(update: bool, fail: list[int], verbs: list[str]) -> None:
     apt = Apt(fail=fail)
     packages.install(apt, ["a"], recommends=False, update=update)
     assert apt.verbs == verbs

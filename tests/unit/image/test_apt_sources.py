@@ -111,13 +111,9 @@ def test_suites_are_translated(suite: str, expected: str) -> None:
     assert apt_sources.translate_suite(suite, "trixie") == expected
 
 
-@pytest.mark.parametrize(
-    "text", ["", f"deb {SECURITY} bookworm-security main\n", "deb http://x.example/ ./\n"]
-)
+@pytest.mark.parametrize("text", ["", f"deb {SECURITY} bookworm-security main\n", "deb http://x.example/ ./\n"])
 def test_no_archive_is_said_with_the_remedy(text: str, lists: Path) -> None:
-    with pytest.raises(
-        ImageError, match=r"No package source of Debian for the release trixie.*sources\.list\.d"
-    ):
+    with pytest.raises(ImageError, match=r"No package source of Debian for the release trixie.*sources\.list\.d"):
         apt_sources.for_release(apt_sources.parse(text), "trixie", lists)
 
 
@@ -132,9 +128,7 @@ def test_the_files_of_a_host_are_read_in_order(tmp_path: Path) -> None:
 
 def test_a_key_inside_the_file_survives() -> None:
     key = "\n -----BEGIN PGP PUBLIC KEY BLOCK-----\n .\n abcd\n -----END PGP PUBLIC KEY BLOCK-----"
-    (source,) = apt_sources.parse(
-        f"Types: deb\nURIs: {MIRROR}\nSuites: bookworm\nComponents: main\nSigned-By:{key}\n"
-    )
+    (source,) = apt_sources.parse(f"Types: deb\nURIs: {MIRROR}\nSuites: bookworm\nComponents: main\nSigned-By:{key}\n")
     assert apt_sources.parse(source.deb822()) == [source]
     assert source.signed_by.count("\n") == 4
 
@@ -158,9 +152,7 @@ names = st.from_regex(r"[a-z][a-z0-9]{0,8}", fullmatch=True)
     st.lists(names, max_size=3),
 )
 def test_what_is_rendered_is_read_again(hosts: list[str], suites: list[str], components: list[str]) -> None:
-    source = Source(
-        tuple(f"http://{host}.example/debian" for host in hosts), tuple(suites), tuple(components), KEYRING
-    )
+    source = Source(tuple(f"http://{host}.example/debian" for host in hosts), tuple(suites), tuple(components), KEYRING)
     assert apt_sources.parse(apt_sources.render([source, source])) == [source, source]
 
 
@@ -171,9 +163,7 @@ def test_no_text_makes_the_parsers_fail(text: str) -> None:
 
 
 def test_key_files_are_named_once_and_keys_inside_are_not_files() -> None:
-    text = (
-        ONE_LINE + "deb [signed-by=/etc/apt/keyrings/a.gpg,/etc/apt/keyrings/b.gpg] http://x.example y main\n"
-    )
+    text = ONE_LINE + "deb [signed-by=/etc/apt/keyrings/a.gpg,/etc/apt/keyrings/b.gpg] http://x.example y main\n"
     text += "deb [signed-by=ABCDEF0123456789ABCDEF0123456789ABCDEF01] http://x.example y main\n"
     assert apt_sources.keyrings(apt_sources.parse(text)) == [
         KEYRING,

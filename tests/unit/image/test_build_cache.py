@@ -27,9 +27,7 @@ class Builder:
         self.calls = 0
         self.failure: BaseException | None = None
 
-    def __call__(
-        self, spec: TreeSpec, origin: Origin, work: Path, lock: int, log: Path
-    ) -> tuple[Path, dict[str, str]]:
+    def __call__(self, spec: TreeSpec, origin: Origin, work: Path, lock: int, log: Path) -> tuple[Path, dict[str, str]]:
         self.calls += 1
         made = work / "tree"
         made.mkdir()
@@ -213,9 +211,7 @@ def test_a_mounted_folder_is_never_removed(tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_faults_of_the_host_are_said_plainly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(
-        ImageError, match=r"Not enough disk space in .* MiB free, the build needs 999999999 MiB"
-    ):
+    with pytest.raises(ImageError, match=r"Not enough disk space in .* MiB free, the build needs 999999999 MiB"):
         store.require_space(tmp_path / "not/there", 999999999)
     with pytest.raises(ImageError, match=r"Run: apt-get install bar foo$"):
         store.require_programs({"no-such-1": "foo", "no-such-2": "bar", "sh": "dash"})

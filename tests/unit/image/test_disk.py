@@ -62,9 +62,7 @@ def test_a_disk_is_made_without_loop_devices(tree: Path, tmp_path: Path) -> None
     log.touch()
     with log.open() as lock:
         disk.make_raw(DiskSpec(SIZE_MIB, "root"), tree, raw, lock.fileno(), log)
-    dump = subprocess.run(
-        ["/usr/sbin/sfdisk", "--json", str(raw)], check=True, capture_output=True, text=True
-    )
+    dump = subprocess.run(["/usr/sbin/sfdisk", "--json", str(raw)], check=True, capture_output=True, text=True)
     table = json.loads(dump.stdout)["partitiontable"]
     first, second = table["partitions"]
     assert table["label"] == "gpt"
@@ -81,9 +79,7 @@ def test_a_disk_is_made_without_loop_devices(tree: Path, tmp_path: Path) -> None
         ["/usr/sbin/debugfs", "-R", "cat /etc/hostname", place], check=True, capture_output=True, text=True
     )
     assert shown.stdout == "myapp00\n"
-    header = subprocess.run(
-        ["/usr/sbin/dumpe2fs", "-h", place], check=True, capture_output=True, text=True
-    ).stdout
+    header = subprocess.run(["/usr/sbin/dumpe2fs", "-h", place], check=True, capture_output=True, text=True).stdout
     assert "metadata_csum" in header
     assert "orphan_file" not in header
     assert "metadata_csum_seed" not in header

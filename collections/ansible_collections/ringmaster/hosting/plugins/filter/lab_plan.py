@@ -46,9 +46,7 @@ from ansible.errors import AnsibleFilterError
 from ansible_collections.ringmaster.hosting.plugins.module_utils.lab import plan
 
 
-def lab_plan(
-    hostvars: Mapping[str, Any], groups: Mapping[str, list[str]], light: bool = False
-) -> dict[str, Any]:
+def lab_plan(hostvars: Mapping[str, Any], groups: Mapping[str, list[str]], light: bool = False) -> dict[str, Any]:
     """Return the lab for a platform; raise AnsibleFilterError with the reason when there can be none."""
     try:
         return plan.lab_plan(hostvars, groups, light)

@@ -11,14 +11,10 @@ from ansible.errors import AnsibleFilterError
 from ansible_collections.ringmaster.hosting.plugins.module_utils.tuning import FORMULAS, TuningError
 
 
-def tuning(
-    component: str, *, memory_mib: int, cores: int, share: float = 1.0, **options: Any
-) -> dict[str, str]:
+def tuning(component: str, *, memory_mib: int, cores: int, share: float = 1.0, **options: Any) -> dict[str, str]:
     """Return the computed settings of ``component``; raises AnsibleFilterError."""
     if component not in FORMULAS:
-        raise AnsibleFilterError(
-            f"tuning: no formulas for '{component}'; there are some for {', '.join(FORMULAS)}"
-        )
+        raise AnsibleFilterError(f"tuning: no formulas for '{component}'; there are some for {', '.join(FORMULAS)}")
     try:
         return FORMULAS[component](int(memory_mib), int(cores), float(share), **options)
     except (TuningError, TypeError) as error:

@@ -104,9 +104,7 @@ def main() -> None:
     for file, reason in result["refused"].items():
         module.warn(f"/etc/local/{name}/{file} is left out: {reason}")
     for one in result["pending_restart"]:
-        module.warn(
-            f"{name}: '{one['setting']}' is {one['live']} until the next restart, then {one['wanted']}"
-        )
+        module.warn(f"{name}: '{one['setting']}' is {one['live']} until the next restart, then {one['wanted']}")
     after = "".join(f"{step}\n" for step in result["steps"])
     module.exit_json(diff={"before": "", "after": after}, **result)
 

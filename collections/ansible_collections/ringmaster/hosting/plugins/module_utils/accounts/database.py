@@ -22,9 +22,7 @@ class Table:
         self._lines: list[list[str] | str] = []
         for line in text.split("\n"):
             fields = line.split(":")
-            self._lines.append(
-                fields if len(fields) == width and not line.startswith(("#", "+", "-")) else line
-            )
+            self._lines.append(fields if len(fields) == width and not line.startswith(("#", "+", "-")) else line)
         if self._lines[-1] == "":
             self._lines.pop()
         self._first: dict[str, list[str]] = {}

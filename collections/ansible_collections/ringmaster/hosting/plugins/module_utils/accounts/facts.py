@@ -127,9 +127,7 @@ def read_homes(paths: Paths, homes: Iterable[str]) -> dict[str, HomeState]:
             found = paths.at(home).lstat()
         except (FileNotFoundError, NotADirectoryError):
             continue
-        states[home] = HomeState(
-            found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode), stat.S_ISDIR(found.st_mode)
-        )
+        states[home] = HomeState(found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode), stat.S_ISDIR(found.st_mode))
     return states
 
 
@@ -241,8 +239,6 @@ def listed(paths: Paths, directory: str) -> frozenset[str]:
 
 def _names(directory: Path) -> list[str]:
     try:
-        return sorted(
-            entry.name for entry in os.scandir(directory) if not entry.name.endswith(PENDING_SUFFIX)
-        )
+        return sorted(entry.name for entry in os.scandir(directory) if not entry.name.endswith(PENDING_SUFFIX))
     except (FileNotFoundError, NotADirectoryError):
         return []

@@ -65,8 +65,6 @@ def check_guards(
         reasons.append(f"nobody would be left with permission wheel (now: {', '.join(sorted(had))})")
     if reasons:
         raise AccountsError(
-            "The roster was not applied, because "
-            + " and ".join(reasons)
-            + ". Check the platform description; if"
+            "The roster was not applied, because " + " and ".join(reasons) + ". Check the platform description; if"
             " this is meant, run again with confirm_removal: true (-e accounts_confirm_removal=true)."
         )

@@ -111,9 +111,7 @@ def make_plan(
     plan.changes = view.changes(plan, current, (before, after), roster, purged)
     for state in ("active", "locked", "removed"):
         plan.counts[state] = sum(
-            1
-            for each in accounts.values()
-            if each.state == state and not each.service and each.name not in purged
+            1 for each in accounts.values() if each.state == state and not each.service and each.name not in purged
         )
     plan.counts["service_users"] = sum(1 for each in accounts.values() if each.service and each.active)
     return plan
@@ -200,23 +198,15 @@ def _plan_homes(plan: Plan, current: Current, purged: set[str]) -> None:
             raise AccountsError(f"{account.home} is not a directory; move it away, then run again.")
         if account.state == "removed":
             # A person's home is closed; a service user's may still be read by others (a web server, say).
-            if (
-                found is not None
-                and not account.service
-                and (found.uid, found.gid, found.mode) != (0, 0, 0o700)
-            ):
+            if found is not None and not account.service and (found.uid, found.gid, found.mode) != (0, 0, 0o700):
                 plan.homes.append(HomeWork(account.home, 0, 0, 0o700, create=False))
             continue
         mode = 0o755 if account.service else 0o700
         if found is None:
             plan.homes.append(HomeWork(account.home, account.uid, account.gid, mode, create=True))
-        elif (found.uid, found.gid) != (account.uid, account.gid) or (
-            not account.service and found.mode != mode
-        ):
+        elif (found.uid, found.gid) != (account.uid, account.gid) or (not account.service and found.mode != mode):
             keep = account.service
-            plan.homes.append(
-                HomeWork(account.home, account.uid, account.gid, None if keep else mode, create=False)
-            )
+            plan.homes.append(HomeWork(account.home, account.uid, account.gid, None if keep else mode, create=False))
 
 
 def _plan_departures(plan: Plan, current: Current, before: Database, end_sessions: Collection[str]) -> None:
@@ -242,6 +232,4 @@ def _plan_departures(plan: Plan, current: Current, before: Database, end_session
 def _plan_lingering(plan: Plan, current: Current) -> None:
     wanted = {account.name for account in plan.accounts.values() if account.service and account.active}
     plan.linger_on = sorted(wanted - current.lingering)
-    plan.linger_off = sorted(
-        name for name in current.lingering if name in plan.accounts and name not in wanted
-    )
+    plan.linger_off = sorted(name for name in current.lingering if name in plan.accounts and name not in wanted)

@@ -123,7 +123,5 @@ def kept_options(applied: facts.Applied) -> Options:
     limits = applied.options.get("limits", {})
     return Options(
         home_retention_days=days if isinstance(days, int) else 90,
-        limits={name: Limits(**values) for name, values in limits.items()}
-        if isinstance(limits, dict)
-        else {},
+        limits={name: Limits(**values) for name, values in limits.items()} if isinstance(limits, dict) else {},
     )

@@ -35,8 +35,7 @@ def parse(raw: object) -> Roster:
         raise AccountsError(f"The roster must be a dictionary, found {type(raw).__name__}.")
     if raw.get("format") != FORMAT:
         raise AccountsError(
-            f"The roster has format {raw.get('format')!r}, this code reads format {FORMAT}: "
-            "update the collection."
+            f"The roster has format {raw.get('format')!r}, this code reads format {FORMAT}: update the collection."
         )
     mistakes: list[str] = []
     project, generation = raw.get("project"), raw.get("generation")

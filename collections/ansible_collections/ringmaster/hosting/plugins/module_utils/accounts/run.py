@@ -201,15 +201,9 @@ def verify(paths: Paths, result: Result) -> None:
             table, ours_table = getattr(now, name), getattr(wanted, name)
             lost = [each for each in plan.accounts if table.find(each) != ours_table.find(each)]
             if lost:
-                raise AccountsError(
-                    f"/etc/{name} was changed by somebody else during the run: {', '.join(lost)}."
-                )
+                raise AccountsError(f"/etc/{name} was changed by somebody else during the run: {', '.join(lost)}.")
     present = facts.listed(paths, KEYS_DIRECTORY)
-    left = [
-        account.name
-        for account in plan.accounts.values()
-        if not account.may_log_in and account.name in present
-    ]
+    left = [account.name for account in plan.accounts.values() if not account.may_log_in and account.name in present]
     if left:
         raise AccountsError(f"Keys of people who are out came back during the run: {', '.join(left)}.")
     if plan.departures:
@@ -219,9 +213,7 @@ def verify(paths: Paths, result: Result) -> None:
         if running:
             raise AccountsError(f"Processes of people who are out are running again: uids {running}.")
     if paths.live and any(wanted.path == policy.SUDOERS_PATH for wanted in plan.files):
-        whole = subprocess.run(
-            ["visudo", "-c"], capture_output=True, text=True, errors="replace", check=False
-        )
+        whole = subprocess.run(["visudo", "-c"], capture_output=True, text=True, errors="replace", check=False)
         if whole.returncode != 0:
             result.warnings.append(
                 "sudo's rules are in place, but another file below /etc/sudoers.d is broken: "

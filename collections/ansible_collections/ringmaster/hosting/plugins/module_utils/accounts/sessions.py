@@ -143,7 +143,5 @@ def _kill_group(group: Path) -> None:
 def _run(argv: list[str], check: bool) -> str:
     run = subprocess.run(argv, capture_output=True, text=True, errors="replace", check=False)
     if check and run.returncode != 0:
-        raise AccountsError(
-            f"{' '.join(argv)} ends with {run.returncode}: {(run.stderr or run.stdout).strip()}"
-        )
+        raise AccountsError(f"{' '.join(argv)} ends with {run.returncode}: {(run.stderr or run.stdout).strip()}")
     return run.stdout

@@ -109,9 +109,7 @@ def account_lock(paths: Paths) -> Iterator[None]:
     systemd-sysusers. Taken here directly: lckpwdf works with an alarm signal, waits 15 seconds at most, and
     knows no other root directory.
     """
-    descriptor = os.open(
-        paths.at("/etc/.pwd.lock"), os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600
-    )
+    descriptor = os.open(paths.at("/etc/.pwd.lock"), os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
         _wait(
             lambda: fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB),
@@ -131,9 +129,7 @@ def _wait(attempt: Callable[[], None], seconds: int, sentence: str) -> None:
             return
         except (BlockingIOError, PermissionError):
             if time.monotonic() > deadline:
-                raise AccountsError(
-                    f"{sentence}, for {seconds} seconds already; nothing was changed."
-                ) from None
+                raise AccountsError(f"{sentence}, for {seconds} seconds already; nothing was changed.") from None
             time.sleep(0.05)
 
 
@@ -189,9 +185,7 @@ class StagedDatabase:
             lines = {line.strip() for line in (run.stdout + run.stderr).splitlines() if line.strip()}
             # The files stand alone in their directory: homes and shells are not there to be found.
             complaints |= {
-                line
-                for line in lines
-                if not line.endswith("does not exist") and not line.endswith(": no changes")
+                line for line in lines if not line.endswith("does not exist") and not line.endswith(": no changes")
             }
             # 2: one or more bad entries, told in the lines above; more than that is trouble of its own.
             if run.returncode not in (0, 2):

@@ -176,9 +176,7 @@ def _account(
             lines.append("no record in shadow")
         else:
             password = "none" if shadow[1] == "*" else ("locked" if shadow[1].startswith("!") else "set")
-            expired = (
-                "expired" if shadow[7] == "1" else f"expires on day {shadow[7]}" if shadow[7] else "open"
-            )
+            expired = "expired" if shadow[7] == "1" else f"expires on day {shadow[7]}" if shadow[7] else "open"
             lines.append(f"account {expired}, password {password}")
             if shadow[3:7] + shadow[8:] != ["0", "99999", "7", "", ""] or shadow[2] in ("", "0"):
                 lines.append(f"password ageing {':'.join(shadow[2:])}")

@@ -147,9 +147,7 @@ def edit(content: bytes, lines: Sequence[tuple[str, str]]) -> bytes:
 class _Planner:
     """Builds a plan over a view of the file system that includes the steps planned so far."""
 
-    def __init__(
-        self, look: Callable[[str], Node], list_folder: Callable[[str], list[str]], check_mode: bool
-    ) -> None:
+    def __init__(self, look: Callable[[str], Node], list_folder: Callable[[str], list[str]], check_mode: bool) -> None:
         self._look = look
         self._list_folder = list_folder
         self._check_mode = check_mode
@@ -165,9 +163,7 @@ class _Planner:
     def step(self, entry: Entry, action: str, after: Node, path: str = "") -> None:
         path = path or entry.path
         before = self.node(path)
-        self.plan.changes.append(
-            Change(path, action, before, after, entry.validate, entry.sensitive, entry.apply)
-        )
+        self.plan.changes.append(Change(path, action, before, after, entry.validate, entry.sensitive, entry.apply))
         self._view[path] = after
 
     def attributes(self, entry: Entry, default: Node) -> Node:
@@ -251,9 +247,7 @@ class _Planner:
                 self.step(entry, "link", replace(base, target=entry.target))
             return
         if kind == "file":
-            base = replace(
-                base, content=edit(base.content or b"", entry.lines) if entry.lines else entry.content
-            )
+            base = replace(base, content=edit(base.content or b"", entry.lines) if entry.lines else entry.content)
         wanted = self.attributes(entry, base)
         if wanted != current:
             whole = kind == "file" and (current.kind, current.content) != ("file", wanted.content)

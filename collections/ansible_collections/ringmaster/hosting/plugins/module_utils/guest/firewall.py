@@ -240,9 +240,7 @@ def lines(permissions: Sequence[Permission]) -> list[str]:
     return ["  ".join(value.ljust(widths[key]) for key, value in row.items()).rstrip() for row in rows]
 
 
-def compare(
-    targets: Mapping[str, Mapping[str, Any]], found: Iterable[Mapping[str, Any]]
-) -> dict[str, list[str] | int]:
+def compare(targets: Mapping[str, Mapping[str, Any]], found: Iterable[Mapping[str, Any]]) -> dict[str, list[str] | int]:
     """Compare what was found with what the policies of VMs permit.
 
     ``targets`` are host variables by name, ``found`` has ``{from, vm, interface, source, address, port, answer}``.

@@ -63,9 +63,7 @@ def script(folder: Path, changes: Sequence[Change], commands: Sequence[str], sec
     )
 
 
-def arm(
-    token: str, changes: Sequence[Change], commands: Sequence[str], seconds: int, base: Path = FOLDER
-) -> None:
+def arm(token: str, changes: Sequence[Change], commands: Sequence[str], seconds: int, base: Path = FOLDER) -> None:
     """Keep what is there and start the timer. Raises FilesError, with nothing changed, if that fails."""
     folder = base / token
     try:

@@ -103,9 +103,7 @@ def render(vm: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _text(sections: Iterable[tuple[str, Sequence[tuple[str, str]]]]) -> str:
-    blocks = [
-        "\n".join([f"[{name}]", *(f"{key}={value}" for key, value in pairs)]) for name, pairs in sections
-    ]
+    blocks = ["\n".join([f"[{name}]", *(f"{key}={value}" for key, value in pairs)]) for name, pairs in sections]
     return HEADER + "\n" + "\n\n".join(blocks) + "\n"
 
 

@@ -79,9 +79,7 @@ def plan(facts: Mapping[str, Facts], wanted: Sequence[Unit]) -> list[Step]:
     add("restart", lambda unit, now: unit.restart and unit.state != "stopped" and now.active in RUNNING)
     add(
         "reload-or-restart",
-        lambda unit, now: (
-            unit.reload and not unit.restart and unit.state != "stopped" and now.active in RUNNING
-        ),
+        lambda unit, now: unit.reload and not unit.restart and unit.state != "stopped" and now.active in RUNNING,
     )
     add("start", lambda unit, now: unit.state == "started" and now.active not in RUNNING)
     return steps
@@ -102,9 +100,6 @@ def apply(run: Run, steps: Sequence[Step]) -> None:
         code, out, err = run(["systemctl", *quiet, step.verb, *(("--", *step.units) if step.units else ())])
         if code:
             said = (err or out).strip()
-            logs = [
-                run(["journalctl", "--no-pager", "-n", "8", "-o", "cat", "-u", name])[1]
-                for name in step.units
-            ]
+            logs = [run(["journalctl", "--no-pager", "-n", "8", "-o", "cat", "-u", name])[1] for name in step.units]
             last = "\n".join(log.strip() for log in logs if log.strip())
             raise UnitError(f"systemctl {step.verb} {' '.join(step.units)}: {said}\n{last}".strip())

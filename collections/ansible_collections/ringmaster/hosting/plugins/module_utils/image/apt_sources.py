@@ -23,12 +23,8 @@ KEPT_POCKETS = ("", "-updates", "-security")
 ARCHIVE_KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 
 _SUITE = re.compile(r"(?P<name>[a-z]+)(?P<pocket>-[a-z-]+|/updates)?/?")
-_ONE_LINE = re.compile(
-    r"deb\s+(?:\[(?P<options>[^\]]*)\]\s+)?(?P<uri>\S+)\s+(?P<suite>\S+)\s*(?P<components>.*)"
-)
-_HOST_OPTIONS = re.compile(
-    r"Acquire::(?:https?::.+|Check-Valid-Until|Check-Date|Retries|ForceIPv[46])", re.IGNORECASE
-)
+_ONE_LINE = re.compile(r"deb\s+(?:\[(?P<options>[^\]]*)\]\s+)?(?P<uri>\S+)\s+(?P<suite>\S+)\s*(?P<components>.*)")
+_HOST_OPTIONS = re.compile(r"Acquire::(?:https?::.+|Check-Valid-Until|Check-Date|Retries|ForceIPv[46])", re.IGNORECASE)
 _BUILD_ONLY = re.compile(r"::Proxy(-Auto-Detect|AutoDetect)?(::|$)|^Dir::", re.IGNORECASE)
 
 
@@ -106,11 +102,7 @@ def parse_one_line(text: str) -> list[Source]:
 
 def parse(text: str) -> list[Source]:
     """Return the sources of a text in either format."""
-    return (
-        parse_deb822(text)
-        if re.search(r"^Types:", text, re.MULTILINE | re.IGNORECASE)
-        else parse_one_line(text)
-    )
+    return parse_deb822(text) if re.search(r"^Types:", text, re.MULTILINE | re.IGNORECASE) else parse_one_line(text)
 
 
 def read_host(etc_apt: Path = Path("/etc/apt")) -> list[Source]:
@@ -130,9 +122,7 @@ def origin(uri: str, suite: str, lists: Path = Path("/var/lib/apt/lists")) -> st
     for name in ("InRelease", "Release"):
         file = lists / f"{stem}_dists_{suite.strip('/').replace('/', '_')}_{name}"
         if file.is_file():
-            match = re.search(
-                r"^Origin: *(.+)$", file.read_text(encoding="utf-8", errors="replace"), re.MULTILINE
-            )
+            match = re.search(r"^Origin: *(.+)$", file.read_text(encoding="utf-8", errors="replace"), re.MULTILINE)
             return match[1].strip() if match else ""
     return ""
 
@@ -157,9 +147,7 @@ def translate_suite(suite: str, release: str) -> str:
     return release + pocket if pocket in KEPT_POCKETS else ""
 
 
-def for_release(
-    sources: list[Source], release: str, lists: Path = Path("/var/lib/apt/lists")
-) -> list[Source]:
+def for_release(sources: list[Source], release: str, lists: Path = Path("/var/lib/apt/lists")) -> list[Source]:
     """Return Debian's own sources among ``sources``, for ``release``, each archive once.
 
     Raises ImageError where none is left.
@@ -208,9 +196,7 @@ def host_options() -> list[str]:
         name, _space, value = line.rstrip(";").partition(" ")
         if value not in {"", '""'} and _HOST_OPTIONS.fullmatch(name):
             found.append(f"{name} {value};")
-    netrc = [
-        p for p in (Path("/etc/apt/auth.conf"), *Path("/etc/apt/auth.conf.d").glob("*.conf")) if p.is_file()
-    ]
+    netrc = [p for p in (Path("/etc/apt/auth.conf"), *Path("/etc/apt/auth.conf.d").glob("*.conf")) if p.is_file()]
     if netrc:
         found += ['Dir::Etc::netrc "/etc/apt/auth.conf";', 'Dir::Etc::netrcparts "/etc/apt/auth.conf.d";']
     return found

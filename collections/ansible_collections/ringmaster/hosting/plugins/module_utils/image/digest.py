@@ -27,9 +27,7 @@ def of_folder(folder: Path) -> str:
             kind, body = "folder", b""
         else:
             kind, body = ("program" if state.st_mode & stat.S_IXUSR else "file"), path.read_bytes()
-        total.update(
-            json.dumps([str(path.relative_to(folder)), kind, hashlib.sha256(body).hexdigest()]).encode()
-        )
+        total.update(json.dumps([str(path.relative_to(folder)), kind, hashlib.sha256(body).hexdigest()]).encode())
     return total.hexdigest()
 
 

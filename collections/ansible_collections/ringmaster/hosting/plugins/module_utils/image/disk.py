@@ -86,9 +86,7 @@ def make_raw(spec: DiskSpec, tree: Path, raw: Path, lock: int, log: Path) -> Non
     try:
         boot_img, core_img = (grub / "boot.img").read_bytes(), (grub / "core.img").read_bytes()
     except FileNotFoundError as error:
-        raise ImageError(
-            f"The tree cannot boot: {error.filename} is missing. It must be made in it."
-        ) from error
+        raise ImageError(f"The tree cannot boot: {error.filename} is missing. It must be made in it.") from error
     with raw.open("wb") as file:
         file.truncate(spec.size_mib * 2**20)
     run(["sfdisk", "--quiet", str(raw)], lock, log, what="sfdisk", stdin_text=partition_script(spec.size_mib))

@@ -52,9 +52,7 @@ def spec_from(params: dict[str, Any], salt: Any = None) -> tree.TreeSpec:
         try:
             files[file["path"]] = (file["content"], int(file["mode"], 8))
         except ValueError as error:
-            raise ImageError(
-                f"files: {file['path']}: mode {file['mode']!r} is not an octal number"
-            ) from error
+            raise ImageError(f"files: {file['path']}: mode {file['mode']!r} is not an octal number") from error
     return tree.TreeSpec(
         release=params["release"],
         packages=tuple(params["packages"]),
@@ -68,9 +66,7 @@ def spec_from(params: dict[str, Any], salt: Any = None) -> tree.TreeSpec:
     )
 
 
-def run(
-    module: AnsibleModule, name: str, suffix: str = "", finish: tree.Finish = tree.TREE, salt: Any = None
-) -> None:
+def run(module: AnsibleModule, name: str, suffix: str = "", finish: tree.Finish = tree.TREE, salt: Any = None) -> None:
     """Build or find the result called ``name`` and end the module."""
     params = module.params
     folder = Path(params["folder"]).absolute()

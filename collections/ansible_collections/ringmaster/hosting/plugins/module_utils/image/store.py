@@ -140,9 +140,7 @@ def require_space(folder: Path, mib: int) -> None:
 def require_root(what: str) -> None:
     """Raise ImageError unless run as root."""
     if os.geteuid() != 0:
-        raise ImageError(
-            f"{what} needs root: it installs packages into a folder. Run it as root or with become."
-        )
+        raise ImageError(f"{what} needs root: it installs packages into a folder. Run it as root or with become.")
 
 
 def require_programs(programs: dict[str, str]) -> None:

@@ -142,9 +142,7 @@ def _offer(here: _Here, move: Move, check: bool) -> dict[str, Any]:
     if not check and not key.with_suffix(".pub").exists():
         shutil.rmtree(move.folder, ignore_errors=True)
         move.folder.mkdir(parents=True, mode=0o700)
-        subprocess.run(
-            ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", move.comment, "-f", str(key)], check=True
-        )
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", move.comment, "-f", str(key)], check=True)
     if not check:
         _token_file(here, move).write_text(secrets.token_hex(16), encoding="ascii")
     return {
@@ -291,9 +289,7 @@ def _mark(domain: Any, note: metadata.Metadata) -> None:
 
 def _send(here: _Here, move: Move, check: bool) -> dict[str, Any]:
     """Source: send files to the target; give their digests."""
-    if ROOT in move.files and (
-        here.domain is None or here.domain.isActive() or here.note(move).moved_to != move.to
-    ):
+    if ROOT in move.files and (here.domain is None or here.domain.isActive() or here.note(move).moved_to != move.to):
         raise HypervisorError(f"the disk of {move.name} is sent only when the VM is off and marked")
     if check:
         return {"changed": False, "digests": {}}

@@ -102,9 +102,7 @@ def commit_message(subject: str, allocated: list[str]) -> str:
 
 
 @load.without_collector()
-def _allocate(
-    options: Options, host_keys: dict[str, list[str]], replace_host_keys: bool, *, dry_run: bool
-) -> Outcome:
+def _allocate(options: Options, host_keys: dict[str, list[str]], replace_host_keys: bool, *, dry_run: bool) -> Outcome:
     with locked(options.ledger.parent):
         found, mistakes = description.read_description(options)
         if mistakes:

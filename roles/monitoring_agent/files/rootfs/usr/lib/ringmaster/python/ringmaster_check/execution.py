@@ -140,9 +140,7 @@ def _start(definition: Definition, modules: Modules) -> _Run | Outcome:
     if pid == 0:
         _child(definition, function, account, writer)
     os.close(writer)
-    return _Run(
-        definition, pid, os.pidfd_open(pid), reader, started, begun, deadline=begun + definition.timeout
-    )
+    return _Run(definition, pid, os.pidfd_open(pid), reader, started, begun, deadline=begun + definition.timeout)
 
 
 def _child(

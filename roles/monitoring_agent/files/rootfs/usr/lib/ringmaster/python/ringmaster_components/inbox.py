@@ -43,9 +43,7 @@ def signature(folder: Path, suffix: str) -> Signature:
             found = [(entry.name, entry.stat(follow_symlinks=False)) for entry in entries]
     except FileNotFoundError:
         return []
-    return sorted(
-        [name, status.st_size, status.st_ctime_ns] for name, status in found if name.endswith(suffix)
-    )
+    return sorted([name, status.st_size, status.st_ctime_ns] for name, status in found if name.endswith(suffix))
 
 
 def read(folder: Path, suffix: str, judge: Callable[[str], None]) -> Inbox:

@@ -101,9 +101,7 @@ class Client:
         return dict(line.split(":", 1) for line in lines if ":" in line and not line.startswith("#"))
 
 
-def login(
-    address: str | tuple[str, int], credentials: Path, timeout: float = 5.0, ca: str | None = None
-) -> Client:
+def login(address: str | tuple[str, int], credentials: Path, timeout: float = 5.0, ca: str | None = None) -> Client:
     """Connect and log in with the name and password in a credentials file. Raises RedisError, OSError."""
     values = read_environment(credentials)
     client = Client(address, timeout, ca)
