@@ -54,7 +54,7 @@ class Applied:
     roster: dict[str, object] = field(default_factory=dict)
     options: dict[str, object] = field(default_factory=dict)
     removed: dict[int, str] = field(default_factory=dict)
-    text: str = ""
+    document: dict[str, object] = field(default_factory=dict)
 
     @property
     def generation(self) -> int:
@@ -224,7 +224,7 @@ def read_applied(paths: Paths) -> Applied:
             roster=document["roster"],
             options=document.get("options", {}),
             removed={int(uid): str(day) for uid, day in document.get("removed", {}).items()},
-            text=state.text,
+            document=document,
         )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise AccountsError(

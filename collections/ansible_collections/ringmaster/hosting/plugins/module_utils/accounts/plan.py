@@ -103,11 +103,11 @@ def make_plan(
     _plan_homes(plan, current, purged)
     _plan_departures(plan, current, before, options.end_sessions)
     _plan_lingering(plan, current)
-    plan.applied_text = applied_text(
+    document = applied_document(
         roster, options, {uid: day for uid, day in removed.items() if not _purged(uid, accounts, purged)}
     )
-    if plan.applied_text == current.applied.text:
-        plan.applied_text = None
+    if document != current.applied.document:
+        plan.applied_text = json.dumps(document, indent=1, sort_keys=True, ensure_ascii=True) + "\n"
     plan.changes = view.changes(plan, current, (before, after), roster, purged)
     for state in ("active", "locked", "removed"):
         plan.counts[state] = sum(
@@ -121,19 +121,18 @@ def _is_service_user(roster: Roster, name: str) -> bool:
     return name in roster.accounts and roster.accounts[name].service
 
 
-def applied_text(roster: Roster, options: Options, removed: Mapping[int, str]) -> str:
-    """Render the state file: what the repair timer applies again, and since when people are gone."""
+def applied_document(roster: Roster, options: Options, removed: Mapping[int, str]) -> dict[str, object]:
+    """Return what the state file holds: what the repair timer applies again, and since when people are gone."""
     kept = {
         "home_retention_days": options.home_retention_days,
         "limits": {name: asdict(limits) for name, limits in sorted(options.limits.items())},
     }
-    document = {
+    return {
         "format": 1,
         "options": kept,
         "removed": {str(uid): day for uid, day in sorted(removed.items())},
         "roster": roster.raw,
     }
-    return json.dumps(document, indent=1, sort_keys=True, ensure_ascii=True) + "\n"
 
 
 def _removed_since(accounts: Mapping[str, Account], applied: Applied, today: datetime.date) -> dict[int, str]:

@@ -16,6 +16,7 @@ from .model import PERMISSIONS, STATES, UID_FIRST, UID_LAST, Account, AccountsEr
 FORMAT = 1
 PERSON_NAME = re.compile(r"[a-z][a-z0-9]{0,30}(-[a-z0-9]+)*")
 SERVICE_NAME = re.compile(r"s-[a-z0-9-]{1,29}")
+CONTROL = re.compile(r"[\x00-\x1f]")
 KEY_TYPES = frozenset(
     [
         "ssh-ed25519",
@@ -98,7 +99,7 @@ def _account(item: object, where: str, service: bool, mistakes: list[str]) -> Ac
         elif isinstance(key, str) and key.strip() not in keys:
             keys.append(key.strip())
     full_name = str(item.get("full_name", "") or "")
-    if ":" in full_name or any(ord(character) < 32 for character in full_name):
+    if ":" in full_name or CONTROL.search(full_name):
         mistakes.append(f"{name}: full_name must not contain a colon or control characters")
     # A comma separates the parts of the GECOS field, so it cannot be part of a name there.
     return Account(
@@ -113,7 +114,7 @@ def _account(item: object, where: str, service: bool, mistakes: list[str]) -> Ac
 
 def key_problem(key: object) -> str | None:
     """Say what is wrong with a public key: plain `type base64 comment` only, never options in front."""
-    if not isinstance(key, str) or any(ord(character) < 32 for character in key.strip()):
+    if not isinstance(key, str) or CONTROL.search(key.strip()):
         return "an SSH key must be one line of text"
     parts = key.split(None, 2)
     if len(parts) < 2 or parts[0] not in KEY_TYPES:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from .database import Database, members
 from .facts import Current, FileState
-from .model import GROUPS, Account, Roster
+from .model import GROUPS, Roster
 
 if TYPE_CHECKING:
     from .plan import Plan
@@ -69,31 +69,29 @@ def changes(
         new_key = FileState(plan.keys[name] or "") if name in plan.keys else key
         if name in plan.keys and plan.keys[name] is None:
             new_key = None
-        kind = "service user" if account.service else "person"
-        add(
-            f"{kind} {name}",
-            _account(
-                before,
-                account,
-                groups_before.get(name, []),
-                key,
-                _belongings(home_before, lingers, name in current.crontabs, len(jobs)),
-            ),
-            None
-            if name in purged
-            else _account(
-                after,
-                account,
-                groups_after.get(name, []),
-                new_key,
-                _belongings(
-                    home_after,
-                    will_linger,
-                    name in current.crontabs and name not in plan.crontabs,
-                    len(kept_jobs),
-                ),
+        was = (
+            before.passwd.find(name),
+            before.shadow.find(name),
+            groups_before.get(name, []),
+            key,
+            _belongings(home_before, lingers, name in current.crontabs, len(jobs)),
+        )
+        will_be = (
+            after.passwd.find(name),
+            after.shadow.find(name),
+            groups_after.get(name, []),
+            new_key,
+            _belongings(
+                home_after,
+                will_linger,
+                name in current.crontabs and name not in plan.crontabs,
+                len(kept_jobs),
             ),
         )
+        # Words are made only for those that differ, which of thousands are few.
+        if name in purged or was != will_be:
+            kind = "service user" if account.service else "person"
+            add(f"{kind} {name}", _account(*was), None if name in purged else _account(*will_be))
         if running and (not account.active or account in plan.departures):
             add(f"processes of {name}", f"{running} running", None)
     for account in plan.departures:
@@ -159,13 +157,12 @@ def _group(database: Database, name: str) -> str | None:
 
 
 def _account(
-    database: Database,
-    account: Account,
+    record: list[str] | None,
+    shadow: list[str] | None,
     groups: list[str],
     keys: FileState | None,
     belongings: list[str],
 ) -> str | None:
-    record, shadow = database.passwd.find(account.name), database.shadow.find(account.name)
     lines = []
     if record is not None:
         lines.append(f"uid {record[2]}, gid {record[3]}, home {record[5]}, shell {record[6]}")
