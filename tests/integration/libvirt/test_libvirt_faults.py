@@ -67,7 +67,7 @@ def assert_converged(machine: Any, changes: dict[str, Any]) -> None:
 
 
 def machine_volumes() -> list[str]:
-    return list(fixtures.samples.plan.volume_names("myapp00", fixtures.samples.UUID).values())
+    return list(fixtures.samples.model.volume_names("myapp00", fixtures.samples.UUID).values())
 
 
 @pytest.mark.parametrize("after", [False, True])

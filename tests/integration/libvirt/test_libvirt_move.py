@@ -13,10 +13,10 @@ from typing import Any
 import conftest as fixtures
 import libvirt_samples as samples
 import pytest
-from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt import connection, facts, move, plan
+from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt import connection, facts, model, move
 from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt.errors import HypervisorError
 
-NAMES = plan.volume_names("myapp00", samples.UUID)
+NAMES = model.volume_names("myapp00", samples.UUID)
 
 
 class Pair:

@@ -24,8 +24,8 @@ from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt import 
     facts,
     images,
     metadata,
+    model,
     nwfilter,
-    plan,
     storage,
 )
 from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt.errors import HypervisorError
@@ -36,7 +36,7 @@ FRAMES = Path(__file__).parents[2] / "drills/network/frames.py"
 
 
 def volume(machine: Any, role: str) -> Path:
-    return machine.folder / "pool" / plan.volume_names("myapp00", samples.UUID)[role]
+    return machine.folder / "pool" / model.volume_names("myapp00", samples.UUID)[role]
 
 
 def nics(**changes: str) -> list[dict[str, Any]]:
@@ -254,7 +254,7 @@ def test_disk(machine: Any) -> None:
     with pytest.raises(HypervisorError, match="starts with ringmaster-"):
         ensure(GIB, name="other.qcow2")
     machine.settle()
-    root = plan.volume_names("myapp00", samples.UUID)["root"]
+    root = model.volume_names("myapp00", samples.UUID)["root"]
     assert ensure(3 * GIB, name=root)["changed"]
     with machine.domain() as domain:
         assert domain.blockInfo("vda")[0] == 3 * GIB

@@ -12,7 +12,7 @@ from typing import Any
 
 import libvirt_qemu
 import pytest
-from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt import connection, plan, snapshot, storage
+from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt import connection, model, snapshot, storage
 from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt.errors import HypervisorError
 
 MONITOR = 1  # human-readable commands
@@ -76,7 +76,7 @@ def test_a_new_vm_comes_of_a_copy(machine: Any) -> None:
     assert "msg" not in made, made["msg"]
     with connection.connect(machine.options.uri) as opened:
         opened.lookupByName("myapp01").destroy()
-    root = machine.folder / "pool" / plan.volume_names("myapp01", other["uuid"])["root"]
+    root = machine.folder / "pool" / model.volume_names("myapp01", other["uuid"])["root"]
     assert holds(root, "0xab")
 
 

@@ -9,7 +9,7 @@ import copy
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt import domain_xml, facts, plan
+from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt import domain_xml, facts, model, plan
 from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt.metadata import Metadata
 from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt.seed import content_hash
 from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt.spec import GIB, Spec, parse_spec
@@ -37,7 +37,7 @@ SPEC: dict[str, Any] = {
     "seed": {"meta-data": "instance-id: x\n"},
 }
 
-ENVIRONMENT = plan.Environment("qemu", 8, "hv0", console_directory="/var/log/libvirt/console")
+ENVIRONMENT = model.Environment("qemu", 8, "hv0", console_directory="/var/log/libvirt/console")
 
 
 def spec(**changes: Any) -> Spec:
@@ -56,7 +56,7 @@ def sources() -> dict[str, domain_xml.Source]:
     """Places of the sample's volumes."""
     return {
         role: domain_xml.Source("file", f"/pool/{name}", "qcow2" if role == "root" else "raw")
-        for role, name in plan.volume_names("myapp00", UUID).items()
+        for role, name in model.volume_names("myapp00", UUID).items()
     }
 
 
@@ -66,44 +66,44 @@ def note(wanted: Spec | None = None) -> Metadata:
     return Metadata(wanted.project, wanted.vm_id, wanted.image, content_hash(wanted.seed), generation=1)
 
 
-def definition(wanted: Spec | None = None, environment: plan.Environment = ENVIRONMENT) -> str:
+def definition(wanted: Spec | None = None, environment: model.Environment = ENVIRONMENT) -> str:
     """XML of the sample's domain as it is first defined."""
     wanted = wanted or spec()
     fields = plan.desired_fields(wanted, environment, None)
     return domain_xml.new_domain(wanted.name, wanted.uuid, fields, sources(), note(wanted))
 
 
-def volumes(**sizes: int) -> dict[str, plan.VolumeState]:
+def volumes(**sizes: int) -> dict[str, model.VolumeState]:
     """All volumes of the sample, complete; a size of 0 leaves one out."""
     capacities = {"root": 10 * GIB, "swap": GIB, "tmp": 5 * GIB, "seed": 1024**2, **sizes}
     return {
-        role: plan.VolumeState(name, bool(capacities[role]), bool(capacities[role]), capacities[role])
-        for role, name in plan.volume_names("myapp00", UUID).items()
+        role: model.VolumeState(name, bool(capacities[role]), bool(capacities[role]), capacities[role])
+        for role, name in model.volume_names("myapp00", UUID).items()
     }
 
 
-def absent() -> plan.Current:
+def absent() -> model.Current:
     """Nothing there but the image."""
-    return plan.Current(volumes(root=0, swap=0, tmp=0, seed=0), image_capacity=2 * GIB)
+    return model.Current(volumes(root=0, swap=0, tmp=0, seed=0), image_capacity=2 * GIB)
 
 
-def stopped(**changes: Any) -> plan.Current:
+def stopped(**changes: Any) -> model.Current:
     """The sample, defined and switched off."""
     defaults: dict[str, Any] = {
         "volumes": volumes(),
         "config": facts.parse_domain(definition()),
-        "state": plan.STOPPED,
+        "state": model.STOPPED,
         "autostart": True,
     }
-    return plan.Current(**{**defaults, **changes})
+    return model.Current(**{**defaults, **changes})
 
 
-def running(**changes: Any) -> plan.Current:
+def running(**changes: Any) -> model.Current:
     """The sample, running as defined."""
     live = facts.parse_domain(definition())
-    return stopped(**{"live": live, "state": plan.RUNNING, **changes})
+    return stopped(**{"live": live, "state": model.RUNNING, **changes})
 
 
-def make(wanted: Spec, current: plan.Current, environment: plan.Environment = ENVIRONMENT) -> plan.Plan:
+def make(wanted: Spec, current: model.Current, environment: model.Environment = ENVIRONMENT) -> model.Plan:
     """Plan with the hash of the wanted seed."""
     return plan.make_plan(wanted, content_hash(wanted.seed), environment, current)

@@ -10,14 +10,14 @@ from typing import Any
 
 import libvirt_samples as samples
 import pytest
-from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt import plan, rules
+from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt import model, plan, rules
 from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt.apply import MAY_WAIT, TABLE
 from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt.errors import HypervisorError
 from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt.metadata import Pending
 from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt.spec import GIB
 
 
-def steps(found: plan.Plan) -> list[str]:
+def steps(found: model.Plan) -> list[str]:
     return [f"{action.kind} {action.target}".strip() for action in found.actions]
 
 
@@ -175,7 +175,7 @@ def test_half_made_vm_is_completed(left: tuple[str, ...]) -> None:
     assert len(found.notes) == len(set(left) - {"seed"})
 
 
-REFUSED: dict[str, tuple[dict[str, Any], plan.Current, str]] = {
+REFUSED: dict[str, tuple[dict[str, Any], model.Current, str]] = {
     "shrink": ({"root_gib": 9}, samples.running(), "never shrinks"),
     "shrink when stopped": ({"root_gib": 9}, samples.stopped(), "never shrinks"),
     "MAC": ({"nics__ethfe__mac": "02:01:02:00:10:14"}, samples.running(), "derived from site"),
@@ -304,8 +304,8 @@ def test_missing_device_is_attached() -> None:
 
 
 def test_paused_vm_goes_on() -> None:
-    assert steps(samples.make(samples.spec(), samples.running(state=plan.PAUSED))) == ["resume myapp00"]
-    assert steps(samples.make(samples.spec(state="present"), samples.running(state=plan.PAUSED))) == []
+    assert steps(samples.make(samples.spec(), samples.running(state=model.PAUSED))) == ["resume myapp00"]
+    assert steps(samples.make(samples.spec(state="present"), samples.running(state=model.PAUSED))) == []
 
 
 def test_restart_only_when_asked() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import libvirt_samples as samples
 import pytest
 from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt.errors import HypervisorError
-from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt.plan import size_text
+from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt.model import size_text
 from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt.seed import content_hash
 
 MISTAKES: dict[str, tuple[dict[str, Any], str]] = {

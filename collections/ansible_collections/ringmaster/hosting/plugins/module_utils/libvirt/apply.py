@@ -29,11 +29,7 @@ from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt.connect
 )
 from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt.errors import HypervisorError
 from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt.metadata import Pending, sort_pending
-from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt.plan import (
-    Action,
-    Plan,
-    volume_names,
-)
+from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt.model import Action, Plan, volume_names
 from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt.spec import DISK_ROLES, Spec
 
 MEMORY_WAIT = 5.0

@@ -36,7 +36,7 @@ from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt.errors 
 )
 from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt.kvm import Virtualization, choose
 from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt.locks import LOCK_DIRECTORY, vm_lock
-from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt.plan import (
+from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt.model import (
     ABSENT,
     PAUSED,
     RUNNING,

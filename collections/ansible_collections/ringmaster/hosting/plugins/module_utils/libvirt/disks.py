@@ -19,7 +19,7 @@ from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt.errors 
     NotReadyError,
 )
 from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt.locks import vm_lock
-from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt.plan import size_text
+from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt.model import size_text
 
 FORMATS = ("qcow2", "raw")
 

@@ -17,7 +17,7 @@ from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt.connect
 )
 from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt.errors import NotReadyError
 from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt.metadata import Pending
-from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt.plan import PAUSED, RUNNING, STOPPED
+from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt.model import PAUSED, RUNNING, STOPPED
 
 POLL_SECONDS = 1.0
 

@@ -11,22 +11,23 @@ Until the ledger names the target, the source's disk is the VM: a copy on the ta
 from __future__ import annotations
 
 import dataclasses
-import datetime
 import hashlib
-import os
-import re
 import secrets
-import shlex
 import shutil
 import subprocess
-import tempfile
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt import apply, facts, metadata, storage
+from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt import (
+    apply,
+    facts,
+    metadata,
+    storage,
+    transfer,
+)
 from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt.connection import (
     connect,
     find_pool,
@@ -35,12 +36,9 @@ from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt.connect
 )
 from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt.errors import HypervisorError
 from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt.locks import LOCK_DIRECTORY, vm_lock
-from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt.plan import volume_names
+from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt.model import volume_names
 
 IMAGE, ROOT = "image", "root"
-KEY_MINUTES = 60
-"""How long the target accepts the key of a move; what was begun in this time goes on."""
-CHUNK = 4 * 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -141,8 +139,7 @@ def _offer(here: _Here, move: Move, check: bool) -> dict[str, Any]:
     key = move.folder / "key"
     if not check and not key.with_suffix(".pub").exists():
         shutil.rmtree(move.folder, ignore_errors=True)
-        move.folder.mkdir(parents=True, mode=0o700)
-        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", move.comment, "-f", str(key)], check=True)
+        transfer.make_key(key, move.comment)
     if not check:
         _token_file(here, move).write_text(secrets.token_hex(16), encoding="ascii")
     return {
@@ -205,7 +202,7 @@ def _prepare(here: _Here, move: Move, check: bool) -> dict[str, Any]:
     paths = {ROOT: _empty(here, here.volumes[ROOT], move.root_bytes)}
     if needs_image:
         paths[IMAGE] = _empty(here, move.image, move.root_bytes)
-    _authorize(move, paths)
+    transfer.authorize(move.authorized_keys, move.comment, move.public_key, move.source_address, paths)
     return {
         "changed": True,
         "files": files,
@@ -216,41 +213,6 @@ def _prepare(here: _Here, move: Move, check: bool) -> dict[str, Any]:
 
 def _empty(here: _Here, name: str, size: int) -> str:
     return storage.create(here.pool, name, size, "qcow2").path()
-
-
-def _authorize(move: Move, paths: Mapping[str, str]) -> None:
-    writes = "".join(
-        f"{what}) exec dd of={shlex.quote(path)} bs=1M conv=sparse iflag=fullblock status=none;; "
-        for what, path in sorted(paths.items())
-    )
-    until = datetime.datetime.now(datetime.UTC) + datetime.timedelta(minutes=KEY_MINUTES)
-    options = [
-        "restrict",
-        f'from="{move.source_address}"',
-        f'expiry-time="{until:%Y%m%d%H%M}Z"',
-        f'command="case $SSH_ORIGINAL_COMMAND in {writes}*) exit 1;; esac"',
-    ]
-    if not re.fullmatch(r"ssh-ed25519 [A-Za-z0-9+/=]+ \S+", move.public_key):
-        raise HypervisorError(f"the key of the move of {move.name} is no key: {move.public_key!r}")
-    _rewrite_keys(move, f"{','.join(options)} {move.public_key}\n")
-
-
-def _rewrite_keys(move: Move, line: str) -> None:
-    """Replace the line of this move in the target's authorized_keys; the others stay as they are."""
-    path = move.authorized_keys
-    before = path.read_text(encoding="utf-8") if path.exists() else ""
-    kept = [old for old in before.splitlines(keepends=True) if not old.rstrip().endswith(f" {move.comment}")]
-    if kept and not kept[-1].endswith("\n"):
-        kept[-1] += "\n"
-    text = "".join(kept) + line
-    if text == before:
-        return
-    path.parent.mkdir(mode=0o700, exist_ok=True)
-    descriptor, new = tempfile.mkstemp(dir=path.parent)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-        stream.write(text)
-        os.fchmod(stream.fileno(), path.stat().st_mode & 0o777 if path.exists() else 0o600)
-    Path(new).replace(path)
 
 
 def _look(here: _Here, move: Move, check: bool) -> dict[str, Any]:
@@ -295,41 +257,16 @@ def _send(here: _Here, move: Move, check: bool) -> dict[str, Any]:
         return {"changed": False, "digests": {}}
     _require_token(here, move)
     names = {ROOT: here.volumes[ROOT], IMAGE: move.image}
-    known = move.folder / "known_hosts"
-    known.write_text(f"{move.target_address} {move.target_host_key}\n", encoding="ascii")
-    ssh = [
-        *("ssh", "-F", "none", "-i", str(move.folder / "key"), "-o", "IdentitiesOnly=yes", "-o", "BatchMode=yes"),
-        *("-o", f"UserKnownHostsFile={known}", "-o", "GlobalKnownHostsFile=/dev/null"),
-        *("-o", "StrictHostKeyChecking=yes", "-o", "ConnectTimeout=30", f"root@{move.target_address}"),
-    ]
-    return {"changed": True, "digests": {what: _pipe(here, names[what], [*ssh, what]) for what in move.files}}
-
-
-def _pipe(here: _Here, name: str, argv: list[str]) -> str:
-    """Write a volume's file into a command; give its SHA-256."""
-    digest = hashlib.sha256()
-    path = Path(storage.source(here.pool, name).path)
-    with path.open("rb") as file, subprocess.Popen(argv, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-        if process.stdin is None or process.stderr is None:
-            raise ValueError("the pipes are there by what Popen was asked for")
-        try:
-            while block := file.read(CHUNK):
-                digest.update(block)
-                process.stdin.write(block)
-            process.stdin.close()
-        except BrokenPipeError:
-            pass
-        message = process.stderr.read().decode("utf-8", "replace").strip()
-    if process.returncode != 0:
-        raise HypervisorError(f"{name} could not be sent to {argv[-2]}: {message or f'exit {process.returncode}'}")
-    return digest.hexdigest()
+    ssh = transfer.command(move.folder / "key", move.target_address, move.target_host_key)
+    paths = {what: Path(storage.source(here.pool, names[what]).path) for what in move.files}
+    return {"changed": True, "digests": {what: transfer.send(path, [*ssh, what]) for what, path in paths.items()}}
 
 
 def _receive(here: _Here, move: Move, check: bool) -> dict[str, Any]:
     """Target: check the files against their digests, and put the overlay on the base that lies here."""
     if check:
         return {"changed": True}
-    _rewrite_keys(move, "")
+    transfer.forbid(move.authorized_keys, move.comment)
     names = {ROOT: here.volumes[ROOT], IMAGE: move.image}
     for what, expected in sorted(move.digests.items()):
         path = Path(storage.source(here.pool, names[what]).path)
@@ -384,7 +321,7 @@ def _discard(here: _Here, move: Move, check: bool) -> dict[str, Any]:
     left = here.domain is not None or disks
     if not check:
         _delete(here, with_disks=not shared)
-        _rewrite_keys(move, "")
+        transfer.forbid(move.authorized_keys, move.comment)
         shutil.rmtree(move.folder, ignore_errors=True)
     return {"changed": left}
 

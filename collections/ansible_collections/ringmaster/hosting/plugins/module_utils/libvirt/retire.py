@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import dataclasses
 
-from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt import plan
-from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt.plan import (
+from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt import model, plan
+from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt.model import (
     ABSENT,
     STOPPED,
     Action,
@@ -44,7 +44,7 @@ def _deletion(spec: Spec, environment: Environment, current: Current) -> Plan:
         return Plan(refusals=tuple(refusals))
     actions = [Action("undefine", spec.name, STOPPED, ABSENT)] if current.config else []
     actions += [
-        Action("delete_volume", role, plan.size_text(volume.capacity) if volume.readable else "lost")
+        Action("delete_volume", role, model.size_text(volume.capacity) if volume.readable else "lost")
         for role, volume in volumes.items()
     ]
     return Plan(tuple(actions))

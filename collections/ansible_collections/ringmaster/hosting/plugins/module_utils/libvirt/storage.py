@@ -22,7 +22,7 @@ from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt.connect
 )
 from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt.domain_xml import Source
 from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt.errors import HypervisorError
-from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt.plan import VolumeState
+from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt.model import VolumeState
 from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt.spec import MIB
 
 OUR_PREFIX = "ringmaster-"

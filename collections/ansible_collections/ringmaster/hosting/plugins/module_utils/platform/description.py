@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from . import ledger, load, names, schema, validate
+from .containers import Record
 from .errors import DescriptionError, Mistake, did_you_mean
 from .load import Source
 from .model import Description, Options, build_vm
-from .types import Record
 
 SUFFIX = ".ringmaster.yml"
 EXTENSIONS = (".yml", ".yaml")

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from . import names, schema, sizes
-from .types import Anything, Boolean, Choice, Integer, Key, ListOf, MapOf, Name, OrWord, Record, Size, Type
+from .containers import Key, ListOf, MapOf, Record
+from .types import Anything, Boolean, Choice, Integer, Name, OrWord, Size, Type
 
 PAGE = "description.md"
 RECORDS = {"platform": schema.PLATFORM, "user": schema.USER, "project": schema.PROJECT, "incident": schema.INCIDENT}

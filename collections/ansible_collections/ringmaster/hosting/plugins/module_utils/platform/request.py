@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from . import checks, load, sizes
+from .containers import ListOf, MapOf
 from .errors import DescriptionError, did_you_mean, one_of, sort_mistakes
 from .load import Source
-from .types import Boolean, Integer, ListOf, MapOf, Size, Text, Type
+from .types import Boolean, Integer, Size, Text, Type
 
 try:
     import yaml

@@ -10,7 +10,8 @@ into ``example/platform`` in the same commit.
 from __future__ import annotations
 
 from . import backup, checks, sizes
-from .types import Anything, Boolean, Choice, Integer, Key, ListOf, MapOf, Name, OrWord, Record, Size, Text
+from .containers import Key, ListOf, MapOf, Record
+from .types import Anything, Boolean, Choice, Integer, Name, OrWord, Size, Text
 
 COMPONENTS = ("postgresql", "mysql", "redis", "webgateway", "mailserver", "mailstub")
 SERVICES = ("gateway", "dns", "monitoring", "status", "backup")

@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from . import load
+from .containers import MapOf, Record
 from .load import Source
-from .types import MapOf, Record, Type
+from .types import Type
 
 try:
     import yaml

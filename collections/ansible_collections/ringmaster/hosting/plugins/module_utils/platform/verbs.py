@@ -13,10 +13,11 @@ from typing import Any
 from ..components.registry import COMPONENTS
 from . import backup, names, schema
 from .checks import fingerprint, is_fingerprint, key_blob, key_or_fingerprint
+from .containers import ListOf, Record
 from .model import Description
 from .request import Request
 from .request import read as read_request
-from .types import Boolean, Choice, Integer, ListOf, Name, Record, Text, Type
+from .types import Boolean, Choice, Integer, Name, Text, Type
 
 ADDED_USER_STATES = ("active", "pending")
 GRACE_DAYS = 7

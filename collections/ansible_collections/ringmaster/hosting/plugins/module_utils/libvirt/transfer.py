@@ -1,0 +1,109 @@
+# Copyright: (c) 2026, Ringmaster contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Send a file to another hypervisor over SSH: a key that may write named files only, for an hour, and from one address.
+
+The key is found again in ``authorized_keys`` by its comment.
+"""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import os
+import re
+import shlex
+import subprocess
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt.errors import HypervisorError
+
+KEY_MINUTES = 60
+"""How long the target accepts a key; what was begun in this time goes on."""
+CHUNK = 4 * 1024 * 1024
+
+
+def make_key(path: Path, comment: str) -> None:
+    """Make a key pair, alone in its folder."""
+    path.parent.mkdir(parents=True, mode=0o700)
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", str(path)], check=True)
+
+
+def authorize(
+    authorized_keys: Path, comment: str, public_key: str, source_address: str, paths: Mapping[str, str]
+) -> None:
+    """Let the holder of a key write files: ``paths`` gives the path of each by the word that it asks with.
+
+    :raises HypervisorError: when the key is none.
+    """
+    writes = "".join(
+        f"{what}) exec dd of={shlex.quote(path)} bs=1M conv=sparse iflag=fullblock status=none;; "
+        for what, path in sorted(paths.items())
+    )
+    until = datetime.datetime.now(datetime.UTC) + datetime.timedelta(minutes=KEY_MINUTES)
+    options = [
+        "restrict",
+        f'from="{source_address}"',
+        f'expiry-time="{until:%Y%m%d%H%M}Z"',
+        f'command="case $SSH_ORIGINAL_COMMAND in {writes}*) exit 1;; esac"',
+    ]
+    if not re.fullmatch(rf"ssh-ed25519 [A-Za-z0-9+/=]+ {re.escape(comment)}", public_key):
+        raise HypervisorError(f"the key {comment}, which was to write files here, is no key: {public_key!r}")
+    _rewrite(authorized_keys, comment, f"{','.join(options)} {public_key}\n")
+
+
+def forbid(authorized_keys: Path, comment: str) -> None:
+    """Accept the key no longer; what is not there stays so."""
+    _rewrite(authorized_keys, comment, "")
+
+
+def _rewrite(path: Path, comment: str, line: str) -> None:
+    """Replace the line with a comment; the others stay as they are."""
+    before = path.read_text(encoding="utf-8") if path.exists() else ""
+    kept = [old for old in before.splitlines(keepends=True) if not old.rstrip().endswith(f" {comment}")]
+    if kept and not kept[-1].endswith("\n"):
+        kept[-1] += "\n"
+    text = "".join(kept) + line
+    if text == before:
+        return
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+    descriptor, new = tempfile.mkstemp(dir=path.parent)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+        stream.write(text)
+        os.fchmod(stream.fileno(), path.stat().st_mode & 0o777 if path.exists() else 0o600)
+    Path(new).replace(path)
+
+
+def command(key: Path, address: str, host_key: str) -> list[str]:
+    """Give the SSH command, to which the word of the file is added; it knows the target by its host key alone."""
+    known = key.with_name("known_hosts")
+    known.write_text(f"{address} {host_key}\n", encoding="ascii")
+    return [
+        *("ssh", "-F", "none", "-i", str(key), "-o", "IdentitiesOnly=yes", "-o", "BatchMode=yes"),
+        *("-o", f"UserKnownHostsFile={known}", "-o", "GlobalKnownHostsFile=/dev/null"),
+        *("-o", "StrictHostKeyChecking=yes", "-o", "ConnectTimeout=30", f"root@{address}"),
+    ]
+
+
+def send(path: Path, argv: list[str]) -> str:
+    """Write a file into a command; give the SHA-256 of what was sent.
+
+    :raises HypervisorError: with what the command said.
+    """
+    digest = hashlib.sha256()
+    with path.open("rb") as file, subprocess.Popen(argv, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        if process.stdin is None or process.stderr is None:
+            raise ValueError("the pipes are there by what Popen was asked for")
+        try:
+            while block := file.read(CHUNK):
+                digest.update(block)
+                process.stdin.write(block)
+            process.stdin.close()
+        except BrokenPipeError:
+            pass
+        message = process.stderr.read().decode("utf-8", "replace").strip()
+    if process.returncode != 0:
+        raise HypervisorError(f"{path.name} could not be sent to {argv[-2]}: {message or f'exit {process.returncode}'}")
+    return digest.hexdigest()
