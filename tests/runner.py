@@ -111,7 +111,7 @@ SETS = {
     ],
     "drill": lambda: [
         *(Item(f"integration: {path.name}", pytest("-m", "slow", str(path))) for path in folders("integration")),
-        *(Item(f"drill: {path.name}", pytest("-x", str(path))) for path in folders("drills")),
+        *(Item(f"drill: {path.name}", pytest("-x", "-rP", str(path))) for path in folders("drills")),
         *scenarios(long=True),
     ],
     "bench": lambda: [Item(f"bench: {path.stem}", [str(BIN / "python"), str(path)]) for path in benchmarks()],

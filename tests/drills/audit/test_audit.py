@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What two auditors say about a plain Debian, and about the same machine with roles base and accounts.
 
-ssh-audit looks from outside, lynis runs in the machine. The figures are for docs/contributing.md.
+ssh-audit looks from outside, lynis runs in the machine. The figures stand in docs/measurements.md.
 """
 
 from __future__ import annotations
