@@ -13,7 +13,7 @@ from typing import Any
 
 import conftest as fixtures
 import pytest
-from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt import connection
+from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt import connection, facts
 
 import playbooks
 
@@ -152,6 +152,42 @@ def test_retire_undo_and_delete(machine: Any, platform: playbooks.Platform) -> N
     assert not platform.read(PROJECT)["vms"]
     assert list(platform.read("allocations.yml")["retired"]) == ["myapp00"]
     assert "changed=0" in platform.done("delete_retired_vms.yml").split("PLAY RECAP")[1]
+
+
+CONFIRMED = """\
+- hosts: myapp00
+  gather_facts: false
+  tasks:
+    - ansible.builtin.set_fact:
+        ringmaster_former_addresses: {}
+    - ansible.builtin.import_tasks: ROOT/playbooks/shared/converge_one_vm.yml
+      vars: {converge_one_vm_with: {}}
+"""
+"""What role network and base.yml do when a guest has its new addresses."""
+
+
+def test_a_card_may_use_old_and_new_addresses_until_the_guest_has_the_new_ones(
+    machine: Any, platform: playbooks.Platform
+) -> None:
+    def allowed() -> set[str]:
+        with connection.connect(machine.options.uri) as opened:
+            live = facts.parse_domain(opened.lookupByName("myapp00").XMLDesc())
+        return set(live.fields["nics.ethsrv.addresses"].split(", "))
+
+    (old,) = platform.read("allocations.yml")["ipv4_srv"].values()
+    entry = f"198.51.100.2 2001:db8:2::1000 {old} 2001:db8:3::1000"
+    assert "172.20.1.77" not in allowed()
+    platform.edit(
+        "allocations.yml",
+        lambda data: data.update(ipv4_srv={"myapp00": "172.20.1.77"}, confirmed_addresses={"myapp00": entry}),
+    )
+    platform.done("converge.yml")
+    assert {old, "172.20.1.77"} <= allowed()
+    assert "changed=0" in platform.done("converge.yml").split("PLAY RECAP")[1]
+    (platform.folder / "confirmed.yml").write_text(CONFIRMED.replace("ROOT", str(playbooks.ROOT)))
+    platform.done("confirmed.yml")
+    assert "172.20.1.77" in allowed()
+    assert old not in allowed()
 
 
 def test_a_vm_that_a_rule_names_keeps_its_disks(machine: Any, platform: playbooks.Platform) -> None:

@@ -129,6 +129,22 @@ def test_resolvers_only_on_srv() -> None:
     assert "DNS" not in of(files["10-ethfe.network"], "Network")[0]
 
 
+def test_former_addresses_stay_beside_the_new_ones_where_asked_for() -> None:
+    vm = {**VM, "ringmaster_former_addresses": {"srv_ipv4": "172.20.1.9", "fe_ipv4": "192.0.2.9", "fe_ipv6": ""}}
+    assert networkd.render(vm) == networkd.render(VM)
+    files = networkd.render(vm, former=True)
+    # The frontend's was of another network: nobody can reach it any more.
+    assert files["10-ethfe.network"] == networkd.render(VM)["10-ethfe.network"]
+    text = files["10-ethsrv.network"]
+    assert [one["Address"][0] for one in of(text, "Address")] == [
+        "172.20.1.5/22",
+        "172.20.1.9/22",
+        "2001:db8:3::1013/64",
+    ]
+    assert {one["From"][0] for one in of(text, "RoutingPolicyRule")} >= {"172.20.1.5/32", "172.20.1.9/32"}
+    assert of(text, "Route") == of(networkd.render(VM)["10-ethsrv.network"], "Route")
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

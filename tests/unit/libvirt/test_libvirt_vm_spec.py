@@ -69,6 +69,17 @@ def test_modules_accept_it() -> None:
     assert found.hypervisor == "hv0"
 
 
+def test_former_addresses_are_let_through_until_the_guest_has_the_new_ones() -> None:
+    former = {"srv_ipv4": "172.20.1.9", "fe_ipv4": "", "fe_ipv6": "2001:db8:7::1013"}
+    changed = make(ringmaster_former_addresses=former)
+    assert [nic["addresses"] for nic in changed["nics"]] == [
+        ["2001:db8:2::1013", "2001:db8:7::1013"],
+        ["172.20.1.5", "2001:db8:3::1013", "172.20.1.9"],
+    ]
+    # A VM that boots for the first time has none of them.
+    assert changed["seed"] == make()["seed"]
+
+
 def test_seed_for_our_image() -> None:
     seed = make()["seed"]
     assert seed["ringmaster/instance-id"] == HOST["ringmaster_uuid"] + "\n"

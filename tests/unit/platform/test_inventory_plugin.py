@@ -199,6 +199,42 @@ def test_ssh_address(allocated, choice: str, address: str) -> None:
     assert host(allocated, "myapp00")["ansible_host"] == address
 
 
+OLD, NEW = "172.20.1.1", "172.20.1.77"
+CONFIRMED = f"198.51.100.2 2001:db8:2::1000 {OLD} 2001:db8:3::1000"
+
+
+@pytest.mark.parametrize(
+    ("choice", "confirmed", "dialled", "afterwards"),
+    [
+        ("srv4", CONFIRMED, OLD, NEW),
+        ("srv6", CONFIRMED, "2001:db8:3::1000", "2001:db8:3::1000"),
+        # The network has moved away from the old address: one that stays.
+        ("srv4", CONFIRMED.replace(OLD, "172.31.0.1"), "2001:db8:3::1000", NEW),
+        ("srv4", CONFIRMED.replace(OLD, "-"), "2001:db8:3::1000", NEW),
+        ("srv4", "198.51.100.2 2001:db8:7::1000 172.31.0.1 2001:db8:8::1000", "198.51.100.2", NEW),
+        # What the description takes away and adds is confirmed, too.
+        ("srv4", CONFIRMED.replace(OLD, NEW).replace("198.51.100.2", "198.51.100.9"), NEW, NEW),
+    ],
+)
+def test_a_vm_that_gets_another_address_is_reached_by_one_that_it_has(
+    allocated, choice: str, confirmed: str, dialled: str, afterwards: str
+) -> None:
+    allocated.write("platform.ringmaster.yml", f"plugin: platform\nssh_address: {choice}\n")
+    allocated.edit(
+        "allocations.yml",
+        lambda data: data.update(ipv4_srv={"myapp00": NEW}, confirmed_addresses={"myapp00": confirmed}),
+    )
+    found = host(allocated, "myapp00")
+    assert (found["ansible_host"], found["ringmaster_next_host"]) == (dialled, afterwards)
+    assert found["ringmaster_srv_ipv4"] == NEW
+    assert all(found[f"ringmaster_{kind}"] != old for kind, old in found["ringmaster_former_addresses"].items())
+
+
+def test_a_vm_that_has_its_addresses_has_no_former_ones(allocated) -> None:
+    allocated.edit("allocations.yml", lambda data: data.update(confirmed_addresses={"myapp00": CONFIRMED}))
+    assert not {"ringmaster_former_addresses", "ringmaster_next_host"} & host(allocated, "myapp00").keys()
+
+
 def test_keys_of_a_lab(allocated, make_key) -> None:
     keys = allocated.folder.parent / "keys"
     keys.mkdir()

@@ -37,6 +37,7 @@ def test_first_allocation(platform) -> None:
         "ipv4_srv": {"myapp00": "172.20.1.1"},
         "placements": {"myapp00": "hv0"},
         "host_keys": {},
+        "confirmed_addresses": {},
         "generations": platform.ledger()["generations"],
         "retired": {},
     }
@@ -104,6 +105,15 @@ def test_host_keys_are_kept_and_written_to_known_hosts(platform, make_key) -> No
     )
     assert lines[1] == f"hv0,hv0.ringmaster.example,10.77.0.10 {' '.join(other.split()[:2])}"
     assert platform.allocate(host_keys={"myapp00": [key]}).files == []
+    # What booted for the first time has the addresses of its seed; later ones count when they are confirmed.
+    first = "198.51.100.2 2001:db8:2::1000 172.20.1.1 2001:db8:3::1000"
+    assert platform.ledger()["confirmed_addresses"] == {"myapp00": first}
+    platform.edit("allocations.yml", lambda data: data["ipv4_srv"].update(myapp00="172.20.1.77"))
+    platform.allocate()
+    assert platform.ledger()["confirmed_addresses"] == {"myapp00": first}
+    assert {"172.20.1.1", "172.20.1.77"} <= set((platform.folder / "known_hosts").read_text().split()[-3].split(","))
+    platform.allocate(confirmed_addresses=["myapp00"])
+    assert platform.ledger()["confirmed_addresses"] == {"myapp00": first.replace("172.20.1.1 ", "172.20.1.77 ")}
     with pytest.raises(DescriptionError, match="another SSH host key"):
         platform.allocate(host_keys={"myapp00": [other]})
     platform.allocate(host_keys={"myapp00": [make_key()]}, replace_host_keys=True)

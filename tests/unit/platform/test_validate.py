@@ -371,6 +371,14 @@ LEDGER_TABLE: list[tuple[str, Any, list[str]]] = [
     ("duplicate address", lambda d: d["ipv4_srv"].update(myapp05="172.20.1.1"), ["172.20.1.1 is given twice"]),
     ("outside", lambda d: d["ipv4_srv"].update(myapp00="10.1.1.1"), ["10.1.1.1 of myapp00 lies outside"]),
     ("gateway", lambda d: d["ipv4_srv"].update(myapp00="172.20.0.20"), ["also the address of a gateway or machine"]),
+    (
+        "address that another VM still has",
+        lambda d: d.update(
+            confirmed_addresses={"myapp05": "- - 172.20.1.1 -"}, vm_ids={**d["vm_ids"], "myapp05": 4200}
+        ),
+        ["172.20.1.1 is given to myapp00 while myapp05 still has it"],
+    ),
+    ("confirmed addresses", lambda d: d.update(confirmed_addresses={"myapp00": "x"}), ["four addresses or dashes"]),
     ("placement", lambda d: d["placements"].update(myapp00="hv7"), ["hv7, which is not declared"]),
     ("lost id", lambda d: d["vm_ids"].clear(), ["myapp00 has no entry in vm_ids"]),
     ("small id", lambda d: d["vm_ids"].update(myapp00=7), ["7 is out of range"]),

@@ -18,6 +18,7 @@ ARGUMENTS = {
     "source": {"type": "path"},
     "host_keys": {"type": "dict", "default": {}, "no_log": False},
     "replace_host_keys": {"type": "bool", "default": False, "no_log": False},
+    "confirmed_addresses": {"type": "list", "elements": "str", "default": []},
 }
 
 
@@ -43,6 +44,7 @@ class ActionModule(ActionBase):
                 operations.options_of(Path(str(source)), roles_folder()),
                 host_keys=host_keys,
                 replace_host_keys=arguments["replace_host_keys"],
+                confirmed_addresses=arguments["confirmed_addresses"],
                 dry_run=self._task.check_mode,
             )
         except DescriptionError as error:

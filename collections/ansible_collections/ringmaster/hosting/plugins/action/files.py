@@ -25,7 +25,7 @@ class ActionModule(ActionBase):
     """Renders on the controller; nothing is copied in separate round trips."""
 
     TRANSFERS_FILES = False
-    _VALID_ARGS = frozenset(("files", "verify", "apply", "applied_if", "confirm_within"))
+    _VALID_ARGS = frozenset(("files", "verify", "apply", "applied_if", "confirm_within", "confirm_at"))
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Render, send, and add the handlers that the changed paths ask for."""
@@ -40,10 +40,10 @@ class ActionModule(ActionBase):
             payload = file_entries.pack(entries)
         except file_entries.EntryError as error:
             raise AnsibleActionFail(str(error)) from error
-        options = {key: value for key, value in self._task.args.items() if key != "files"}
+        options = {key: value for key, value in self._task.args.items() if key not in ("files", "confirm_at")}
         arguments = {**options, "payload": payload}
         if int(options.get("confirm_within") or 0) and not self._task.check_mode:
-            result = self._guarded(arguments, variables)
+            result = self._guarded(arguments, variables, str(self._task.args.get("confirm_at") or ""))
         else:
             result = self._module(arguments, variables)
         self._notify(entries, set(result.get("changed_paths", ())))
@@ -76,7 +76,7 @@ class ActionModule(ActionBase):
             )
         return result
 
-    def _guarded(self, arguments: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
+    def _guarded(self, arguments: dict[str, Any], variables: dict[str, Any], address: str) -> dict[str, Any]:
         """Make a change that takes itself back, and confirm it over a new connection."""
         token = uuid.uuid4().hex
         result: dict[str, Any] = {}
@@ -91,6 +91,8 @@ class ActionModule(ActionBase):
         while time.monotonic() < deadline:
             try:
                 self._connection.reset()
+                if address:
+                    self._connection.set_option("host", address)
                 answer = self._module({"token": token}, variables)
             except AnsibleConnectionFailure as error:
                 reason = error

@@ -21,6 +21,12 @@ options:
         file, as in containers, where the interfaces have their names already.
     type: bool
     default: true
+  former:
+    description:
+      - Whether the addresses that the VM had until now (C(ringmaster_former_addresses)) stay beside the present
+        ones, as far as they lie in the same networks.
+    type: bool
+    default: false
   _input:
     description:
       - Host variables with C(ringmaster_networks), C(ringmaster_fe_mac), C(ringmaster_srv_mac) and the
@@ -51,12 +57,12 @@ from ansible.errors import AnsibleFilterError
 from ansible_collections.ringmaster.hosting.plugins.module_utils.guest import networkd
 
 
-def networkd_files(variables: Mapping[str, Any], match_mac: bool = True) -> dict[str, str]:
+def networkd_files(variables: Mapping[str, Any], match_mac: bool = True, former: bool = False) -> dict[str, str]:
     """Return file name -> text; errors name the variable."""
     try:
         if not match_mac:
             variables = ChainMap({"ringmaster_fe_mac": "", "ringmaster_srv_mac": ""}, variables)  # type: ignore[arg-type]
-        return networkd.render(variables)
+        return networkd.render(variables, former=former)
     except (KeyError, ValueError) as error:
         missing = f"variable {error} is missing" if isinstance(error, KeyError) else str(error)
         raise AnsibleFilterError(f"networkd_files: {missing}") from error

@@ -26,6 +26,11 @@ options:
     description: Accept host keys that differ from the recorded ones.
     type: bool
     default: false
+  confirmed_addresses:
+    description: VMs that were reached with the addresses that the description gives them now.
+    type: list
+    elements: str
+    default: []
 extends_documentation_fragment:
   - ringmaster.hosting.platform
   - ansible.builtin.action_common_attributes

@@ -158,6 +158,9 @@ options:
       - A reboot before the confirmation brings the old files back, too.
     type: int
     default: 0
+  confirm_at:
+    description: Address for that new connection, where it is to be another one than that of the host until now.
+    type: str
   payload:
     description: What the action plugin sends. Not for use in plays.
     type: str
@@ -252,6 +255,7 @@ def argument_spec() -> dict[str, Any]:
         "apply": {"type": "list", "elements": "str"},
         "applied_if": {"type": "str"},
         "confirm_within": {"type": "int", "default": 0},
+        "confirm_at": {"type": "str"},
         # One opaque string that is never logged: contents may be secret, and listing each as no_log would
         # blank out every word of the result that a short file happens to hold.
         "payload": {"type": "str", "no_log": True},

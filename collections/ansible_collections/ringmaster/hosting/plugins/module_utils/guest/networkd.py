@@ -53,10 +53,11 @@ class Interface:
         return {address.version for address in self.addresses}
 
 
-def interfaces(vm: Mapping[str, Any]) -> list[Interface]:
+def interfaces(vm: Mapping[str, Any], *, former: bool = False) -> list[Interface]:
     """Return ethfe and ethsrv of a VM from its host variables.
 
-    Needs ``ringmaster_networks`` and the flat ``ringmaster_{fe,srv}_{mac,ipv4,ipv6}``; "" or missing is none.
+    Needs ``ringmaster_networks`` and the flat ``ringmaster_{fe,srv}_{mac,ipv4,ipv6}``; "" or missing is none. With
+    ``former``, what ``ringmaster_former_addresses`` has in the same networks comes beside it.
     Raises ValueError that names the variable when an address does not fit its network.
     """
     result = []
@@ -76,19 +77,23 @@ def interfaces(vm: Mapping[str, Any]) -> list[Interface]:
                 )
             gateway = network.get(f"{family}_gateway") or ""
             addresses.append(Address(str(address), str(prefix), str(gateway)))
+            old = (vm.get("ringmaster_former_addresses") or {}).get(f"{role}_{family}") if former else ""
+            if old and ipaddress.ip_address(old) in ipaddress.ip_network(prefix):
+                addresses.append(Address(str(old), str(prefix), str(gateway)))
         mac = str(vm.get(f"ringmaster_{role}_mac") or "")
         result.append(Interface(name, mac, tuple(addresses), int(network.get("mtu") or MTU)))
     return result
 
 
-def render(vm: Mapping[str, Any]) -> dict[str, str]:
+def render(vm: Mapping[str, Any], *, former: bool = False) -> dict[str, str]:
     """Return file name -> text for /etc/systemd/network from a VM's host variables.
 
     Keys are ``10-ethfe.link``, ``10-ethfe.network`` and the same for ethsrv; a .link file only where the MAC
-    is known. ``ringmaster_resolvers`` (list of addresses) and ``ringmaster_domain`` are used where defined.
+    is known. With ``former``, former addresses come beside the present ones.
+    ``ringmaster_resolvers`` (list of addresses) and ``ringmaster_domain`` are used where defined.
     """
     files = {}
-    ports = interfaces(vm)
+    ports = interfaces(vm, former=former)
     taken: set[int] = set()
     for port in ports:
         # ethfe comes first: where it has an address of a family, it has the default route.
@@ -149,4 +154,5 @@ def _network(port: Interface, default_for: set[int], resolvers: Sequence[str], d
             sections.append(("Route", [("Gateway", address.gateway), ("Table", table)]))
         rule = [("From", f"{address.address}/{host}"), ("Table", table), ("Priority", table)]
         sections.append(("RoutingPolicyRule", rule))
-    return _text(sections)
+    # Two addresses of one network have their routes in common.
+    return _text([one for index, one in enumerate(sections) if one not in sections[:index]])

@@ -28,7 +28,10 @@ def _need(host_vars: Mapping[str, Any], name: str) -> Any:
 
 
 def _addresses(host_vars: Mapping[str, Any], network: str) -> list[str]:
-    found = (host_vars.get(f"ringmaster_{network}_{family}") for family in ("ipv4", "ipv6"))
+    """Return what a card may send from: its addresses, and until the guest has confirmed these its former ones, too."""
+    kinds = [f"{network}_{family}" for family in ("ipv4", "ipv6")]
+    former = host_vars.get("ringmaster_former_addresses") or {}
+    found = (*(host_vars.get(f"ringmaster_{kind}") for kind in kinds), *(former.get(kind) for kind in kinds))
     return [str(address) for address in found if address]
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from . import addresses, placement, roster
 from .checks import key_blob
-from .ledger import LAST_UID, Ledger
+from .ledger import ADDRESSES, LAST_UID, NONE, Ledger
 from .model import Description, Vm
 
 
@@ -98,7 +98,7 @@ def _plan_addresses(description: Description, result: Plan, role: str, section: 
     pool = addresses.Pool(
         network["ipv4"],
         network.get("ipv4_pool") or "",
-        [*_of_family_4(fixed_addresses(description)), *entries.values()],
+        [*_of_family_4(fixed_addresses(description)), *entries.values(), *_of_family_4(_confirmed(result.ledger))],
     )
     for vm in lacking:
         address = pool.take()
@@ -112,6 +112,11 @@ def _plan_addresses(description: Description, result: Plan, role: str, section: 
             )
             continue
         _add(result, section, vm.name, address)
+
+
+def _confirmed(ledger: Ledger) -> Iterable[str]:
+    """Yield what VMs were last reached with, which they may still have."""
+    return (address for entry in ledger.confirmed_addresses.values() for address in entry.split())
 
 
 def _of_family_4(values: Iterable[str]) -> list[str]:
@@ -147,6 +152,41 @@ def _plan_rosters(description: Description, result: Plan) -> None:
         generation = result.ledger.roster_generation(project, sha256)
         if result.ledger.generations.get(name) != f"{generation} {sha256}":
             _add(result, "generations", name, f"{generation} {sha256}")
+
+
+def is_allocated(description: Description, ledger: Ledger, vm: Vm) -> bool:
+    """Tell whether a VM has all that it needs to exist."""
+    needs_srv = bool(description.network("server")["ipv4"])
+    return (
+        vm.name in ledger.vm_ids
+        and vm.name in ledger.placements
+        and (not needs_srv or vm.name in ledger.ipv4_srv)
+        and (not vm.frontend_ipv4 or vm.name in ledger.ipv4_frontend)
+    )
+
+
+def vm_addresses(description: Description, ledger: Ledger, vm: Vm) -> dict[str, str]:
+    """Return the addresses of an allocated VM by kind; empty where it has none."""
+    vm_id = ledger.vm_ids[vm.name]
+    return {
+        "fe_ipv4": ledger.ipv4_frontend.get(vm.name, "") if vm.frontend_ipv4 else "",
+        "fe_ipv6": addresses.ipv6(description.network("frontend")["ipv6"], vm_id),
+        "srv_ipv4": ledger.ipv4_srv.get(vm.name, "") if description.network("server")["ipv4"] else "",
+        "srv_ipv6": addresses.ipv6(description.network("server")["ipv6"], vm_id),
+    }
+
+
+def record_addresses(description: Description, result: Plan, confirmed: Iterable[str]) -> None:
+    """Put into the ledger what VMs are reached with: those in ``confirmed``, and new ones."""
+    ledger = result.ledger
+    for vm in description.vms.values():
+        is_new = vm.name in ledger.host_keys and vm.name not in ledger.confirmed_addresses
+        if not (is_new or vm.name in confirmed) or not is_allocated(description, ledger, vm):
+            continue
+        found = vm_addresses(description, ledger, vm)
+        entry = " ".join(found[kind] or NONE for kind in ADDRESSES)
+        if ledger.confirmed_addresses.get(vm.name) != entry:
+            _add(result, "confirmed_addresses", vm.name, entry)
 
 
 def record_host_keys(result: Plan, host_keys: dict[str, list[str]], replace: bool) -> list[str]:

@@ -12,7 +12,7 @@ import uuid
 from pathlib import Path
 from typing import Any
 
-from . import addresses, dns, load, names, roster, schema
+from . import addresses, allocation, dns, load, names, roster, schema
 from .allocation import gateway
 from .firewall import resolve_rules
 from .model import Description, Vm
@@ -212,25 +212,11 @@ def _maintenance(description: Description, record: dict[str, Any]) -> dict[str, 
 
 
 def _is_allocated(description: Description, vm: Vm) -> bool:
-    ledger = description.ledger
-    needs_srv = bool(description.network("server")["ipv4"])
-    return (
-        vm.name in ledger.vm_ids
-        and vm.name in ledger.placements
-        and (not needs_srv or vm.name in ledger.ipv4_srv)
-        and (not vm.frontend_ipv4 or vm.name in ledger.ipv4_frontend)
-    )
+    return allocation.is_allocated(description, description.ledger, vm)
 
 
 def _addresses(description: Description, vm: Vm) -> dict[str, str]:
-    ledger = description.ledger
-    vm_id = ledger.vm_ids[vm.name]
-    return {
-        "fe_ipv4": ledger.ipv4_frontend.get(vm.name, "") if vm.frontend_ipv4 else "",
-        "fe_ipv6": addresses.ipv6(description.network("frontend")["ipv6"], vm_id),
-        "srv_ipv4": ledger.ipv4_srv.get(vm.name, "") if description.network("server")["ipv4"] else "",
-        "srv_ipv6": addresses.ipv6(description.network("server")["ipv6"], vm_id),
-    }
+    return allocation.vm_addresses(description, description.ledger, vm)
 
 
 def all_addresses(description: Description, vm: Vm) -> list[str]:
@@ -288,19 +274,39 @@ def _network_vars(description: Description, vm: Vm) -> dict[str, Any]:
     site = description.platform["site"]
     vm_id = description.ledger.vm_ids[vm.name]
     found = _addresses(description, vm)
-    return {
-        "ansible_host": reach(description, found, vm_id),
+    confirmed = description.ledger.confirmed(vm.name)
+    former = {kind: confirmed[kind] for kind in confirmed if confirmed[kind] != found[kind]}
+    variables = {
+        "ansible_host": reach(description, found, vm_id, former),
         "ringmaster_vm_id": vm_id,
         "ringmaster_fe_mac": addresses.mac(site, "fe", vm_id),
         "ringmaster_srv_mac": addresses.mac(site, "srv", vm_id),
         **{f"ringmaster_{name}": value for name, value in found.items()},
     }
+    if former:
+        variables["ringmaster_former_addresses"] = former
+        variables["ringmaster_next_host"] = reach(description, found, vm_id)
+    return variables
 
 
-def reach(description: Description, found: dict[str, str], vm_id: int) -> str:
-    """Return the address by which Ansible reaches a VM, as option ssh_address says."""
-    chosen = {"srv4": found["srv_ipv4"], "srv6": found["srv_ipv6"], "fe6": found["fe_ipv6"]}
-    return chosen[description.options.ssh_address] or addresses.ipv6(description.network("server")["ipv6"], vm_id)
+_SSH_ADDRESS = {"srv4": "srv_ipv4", "srv6": "srv_ipv6", "fe6": "fe_ipv6"}
+
+
+def reach(description: Description, found: dict[str, str], vm_id: int, former: dict[str, str] | None = None) -> str:
+    """Return the address by which Ansible reaches a VM, as option ssh_address says.
+
+    While the VM still has its former address of that kind, it is that one; where the network has moved away from it,
+    one of another kind that has not changed.
+    """
+    kind = _SSH_ADDRESS[description.options.ssh_address]
+    if former and kind in former:
+        role = "frontend" if kind.startswith("fe") else "server"
+        if former[kind] and addresses.contains(description.network(role)[kind[-4:]], former[kind]):
+            return former[kind]
+        stays = [found[one] for one in ("srv_ipv6", "srv_ipv4", "fe_ipv6", "fe_ipv4") if one not in former]
+        if any(stays):
+            return next(filter(None, stays))
+    return found[kind] or addresses.ipv6(description.network("server")["ipv6"], vm_id)
 
 
 def _add_orphan(inventory: Inventory, description: Description, name: str) -> None:

@@ -36,3 +36,4 @@ def _aliases(description: Description, ledger: Ledger, name: str) -> Iterator[st
         yield from addresses.declared((ledger.ipv4_srv.get(name), ledger.ipv4_frontend.get(name)))
         for role in ("server", "frontend"):
             yield addresses.ipv6(description.network(role)["ipv6"], ledger.vm_ids[name])
+        yield from addresses.declared(ledger.confirmed(name).values())

@@ -25,6 +25,9 @@ from .load import Source
 
 FIRST_UID = 20100
 LAST_UID = 59999
+#: Order of the addresses in an entry of ``confirmed_addresses``, and what stands for one that is not there.
+ADDRESSES = ("fe_ipv4", "fe_ipv6", "srv_ipv4", "srv_ipv6")
+NONE = "-"
 HEADER = """\
 # Written by Ringmaster; do not edit. Commit it together with the description.
 # What stands here was given out and is never given to anything else.
@@ -44,6 +47,7 @@ class Ledger:
     ipv4_srv: dict[str, str] = field(default_factory=dict)
     placements: dict[str, str] = field(default_factory=dict)
     host_keys: dict[str, list[str]] = field(default_factory=dict)
+    confirmed_addresses: dict[str, str] = field(default_factory=dict)
     generations: dict[str, str] = field(default_factory=dict)
     retired: dict[str, str] = field(default_factory=dict)
 
@@ -73,6 +77,11 @@ class Ledger:
             if name.startswith(prefix)
         }
 
+    def confirmed(self, name: str) -> dict[str, str]:
+        """Return the addresses by which a VM was last reached, by kind; nothing for one that never was."""
+        words = self.confirmed_addresses.get(name, "").split()
+        return {kind: "" if word == NONE else word for kind, word in zip(ADDRESSES, words, strict=False)}
+
     def copy(self) -> Ledger:
         """Return a ledger that can be changed without changing this one."""
         return Ledger(**{section: dict(getattr(self, section)) for section in SECTIONS})
@@ -94,6 +103,7 @@ SECTIONS = (
     "ipv4_srv",
     "placements",
     "host_keys",
+    "confirmed_addresses",
     "generations",
     "retired",
 )

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -79,6 +80,7 @@ def allocate(
     *,
     host_keys: dict[str, list[str]] | None = None,
     replace_host_keys: bool = False,
+    confirmed_addresses: Iterable[str] = (),
     dry_run: bool = False,
 ) -> Outcome:
     """Allocate all that lacks an entry and write ledger and known_hosts, under the platform's lock.
@@ -88,7 +90,7 @@ def allocate(
     """
     return repository.carried(
         options,
-        lambda inside: _allocate(inside, host_keys or {}, replace_host_keys, dry_run=dry_run),
+        lambda inside: _allocate(inside, host_keys or {}, replace_host_keys, confirmed_addresses, dry_run=dry_run),
         lambda outcome: commit_message("allocate", outcome.allocated),
         dry_run=dry_run,
     )
@@ -102,7 +104,14 @@ def commit_message(subject: str, allocated: list[str]) -> str:
 
 
 @load.without_collector()
-def _allocate(options: Options, host_keys: dict[str, list[str]], replace_host_keys: bool, *, dry_run: bool) -> Outcome:
+def _allocate(
+    options: Options,
+    host_keys: dict[str, list[str]],
+    replace_host_keys: bool,
+    confirmed_addresses: Iterable[str],
+    *,
+    dry_run: bool,
+) -> Outcome:
     with locked(options.ledger.parent):
         found, mistakes = description.read_description(options)
         if mistakes:
@@ -118,6 +127,7 @@ def _allocate(options: Options, host_keys: dict[str, list[str]], replace_host_ke
                 hint="if it was really made anew, allow replace_host_keys",
             )
         _refuse(found)
+        allocation.record_addresses(found, plan, confirmed_addresses)
         outcome = Outcome(
             orphans=sorted(found.orphans(), key=natural), allocated=plan.additions, files=files_of(found, plan)
         )

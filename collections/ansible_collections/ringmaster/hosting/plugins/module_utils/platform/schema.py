@@ -606,6 +606,12 @@ LEDGER = Record(
             default={},
         ),
         Key(
+            "confirmed_addresses",
+            MapOf(Name("VM"), Text("four addresses or dashes", pattern=r"^[0-9a-f.:-]+( [0-9a-f.:-]+){3}$")),
+            "Addresses that each VM was last reached with: IPv4 and IPv6 of the frontend, then of the server network.",
+            default={},
+        ),
+        Key(
             "generations",
             MapOf(
                 Text("roster/<project> or <project>/<vm>/<component>/<object>"),

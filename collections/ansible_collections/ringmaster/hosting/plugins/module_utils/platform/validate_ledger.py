@@ -74,11 +74,23 @@ def _check_addresses(description: Description, source: Source) -> None:
                     found=address,
                     allowed="another address for the machine in platform.yml",
                 )
+    for name, entry in description.ledger.confirmed_addresses.items():
+        for address in entry.split():
+            owner = owners.get(address, name)
+            if owner != name and name not in description.ledger.retired:
+                section = "ipv4_srv" if description.ledger.ipv4_srv.get(owner) == address else "ipv4_frontend"
+                source.wrong(
+                    source.find(section, owner),
+                    f"{section}: {address} is given to {owner} while {name} still has it",
+                    found=f"{name} was last reached with it",
+                    allowed="an address that nobody has",
+                    hint=f"run site.yml with another address for {owner}: {name} gives {address} up then",
+                )
 
 
 def _check_names(description: Description, source: Source) -> None:
     ledger = description.ledger
-    for section in ("ipv4_frontend", "ipv4_srv", "placements"):
+    for section in ("ipv4_frontend", "ipv4_srv", "placements", "confirmed_addresses"):
         for name in getattr(ledger, section):
             if name not in ledger.vm_ids:
                 source.wrong(

@@ -1,0 +1,97 @@
+# Copyright: (c) 2026, Ringmaster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A changed address reaches a running machine: apply, confirm, and take it back where nobody confirms."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from conftest import PLATFORM
+from steps import playbook
+from testinfra.host import Host
+
+ADDRESSES = Path(__file__).with_name("addresses.yml")
+LEDGER = PLATFORM / "allocations.yml"
+NEW = "172.20.2.77"
+UNREACHABLE = "172.20.2.78"
+
+
+def converge(*words: str) -> subprocess.CompletedProcess[str]:
+    return playbook(str(ADDRESSES), *words)
+
+
+def give(address: str) -> None:
+    """Give the VM an address as an operator does who edits the ledger."""
+    ledger = yaml.safe_load(LEDGER.read_text())
+    ledger["ipv4_srv"]["neta00"] = address
+    LEDGER.write_text(yaml.safe_dump(ledger))
+
+
+def confirmed() -> str:
+    return yaml.safe_load(LEDGER.read_text())["confirmed_addresses"]["neta00"].split()[2]
+
+
+@pytest.fixture(scope="module")
+def old(hostvars: dict[str, dict[str, Any]]) -> str:
+    return hostvars["neta00"]["ringmaster_srv_ipv4"]
+
+
+@pytest.fixture
+def vm(machine: Callable[[str], Host], hostvars: dict[str, dict[str, Any]], old: str) -> Iterator[Host]:
+    """Return the VM, reached by IPv6, over one connection from the beginning to the end; its address is put back."""
+    done = converge()
+    assert done.returncode == 0, done.stdout + done.stderr
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(hostvars["neta00"], "ansible_host", f"[{hostvars['neta00']['ringmaster_srv_ipv6']}]")
+        host = machine("neta00")
+    yield host
+    give(old)
+    done = converge()
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert addresses(host) == {old}
+
+
+def addresses(vm: Host) -> set[str]:
+    found = json.loads(vm.check_output("ip -j -4 addr show ethsrv"))
+    return {one["local"] for one in found[0]["addr_info"]}
+
+
+def test_a_changed_address_reaches_the_running_machine(vm: Host, old: str) -> None:
+    session = vm.check_output("echo $PPID $SSH_CONNECTION")
+    give(NEW)
+    done = converge()
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (addresses(vm), confirmed()) == ({NEW}, NEW)
+    assert vm.check_output("ip rule").count("172.20.") == 1
+    assert vm.check_output("echo $PPID $SSH_CONNECTION") == session
+    again = converge()
+    assert "changed=0" in next(line for line in again.stdout.splitlines() if line.startswith("neta00 "))
+
+    # The run was cut short after the machine had taken the address, before the ledger knew.
+    ledger = yaml.safe_load(LEDGER.read_text())
+    ledger["confirmed_addresses"]["neta00"] = ledger["confirmed_addresses"]["neta00"].replace(NEW, old)
+    LEDGER.write_text(yaml.safe_dump(ledger))
+    done = converge()
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (addresses(vm), confirmed()) == ({NEW}, NEW)
+
+
+def test_an_address_that_nobody_reaches_is_taken_back(vm: Host, old: str) -> None:
+    before = vm.check_output("cat /etc/systemd/network/10-eth*")
+    give(UNREACHABLE)
+    subprocess.run(["ip", "route", "add", "unreachable", UNREACHABLE], check=True)
+    try:
+        done = converge("-e", "network_confirm_within=8")
+    finally:
+        subprocess.run(["ip", "route", "del", "unreachable", UNREACHABLE], check=True)
+    assert done.returncode != 0
+    assert "was not confirmed within 8 s" in done.stdout.replace("\n", " ")
+    assert (addresses(vm), confirmed()) == ({old}, old)
+    assert vm.check_output("cat /etc/systemd/network/10-eth*") == before
