@@ -6,13 +6,16 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import socket
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from steps import checks_of, playbook, writer
+from ansible_collections.ringmaster.hosting.plugins.module_utils.guest import firewall
+from steps import check_of, playbook, writer
 from testinfra.host import Host
 
 ROOT = Path(__file__).parents[3]
@@ -56,8 +59,8 @@ def reaches(hostvars: dict[str, dict[str, Any]]) -> Callable[..., bool]:
 
 
 def sentence(vm: Host) -> tuple[str, str]:
-    checks = checks_of(vm)
-    return next((one["state"], one["output"]) for one in checks if one["component"] == "firewall")
+    found = check_of(vm, "firewall/drop-ins")
+    return found["state"], found["output"]
 
 
 @pytest.mark.usefixtures("empty_inbox")
@@ -186,6 +189,44 @@ def test_the_network_check_agrees(vm: Host) -> None:
         assert "port 5432: reached (refused), and the description does not allow it" in done.stdout.replace("\n", " ")
     finally:
         vm.check_output("/usr/lib/ringmaster/firewall load")
+
+
+@pytest.fixture(scope="module")
+def compared(hostvars: dict[str, dict[str, Any]]) -> Callable[[], tuple[int, str]]:
+    """Return a function that asks the VM what a neighbour's check asks, from here."""
+    sys.path.insert(0, str(ROOT / "roles/monitoring_agent/files/rootfs/usr/lib/ringmaster/checks"))
+    reach = importlib.import_module("reach")
+
+    here = {"ringmaster_srv_ipv4": "172.20.0.1", "ringmaster_srv_ipv6": "2001:db8:3::1"}
+    vm = {**hostvars["neta00"], "inventory_hostname": "neta00"}
+    questions = firewall.questions(here, {"neta00": vm}, (22, 443, 5432, 25000))
+    assert [one["open"] for one in questions] == [[22, 443], [22, 443]]
+    return lambda: reach.compare(questions)
+
+
+def test_what_is_reached_is_compared_with_the_description(
+    vm: Host, hostvars: dict[str, dict[str, Any]], compared: Callable[[], tuple[int, str]]
+) -> None:
+    address = hostvars["neta00"]["ringmaster_srv_ipv6"]
+    try:
+        assert compared() == (0, "8 answers of 1 VMs are as the description says.")
+        vm.check_output("nft insert rule inet ringmaster input meta nfproto ipv6 tcp dport 5432 accept")
+        told = f"Not as the description says, from here: neta00 ({address}) port 5432 is open."
+        assert compared() == (1, told)
+        vm.check_output("/usr/lib/ringmaster/firewall load")
+        vm.check_output("nft insert rule inet ringmaster input meta nfproto ipv6 tcp dport 443 drop")
+        assert compared() == (1, told.replace("5432 is open", "443 is closed"))
+        # A VM that says nothing at all is the matter of another check.
+        vm.check_output("nft insert rule inet ringmaster input meta nfproto ipv6 tcp dport 22 drop")
+        assert compared() == (0, "4 answers of 1 VMs are as the description says. 1 addresses do not answer.")
+    finally:
+        vm.check_output("/usr/lib/ringmaster/firewall load")
+
+
+def test_the_vm_asks_its_neighbours(vm: Host) -> None:
+    found = check_of(vm, "firewall/reach")
+    assert found["state"] == "ok"
+    assert "VMs are as the description says." in found["output"]
 
 
 def test_the_policy_is_shown() -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.ringmaster.hosting.plugins.filter import firewall_questions
 from ansible_collections.ringmaster.hosting.plugins.module_utils.guest import firewall
 from hypothesis import given
 from hypothesis import strategies as st
@@ -231,3 +232,22 @@ def test_equal_permissions_of_several_vms_are_one_opening() -> None:
     some = [{**VM, "inventory_hostname": f"myapp{n:02}", "ringmaster_srv_ipv4": f"172.20.1.{n}"} for n in range(5)]
     (members, monitoring) = firewall.edge(some)["server"]
     assert len(members["addresses"]) == len(monitoring["addresses"]) == 5
+
+
+def test_who_asks_whom() -> None:
+    running = ["shop00", "shop01", "shop02", "mail00", "blog00"]
+    assert firewall_questions.targets_of("shop00", running)[0] == "shop01"
+    assert firewall_questions.targets_of("shop02", running)[0] == "shop00"
+    for name in running:
+        foreign = firewall_questions.targets_of(name, running)[-1]
+        assert foreign[:-2] != name[:-2]
+    assert len(firewall_questions.targets_of("mail00", running)) == 1  # no other of its own project
+    assert firewall_questions.targets_of("svc0", running, everybody=True) == sorted(running)
+    assert firewall_questions.targets_of("svc0", running) == []
+
+
+def test_questions_are_asked_where_the_asker_has_an_address() -> None:
+    asker = {"ringmaster_srv_ipv4": "172.20.0.20", "ringmaster_srv_ipv6": ""}
+    vm = {**VM, "ringmaster_srv_ipv4": MEMBER, "ringmaster_srv_ipv6": MEMBER6, "ringmaster_fe_ipv4": OUTSIDE}
+    asked = firewall.questions(asker, {"myapp00": vm}, (22, 5432))
+    assert asked == [{"vm": "myapp00", "address": MEMBER, "open": [22], "closed": [5432]}]

@@ -263,6 +263,27 @@ def compare(targets: Mapping[str, Mapping[str, Any]], found: Iterable[Mapping[st
     return {"asked": asked, "wrong": wrong}
 
 
+def questions(
+    asker: Mapping[str, Any], targets: Mapping[str, Mapping[str, Any]], ports: Sequence[int]
+) -> list[dict[str, Any]]:
+    """Return what a machine has to find at the addresses of VMs: ``{vm, address, open: [ports], closed: [ports]}``.
+
+    It asks in each network and family in which it has an address itself, so that its source is known.
+    """
+    result = []
+    for name, variables in targets.items():
+        permissions = policy(variables)
+        for interface, role in (("ethsrv", "srv"), ("ethfe", "fe")):
+            for family in ("ipv4", "ipv6"):
+                source, address = (one.get(f"ringmaster_{role}_{family}") for one in (asker, variables))
+                if not source or not address:
+                    continue
+                allowed = [port for port in ports if permits(permissions, interface, str(source), "tcp", port)]
+                closed = [port for port in ports if port not in allowed]
+                result.append({"vm": name, "address": str(address), "open": allowed, "closed": closed})
+    return result
+
+
 def _by_family(sources: Sequence[str]) -> list[tuple[str, list[str]]]:
     """Return (nft keyword, collapsed prefixes) for each family that occurs; one ("", []) for anywhere."""
     if not sources:

@@ -1,0 +1,60 @@
+# Copyright: (c) 2026, Ringmaster contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What this machine reaches at others, compared with what the description permits."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+OK, WARNING = 0, 1
+SECONDS = 2.0
+AT_ONCE = 64
+SHOWN = 5
+
+
+def reached(place: tuple[str, int]) -> bool:
+    """Tell whether a firewall lets a connection in; a machine on which nobody listens refuses it by itself."""
+    try:
+        socket.create_connection(place, timeout=SECONDS).close()
+    except ConnectionRefusedError:
+        return True
+    except OSError:
+        return False
+    return True
+
+
+def _ask(places: Iterable[tuple[str, int]]) -> dict[tuple[str, int], bool]:
+    wanted = list(places)
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        return dict(zip(wanted, pool.map(reached, wanted), strict=True))
+
+
+def compare(questions: list[dict[str, Any]]) -> tuple[int, str]:
+    """Ports that are open and should not be, and the other way round. A VM that is down is the matter of others."""
+    heard = _ask((one["address"], one["open"][0]) for one in questions if one["open"])
+    silent = {address for (address, _port), answer in heard.items() if not answer}
+    asked = [
+        (one, port, kind == "open")
+        for one in questions
+        if one["address"] not in silent
+        for kind in ("open", "closed")
+        for port in one[kind]
+    ]
+    answers = _ask((one["address"], port) for one, port, _wanted in asked)
+    wrong = [
+        f"{one['vm']} ({one['address']}) port {port} is {'closed' if wanted else 'open'}"
+        for one, port, wanted in asked
+        if answers[one["address"], port] != wanted
+    ]
+    if wrong:
+        more = f", and {len(wrong) - SHOWN} more" if len(wrong) > SHOWN else ""
+        return WARNING, f"Not as the description says, from here: {'; '.join(wrong[:SHOWN])}{more}."
+    unheard = f" {len(silent)} addresses do not answer." if silent else ""
+    return (
+        OK,
+        f"{len(asked)} answers of {len({one['vm'] for one in questions})} VMs are as the description says.{unheard}",
+    )
