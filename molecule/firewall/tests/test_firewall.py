@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import json
 import socket
 import sys
 from collections.abc import Callable, Iterator
@@ -139,6 +140,20 @@ def test_a_service_user_cannot_touch_what_was_accepted(vm: Host) -> None:
         "/usr/lib/ringmaster/firewall load",
     ):
         assert vm.run(f"sudo -u s-neta {command}").rc != 0
+
+
+def test_a_ruleset_that_cuts_ansible_off_is_taken_back(vm: Host, reaches: Callable[..., bool]) -> None:
+    before = vm.check_output("nft -s list ruleset; cat /etc/ringmaster/firewall.nft")
+    closed = (
+        "table inet ringmaster\ndelete table inet ringmaster\ntable inet ringmaster {\n"
+        "chain input {\ntype filter hook input priority filter; policy drop;\n}\nchain local {\n}\n}\n"
+    )
+    words = json.dumps({"__firewall_ruleset": closed, "firewall_confirm_within": 8})
+    done = playbook(str(ROOT / "molecule/firewall/converge.yml"), "-e", words)
+    assert done.returncode != 0
+    assert "was not confirmed within 8 s and the host has taken it back" in done.stdout.replace("\n", " ")
+    assert vm.check_output("nft -s list ruleset; cat /etc/ringmaster/firewall.nft") == before
+    assert reaches(port=22)
 
 
 def test_tables_of_others_stay(vm: Host) -> None:

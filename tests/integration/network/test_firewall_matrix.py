@@ -8,6 +8,7 @@ Two projects of two VMs each, the outside, an operator, and the gateway, with th
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import os
 import socket
@@ -223,6 +224,31 @@ def test_nobody_outside_has_an_address_of_ours(
         if "counter" in statement
     ]
     assert sum(counted) > 0
+
+
+def test_neighbours_go_on_while_the_gateway_is_down(
+    network: Network, platform: tuple[Vms, dict[str, Any], str]
+) -> None:
+    """What the gateway does not carry is as before; what it carries is not reached, and nothing more is open."""
+    vms, networks, _ruleset = platform
+    load(network, platform, in_vms=True, at_gateway=True)
+    prefixes = [ipaddress.ip_network(one[family]) for one in networks.values() for family in ("ipv4", "ipv6")]
+    expected = {}
+    for question, target, interface in questions(network, vms):
+        ends = {ipaddress.ip_address(question.source), ipaddress.ip_address(question.target)}
+        near = any(all(end in prefix for end in ends) for prefix in prefixes)
+        expected[question] = near and firewall.permits(
+            firewall.policy(vms[target]), interface, question.source, question.protocol, question.port
+        )
+    down = ["net.ipv4.ip_forward=0", "net.ipv6.conf.all.forwarding=0"]
+    network.run("gateway", "sysctl", "-qw", *down)
+    try:
+        answers = ask(network, expected)
+    finally:
+        network.run("gateway", "sysctl", "-qw", *(one.replace("=0", "=1") for one in down))
+    summary("gateway down", answers)
+    assert 0 < sum(expected.values()) < len(expected)
+    assert wrong(answers, expected) == []
 
 
 def test_reload_under_load_has_no_open_moment(network: Network, platform: tuple[Vms, dict[str, Any], str]) -> None:

@@ -71,6 +71,13 @@ def test_every_address_has_a_pointer_to_its_name_where_it_may_be_seen() -> None:
                 assert found == (set() if hidden else {f"{name}.example.org."}), (view, address)
 
 
+def test_an_address_has_one_pointer_whoever_else_names_it() -> None:
+    hosts = {**SETTINGS.hosts, "zz00": SETTINGS.hosts["myapp00"]}
+    records = [{"name": "a", "type": "A", "values": ["172.20.1.1"]}]
+    zone = build(hosts=hosts, records=records)["internal/1.20.172.in-addr.arpa"]
+    assert answers(zone, "1.1.20.172.in-addr.arpa.", "PTR") == {"myapp00.example.org."}
+
+
 def test_private_reverse_zones_are_not_public() -> None:
     public = {file for file in build() if file.startswith("external") and "in-addr" in file}
     assert public == {"external/100.51.198.in-addr.arpa"}

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import jsonschema
@@ -52,3 +53,11 @@ def test_every_key_is_on_the_page() -> None:
     for record in reference.RECORDS.values():
         for key in record.keys:
             assert f"| `{key.name}` |" in page
+
+
+@pytest.mark.parametrize("page", ["networking.md", "virtual-machines/faults.md"])
+def test_the_tests_that_a_page_names_are_there(page: str) -> None:
+    path = ROOT / "docs" / page
+    named = re.findall(r"\[`(test_[a-z0-9_]+)`\]\(([^)#]+)\)", path.read_text())
+    assert named
+    assert not [name for name, file in named if f"def {name}(" not in (path.parent / file).read_text()]
