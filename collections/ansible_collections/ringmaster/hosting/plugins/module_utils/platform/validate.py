@@ -214,7 +214,8 @@ def _check_check(source: Source, record: dict[str, Any], index: int, check: dict
             found=one_of(given) if given else "none",
             allowed="one of url, command",
         )
-    if check["command"] and not check["command"][0].startswith("/"):
+    # A word that is no text has been noted already.
+    if check["command"] and not (check["command"][0] or "/").startswith("/"):
         source.wrong(
             source.find(*here, "command", 0),
             f"checks[{index}].command: the program needs its whole path",
