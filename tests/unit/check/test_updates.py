@@ -140,4 +140,10 @@ def test_the_end_of_support_is_told(
     assert found[0] == status and said in found[1] and end in found[1]
     (tmp_path / "updates.json").write_text('{"orphans": ["old-library"]}')
     assert "old-library" in checks.supported({"13": end}, 365)[1]
+    monkeypatch.setattr(checks, "DATES", tmp_path / "debian.csv")
     assert checks.supported({}, 365)[0] == 3
+    # As Debian writes it: a release has no end while it is being made, then one, and later that of long-term support.
+    for dates, expected in ((",,", 3), (f"{end},,", found[0]), (f"2001-01-01,{end},2100-01-01", found[0])):
+        rows = f"version,codename,series,created,release,eol,eol-lts,eol-elts\n13,Trixie,trixie,2023-06-10,,{dates}\n"
+        (tmp_path / "debian.csv").write_text(rows)
+        assert checks.supported({}, 365)[0] == expected

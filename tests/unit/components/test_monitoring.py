@@ -5,9 +5,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
+import socket
 import subprocess
+import time
+import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -148,3 +153,45 @@ def test_a_password_of_the_mail_server_stays_in_its_file() -> None:
     settings = alerting.configuration([], PLATFORM, mail)["global"]
     assert settings["smtp_auth_password_file"] == "/etc/x/password"
     assert "smtp_auth_password" not in settings
+
+
+@pytest.fixture
+def alertmanager(tmp_path: Path) -> Iterator[str]:
+    """Run Debian's Alertmanager with our configuration; return its address."""
+    configuration = alerting.configuration([], {}, {})
+    path = tmp_path / "alertmanager.yml"
+    path.write_text(json.dumps({**configuration, "templates": []}))
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    argv = ["prometheus-alertmanager", f"--config.file={path}", f"--storage.path={tmp_path}"]
+    argv += [f"--web.listen-address={address}", "--cluster.listen-address="]
+    with subprocess.Popen(argv, stderr=subprocess.DEVNULL) as server:
+        yield f"http://{address}"
+        server.terminate()
+
+
+@pytest.mark.skipif(shutil.which("prometheus-alertmanager") is None, reason="needs Alertmanager")
+@pytest.mark.parametrize("silencing", ["MaintenanceRunning", "MachineUnreachable"])
+def test_work_on_a_machine_keeps_its_alerts_quiet_and_no_others(alertmanager: str, silencing: str) -> None:
+    labels = [
+        {"alertname": silencing, "severity": "none", "instance": "myapp00", "project": "myapp"},
+        {"alertname": "RedisDown", "severity": "critical", "instance": "myapp00", "project": "myapp"},
+        {"alertname": "RedisDown", "severity": "critical", "instance": "myapp01", "project": "myapp"},
+    ]
+    body = json.dumps([{"labels": one} for one in labels]).encode()
+    ask = urllib.request.Request(f"{alertmanager}/api/v2/alerts", body, {"Content-Type": "application/json"})
+    expected = {
+        (silencing, "myapp00"): "active",
+        ("RedisDown", "myapp00"): "suppressed",
+        ("RedisDown", "myapp01"): "active",
+    }
+    end = time.monotonic() + 30
+    states: dict[tuple[str, str], str] = {}
+    while states != expected:
+        assert time.monotonic() < end, states
+        time.sleep(0.1)
+        with contextlib.suppress(OSError):
+            urllib.request.urlopen(ask).close()
+            with urllib.request.urlopen(f"{alertmanager}/api/v2/alerts") as answer:
+                found = json.load(answer)
+            states = {(one["labels"]["alertname"], one["labels"]["instance"]): one["status"]["state"] for one in found}

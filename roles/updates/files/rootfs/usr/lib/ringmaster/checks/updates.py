@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import csv
 import datetime
 import json
 import platform
@@ -14,6 +15,7 @@ from pathlib import Path
 OK, WARNING, CRITICAL, UNKNOWN = 0, 1, 2, 3
 STATE = Path("/var/lib/ringmaster/updates.json")
 CONFIGURATION = Path("/etc/ringmaster/maintenance.json")
+DATES = Path("/usr/share/distro-info/debian.csv")  # of package distro-info-data, kept up to date by Debian
 HOUR = 3600
 SHOWN = 8
 
@@ -44,13 +46,17 @@ def security(warning_hours: float, critical_hours: float) -> tuple[int, str]:
 def supported(ends: dict[str, str], warning_days: float) -> tuple[int, str]:
     """How long Debian still supports the release, and which installed packages no archive has any more."""
     release = platform.freedesktop_os_release().get("VERSION_ID", "")
-    if release not in ends:
-        return UNKNOWN, f"The end of support of release {release or 'without a number'} is not known."
-    days = (datetime.date.fromisoformat(ends[release]) - datetime.date.today()).days
+    end = ends.get(release) or _end_of_support(release)
+    if not end:
+        return (
+            UNKNOWN,
+            f"The end of support of release {release or 'without a number'} is not known (distro-info-data).",
+        )
+    days = (datetime.date.fromisoformat(end) - datetime.date.today()).days
     status = CRITICAL if days < 0 else WARNING if days < warning_days else OK
-    sentence = f"Debian {release} gets security updates until {ends[release]} ({days} days)."
+    sentence = f"Debian {release} gets security updates until {end} ({days} days)."
     if days < 0:
-        sentence = f"Debian {release} has had no security updates since {ends[release]}."
+        sentence = f"Debian {release} has had no security updates since {end}."
     try:
         orphans = json.loads(STATE.read_text()).get("orphans") or []
     except (OSError, ValueError):
@@ -59,3 +65,12 @@ def supported(ends: dict[str, str], warning_days: float) -> tuple[int, str]:
         more = f" and {len(orphans) - SHOWN} more" if len(orphans) > SHOWN else ""
         sentence += f" No archive has, and nobody updates: {', '.join(orphans[:SHOWN])}{more}."
     return status, sentence
+
+
+def _end_of_support(release: str) -> str:
+    """Return the last day of security updates, with long-term support; empty if Debian has not said so yet."""
+    if not release or not DATES.exists():
+        return ""
+    with DATES.open(encoding="utf-8") as lines:
+        found = [row for row in csv.DictReader(lines) if row["version"] == release]
+    return max((row.get(kind) or "" for row in found for kind in ("eol", "eol-lts")), default="")
