@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible_collections.ringmaster.hosting.plugins.module_utils.platform import edit, verbs
+from ansible_collections.ringmaster.hosting.plugins.module_utils.platform import edit, vm_verbs
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.checks import fingerprint
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.errors import DescriptionError
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.request import RequestError
@@ -339,7 +339,7 @@ def test_somebody_who_was_removed_does_not_come_back_by_accident(allocated, make
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Any:
     def set_to(day: str) -> None:
-        monkeypatch.setattr(verbs, "today", lambda: datetime.date.fromisoformat(day))
+        monkeypatch.setattr(vm_verbs, "today", lambda: datetime.date.fromisoformat(day))
 
     set_to("2026-11-24")
     return set_to

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from . import allocation, description, operations, repository, splice, verbs
+from .drafts import Draft
 from .errors import DescriptionError, Mistake
 from .ledger import locked, write_atomically
 from .load import display
 from .model import Description, Options
-from .verbs import Draft
 
 
 @dataclass

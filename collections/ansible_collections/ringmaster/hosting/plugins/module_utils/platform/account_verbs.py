@@ -1,0 +1,129 @@
+# Copyright: (c) 2026, Ringmaster contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The verbs about people, service users and projects: each returns the patch of one file. Pure."""
+
+from __future__ import annotations
+
+from .checks import fingerprint, is_fingerprint, key_blob
+from .drafts import Draft, check_new_account, check_present, check_same
+from .model import Description
+from .request import Request
+
+
+def add_user(found: Description, request: Request) -> Draft:
+    """Declare a person."""
+    name = request.values["user"]
+    patch = {key: request.texts[key] for key in request.texts if key != "user"}
+    if name not in found.users:
+        check_new_account(found, request, "user", name)
+        return Draft("users", name, patch, name)
+    record = found.users[name]
+    if record["state"] == "removed":
+        request.wrong(
+            f"user: {name} was removed",
+            found=name,
+            allowed="another name",
+            hint=f"if it is the same person again, write state: active into users/{name}.yml",
+        )
+        return Draft("users", name, {}, name)
+    known = {key_blob(key) for key in record["ssh_keys"]}
+    check_same(
+        request,
+        # Keys may have come since, and the state may have moved on.
+        {**record, "state": request.values.get("state")},
+        ("user", "ssh_keys"),
+        f"the user {name}",
+        "add_ssh_key, or an editor",
+    )
+    if not {key_blob(key) for key in request.values.get("ssh_keys", [])} <= known:
+        request.wrong(f"ssh_keys: the user {name} exists already, with other keys", hint="add_ssh_key adds a key")
+    return Draft("users", name, {}, name)
+
+
+def add_ssh_key(found: Description, request: Request) -> Draft:
+    """Add a key to a person."""
+    name = request.values["user"]
+    if not check_present(found, request):
+        return Draft("users", name, {}, name)
+    keys = found.users[name]["ssh_keys"]
+    if key_blob(request.values["ssh_key"]) in {key_blob(key) for key in keys}:
+        return Draft("users", name, {}, name)
+    return Draft("users", name, {"ssh_keys": [*keys, request.texts["ssh_key"]]}, name)
+
+
+def revoke_key(found: Description, request: Request) -> Draft:
+    """Take a key from a person, who must have it."""
+    name, wanted = request.values["user"], request.values["ssh_key"]
+    unchanged = Draft("users", name, {}, name)
+    if not request.known("user", "person", found.users):
+        return unchanged
+
+    def is_wanted(key: str) -> bool:
+        return fingerprint(key) == wanted or key_blob(key) == key_blob(wanted)
+
+    keys = found.users[name]["ssh_keys"]
+    kept = [key for key in keys if not is_wanted(key)]
+    if len(kept) < len(keys):
+        return Draft("users", name, {"ssh_keys": kept}, name)
+    owner = next((other for other, record in found.users.items() if any(map(is_wanted, record["ssh_keys"]))), "")
+    if owner or is_fingerprint(wanted):
+        # A mistyped fingerprint must not look like a key that is out.
+        request.wrong(
+            f"ssh_key: {name} has no such key" + (f", but {owner} has it" if owner else ""),
+            found=wanted,
+            allowed=", ".join(f"{fingerprint(key)} ({' '.join(key.split()[2:]) or 'no comment'})" for key in keys)
+            or f"nothing: {name} has no key in users/{name}.yml",
+        )
+    return unchanged
+
+
+def remove_user(found: Description, request: Request) -> Draft:
+    """Say that a person is removed; the file stays."""
+    name = request.values["user"]
+    is_there = request.known("user", "person", found.users) and found.users[name]["state"] != "removed"
+    return Draft("users", name, {"state": "removed"} if is_there else {}, name)
+
+
+def set_permissions(found: Description, request: Request) -> Draft:
+    """Replace what a person may do in a project."""
+    project, name, wanted = (request.values[key] for key in ("project", "user", "permissions"))
+    subject = f"{name} in {project}"
+    is_known = request.known("project", "project", found.projects)
+    if not (check_present(found, request, unless=not wanted) and is_known):
+        return Draft("projects", project, {}, subject)
+    permissions = found.projects[project]["permissions"]
+    current = permissions.get(name, [])
+    if set(wanted) == set(current) and (wanted or name not in permissions):
+        return Draft("projects", project, {}, subject)
+    kept = [word for word in current if word in wanted]
+    new = [*kept, *(word for word in wanted if word not in kept)]
+    return Draft("projects", project, {"permissions": {name: new or None}}, subject)
+
+
+def add_service_user(found: Description, request: Request) -> Draft:
+    """Declare a service user."""
+    project, name = request.values["project"], request.values["service_user"]
+    if not request.known("project", "project", found.projects):
+        return Draft("projects", project, {}, name)
+    present = found.projects[project]["service_users"]
+    if name in present:
+        return Draft("projects", project, {}, name)
+    owner = next((other for other, record in found.projects.items() if name in record["service_users"]), "")
+    if owner:
+        request.wrong(f"service_user: {name} belongs to project {owner}", found=name, allowed="a name of its own")
+    else:
+        check_new_account(found, request, "service_user", name)
+    return Draft("projects", project, {"service_users": [*present, name]}, name)
+
+
+def add_project(found: Description, request: Request) -> Draft:
+    """Declare a project."""
+    name = request.values["project"]
+    if name in found.projects:
+        check_same(request, found.projects[name], ("project",), f"the project {name}", "an editor")
+        return Draft("projects", name, {}, name)
+    for account in request.values.get("service_users", []):
+        check_new_account(found, request, "service_users", account)
+    patch = {key: request.texts[key] for key in request.texts if key != "project"}
+    return Draft("projects", name, patch or {"vms": {}}, name)
