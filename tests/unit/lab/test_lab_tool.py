@@ -17,6 +17,7 @@ from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
+from ansible_collections.ringmaster.hosting.plugins.module_utils.lab import progress
 
 ROOT = Path(__file__).resolve().parents[3]
 GIB = 2**30
@@ -316,7 +317,7 @@ def test_status_of_a_lab_that_is_down(lab: Any, capsys: pytest.CaptureFixture[st
 def test_a_failing_step_and_a_silent_one(
     lab: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(tool, "HEARTBEAT_SECONDS", 0.5)
+    monkeypatch.setattr(progress, "HEARTBEAT_SECONDS", 0.5)
     tool.run_step(lab, "sleep", ["sh", "-c", "sleep 2.2; echo $COLOUR"], COLOUR="red")
     shown = capsys.readouterr().out
     assert shown.startswith("\n== sleep\n")
