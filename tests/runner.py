@@ -25,7 +25,16 @@ BIN = ROOT / ".venv/bin"
 COLLECTION = "collections/ansible_collections/ringmaster/hosting"
 EXAMPLE = ROOT / "example/platform/platform.ringmaster.yml"
 SLOWEST = 10
-LONG_SCENARIOS = ("backup", "disaster", "mailserver", "monitoring", "mysql", "postgresql", "webgateway")
+LONG_SCENARIOS = (
+    "backup",
+    "disaster",
+    "mailserver",
+    "monitoring",
+    "mysql",
+    "postgresql",
+    "postgresql_upgrade",
+    "webgateway",
+)
 """Scenarios that take more than two minutes: they are drills."""
 PYTESTS, SCENARIOS = range(2)
 """The lanes: tests of one process (and real VMs), and static gates followed by the scenarios."""

@@ -183,3 +183,16 @@ def test_an_empty_cluster_is_never_made_beside_another(tmp_path: Path) -> None:
     (tmp_path / "15/main/PG_VERSION").write_text("15\n")
     with pytest.raises(Failure, match="there is a cluster of PostgreSQL 15"):
         cluster.ensure(places, Report(), check=True, marker=marker)
+
+
+def test_an_old_cluster_is_left_alone_once_it_was_upgraded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Places(sql.Places):
+        data = tmp_path / "15/main"
+
+    Places.data.mkdir(parents=True)
+    (Places.data / "PG_VERSION").write_text("15\n")
+    monkeypatch.setattr(cluster, "UPGRADE", tmp_path / "upgrade.json")
+    cluster.guard(Places(15))
+    cluster.UPGRADE.write_text('{"from": 15, "to": 17, "state": "upgraded"}')
+    with pytest.raises(Failure, match="was upgraded to PostgreSQL 17: set the component's version to 17"):
+        cluster.guard(Places(15))

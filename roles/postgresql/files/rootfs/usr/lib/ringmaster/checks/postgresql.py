@@ -24,6 +24,7 @@ from ringmaster_components.files import read_environment
 
 CREDENTIALS = Path("/etc/ringmaster/monitoring/postgresql.env")
 AUTHORITY = Path("/etc/ringmaster/certificates/ca.pem")
+UPGRADE = Path("/var/lib/ringmaster/postgresql-upgrade.json")
 INBOX = Path("/etc/local/postgresql")
 PROGRAMS = Path("/usr/lib/postgresql")
 GIB = 1024**3
@@ -52,7 +53,7 @@ def _ask(query: str, host: str = "/run/postgresql") -> Any:
         # Over the network as an application does it, so that a certificate that does not fit is seen.
         "PGSSLMODE": "disable" if host in ("127.0.0.1", "::1") or host.startswith("/") else "verify-full",
         "PGSSLROOTCERT": str(AUTHORITY),
-        "PGOPTIONS": "-c statement_timeout=8s -c lock_timeout=8s -c transaction_timeout=0",
+        "PGOPTIONS": credentials["PGOPTIONS"],
         "LC_ALL": "C.UTF-8",
         "HOME": "/nonexistent",
     }
@@ -210,3 +211,16 @@ def restart_pending(warning_days: float) -> tuple[int, str]:
     """Settings that wait for a restart of PostgreSQL."""
     run_id = _ask("SELECT to_json(extract(epoch FROM pg_postmaster_start_time())::text)")
     return checks.restart_pending("postgresql", run_id, warning_days)
+
+
+def upgrade(warning_days: float) -> tuple[int, str]:
+    """An upgrade to another major version that is neither confirmed nor rolled back."""
+    if not UPGRADE.exists():
+        return OK, "No upgrade waits to be confirmed."
+    known = json.loads(UPGRADE.read_text())
+    what = f"the upgrade from {known['from']} to {known['to']}"
+    days = (time.time() - known["at"]) / checks.DAY
+    if known["state"] != "upgraded" and not Path(f"/proc/{known['process']}").exists():
+        return CRITICAL, f"{what.capitalize()} was interrupted {days:.1f} days ago: roll it back."
+    sentence = f"{what.capitalize()} has waited for {days:.1f} days to be confirmed; until then the old cluster stays."
+    return WARNING if days > warning_days else OK, sentence

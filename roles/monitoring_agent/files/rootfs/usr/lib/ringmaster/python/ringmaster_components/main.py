@@ -69,7 +69,7 @@ def run(program: Program, words: list[str] | None = None) -> int:
     options = _parser(program).parse_args(words)
     try:
         # A dump takes long and changes nothing, so that it does not hold up a converge.
-        with _lock(f"{program.name}.dump" if options.verb in ("dump", "prove") else program.name):
+        with lock(f"{program.name}.dump" if options.verb in ("dump", "prove") else program.name):
             return _VERBS[options.verb](program, options)
     except Failure as failure:
         if options.verb == "prove":
@@ -101,10 +101,11 @@ def _parser(program: Program) -> argparse.ArgumentParser:
 
 
 @contextlib.contextmanager
-def _lock(name: str) -> Iterator[None]:
+def lock(name: str) -> Iterator[None]:
+    """Let nobody else work on the component meanwhile."""
     LOCKS.mkdir(mode=0o755, exist_ok=True)
-    with os.fdopen(os.open(LOCKS / f"{name}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)) as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with os.fdopen(os.open(LOCKS / f"{name}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)) as stream:
+        fcntl.flock(stream, fcntl.LOCK_EX)
         yield
 
 

@@ -48,6 +48,7 @@ def converge(places: Places, declared: objects.Objects, *, check: bool = False, 
 
 def validate(places: Places) -> None:
     """Raise Failure unless the configuration with the drop-ins accepted so far is valid."""
+    cluster.guard(places)
     try:
         trial.examine(places, accepted.present(places.accepted, SUFFIX))
     except Invalid as error:

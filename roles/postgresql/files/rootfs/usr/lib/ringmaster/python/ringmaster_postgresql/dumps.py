@@ -59,7 +59,7 @@ def dump(places: Places, folder: Path) -> int:
     # A dump is smaller than the data nearly always; what it may at most need is not known before.
     if sum(one["bytes"] for one in databases) // 4 > free.f_bavail * free.f_frsize:
         raise Failure(f"there is not enough space for a dump in {folder.parent}")
-    _run([_program(places, "pg_dumpall"), *sql.connection(places), "--globals-only"], folder / GLOBALS)
+    _run(places, [_program(places, "pg_dumpall"), *sql.connection(places), "--globals-only"], folder / GLOBALS)
     found = {}
     for one in databases:
         place = one["name"]
@@ -73,8 +73,9 @@ def dump(places: Places, folder: Path) -> int:
 
 def write(places: Places, database: str, target: Path, *options: str) -> None:
     """Let pg_dump write one database to a file. Raises Failure."""
-    words = [_program(places, "pg_dump"), *sql.connection(places, database), "--format=custom", "--compress=zstd:3"]
-    _run([*words, *options], target)
+    how = "zstd:3" if places.version >= 16 else "1"
+    words = [_program(places, "pg_dump"), *sql.connection(places, database), "--format=custom", f"--compress={how}"]
+    _run(places, [*words, *options], target)
 
 
 def manifest(folder: Path) -> dict[str, Any]:
@@ -105,7 +106,7 @@ def _snapshot(places: Places, database: str) -> Iterator[tuple[str, dict[str, An
         stderr=subprocess.PIPE,
         text=True,
         cwd="/",
-        env=sql.ENVIRONMENT,
+        env=sql.environment(places),
         user=user.pw_uid,
         group=user.pw_gid,
         extra_groups=[],
@@ -133,9 +134,9 @@ def _program(places: Places, program: str) -> str:
     return str(places.programs / program)
 
 
-def _run(words: list[str], target: Path) -> None:
+def _run(places: Places, words: list[str], target: Path) -> None:
     """Let a program write to a file of root's, whose folder it may not see."""
     with os.fdopen(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as stream:
-        done = sql.as_postgres(words, stdout=stream)
+        done = sql.as_postgres(places, words, stdout=stream)
     if done.returncode:
         raise Failure(f"{Path(words[0]).name} failed: {done.stderr.strip()[-500:]}")

@@ -24,7 +24,7 @@ def main() -> int:
     def bring(check: bool, restart: bool) -> Report:
         report = converge(places, objects, check=check, restart=restart)
         if declared.get("pitr"):
-            recover.ensure(report, check=check)
+            recover.ensure(places, report, check=check)
         return report
 
     def restore(folder: Path, wish: components.Wish) -> str:

@@ -26,17 +26,26 @@ MARK = "INSERT INTO ringmaster.heartbeat VALUES (0, now()) ON CONFLICT (id) DO U
 ARCHIVED = "SELECT to_json(last_archived_wal) FROM pg_stat_archiver"
 
 
-def ensure(report: Report, *, check: bool) -> None:
-    """Make the repository and a first backup, if there is none. Raises Failure."""
-    if (REPOSITORY / "backup/main/backup.info").exists():
+def ensure(places: Places, report: Report, *, check: bool) -> None:
+    """Make the repository and a first backup, if there is none of this version. Raises Failure."""
+    verb = "upgrade" if (REPOSITORY / "backup/main/backup.info").exists() else "create"
+    if verb == "upgrade" and _version(places) == places.version:
         return
-    report.steps.append("make the repository for point-in-time recovery, and the first backup")
+    report.steps.append(f"{verb} the repository for point-in-time recovery, and make the first backup")
     if check:
         return
-    done = sql.as_postgres(["pgbackrest", STANZA, "stanza-create"])
+    done = sql.as_postgres(places, ["pgbackrest", STANZA, f"stanza-{verb}"])
     if done.returncode:
-        raise Failure(f"pgbackrest stanza-create: {(done.stderr or done.stdout).strip()[-300:]}")
+        raise Failure(f"pgbackrest stanza-{verb}: {(done.stderr or done.stdout).strip()[-300:]}")
     systemd.systemctl("start", "--no-block", BACKUP)
+
+
+def _version(places: Places) -> int:
+    done = sql.as_postgres(places, ["pgbackrest", STANZA, "--output=json", "info"])
+    if done.returncode:
+        raise Failure(f"pgbackrest info: {(done.stderr or done.stdout).strip()[-300:]}")
+    (stanza,) = json.loads(done.stdout)
+    return int(stanza["db"][-1]["version"])
 
 
 def recover(places: Places, moment: str, database: str, target: str) -> str:
@@ -47,7 +56,7 @@ def recover(places: Places, moment: str, database: str, target: str) -> str:
     with restores.scratch_folder() as folder:
         data = folder / "data"
         words = ["--type=time", f"--target={moment}", "--target-action=promote", "--archive-mode=off"]
-        done = sql.as_postgres(["pgbackrest", STANZA, f"--pg1-path={data}", *words, "restore"])
+        done = sql.as_postgres(places, ["pgbackrest", STANZA, f"--pg1-path={data}", *words, "restore"])
         if done.returncode:
             raise Failure(f"pgbackrest restore: {(done.stderr or done.stdout).strip()[-500:]}")
         for name, text in (("postgresql.conf", ""), ("pg_hba.conf", "local all all trust\n"), ("pg_ident.conf", "")):

@@ -21,7 +21,7 @@ from typing import Any
 from ringmaster_components.main import Wish
 from ringmaster_components.report import Failure
 
-from ringmaster_postgresql import dumps, objects, sql
+from ringmaster_postgresql import cluster, dumps, objects, sql
 from ringmaster_postgresql.sql import Places
 
 # On the disk of the data, which has room for it or would not for a restore either.
@@ -44,7 +44,9 @@ SETTINGS = {
 def prove(places: Places, folder: Path) -> str:
     """Restore all of a dump into a scratch cluster and compare; return a sentence. Raises Failure when it is bad."""
     content = dumps.manifest(folder)
-    with _scratch(places, int(content["version"])) as scratch:
+    # A dump of before an upgrade outlives the programs of its version.
+    dumped = replace(places, version=int(content["version"]))
+    with _scratch(dumped if dumped.programs.exists() else places) as scratch:
         _globals(scratch, folder)
         for database, wanted in content["databases"].items():
             if database != "postgres":
@@ -97,7 +99,7 @@ def restore(places: Places, folder: Path, wish: Wish) -> str:
 def create(places: Places, folder: Path, database: str, target: str) -> None:
     """Make a database as it was when it was dumped and fill it."""
     words = [str(places.programs / "pg_restore"), "--create", "--schema-only", "--section=pre-data", "--file=-"]
-    listing = _as_root([*words, str(folder / f"{database}.dump")])
+    listing = _as_root(places, [*words, str(folder / f"{database}.dump")])
     create = next((line for line in listing.stdout.splitlines() if line.startswith("CREATE DATABASE ")), None)
     if create is None:
         raise Failure(f"the dump of {database} cannot be read: {listing.stderr.strip()[-300:]}")
@@ -120,7 +122,7 @@ def _load(places: Places, folder: Path, database: str, target: str) -> None:
     jobs = str(max(1, min(4, os.cpu_count() or 1)))
     clean = ["--clean", "--if-exists"] if database == "postgres" else []
     words = [str(places.programs / "pg_restore"), "--exit-on-error", f"--jobs={jobs}", *clean]
-    done = _as_root([*words, *sql.connection(places, target), str(folder / f"{database}.dump")])
+    done = _as_root(places, [*words, *sql.connection(places, target), str(folder / f"{database}.dump")])
     if done.returncode:
         raise Failure(f"the dump of {database} cannot be restored: {done.stderr.strip()[-500:]}")
     _sql(places, "ANALYZE;", target)
@@ -142,10 +144,16 @@ def _globals(places: Places, folder: Path) -> None:
         _sql(places, "\n".join(script))
 
 
-def _as_root(words: list[str]) -> subprocess.CompletedProcess[str]:
+def _as_root(places: Places, words: list[str]) -> subprocess.CompletedProcess[str]:
     """Run pg_restore as root: a dump that comes from a backup need not be readable for postgres."""
     return subprocess.run(
-        words, capture_output=True, text=True, check=False, cwd="/", env=sql.ENVIRONMENT, stdin=subprocess.DEVNULL
+        words,
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd="/",
+        env=sql.environment(places),
+        stdin=subprocess.DEVNULL,
     )
 
 
@@ -161,7 +169,7 @@ def _differences(wanted: dict[str, Any], found: dict[str, Any]) -> Iterator[str]
 def _examine(places: Places) -> None:
     """Let PostgreSQL look through every table and index of the scratch cluster."""
     words = [str(places.programs / "pg_amcheck"), "--all", "--install-missing", *sql.connection(places)]
-    done = sql.as_postgres(words)
+    done = sql.as_postgres(places, words)
     if done.returncode:
         raise Failure(f"pg_amcheck found what should not be: {(done.stdout or done.stderr).strip()[:500]}")
 
@@ -174,18 +182,17 @@ def _sql(places: Places, script: str, database: str = "postgres") -> None:
 
 
 @contextmanager
-def _scratch(places: Places, version: int) -> Iterator[Places]:
+def _scratch(places: Places) -> Iterator[Places]:
     """Run an empty cluster of its own, with a socket in a private folder and no address; take it away at the end."""
     with scratch_folder() as folder:
         data = folder / "data"
-        scratch = replace(places, version=version)
         # Only postgres and root can reach the socket, so that nobody needs to be asked who they are.
         words = ["--auth=trust", "--username=postgres", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync"]
-        more = ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", f"--pgdata={data}", "--data-checksums"]
-        done = sql.as_postgres([str(scratch.programs / "initdb"), *words, *more])
+        more = [*cluster.sorting(places.version), f"--pgdata={data}", "--data-checksums"]
+        done = sql.as_postgres(places, [str(places.programs / "initdb"), *words, *more])
         if done.returncode:
             raise Failure(f"no scratch cluster can be made: {done.stderr.strip()[-300:]}")
-        with running(scratch, folder, data, {"wal_level": "minimal"}) as server:
+        with running(places, folder, data, {"wal_level": "minimal"}) as server:
             yield server
 
 

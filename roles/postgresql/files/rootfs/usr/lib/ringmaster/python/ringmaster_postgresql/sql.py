@@ -22,7 +22,6 @@ SESSION = {
     "client_min_messages": "warning",
     "statement_timeout": "0",
     "lock_timeout": "0",
-    "transaction_timeout": "0",
     "idle_in_transaction_session_timeout": "0",
     "idle_session_timeout": "0",
     "log_statement": "none",
@@ -32,13 +31,7 @@ SESSION = {
     "log_min_error_statement": "panic",
     "pg_stat_statements.track_utility": "off",
 }
-ENVIRONMENT = {
-    "PATH": "/usr/bin:/bin",
-    "LC_ALL": "C.UTF-8",
-    "PGAPPNAME": "ringmaster",
-    "PGOPTIONS": " ".join(f"-c {name}={value}" for name, value in SESSION.items()),
-    "HOME": "/nonexistent",
-}
+ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "PGAPPNAME": "ringmaster", "HOME": "/nonexistent"}
 
 
 class SqlError(Exception):
@@ -81,12 +74,18 @@ class Places:
         return self.home / "accepted"
 
 
+def environment(places: Places) -> dict[str, str]:
+    """Return the environment of client programs: with the settings of our sessions that the server knows."""
+    session = {**SESSION, **({"transaction_timeout": "0"} if places.version >= 17 else {})}
+    return {**ENVIRONMENT, "PGOPTIONS": " ".join(f"-c {name}={value}" for name, value in session.items())}
+
+
 def declared(home: Path = Places.home) -> dict[str, Any]:
     """Return what the role wrote: the version and the objects."""
     return json.loads((home / "component.json").read_text())
 
 
-def as_postgres(words: list[str], **options: Any) -> subprocess.CompletedProcess[str]:
+def as_postgres(places: Places, words: list[str], **options: Any) -> subprocess.CompletedProcess[str]:
     """Run a program as the system user postgres, with an environment of its own."""
     user = pwd.getpwnam(ACCOUNT)
     return subprocess.run(
@@ -95,8 +94,8 @@ def as_postgres(words: list[str], **options: Any) -> subprocess.CompletedProcess
         stderr=subprocess.PIPE,
         text=True,
         check=False,
-        cwd="/",
-        env=ENVIRONMENT,
+        cwd=options.pop("cwd", "/"),
+        env=options.pop("env", environment(places)),
         user=user.pw_uid,
         group=user.pw_gid,
         extra_groups=[],
@@ -114,7 +113,7 @@ def connection(places: Places, database: str | None = None) -> list[str]:
 def run(places: Places, script: str, database: str = "postgres") -> str:
     """Run statements, each in a transaction of its own; return the rows. Raises SqlError."""
     words = [str(places.programs / "psql"), "-XAtq", "--set=ON_ERROR_STOP=1", *connection(places, database), "--file=-"]
-    done = as_postgres(words, input=script)
+    done = as_postgres(places, words, input=script)
     if done.returncode:
         lines = [line.split(": ", 1)[-1] if line.startswith("psql:") else line for line in done.stderr.splitlines()]
         told = [line for line in lines if line.strip() and not line.startswith(("LINE ", " ", "CONTEXT"))]

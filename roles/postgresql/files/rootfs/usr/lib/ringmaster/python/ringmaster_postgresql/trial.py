@@ -57,7 +57,7 @@ def examine(places: Places, texts: dict[str, str]) -> None:
 def _ask(places: Places, folder: Path, setting: str) -> str:
     # The drop-ins' order counts, and command-line options would win over them.
     words = ["-D", str(folder), "-c", f"config_file={folder}/whole.conf", "-c", f"data_directory={folder}"]
-    done = as_postgres([str(places.programs / "postgres"), *words, "-C", setting])
+    done = as_postgres(places, [str(places.programs / "postgres"), *words, "-C", setting])
     if done.returncode:
         raise Invalid(_reason(done.stderr, folder) or f"postgres ended with code {done.returncode}")
     return done.stdout.strip()
