@@ -9,7 +9,8 @@ import json
 import os
 import shlex
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,27 @@ def writer(service_user: str, folder: str) -> Callable[[Host, str, str], None]:
         host.check_output(f"sudo -u {service_user} sh -c {shlex.quote(shell)}")
 
     return put
+
+
+@contextmanager
+def small_disk(host: Host, unit: str, folder: str, room_mib: int) -> Iterator[Callable[[], str]]:
+    """Let a service's data lie on a file system of their own with little room, and keep what it writes there.
+
+    Yields a function that fills it but for 4 MiB; removing ``<folder>/ballast`` makes room again.
+    """
+    size = f"$(( $(du -sm {folder}.disk | cut -f1) + {room_mib} ))M"
+    host.check_output(
+        f"set -e; systemctl stop {unit}; mv {folder} {folder}.disk; mkdir {folder}"
+        f"; mount -t tmpfs -o size={size} tmpfs {folder}; cp -a {folder}.disk/. {folder}; systemctl start {unit}"
+    )
+    try:
+        ballast = f"{folder}/ballast"
+        yield lambda: host.check_output(f"dd if=/dev/zero of={ballast} bs=64k 2>/dev/null; truncate -s -4M {ballast}")
+    finally:
+        host.check_output(
+            f"set -e; systemctl stop {unit}; rm -rf {folder}.disk {folder}/ballast; cp -a {folder} {folder}.disk"
+            f"; umount {folder}; rmdir {folder}; mv {folder}.disk {folder}; systemctl start {unit}"
+        )
 
 
 def playbook(name: str, *words: str) -> subprocess.CompletedProcess[str]:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from steps import check_of, writer
+from steps import check_of, small_disk, writer
 from testinfra.host import Host
 
 PORT = 3306
@@ -305,6 +305,35 @@ def test_stop_turns_the_check_red(mysql: Host) -> None:
     assert check_of(mysql, "mysql/login")["state"] == "ok"
 
 
+def test_full_disk(mysql: Host, neighbour: Host, hostvars: dict[str, dict[str, Any]], eventually: Eventually) -> None:
+    """Writes fail or wait and a check says why; what was committed is there once there is room."""
+
+    def sql(statement: str) -> Any:
+        # MariaDB lets a commit wait for room in the binary log.
+        return ask(neighbour, "app", addresses(hostvars, "srv")[0], f"SET max_statement_time = 5; {statement}")
+
+    assert sql("CREATE OR REPLACE TABLE shop.ledger (n INT PRIMARY KEY, text LONGTEXT)").rc == 0
+    with small_disk(mysql, "mariadb", "/var/lib/mysql", 64) as fill:
+        eventually(lambda: sql("SELECT 1").rc == 0)
+        assert check_of(mysql, "mysql/disk")["state"] != "critical"
+        fill()
+        committed = 0
+        while sql(f"INSERT INTO shop.ledger VALUES ({committed + 1}, REPEAT('ringmaster', 30000))").rc == 0:
+            committed += 1
+            assert committed < 200, "the disk does not get full"
+        assert committed
+        check = check_of(mysql, "mysql/disk")
+        assert check["state"] == "critical"
+        assert int(check["output"].split(" % of the disk are in use")[0]) >= 95
+        mysql.check_output("rm /var/lib/mysql/ballast")
+        eventually(lambda: sql("REPLACE INTO shop.ledger VALUES (0, '')").rc == 0, 120)
+        # The one that was not answered may be there or not.
+        assert int(sql(f"SELECT COUNT(*) FROM shop.ledger WHERE n BETWEEN 1 AND {committed}").stdout) == committed
+        eventually(lambda: check_of(mysql, "mysql/login")["state"] == "ok")
+    eventually(lambda: sql("SELECT COUNT(*) FROM shop.ledger WHERE n = 0").stdout == "1\n", 60)
+    assert sql("DROP TABLE shop.ledger").rc == 0
+
+
 def test_checks_reach_prometheus(hostvars: dict[str, dict[str, Any]]) -> None:
     ipv4, _ipv6 = addresses(hostvars, "srv")
     with urllib.request.urlopen(f"http://{ipv4}:9100/metrics", timeout=10) as answer:
@@ -436,3 +465,18 @@ def test_listens_again_after_a_reboot(
     for address in addresses(hostvars, "srv"):
         eventually(lambda address=address: answers(address), 60)
     eventually(lambda: check_of(mysql, "mysql/login")["state"] == "ok")
+
+
+def test_rotated_by_the_verb(neighbour: Host, hostvars: dict[str, dict[str, Any]], play: Callable[..., Any]) -> None:
+    """The old password is refused, and the new one lies on the project's other VM."""
+    address = addresses(hostvars, "srv")[0]
+    read = f"sed -n s/^MYSQL_PWD=//p {CREDENTIALS}/app.env"
+    old = neighbour.check_output(read)
+    done = play("rotate_secret", vm="sql00", component="mysql", object="app", scenario_hosts="project_sql")
+    assert done.returncode == 0, done.stdout
+    assert ask(neighbour, "app", address, "SELECT 1").stdout == "1\n"
+    assert old != neighbour.check_output(read)
+    assert (
+        "Access denied"
+        in neighbour.run(f"MYSQL_PWD={shlex.quote(old)} mariadb -h {address} -u app -e 'SELECT 1'").stderr
+    )

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from steps import check_of, checks_of, writer
+from steps import check_of, checks_of, small_disk, writer
 from testinfra.host import Host
 
 PORT = 5432
@@ -432,8 +432,31 @@ def test_stop_turns_the_check_red(server: Host) -> None:
     checks = checks_of(server)
     states = {one["check"]: one["state"] for one in checks if one["component"] == "postgresql"}
     assert set(states.values()) == {"ok"}, states
-    names = {"login", "connections", "transactions", "wraparound", "wal", "integrity", "drop-ins", "restart"}
+    names = {"login", "connections", "transactions", "wraparound", "wal", "disk", "integrity", "drop-ins", "restart"}
     assert names <= set(states)
+
+
+def test_full_disk(psql: Psql, server: Host, eventually: Eventually) -> None:
+    """Writes fail and a check says why; what was committed is there when there is room, without anybody's help."""
+    good(psql("CREATE TABLE ledger (n int PRIMARY KEY, text text)"))
+    with small_disk(server, UNIT, DATA, 48) as fill:
+        eventually(lambda: psql("SELECT 1").rc == 0)
+        assert check_of(server, "postgresql/disk")["state"] == "ok"
+        fill()
+        committed, text = 0, "(SELECT string_agg(md5(i::text), '') FROM generate_series(1, 9000) i)"
+        while psql(f"INSERT INTO ledger VALUES ({committed + 1}, {text})").rc == 0:
+            committed += 1
+            assert committed < 200, "the disk does not get full"
+        assert committed
+        check = check_of(server, "postgresql/disk")
+        assert check["state"] == "critical"
+        assert int(check["output"].split(" % of the disk are in use")[0]) >= 95
+        server.check_output(f"rm {DATA}/ballast")
+        eventually(lambda: psql("INSERT INTO ledger VALUES (0)").rc == 0, 60)
+        assert int(good(psql("SELECT count(*) FROM ledger WHERE n > 0"))) == committed
+        eventually(lambda: check_of(server, "postgresql/login")["state"] == "ok")
+    eventually(lambda: psql("SELECT count(*) FROM ledger").stdout.strip() == str(committed + 1))
+    good(psql("DROP TABLE ledger"))
 
 
 def test_slow_statements_are_logged(psql: Psql, server: Host, eventually: Eventually) -> None:
@@ -560,3 +583,13 @@ def test_the_whole_server_comes_back_on_a_machine_without_data(psql: Psql, serve
     good(psql("DROP TABLE treasure; DROP TABLE private"))
     admin(server, "DROP ROLE by_hand")
     assert converge(server)["steps"] == []
+
+
+def test_rotated_by_the_verb(psql: Psql, neighbour: Host, play: Callable[..., Any]) -> None:
+    """The old password is refused, and the new one lies on the project's other VM."""
+    old = neighbour.check_output(f"sed -n s/^PGPASSWORD=//p {CREDENTIALS}/app.env")
+    done = play("rotate_secret", vm="pg00", component="postgresql", object="app", scenario_hosts="project_pg")
+    assert done.returncode == 0, done.stdout
+    assert good(psql("SELECT current_user")) == "app_owner"
+    assert old != neighbour.check_output(f"sed -n s/^PGPASSWORD=//p {CREDENTIALS}/app.env")
+    assert "password authentication failed" in psql("SELECT 1", more=f"PGPASSWORD={old};").stderr

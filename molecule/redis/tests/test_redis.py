@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 from ringmaster_redis.client import TLS_PORT, Client, RedisError
-from steps import check_of, writer
+from steps import check_of, small_disk, writer
 from testinfra.host import Host
 
 PORT = 6379
@@ -252,6 +252,45 @@ def test_stop_turns_the_check_red(redis: Host) -> None:
     assert check_of(redis, "redis/login")["state"] == "ok"
 
 
+def test_full_disk(
+    redis: Host, hostvars: dict[str, dict[str, Any]], credentials: dict[str, str], eventually: Eventually
+) -> None:
+    """Writes are refused and a check says why; what was on disk is there when there is room, without anybody's help."""
+    address = addresses(hostvars, "srv")[0]
+
+    def write(number: int) -> bool:
+        """Write a key and wait until it is on disk."""
+        try:
+            with connect(address, credentials) as client:
+                client.command("SET", f"ledger:{number}", "x" * 500_000)
+                return client.command("WAITAOF", "1", "0", "3000")[0] == 1
+        except (OSError, RedisError):
+            return False
+
+    with small_disk(redis, "redis-server", "/var/lib/redis", 16) as fill:
+        eventually(lambda: write(0))
+        fill()
+        written = 0
+        while write(written + 1):
+            written += 1
+            assert written < 100, "the disk does not get full"
+        assert written
+        eventually(lambda: check_of(redis, "redis/persistence")["state"] == "critical")
+        assert "the append-only file cannot be written" in check_of(redis, "redis/persistence")["output"]
+        check = check_of(redis, "redis/disk")
+        assert check["state"] == "critical"
+        assert int(check["output"].split(" % of the disk are in use")[0]) >= 95
+        with connect(address, credentials) as client, pytest.raises(RedisError, match="MISCONF"):
+            client.command("SET", "ledger:refused", "x")
+        redis.check_output("rm /var/lib/redis/ballast")
+        eventually(lambda: write(0), 60)
+    for name in ("login", "persistence"):
+        eventually(lambda name=name: check_of(redis, f"redis/{name}")["state"] == "ok")
+    with connect(address, credentials) as client:
+        assert client.command("EXISTS", *(f"ledger:{number}" for number in range(written + 1))) == written + 1
+        client.command("DEL", *(f"ledger:{number}" for number in range(written + 2)))
+
+
 def test_checks_reach_prometheus(hostvars: dict[str, dict[str, Any]]) -> None:
     ipv4, ipv6 = addresses(hostvars, "srv")
     for address in (ipv4, f"[{ipv6}]"):
@@ -396,3 +435,20 @@ def test_listens_again_after_a_reboot(
         eventually(lambda address=address: answers(address), 30)
     assert redis.check_output("systemctl is-active ringmaster-check.timer") == "active"
     assert check_of(redis, "redis/login")["state"] == "ok"
+
+
+def test_rotated_by_the_verb(
+    neighbour: Host, hostvars: dict[str, dict[str, Any]], credentials: dict[str, str], play: Callable[..., Any]
+) -> None:
+    """The old password is refused, and the new one lies on the project's other VM."""
+    address = addresses(hostvars, "srv")[0]
+    old = dict(credentials)
+    done = play("rotate_secret", vm="mol00", component="redis", object="app", scenario_hosts="project_mol")
+    assert done.returncode == 0, done.stdout
+    text = neighbour.check_output(f"cat {CREDENTIALS}/app.env")
+    credentials.update(line.split("=", 1) for line in text.splitlines())
+    assert old["REDIS_PASSWORD"] != credentials["REDIS_PASSWORD"]
+    with connect(address, credentials) as client:
+        assert client.command("PING") == "PONG"
+    with pytest.raises(RedisError, match="WRONGPASS"):
+        connect(address, old)

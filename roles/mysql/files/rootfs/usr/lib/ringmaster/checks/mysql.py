@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 import time
 from pathlib import Path
@@ -20,7 +19,6 @@ from ringmaster_mysql.client import Client, MariaDbError, by_file, quoted
 CREDENTIALS = Path("/etc/ringmaster/monitoring/mysql.cnf")
 INBOX = Path("/etc/local/mysql")
 DATA = Path("/var/lib/mysql")
-GIB = 1024**3
 HOUR = 3600
 # A buffer pool is judged when it had time to fill.
 WARM = HOUR
@@ -88,10 +86,7 @@ def buffer_pool(warning: float) -> tuple[int, str]:
 
 def disk(warning: int, critical: int) -> tuple[int, str]:
     """Space in use where the data lies, in percent: MariaDB waits for ever when it is full."""
-    usage = shutil.disk_usage(DATA)
-    percent = 100 * usage.used / (usage.used + usage.free)
-    sentence = f"{percent:.0f} % of the disk are in use, {usage.free / GIB:.1f} GiB are free."
-    return level(percent, warning, critical), sentence
+    return checks.disk(DATA, warning, critical)
 
 
 @_needs_answer

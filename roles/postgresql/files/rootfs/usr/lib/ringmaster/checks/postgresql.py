@@ -162,6 +162,11 @@ def wal(warning_gib: float, critical_gib: float) -> tuple[int, str]:
     return status, f"{'; '.join(parts)}."
 
 
+def disk(folder: str, warning: int, critical: int) -> tuple[int, str]:
+    """Space in use where the cluster lies, in percent: PostgreSQL refuses writes, or stops, when it is full."""
+    return checks.disk(Path(folder), warning, critical)
+
+
 @_needs_answer
 def integrity() -> tuple[int, str]:
     """Pages whose checksum was wrong, and collations that sort differently since an update."""

@@ -17,6 +17,7 @@ from ringmaster_components.checks import CRITICAL, OK, WARNING, level
 from ringmaster_redis.client import CA, PORT, TLS_PORT, RedisError, login
 
 CREDENTIALS = Path("/etc/ringmaster/monitoring/redis.env")
+DATA = Path("/var/lib/redis")
 INBOX = Path("/etc/local/redis")
 LOCAL = ("127.0.0.1", TLS_PORT)
 MIB = 1024 * 1024
@@ -92,6 +93,11 @@ def persistence() -> tuple[int, str]:
     how = "The append-only file is written" if with_log else "There is no append-only file"
     changes = info["rdb_changes_since_last_save"]
     return OK, f"{how}; the last snapshot is {hours:.1f} h old, {changes} changes since."
+
+
+def disk(warning: int, critical: int) -> tuple[int, str]:
+    """Space in use where the data lie, in percent: Redis refuses writes when it is full."""
+    return checks.disk(DATA, warning, critical)
 
 
 def inbox() -> tuple[int, str]:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import functools
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +17,7 @@ from ringmaster_components import inbox, state
 OK, WARNING, CRITICAL, UNKNOWN = 0, 1, 2, 3
 PATIENCE = 180
 DAY = 86400
+GIB = 1024**3
 
 Check = Callable[..., tuple[int, str]]
 
@@ -46,6 +48,14 @@ def needs_answer(service: str, *errors: type[Exception]) -> Callable[[Check], Ch
 def reason(error: Exception) -> str:
     """Return an error as a part of a sentence."""
     return str(getattr(error, "strerror", None) or error).strip().rstrip(".")
+
+
+def disk(folder: Path, warning: float, critical: float) -> tuple[int, str]:
+    """Space in use where a folder lies, in percent."""
+    usage = shutil.disk_usage(folder)
+    percent = 100 * usage.used / (usage.used + usage.free)
+    sentence = f"{percent:.0f} % of the disk are in use, {usage.free / GIB:.1f} GiB are free."
+    return level(percent, warning, critical), sentence
 
 
 def drop_ins(component: str, suffix: str, folder: Path) -> tuple[int, str]:

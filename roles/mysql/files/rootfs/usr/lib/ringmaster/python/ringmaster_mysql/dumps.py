@@ -84,7 +84,7 @@ def dump(folder: Path, socket: str = SOCKET) -> int:
         version = client.one("SELECT VERSION()")
     except MariaDbError as error:
         raise Failure(f"MariaDB cannot be dumped: {error}") from error
-    manifest = {"component": "mysql", "version": version, "made_at": round(time.time()), "databases": found}
+    manifest = {"component": "mysql", "version": version, "made_at": int(time.time()), "databases": found}
     files.replace(folder / MANIFEST, json.dumps(manifest, indent=1) + "\n", mode=0o600)
     return len(names)
 

@@ -66,7 +66,7 @@ def dump(places: Places, folder: Path) -> int:
         with _snapshot(places, place) as (snapshot, counts):
             write(places, place, folder / f"{place}.dump", f"--snapshot={snapshot}")
         found[place] = counts
-    manifest = {"component": "postgresql", "version": places.version, "made_at": round(time.time()), "databases": found}
+    manifest = {"component": "postgresql", "version": places.version, "made_at": int(time.time()), "databases": found}
     files.replace(folder / MANIFEST, json.dumps(manifest, indent=1) + "\n", mode=0o600)
     return len(databases)
 

@@ -42,7 +42,7 @@ def dump(places: Places, folder: Path) -> int:
     source = Path(settings["dir"]) / settings["dbfilename"]
     _copy(source, folder / SNAPSHOT)
     keys = count(folder / SNAPSHOT)
-    manifest = {"component": "redis", "version": version, "made_at": round(time.time()), "keys": keys}
+    manifest = {"component": "redis", "version": version, "made_at": int(time.time()), "keys": keys}
     files.replace(folder / MANIFEST, json.dumps(manifest, indent=1) + "\n", mode=0o600)
     return keys
 
