@@ -202,6 +202,13 @@ def test_is_fitted_to_the_machine(mysql: Host, hostvars: dict[str, dict[str, Any
     assert "STRICT_TRANS_TABLES" in root(mysql, "SELECT @@sql_mode")
 
 
+def test_a_commit_is_on_disk(mysql: Host) -> None:
+    assert (
+        root(mysql, "SELECT @@log_bin, @@sync_binlog, @@innodb_flush_log_at_trx_commit, @@innodb_doublewrite")
+        == "1\t1\t1\tON"
+    )
+
+
 def test_second_run_changes_nothing(mysql: Host) -> None:
     assert converge(mysql) == {"changed": False, "steps": [], "refused": {}, "pending_restart": []}
 
