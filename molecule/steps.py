@@ -40,10 +40,10 @@ def writer(service_user: str, folder: str) -> Callable[[Host, str, str], None]:
 
 
 @contextmanager
-def small_disk(host: Host, unit: str, folder: str, room_mib: int) -> Iterator[Callable[[], str]]:
+def small_disk(host: Host, unit: str, folder: str, room_mib: int) -> Iterator[Callable[[int], str]]:
     """Let a service's data lie on a file system of their own with little room, and keep what it writes there.
 
-    Yields a function that fills it but for 4 MiB; removing ``<folder>/ballast`` makes room again.
+    Yields a function that fills it but for some MiB; removing ``<folder>/ballast`` makes room again.
     """
     size = f"$(( $(du -sm {folder}.disk | cut -f1) + {room_mib} ))M"
     host.check_output(
@@ -52,7 +52,8 @@ def small_disk(host: Host, unit: str, folder: str, room_mib: int) -> Iterator[Ca
     )
     try:
         ballast = f"{folder}/ballast"
-        yield lambda: host.check_output(f"dd if=/dev/zero of={ballast} bs=64k 2>/dev/null; truncate -s -4M {ballast}")
+        full = f"dd if=/dev/zero of={ballast} bs=64k 2>/dev/null"
+        yield lambda left_mib: host.check_output(f"{full}; truncate -s -{left_mib}M {ballast}")
     finally:
         host.check_output(
             f"set -e; systemctl stop {unit}; rm -rf {folder}.disk {folder}/ballast; cp -a {folder} {folder}.disk"

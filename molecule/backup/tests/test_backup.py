@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from steps import check_of
+from steps import check_of, small_disk
 from testinfra.host import Host
 
 Eventually = Callable[..., None]
@@ -323,6 +323,28 @@ def test_the_server_away_is_retried_then_red_then_well(vm: Host, server: Host, e
     assert check_of(vm, "backup/result")["status"] == 0
 
 
+def test_the_server_full_is_red_and_goes_on_when_there_is_room(vm: Host, server: Host, eventually: Eventually) -> None:
+    before = set(server.check_output(f"ls {REPOSITORY}/snapshots").split())
+    vm.check_output(
+        f"head -c 12000000 /dev/urandom > {HOME}/app/big; systemctl reset-failed full-backup 2>/dev/null; true"
+    )
+    repositories = REPOSITORY.rpartition("/")[0]
+    with small_disk(server, "restic-rest-server", repositories, 40) as fill:
+        assert check_of(server, "backup_server/disk")["status"] < 2
+        fill(0)
+        vm.check_output("systemd-run --quiet --unit=full-backup ringmaster-backup run")
+        eventually(lambda: check_of(server, "backup_server/disk")["status"] == 2)
+        assert int(check_of(server, "backup_server/disk")["output"].split(" % of the disk are in use")[0]) >= 95
+        vm.check_output("sleep 5")
+        assert vm.run("systemctl is-active full-backup").stdout == "active\n"
+        assert set(server.check_output(f"ls {REPOSITORY}/snapshots").split()) == before
+        server.check_output(f"rm {repositories}/ballast")
+        eventually(lambda: vm.run("systemctl is-active full-backup").stdout != "active\n", 180)
+    assert (state(vm)["run"]["result"], state(vm)["run"]["errors"]) == ("ok", [])
+    server.check_output("ringmaster-backup-server maintain --everything bak00")
+    vm.check_output(f"rm {HOME}/app/big")
+
+
 def test_two_at_once(vm: Host) -> None:
     vm.check_output("touch /var/lib/demo/slow")
     first = vm.run("ringmaster-backup run & sleep 0.6; ringmaster-backup run; echo second: $?; wait $!; echo first: $?")
@@ -387,6 +409,46 @@ def test_the_verbs_restore_on_another_vm(vm: Host, machine: Callable[[str], Host
     assert not other.file(CONFIGURATION).exists
     secret = json.loads(vm.check_output(f"cat {CONFIGURATION}"))["password"]
     assert secret not in done.stdout + done.stderr
+
+
+def test_a_smaller_disk_is_told_before_anything_is_written(
+    vm: Host, machine: Callable[[str], Host], play: Play
+) -> None:
+    other = machine("bak01")
+    backup(vm)
+    other.check_output(
+        "echo mine > /opt/bak/data; echo precious > /var/lib/demo/data; mount -t tmpfs -o size=1M tmpfs /srv"
+    )
+    try:
+        done = play("restore_vm", vm="bak00", to="bak01")
+        assert (done.returncode, "the disk is too small: /srv needs" in done.stdout) == (2, True), done.stdout
+        assert "nothing was restored" in done.stdout
+        assert other.check_output("cat /opt/bak/data /var/lib/demo/data") == "mine\nprecious"
+        assert other.check_output("ls -A /srv") == ""
+    finally:
+        other.check_output("umount /srv")
+    place = "/var/lib/ringmaster/restore"
+    other.check_output(
+        f"mkdir -p {place}; mount -t tmpfs -o size=4k tmpfs {place}; dd if=/dev/zero of={place}/x 2>&1; true"
+    )
+    try:
+        done = play("restore_component", vm="bak00", to="bak01", component="demo", replace="true")
+        assert (done.returncode, "the disk is too small" in done.stdout) == (2, True), done.stdout
+        assert other.check_output("cat /var/lib/demo/data") == "precious"
+    finally:
+        other.check_output(f"umount {place}; rmdir {place}")
+
+
+def test_a_clock_that_was_wrong_is_told(vm: Host) -> None:
+    """A backup of next year does not look fresh for a year."""
+    backup(vm)
+    before = vm.check_output(f"cat {STATE}")
+    values = json.loads(before) | {"last_success": state(vm)["last_success"] + 365 * 86400}
+    vm.check_output(f"printf %s {shlex.quote(json.dumps(values))} > {STATE}")
+    check = check_of(vm, "backup/age")
+    assert (check["status"], "of the future: was the clock wrong?" in check["output"]) == (1, True)
+    assert backup(vm)["result"] == "ok"
+    assert check_of(vm, "backup/age")["status"] == 0
 
 
 @pytest.mark.usefixtures("vm")

@@ -323,7 +323,7 @@ def test_full_disk(mysql: Host, neighbour: Host, hostvars: dict[str, dict[str, A
     with small_disk(mysql, "mariadb", "/var/lib/mysql", 64) as fill:
         eventually(lambda: sql("SELECT 1").rc == 0)
         assert check_of(mysql, "mysql/disk")["state"] != "critical"
-        fill()
+        fill(4)
         committed = 0
         while sql(f"INSERT INTO shop.ledger VALUES ({committed + 1}, REPEAT('ringmaster', 30000))").rc == 0:
             committed += 1

@@ -442,7 +442,7 @@ def test_full_disk(psql: Psql, server: Host, eventually: Eventually) -> None:
     with small_disk(server, UNIT, DATA, 48) as fill:
         eventually(lambda: psql("SELECT 1").rc == 0)
         assert check_of(server, "postgresql/disk")["state"] == "ok"
-        fill()
+        fill(4)
         committed, text = 0, "(SELECT string_agg(md5(i::text), '') FROM generate_series(1, 9000) i)"
         while psql(f"INSERT INTO ledger VALUES ({committed + 1}, {text})").rc == 0:
             committed += 1

@@ -269,7 +269,7 @@ def test_full_disk(
 
     with small_disk(redis, "redis-server", "/var/lib/redis", 16) as fill:
         eventually(lambda: write(0))
-        fill()
+        fill(4)
         written = 0
         while write(written + 1):
             written += 1

@@ -15,6 +15,7 @@ sys.path.insert(0, "/usr/lib/ringmaster/python")
 
 from ringmaster_backup_server import copy, maintenance
 from ringmaster_backup_server.repositories import load, without_owner
+from ringmaster_components import checks
 
 OK, WARNING, CRITICAL = 0, 1, 2
 HOUR, DAY = 3600, 86400
@@ -32,6 +33,11 @@ def answer(address: str, port: int, ca: str) -> tuple[int, str]:
             return OK, f"{address}:{port} takes backups ({stream.version()})."
     except OSError as error:
         return CRITICAL, f"{address}:{port} takes no backups: {error.strerror or error}."
+
+
+def disk(folder: str, warning: int, critical: int) -> tuple[int, str]:
+    """Space in use where the repositories lie, in percent: machines cannot be backed up when it is full."""
+    return checks.disk(Path(folder), warning, critical)
 
 
 def received(critical_hours: float) -> tuple[int, str]:

@@ -63,7 +63,7 @@ def restore(
     """
     began = time.monotonic()
     wanted = _absolute(path)
-    entry = _find(restic, snapshot, wanted)
+    _find(restic, snapshot, wanted)
     if in_place:
         target = wanted
     elif to is not None:
@@ -74,7 +74,7 @@ def restore(
         if not in_place and _lstat(target.name, parent) is not None:
             raise Failure(f"{target} is there already; remove it, or name another folder")
         with _staging(target) as staging:
-            _room(restic, snapshot, wanted, entry, staging)
+            _room(size(restic, snapshot, wanted), wanted, staging)
             words = ["restore", f"{snapshot['id']}:{wanted.parent}", "--target", str(staging), "--verify"]
             restic.run(*words, "--include", pattern("/", f"/{wanted.name}"))
             report = Report(str(target), snapshot["short_id"])
@@ -96,21 +96,21 @@ def _moment(text: str) -> str:
     return datetime.fromisoformat(text).strftime("%Y%m%dT%H%M%S")
 
 
-def _find(restic: Restic, snapshot: dict[str, Any], wanted: Path) -> dict[str, Any]:
-    for entry in restic.ls(snapshot["id"], str(wanted)):
-        if entry["path"] == str(wanted):
-            return entry
+def _find(restic: Restic, snapshot: dict[str, Any], wanted: Path) -> None:
+    if any(entry["path"] == str(wanted) for entry in restic.ls(snapshot["id"], str(wanted))):
+        return
     raise Failure(f"the backup of {snapshot['time'][:16]} ({snapshot['short_id']}) holds no {wanted}")
 
 
-def _room(restic: Restic, snapshot: dict[str, Any], wanted: Path, entry: dict[str, Any], staging: Path) -> None:
-    if entry["type"] == "dir":
-        size = sum(one.get("size", 0) for one in restic.ls(snapshot["id"], str(wanted), "--recursive"))
-    else:
-        size = entry.get("size", 0)
+def size(restic: Restic, snapshot: dict[str, Any], wanted: Path) -> int:
+    """Return the bytes of a file, or of all files below a folder, in a snapshot."""
+    return sum(one.get("size", 0) for one in restic.ls(snapshot["id"], str(wanted), "--recursive"))
+
+
+def _room(needed: int, wanted: Path, staging: Path) -> None:
     free = shutil.disk_usage(staging).free
-    if size > free:
-        raise Failure(f"{wanted} needs {size >> 20} MiB, and {free >> 20} MiB are free at {staging.parent}")
+    if needed > free:
+        raise Failure(f"{wanted} needs {needed >> 20} MiB, and {free >> 20} MiB are free at {staging.parent}")
 
 
 @contextlib.contextmanager

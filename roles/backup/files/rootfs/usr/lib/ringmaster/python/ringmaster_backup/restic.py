@@ -80,6 +80,8 @@ class Restic:
         message = _last_message(text)
         if "401 Unauthorized" in text:
             return "the backup machine refuses this machine's password (401); playbook backup.yml hands it out again"
+        if "507 Insufficient Storage" in text or "500 Internal Server Error" in text:
+            return f"the backup machine cannot write what it gets; see its check backup_server/disk: {message}"
         if "x509:" in text:
             return f"the backup machine's certificate is not accepted: {message}"
         for sign in ("ciphertext verification failed", "is damaged", "invalid data returned", "does not exist"):

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -29,6 +30,7 @@ def component(
     source = DUMPS / name
     if not any(entry["path"] == str(source) for entry in restic.ls(snapshot["id"], str(source))):
         raise Failure(f"the backup of {snapshot['time'][:16]} ({snapshot['short_id']}) holds no dump of {name}")
+    _fit(restic, snapshot, [str(source)])
     with state.locked("restore"):
         shutil.rmtree(FOLDER, ignore_errors=True)
         FOLDER.mkdir(mode=0o711, parents=True)
@@ -50,6 +52,34 @@ def _definition(name: str) -> Definition:
         known = ", ".join(sorted(found)) or "none"
         raise Failure(f"this machine has no component '{name}' that can be restored; it has: {known}")
     return found[name]
+
+
+def _fit(restic: Restic, snapshot: dict[str, Any], paths: list[str]) -> None:
+    """Raise Failure unless all of these paths fit on the disks here, one after the other; nothing is written before.
+
+    A dump arrives beside what becomes of it, which takes at least as much again.
+    """
+    free: dict[int, int] = {}
+    for path in paths:
+        is_dump = Path(path).is_relative_to(DUMPS)
+        place = FOLDER if is_dump else Path(path)
+        place = next(folder for folder in (place, *place.parents) if folder.exists())
+        device = place.stat().st_dev
+        left = free.setdefault(device, shutil.disk_usage(place).free)
+        size = files.size(restic, snapshot, Path(path)) * (2 if is_dump else 1)
+        if size > left:
+            raise Failure(
+                f"the disk is too small: {path} needs {size >> 20} MiB, and {left >> 20} MiB would be free at {place}; "
+                "nothing was restored"
+            )
+        # Files of the backup take the places of those that are here.
+        free[device] = left - max(0, size - (0 if is_dump else _live(Path(path))))
+
+
+def _live(path: Path) -> int:
+    if not path.is_dir():
+        return path.stat().st_size if path.exists() else 0
+    return sum(Path(parent, name).lstat().st_size for parent, _folders, names in os.walk(path) for name in names)
 
 
 def choose(restic: Restic, wanted: str) -> dict[str, Any]:
@@ -74,6 +104,7 @@ def machine(restic: Restic, snapshot: dict[str, Any], *, replace: bool, say: Cal
         raise Failure(
             "this machine has been backed up itself, so it holds data of its own; to overwrite it, say replace=true"
         )
+    _fit(restic, snapshot, [*(path for path in snapshot["paths"] if Path(path) != DUMPS), str(DUMPS)])
     report: dict[str, Any] = {
         "snapshot": snapshot["short_id"],
         "time": snapshot["time"],
