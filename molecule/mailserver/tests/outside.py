@@ -46,6 +46,10 @@ class Person:
         """Hand in a message; raises smtplib.SMTPException."""
         sender = sender or self.address
         message = compose(header or sender, to, subject, body, {"User-Agent": "Secret/1", "X-Mailer": "Secret"})
+        self.hand_in(sender, to, message, port)
+
+    def hand_in(self, sender: str, to: str, message: bytes, port: int = 465) -> None:
+        """Hand in a message as it is; raises smtplib.SMTPException."""
         client = smtplib.SMTP_SSL(timeout=30, context=trust()) if port == 465 else smtplib.SMTP(timeout=30)
         with client:
             client._host = self.server

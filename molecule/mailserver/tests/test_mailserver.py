@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import base64
+import email.message
+import email.policy
 import http.client
 import http.cookiejar
 import imaplib
@@ -34,6 +36,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 from outside import Person, Received, Relay, compose, deliver, mail_server, running, trust
 
 GTUBE = "XJS*C4JDBQADN1.NSBN3*2IDNEN*GTUBE-STANDARD-ANTI-UBE-TEST-EMAIL*C.34X"
+# In two parts, so that this file is not taken for it.
+EICAR = rb"X5O!P%@AP[4\PZX54(P^)7CC)7}" + b"$EICAR-STANDARD-ANTIVIRUS-TEST-FILE!$H+H*"
 RECORDS = "/var/lib/ringmaster/mailserver/dns.json"
 PROGRAM = "/usr/lib/ringmaster/components/mailserver"
 Eventually = Callable[..., None]
@@ -160,6 +164,19 @@ def test_spam_and_forged_mail_are_refused(address: str, anna: Person) -> None:
         with pytest.raises(smtplib.SMTPDataError, match="554"):
             deliver(address, forged, anna.address, compose(forged, anna.address, "forged"))
     assert not anna.find("forged")
+
+
+def test_virus_is_refused(address: str, anna: Person) -> None:
+    """As an attachment; in what people send themselves, too."""
+    message = email.message.EmailMessage()
+    message["From"], message["To"], message["Subject"] = "bob@outside.example", anna.address, "an invoice"
+    message.set_content("See the attachment.")
+    message.add_attachment(EICAR, maintype="application", subtype="octet-stream", filename="invoice.com")
+    with pytest.raises(smtplib.SMTPDataError, match="A virus was found: EICAR"):
+        deliver(address, "bob@outside.example", anna.address, message.as_bytes(policy=email.policy.SMTP))
+    message.replace_header("From", anna.address)
+    with pytest.raises(smtplib.SMTPDataError, match="A virus was found: EICAR"):
+        anna.hand_in(anna.address, anna.address, message.as_bytes(policy=email.policy.SMTP))
 
 
 def test_no_password_without_tls_and_none_on_port_25(address: str) -> None:
@@ -450,11 +467,11 @@ def test_checks_are_green(host: Host, eventually: Eventually) -> None:
     checks = checks_of(host)
     ours = {one["check"]: (one["state"], one["output"]) for one in checks if one["component"] == "mailserver"}
     assert {name: state for name, (state, _output) in ours.items()} == dict.fromkeys(
-        ("dns", "drop-ins", "ports", "queue", "quota", "round-trip"), "ok"
+        ("antivirus", "dns", "drop-ins", "ports", "queue", "quota", "round-trip"), "ok"
     ), ours
 
 
-UNITS = ("postfix", "dovecot", "rspamd", "postsrsd", "unbound", "ringmaster-mail-redis")
+UNITS = ("postfix", "dovecot", "rspamd", "postsrsd", "unbound", "ringmaster-mail-redis", "clamav-daemon")
 
 
 def test_comes_back_after_a_kill(host: Host, address: str, anna: Person, eventually: Eventually) -> None:
@@ -474,7 +491,15 @@ def test_comes_back_after_a_kill(host: Host, address: str, anna: Person, eventua
     anna.wait_for("after the kill")
 
 
-@pytest.mark.parametrize(("unit", "check"), [("postfix", "ports"), ("dovecot", "round-trip"), ("rspamd", "ports")])
+@pytest.mark.parametrize(
+    ("unit", "check"),
+    [
+        ("postfix", "ports"),
+        ("dovecot", "round-trip"),
+        ("rspamd", "ports"),
+        ("ringmaster-mail-antivirus.path clamav-daemon.socket", "antivirus"),
+    ],
+)
 def test_stop_turns_a_check_red(host: Host, unit: str, check: str, eventually: Eventually) -> None:
     host.check_output(f"systemctl stop {unit}")
     try:
@@ -482,6 +507,15 @@ def test_stop_turns_a_check_red(host: Host, unit: str, check: str, eventually: E
     finally:
         host.check_output(f"systemctl start {unit}")
     eventually(lambda: host.run("ss -Hltn | grep -q 127.0.0.1:11332").rc == 0, 60)
+
+
+def test_old_signatures_are_told(host: Host) -> None:
+    host.check_output("touch -d '4 days ago' /var/lib/clamav/molecule.hdb")
+    try:
+        check = check_of(host, "mailserver/antivirus")
+        assert (check["state"], check["output"][-13:]) == ("warning", "4.0 days ago.")
+    finally:
+        host.check_output("touch /var/lib/clamav/molecule.hdb")
 
 
 def test_missing_dns_record_is_told(host: Host) -> None:

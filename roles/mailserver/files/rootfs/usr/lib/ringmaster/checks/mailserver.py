@@ -29,6 +29,8 @@ RECORDS = Path("/var/lib/ringmaster/mailserver/dns.json")
 CERTIFICATE = Path("/etc/ringmaster/certificates/mailserver/fullchain.pem")
 CA = Path("/etc/ringmaster/certificates/ca.pem")
 QUEUE = Path("/var/spool/postfix")
+SCANNER = "/run/clamav/clamd.ctl"
+SIGNATURES = Path("/var/lib/clamav")
 PATIENCE = 45.0
 WITH_TLS = {465: "SMTP", 993: "IMAP"}
 STARTTLS = {25: "SMTP", 587: "SMTP", 4190: "sieve"}
@@ -98,7 +100,8 @@ def round_trip(hostname: str) -> tuple[int, str]:
     )
     begun = time.monotonic()
     try:
-        with smtplib.SMTP_SSL(timeout=15, context=_context()) as sender:
+        # A virus scanner that loads signatures holds mail up.
+        with smtplib.SMTP_SSL(timeout=40, context=_context()) as sender:
             sender._host = hostname  # type: ignore[attr-defined]
             sender.connect("127.0.0.1", 465)
             sender.login(login, password)
@@ -195,6 +198,26 @@ def quota(warning: int) -> tuple[int, str]:
     if full:
         return WARNING, f"{len(full)} mailboxes are nearly full: {', '.join(sorted(full)[:5])}."
     return OK, f"No mailbox of {number} is nearly full."
+
+
+def antivirus(warning_days: float) -> tuple[int, str]:
+    """Whether the virus scanner answers, and the age of its signatures."""
+    try:
+        with socket.socket(socket.AF_UNIX) as connection:
+            # It is silent while it loads signatures.
+            connection.settimeout(30)
+            connection.connect(SCANNER)
+            connection.sendall(b"zPING\0")
+            if not connection.recv(64).startswith(b"PONG"):
+                raise OSError("it closed the connection")
+    except OSError as error:
+        return CRITICAL, f"The virus scanner does not answer, and mail is not scanned: {checks.reason(error)}."
+    # Where ClamAV's own are there, local ones may be of any age.
+    found = [*SIGNATURES.glob("daily.c[lv]d")] or [*SIGNATURES.glob("*.?[a-z][bd]")]
+    days = (time.time() - max(path.stat().st_mtime for path in found)) / checks.DAY
+    return level(
+        days, warning_days, float("inf")
+    ), f"The virus scanner answers; its signatures came {days:.1f} days ago."
 
 
 def inbox() -> tuple[int, str]:
