@@ -53,7 +53,7 @@ def hostvars() -> dict[str, dict[str, Any]]:
 
 
 @pytest.fixture(scope="session")
-def play() -> Callable[..., subprocess.CompletedProcess[str]]:
+def play(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., subprocess.CompletedProcess[str]]:
     """Return a function that runs an operator's verb, with its variables."""
 
     def run(name: str, **variables: object) -> subprocess.CompletedProcess[str]:
@@ -64,7 +64,10 @@ def play() -> Callable[..., subprocess.CompletedProcess[str]]:
         }
         argv = [str(ROOT / ".venv/bin/ansible-playbook"), f"playbooks/{name}.yml"]
         argv += ["-i", str(PLATFORM / "platform.ringmaster.yml"), "-e", "@molecule/shared/vars.yml"]
-        argv += ["-e", "scenario_hosts=none", "-e", json.dumps(variables)]
+        # In a file: there may be thousands.
+        file = tmp_path_factory.mktemp("variables") / "variables.json"
+        file.write_text(json.dumps(variables), encoding="utf-8")
+        argv += ["-e", "scenario_hosts=none", "-e", f"@{file}"]
         return subprocess.run(argv, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
 
     return run
