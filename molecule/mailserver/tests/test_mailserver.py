@@ -476,7 +476,7 @@ def test_checks_are_green(host: Host, eventually: Eventually) -> None:
     checks = checks_of(host)
     ours = {one["check"]: (one["state"], one["output"]) for one in checks if one["component"] == "mailserver"}
     assert {name: state for name, (state, _output) in ours.items()} == dict.fromkeys(
-        ("antivirus", "dns", "drop-ins", "ports", "queue", "quota", "round-trip"), "ok"
+        ("antivirus", "dkim", "dns", "drop-ins", "ports", "queue", "quota", "round-trip"), "ok"
     ), ours
 
 
@@ -516,6 +516,26 @@ def test_stop_turns_a_check_red(host: Host, unit: str, check: str, eventually: E
     finally:
         host.check_output(f"systemctl start {unit}")
     eventually(lambda: host.run("ss -Hltn | grep -q 127.0.0.1:11332").rc == 0, 60)
+
+
+def test_keys_of_dkim_that_do_not_fit_are_told(host: Host) -> None:
+    key = "/var/lib/ringmaster/mailserver/dkim/second.example.ringmaster.key"
+    host.check_output(f"cp -a {key} /root/kept && chmod o= {key}")
+    try:
+        for break_it, state, sentence in (
+            ("unbound-control local_data_remove ringmaster._domainkey.second.example", "warning", "is not in the DNS"),
+            (f"python3 -c {shlex.quote(PUBLISH)}; openssl genrsa 2048 2>/dev/null > {key}", "critical", "another key"),
+            (f"chmod g= {key}; cat /root/kept > {key}", "critical", "may not read"),
+            (f"rm {key}", "critical", "is no key"),
+        ):
+            host.check_output(break_it)
+            check = check_of(host, "mailserver/dkim")
+            assert check["state"] == state, check
+            assert sentence in check["output"]
+            assert "second.example" in check["output"]
+    finally:
+        host.check_output(f"mv /root/kept {key}; python3 -c {shlex.quote(PUBLISH)}")
+    assert check_of(host, "mailserver/dkim")["state"] == "ok"
 
 
 def test_old_signatures_are_told(host: Host) -> None:

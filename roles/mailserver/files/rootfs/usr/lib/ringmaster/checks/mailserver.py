@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import grp
 import imaplib
 import json
 import secrets
@@ -18,11 +19,12 @@ from pathlib import Path
 
 sys.path.insert(0, "/usr/lib/ringmaster/python")
 
-from ringmaster_components import checks, files, state
+from ringmaster_components import checks, files, mail, state
 from ringmaster_components.checks import CRITICAL, OK, UNKNOWN, WARNING, level
-from ringmaster_mailserver import resolve
+from ringmaster_components.report import Failure
+from ringmaster_mailserver import keys, resolve
 from ringmaster_mailserver.converge import signature_of
-from ringmaster_mailserver.places import Places
+from ringmaster_mailserver.places import SELECTOR, Places
 
 CREDENTIALS = Path("/etc/ringmaster/monitoring/mailserver.env")
 RECORDS = Path("/var/lib/ringmaster/mailserver/dns.json")
@@ -32,15 +34,14 @@ QUEUE = Path("/var/spool/postfix")
 SCANNER = "/run/clamav/clamd.ctl"
 SIGNATURES = Path("/var/lib/clamav")
 PATIENCE = 45.0
-WITH_TLS = {465: "SMTP", 993: "IMAP"}
-STARTTLS = {25: "SMTP", 587: "SMTP", 4190: "sieve"}
+SMTP, IMAP, SIEVE = (25, 465, 587), 993, 4190
 
 
 def ports(hostname: str, addresses: list[str]) -> tuple[int, str]:
     """Speak to every port on every address, with TLS and a certificate for the server's name."""
     problems = []
     for address in addresses:
-        for port in sorted({**WITH_TLS, **STARTTLS}):
+        for port in (*SMTP, IMAP, SIEVE):
             try:
                 _speak(hostname, address, port)
             except (OSError, smtplib.SMTPException, EOFError, ValueError) as error:
@@ -56,17 +57,13 @@ def ports(hostname: str, addresses: list[str]) -> tuple[int, str]:
 
 def _speak(hostname: str, address: str, port: int) -> None:
     context = _context()
-    if port in WITH_TLS:
+    if port in SMTP:
+        mail.smtp(hostname, address, port, context, 5).quit()
+        return
+    if port == IMAP:
         plain = socket.create_connection((address, port), 5)
         with context.wrap_socket(plain, server_hostname=hostname) as connection:
             connection.recv(512)
-        return
-    if STARTTLS[port] == "SMTP":
-        with smtplib.SMTP(timeout=5) as client:
-            client.connect(address, port)
-            # The name that the certificate must have.
-            client._host = hostname  # type: ignore[attr-defined]
-            client.starttls(context=context)
         return
     with socket.create_connection((address, port), 5) as plain:
         _until_ok(plain)
@@ -101,9 +98,7 @@ def round_trip(hostname: str) -> tuple[int, str]:
     begun = time.monotonic()
     try:
         # A virus scanner that loads signatures holds mail up.
-        with smtplib.SMTP_SSL(timeout=40, context=_context()) as sender:
-            sender._host = hostname  # type: ignore[attr-defined]
-            sender.connect("127.0.0.1", 465)
+        with mail.smtp(hostname, "127.0.0.1", 465, _context(), 40) as sender:
             sender.login(login, password)
             sender.sendmail(login, [login], "".join(f"{line}\r\n" for line in lines))
         sent = time.monotonic()
@@ -178,6 +173,35 @@ def dns() -> tuple[int, str]:
         how_many = f"{len(wrong)} of {len(wanted)} records differ from {RECORDS.with_suffix('.zone')}"
         return WARNING, f"{how_many}: {'; '.join(wrong[:3])}{more}."
     return OK, f"All {len(wanted)} records are in the DNS."
+
+
+def dkim() -> tuple[int, str]:
+    """Whether the filter has a key for each domain, and the DNS the public half of this very key."""
+    places = Places()
+    objects = places.read_objects()
+    domains = [objects["hostname"], *objects["domains"]]
+    group = grp.getgrnam("_rspamd").gr_gid
+    bad, unpublished = [], []
+    for domain in domains:
+        key = keys.path(places, domain)
+        name = f"{SELECTOR}._domainkey.{domain}"
+        try:
+            wanted = keys.public_half(key)
+            found = resolve.ask(name, "TXT")
+        except Failure:
+            bad.append(f"{key} is no key, so mail of {domain} is not signed")
+            continue
+        except (OSError, resolve.NoAnswer) as error:
+            return UNKNOWN, f"The DNS cannot be asked: {checks.reason(error)}."
+        if key.stat().st_gid != group or not key.stat().st_mode & 0o040:
+            bad.append(f"rspamd may not read {key}, so mail of {domain} is not signed")
+        elif not found:
+            unpublished.append(f"{name} is not in the DNS, so nobody can verify mail of {domain}")
+        elif not any(f"p={wanted}" in one.replace(" ", "") for one in found):
+            bad.append(f"{name} has another key than {key}: what is signed looks forged")
+    if bad or unpublished:
+        return CRITICAL if bad else WARNING, f"{'; '.join((bad + unpublished)[:3])}."
+    return OK, f"The keys of {len(domains)} domains sign, and the DNS has them."
 
 
 def quota(warning: int) -> tuple[int, str]:

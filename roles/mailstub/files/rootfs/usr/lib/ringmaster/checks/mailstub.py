@@ -6,14 +6,13 @@
 from __future__ import annotations
 
 import smtplib
-import socket
 import ssl
 import sys
 from pathlib import Path
 
 sys.path.insert(0, "/usr/lib/ringmaster/python")
 
-from ringmaster_components import checks
+from ringmaster_components import checks, mail
 from ringmaster_components.checks import CRITICAL, OK, level
 
 QUEUE = Path("/var/spool/postfix")
@@ -34,17 +33,7 @@ def server(address: str, port: int, names: list[str]) -> tuple[int, str]:
     failed = ""
     for name in names:
         try:
-            if port == 465:
-                with (
-                    socket.create_connection((address, port), 10) as plain,
-                    context.wrap_socket(plain, server_hostname=name) as connection,
-                ):
-                    connection.recv(512)
-            else:
-                with smtplib.SMTP(timeout=10) as client:
-                    client.connect(address, port)
-                    client._host = name  # type: ignore[attr-defined]
-                    client.starttls(context=context)
+            mail.smtp(name, address, port, context, 10).quit()
         except (OSError, smtplib.SMTPException) as error:
             failed = checks.reason(error)
         else:

@@ -55,15 +55,18 @@ def public(places: Places, domains: Iterable[str]) -> dict[str, str]:
             continue
         kept = key.with_suffix(".pub")
         if not kept.exists() or kept.stat().st_mtime < key.stat().st_mtime:
-            pem = run("openssl", "rsa", "-in", str(key), "-pubout")
-            kept.write_text("".join(line for line in pem.splitlines() if not line.startswith("-")))
+            kept.write_text(public_half(key))
         result[domain] = kept.read_text()
     return result
+
+
+def public_half(key: Path) -> str:
+    """Return what belongs to a private key, in base64 as DNS has it. Raises Failure."""
+    return "".join(run("openssl", "pkey", "-in", str(key), "-pubout").splitlines()[1:-1])
 
 
 def tls_digest(places: Places) -> str:
     """Return the SHA-256 of the public key that the server shows, as a TLSA record has it; empty without one."""
     if not places.tls_key.exists():
         return ""
-    pem = run("openssl", "pkey", "-in", str(places.tls_key), "-pubout")
-    return hashlib.sha256(base64.b64decode("".join(pem.splitlines()[1:-1]))).hexdigest()
+    return hashlib.sha256(base64.b64decode(public_half(places.tls_key))).hexdigest()
