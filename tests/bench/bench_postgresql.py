@@ -10,17 +10,13 @@ Needs the scenario: ``molecule converge -s postgresql``, then ``tests/bench/benc
 
 from __future__ import annotations
 
-import os
 import re
 import statistics
-import subprocess
 import sys
-from pathlib import Path
 
-import yaml
+from light_machine import address_of, on_machine
 
-ROOT = Path(__file__).parents[2]
-PLATFORM = ROOT / "molecule/platform"
+VM = "pg00"
 PORTS = {"tuned": 5432, "stock": 5433}
 LOADS = {"read and write": "", "read only": "-S"}
 ROUNDS = 3
@@ -41,40 +37,27 @@ true
 """
 
 
-def on_machine(script: str) -> str:
-    """Run a script as root on pg00."""
-    ledger = yaml.safe_load((PLATFORM / "allocations.yml").read_text())
-    words = [
-        str(ROOT / "molecule/shared/ssh"),
-        *("-F", "none", "-i", str(ROOT / ".lab/keys/operator"), "-o", f"UserKnownHostsFile={PLATFORM}/known_hosts"),
-        f"root@{ledger['ipv4_srv']['pg00']}",
-        "sh -s",
-    ]
-    done = subprocess.run(words, input=script, capture_output=True, text=True, check=False, env=os.environ)
-    if done.returncode:
-        raise SystemExit(done.stderr)
-    return done.stdout
-
-
 def main() -> None:
     """Print transactions per second of both and their ratio."""
     scale = int(sys.argv[1]) if len(sys.argv) > 1 else 20
     seconds = int(sys.argv[2]) if len(sys.argv) > 2 else 8
-    on_machine(CLEAN)
+    on_machine(address_of(VM), CLEAN)
     # Peer authentication of the stock cluster knows the account postgres only.
-    on_machine(PREPARE.format(scale=scale).replace("pg_ctlcluster 17 stock start", _trust()))
+    on_machine(address_of(VM), PREPARE.format(scale=scale).replace("pg_ctlcluster 17 stock start", _trust()))
     try:
         print(f"pgbench, scale {scale}, 4 clients, {ROUNDS} rounds of {seconds} s by turns; transactions a second")
         for load, option in LOADS.items():
             found: dict[str, list[float]] = {name: [] for name in PORTS}
             for _round in range(ROUNDS):
                 for name, port in PORTS.items():
-                    out = on_machine(f"pgbench {option} -c 4 -j 2 -T {seconds} -U postgres -p {port} bench 2>&1")
+                    out = on_machine(
+                        address_of(VM), f"pgbench {option} -c 4 -j 2 -T {seconds} -U postgres -p {port} bench 2>&1"
+                    )
                     found[name].append(float(re.search(r"tps = ([0-9.]+)", out)[1]))  # type: ignore[index]
             tuned, stock = (statistics.median(found[name]) for name in PORTS)
             print(f"{load}: tuned {tuned:.0f}, stock {stock:.0f}, ratio {tuned / stock:.2f}")
     finally:
-        on_machine(CLEAN)
+        on_machine(address_of(VM), CLEAN)
 
 
 def _trust() -> str:
