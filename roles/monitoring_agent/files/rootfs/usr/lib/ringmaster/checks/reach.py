@@ -45,6 +45,8 @@ def compare(questions: list[dict[str, Any]]) -> tuple[int, str]:
         for port in one[kind]
     ]
     answers = _ask((one["address"], port) for one, port, _wanted in asked)
+    # A packet may have been lost: what is unexpected is asked once more.
+    answers |= _ask((one["address"], port) for one, port, wanted in asked if answers[one["address"], port] != wanted)
     wrong = [
         f"{one['vm']} ({one['address']}) port {port} is {'closed' if wanted else 'open'}"
         for one, port, wanted in asked
