@@ -61,6 +61,8 @@ def play(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., subprocess.C
             **os.environ,
             "MOLECULE_PROJECT_DIRECTORY": str(ROOT),
             "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
+            # Tests read what it prints; molecule asks for colours.
+            "ANSIBLE_FORCE_COLOR": "false",
         }
         argv = [str(ROOT / ".venv/bin/ansible-playbook"), f"playbooks/{name}.yml"]
         argv += ["-i", str(PLATFORM / "platform.ringmaster.yml"), "-e", "@molecule/shared/vars.yml"]

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import dns.dnssec
@@ -16,10 +18,13 @@ import dns.flags
 import dns.message
 import dns.query
 import dns.rcode
+import dns.rdata
 import dns.reversename
 import dns.tsigkeyring
 import dns.zone
 import pytest
+import yaml
+from ringmaster_mailserver import dns as mail
 from testinfra.host import Host
 
 OUTSIDE, INSIDE, SERVER = "198.18.0.7", "172.20.0.1", "172.20.0.20"
@@ -254,3 +259,45 @@ def test_checks(server: Host) -> None:
 def test_figures(server: Host) -> None:
     text = server.check_output("curl -sf http://172.20.0.20:9119/metrics")
     assert "\nbind_up 1" in text
+
+
+def test_records_of_a_mail_server_are_served_in_our_zone(
+    server: Host,
+    hostvars: dict[str, dict[str, Any]],
+    play: Callable[..., subprocess.CompletedProcess[str]],
+    eventually: Callable[..., None],
+) -> None:
+    """The mail server itself does not answer here: the name server's machine has kept what it said."""
+    ours = hostvars["post00"]
+    host, domain = ours["ringmaster_fe_fqdn"], f"shop.{DOMAIN}"
+    objects = {
+        "hostname": host,
+        "addresses": {family: ours[f"ringmaster_fe_{family}"] for family in ("ipv4", "ipv6")},
+        "domains": {domain: {"dmarc": "reject"}},
+        "is_publicly_trusted": True,
+        "has_tlsa": True,
+    }
+    wanted = mail.records(objects, dict.fromkeys((host, domain), "MIIB" * 98), "ab" * 32)
+    kept = "/var/lib/ringmaster/mail-records"
+    text = json.dumps([vars(record) for record in wanted])
+    server.check_output(f"mkdir -p {kept} && printf %s '{text}' > {kept}/post00.json")
+    variables = yaml.safe_load((Path(__file__).parents[1] / "converge.yml").read_text())[0]["vars"]
+    done = play("dns", dns_mail_hosts="neta00", **variables)
+    assert done.returncode == 0, done.stdout + done.stderr
+    server.check_output(f"rm {kept}/post00.json")
+
+    assert {record.kind for record in wanted} == {"A", "AAAA", "CNAME", "MX", "SRV", "TLSA", "TXT"}
+    for source in (OUTSIDE, INSIDE):
+        for record in wanted:
+            said = record.line().split(maxsplit=4)[4]
+            expected = dns.rdata.from_text("IN", record.kind, said).to_text()
+            assert expected in data(ask(record.name, record.kind, source, tcp=True)), record
+    # A TLSA record counts in a signed zone only.
+    tlsa = dns.message.make_query(f"_25._tcp.{host}", "TLSA", want_dnssec=True)
+
+    def signed() -> list[Any]:
+        return dns.query.tcp(tlsa, SERVER, timeout=5, source=OUTSIDE).answer
+
+    eventually(lambda: len(signed()) == 2)
+    keys = ask(DOMAIN, "DNSKEY", tcp=True)
+    dns.dnssec.validate(*signed(), {dns.name.from_text(DOMAIN): keys.answer[0]})

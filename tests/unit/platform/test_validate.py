@@ -142,6 +142,7 @@ TABLE = [
         "type: MX, values: mail.example.org",
         ["'mail.example.org' is not a preference", "10 mail"],
     ),
+    ("TLSA cut off", PROJECT, RECORD, f"type: TLSA, values: 3 1 1 {'ab' * 31}", ["is not usage (0 to 3)", "3 1 1 and"]),
     (
         "addresses beside an alias",
         PROJECT,

@@ -230,3 +230,10 @@ def certification_authority(text: str) -> str:
     if re.fullmatch(r'(0|128) (issue|issuewild|iodef|issuemail) "[^"\\]{0,255}"', text):
         return ""
     return "is not a flag (0 or 128), a property and a quoted value"
+
+
+def tls_association(text: str) -> str:
+    """Check the value of a TLSA record (RFC 6698): a whole certificate or key, or its SHA-256 or SHA-512."""
+    if re.fullmatch(r"[0-3] [01] (0 ([0-9a-f]{2})+|1 [0-9a-f]{64}|2 [0-9a-f]{128})", text):
+        return ""
+    return "is not usage (0 to 3), selector (0 or 1), matching type (0 to 2) and the hexadecimal digits of this type"

@@ -23,6 +23,7 @@ TYPES: dict[str, tuple[Callable[[str], str], str]] = {
     "MX": (checks.mail_exchanger, "a preference and a host name, such as 10 mail.example.org"),
     "SRV": (checks.service_target, "priority, weight, port and host name, such as 0 5 5060 sip.example.org"),
     "TXT": (checks.dns_text, "text of at most 4000 bytes"),
+    "TLSA": (checks.tls_association, "such as 3 1 1 and the SHA-256 of the server's public key"),
     "CAA": (checks.certification_authority, 'such as 0 issue "letsencrypt.org"'),
 }
 

@@ -19,7 +19,7 @@ PERMISSIONS = ("login", "sudo-srv", "wheel", "manager", "stats")
 USER_STATES = ("pending", "active", "locked", "removed")
 VM_STATES = ("running", "stopped", "retiring")
 RELEASES = ("trixie",)
-DNS_TYPES = ("A", "AAAA", "CAA", "CNAME", "MX", "NS", "SRV", "TXT")
+DNS_TYPES = ("A", "AAAA", "CAA", "CNAME", "MX", "NS", "SRV", "TLSA", "TXT")
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 _URL = Text("an http or https URL", check=checks.url, format="uri")
