@@ -18,7 +18,7 @@ from ansible.template import trust_as_template
 from ansible_collections.ringmaster.hosting.plugins.module_utils.guest import file_entries, quick
 
 MANAGED = "Managed by Ringmaster: changes made here will be overwritten"
-PATIENCE = 30  # seconds after the deadline in which the host must be reachable again to say what happened
+PATIENCE = 30  # seconds at most after the deadline in which the host must be reachable again to say what happened
 
 
 class ActionModule(ActionBase):
@@ -86,7 +86,8 @@ class ActionModule(ActionBase):
                 return result
         except AnsibleConnectionFailure as error:
             self._display.warning(f"The connection was lost during the change ({error}); trying a new one.")
-        deadline = time.monotonic() + int(arguments["confirm_within"]) + PATIENCE
+        within = int(arguments["confirm_within"])
+        deadline = time.monotonic() + within + min(within, PATIENCE)
         reason: object = ""
         while time.monotonic() < deadline:
             try:
@@ -105,7 +106,7 @@ class ActionModule(ActionBase):
                 reason = "the change is still being made"
             time.sleep(2)
         raise AnsibleActionFail(
-            f"The change was not confirmed within {arguments['confirm_within']} s and the host has taken it"
+            f"The change was not confirmed within {within} s and the host has taken it"
             f" back: after it, no new connection could be made{f' ({reason})' if reason else ''}."
         )
 
