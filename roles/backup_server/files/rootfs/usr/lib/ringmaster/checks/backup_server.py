@@ -1,5 +1,5 @@
 # Copyright: (c) 2026, Ringmaster contributors
-# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The checks of the backup machine. Each returns 0 ok, 1 warning, 2 critical or 3 unknown, and a sentence."""
 
