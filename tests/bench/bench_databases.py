@@ -11,21 +11,15 @@ machines by the scenario of the component, and takes them away.
 
 from __future__ import annotations
 
-import os
 import re
 import statistics
-import subprocess
 import sys
 from dataclasses import dataclass
-from pathlib import Path
 
-import yaml
+from light_machine import address_of, on_machine, scenario
 
-ROOT = Path(__file__).resolve().parents[2]
-PLATFORM = ROOT / "molecule/platform"
 ROUNDS = 3
 SECONDS = 8
-LAB = "rm-bench"
 
 
 @dataclass(frozen=True)
@@ -129,64 +123,33 @@ REDISCLI_AUTH=$REDIS_PASSWORD redis-cli --user "$REDIS_USERNAME" flushdb >/dev/n
 }
 
 
-def molecule(step: str, scenario: str) -> None:
-    """Run a step of a scenario in a lab of our own."""
-    environment = {**os.environ, "MOLECULE_LAB": LAB, "PATH": f"{ROOT / '.venv/bin'}:{os.environ['PATH']}"}
-    argv = [str(ROOT / ".venv/bin/molecule"), step, "-s", scenario]
-    done = subprocess.run(argv, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise RuntimeError(done.stdout + done.stderr)
-
-
-def on_machine(machine: str, script: str) -> str:
-    """Run a script as root on a machine of the lab."""
-    ledger = yaml.safe_load((PLATFORM / "allocations.yml").read_text())
-    argv = [
-        str(ROOT / "molecule/shared/ssh"),
-        *("-F", "none", "-i", str(ROOT / ".lab/keys/operator"), "-o", f"UserKnownHostsFile={PLATFORM}/known_hosts"),
-        f"root@{ledger['ipv4_srv'][machine]}",
-        "sh -se",
-    ]
-    environment = {**os.environ, "MOLECULE_LAB": LAB}
-    done = subprocess.run(argv, input=script, capture_output=True, text=True, check=False, env=environment)
-    if done.returncode:
-        raise RuntimeError(done.stderr)
-    return done.stdout
-
-
 def measure(name: str, database: Database) -> None:
     """Print what both do in a second, and the ratio."""
-    on_machine(database.machine, database.prepare)
+    address = address_of(database.machine)
+    on_machine(address, f"set -e\n{database.prepare}")
     try:
         for title, command in database.loads.items():
             found: dict[str, list[float]] = {"tuned": [], "stock": []}
             for _round in range(ROUNDS):
                 for which, at in (("tuned", database.tuned), ("stock", database.stock)):
-                    out = on_machine(database.machine, command.replace("{at}", at))
+                    out = on_machine(address, command.replace("{at}", at))
                     figures = re.findall(database.figure, out)
                     if not figures:
-                        raise RuntimeError(f"no figure in: {out}")
+                        raise SystemExit(f"no figure in: {out}")
                     found[which].append(float(figures[-1]))
             tuned, stock = (statistics.median(found[which]) for which in ("tuned", "stock"))
             print(f"| {name} | {title} | {tuned:.0f} | {stock:.0f} | {tuned / stock:.2f} |", flush=True)
     finally:
-        on_machine(database.machine, f"set +e\n{database.clean}\ntrue")
+        on_machine(address, f"{database.clean}\ntrue")
 
 
 def main() -> None:
     """Measure the databases that are named, or all."""
     print("| Database | Load | tuned, a second | stock | ratio |\n|---|---|---|---|---|", flush=True)
     for name in sys.argv[1:] or list(DATABASES):
-        try:
-            for step in ("create", "prepare", "converge"):
-                molecule(step, name)
+        with scenario(name):
             measure(name, DATABASES[name])
-        finally:
-            molecule("destroy", name)
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except RuntimeError as error:
-        sys.exit(str(error))
+    main()
