@@ -121,4 +121,6 @@ def test_a_message_is_written_and_read(browser: Browser, hostvars: dict[str, dic
     assert "written in webmail" in browser.run("return document.querySelector('#messagebody').textContent")
     picture = os.environ.get("WEBMAIL_SCREENSHOT")
     if picture:
+        while browser.run("return document.querySelector('#messagestack .loading') !== null"):
+            time.sleep(0.2)
         Path(picture).write_bytes(base64.b64decode(browser.ask("GET", "/screenshot")))

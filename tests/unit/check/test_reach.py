@@ -54,3 +54,12 @@ def test_many_findings_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reach, "reached", lambda place: True)
     questions = [{"vm": "myapp01", "address": "172.20.1.2", "open": [22], "closed": list(range(8000, 8010))}]
     assert reach.compare(questions)[1].endswith(", and 5 more.")
+
+
+def test_of_thousands_all_have_their_turn() -> None:
+    questions = [{"vm": f"vm{number:04}", "address": "", "open": [], "closed": []} for number in range(601)]
+    turns = [reach.turn(questions, number) for number in range(3)]
+    assert [len(one) for one in turns] == [250, 250, 101]
+    assert reach.turn(questions, 3) == turns[0]
+    assert sorted(one["vm"] for turn in turns for one in turn) == [one["vm"] for one in questions]
+    assert reach.turn(questions[:250], 7) == questions[:250]
