@@ -7,7 +7,7 @@
 On the light machine bak00, half of the data random and half text. Ours and plain restic send to the same server, each
 to a repository of its own, and read again what they have restored; tar writes to the machine's own disk, unencrypted,
 without a history.
-Needs the scenario: ``molecule converge -s backup``, then ``tests/bench/bench_backup.py [MIB]``.
+``tests/bench/bench_backup.py [MIB]`` makes the machines by scenario backup, and takes them away.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import statistics
 import sys
 
 import yaml
-from light_machine import PLATFORM, address_of, on_machine
+from scenarios import PLATFORM, address_of, on_machine, scenario
 
 VM = "bak00"
 HOME = "/srv/s-bak"
@@ -95,4 +95,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with scenario("backup"):
+        main()

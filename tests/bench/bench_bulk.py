@@ -21,10 +21,12 @@ from pathlib import Path
 from typing import Any
 
 import table
+from scenarios import scenario
 
 ROOT = Path(__file__).resolve().parents[2]
 BIN = ROOT / ".venv/bin"
 SCENARIOS = ROOT / "molecule"
+COMPONENTS = ROOT / "playbooks/components.yml"
 VHOSTS, LOOPED, MAILBOXES = 500, 50, 2000
 # Hash of a password that nobody uses.
 HASH = "$6$anna1234$kR0BlQbm2LWPuzopJJqzx.A7BrMRwFDZlEQE.RRDjUOhf6VAiC5LWYE1K7OOkyFa/1Ka.y0RXwtLxzjmJYcUU."
@@ -62,14 +64,14 @@ def environment() -> dict[str, str]:
     }
 
 
-def play(scenario: str, playbook: Path, variables: dict[str, Any]) -> float:
+def play(name: str, playbook: Path, variables: dict[str, Any]) -> float:
     """Run a playbook on the machines of a scenario; return its seconds. Raises RuntimeError."""
     with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
         json.dump({**variables, "lab_folder": str(ROOT / ".lab")}, file)
         file.flush()
         argv = [
             *(str(BIN / "ansible-playbook"), "-i", str(SCENARIOS / "platform/platform.ringmaster.yml")),
-            *("-e", f"@{SCENARIOS}/shared/vars.yml", "-e", f"@{SCENARIOS}/{scenario}/hosts.yml", "-e", f"@{file.name}"),
+            *("-e", f"@{SCENARIOS}/shared/vars.yml", "-e", f"@{SCENARIOS}/{name}/hosts.yml", "-e", f"@{file.name}"),
         ]
         start = time.monotonic()
         done = subprocess.run(
@@ -78,13 +80,6 @@ def play(scenario: str, playbook: Path, variables: dict[str, Any]) -> float:
         if done.returncode:
             raise RuntimeError(done.stdout[-3000:] + done.stderr[-1000:])
         return time.monotonic() - start
-
-
-def molecule(verb: str, scenario: str) -> None:
-    """Run a step of a scenario."""
-    subprocess.run(
-        [str(BIN / "molecule"), verb, "-s", scenario], cwd=ROOT, env=environment(), check=True, capture_output=True
-    )
 
 
 def vhosts(count: int, changed: bool = False) -> dict[str, Any]:
@@ -112,13 +107,12 @@ def mailboxes(count: int, changed: bool = False) -> dict[str, Any]:
     }
 
 
-def measured(scenario: str, what: str, make: Any, count: int) -> list[tuple[str, float]]:
+def measured(name: str, what: str, make: Any, count: int) -> list[tuple[str, float]]:
     """Time the first run, one without a change and one with a small change."""
-    playbook = ROOT / "playbooks/components.yml"
     return [
-        (f"{count} {what}, first run", play(scenario, playbook, make(count))),
-        (f"{count} {what}, no change", play(scenario, playbook, make(count))),
-        (f"{count} {what}, one changed", play(scenario, playbook, make(count, True))),
+        (f"{count} {what}, first run", play(name, COMPONENTS, make(count))),
+        (f"{count} {what}, no change", play(name, COMPONENTS, make(count))),
+        (f"{count} {what}, one changed", play(name, COMPONENTS, make(count, True))),
     ]
 
 
@@ -139,32 +133,20 @@ def loop() -> list[tuple[str, float]]:
 
 
 def main() -> None:
-    """Measure and print a table. ``--keep`` uses machines that are up, and leaves them."""
+    """Measure the scenarios that are named, or both, and print a table."""
     rows: list[tuple[str, float]] = []
-    keep = "--keep" in sys.argv
-    for scenario, what, make, count in (
-        ("webgateway", "virtual hosts", vhosts, VHOSTS),
-        ("mailserver", "mailboxes", mailboxes, MAILBOXES),
-    ):
-        if any(one.startswith("--only=") for one in sys.argv) and f"--only={scenario}" not in sys.argv:
-            continue
-        try:
-            if not keep:
-                molecule("converge", scenario)
-            rows.append(
-                ("as declared in the scenario, no change", play(scenario, ROOT / "playbooks/components.yml", {}))
-            )
-            if scenario == "webgateway":
+    bulk = {"webgateway": ("virtual hosts", vhosts, VHOSTS), "mailserver": ("mailboxes", mailboxes, MAILBOXES)}
+    for name in sys.argv[1:] or bulk:
+        with scenario(name):
+            rows.append((f"{name} as its scenario declares it, no change", play(name, COMPONENTS, {})))
+            if name == "webgateway":
                 rows += loop()
-            rows += measured(scenario, what, make, count)
-        finally:
-            if not keep:
-                molecule("destroy", scenario)
+            rows += measured(name, *bulk[name])
     table.show(rows)
 
 
 if __name__ == "__main__":
     try:
         main()
-    except (RuntimeError, subprocess.SubprocessError) as error:
+    except RuntimeError as error:
         sys.exit(str(error))

@@ -16,7 +16,7 @@ import statistics
 import sys
 from dataclasses import dataclass
 
-from light_machine import address_of, on_machine, scenario
+from scenarios import address_of, on_machine, scenario
 
 ROUNDS = 3
 SECONDS = 8
