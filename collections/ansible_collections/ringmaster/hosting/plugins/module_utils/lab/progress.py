@@ -50,4 +50,5 @@ class _Heartbeat(threading.Thread):
             now = time.monotonic()
             if now - self._last >= HEARTBEAT_SECONDS:
                 self._last = now
-                print(f"   ... {self._title}: still running after {now - self._begin:.0f} s", flush=True)
+                sys.stdout.write(f"   ... {self._title}: still running after {now - self._begin:.0f} s\n")
+                sys.stdout.flush()
