@@ -56,6 +56,20 @@ def test_failure_is_told(fail: list[int], told: str) -> None:
     assert str(caught.value).startswith(told)
 
 
+LOCKED = "E: Could not get lock /var/lib/apt/lists/lock. It is held by process 1398 (apt-get)\n"
+
+
+def test_another_apt_that_fetches_lists_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    moments = iter([0, 10, 20, 30, packages.LOCK_SECONDS + 31])
+    monkeypatch.setattr(packages.time, "monotonic", lambda: next(moments))
+    monkeypatch.setattr(packages.time, "sleep", lambda seconds: None)
+    answers = [(100, "", LOCKED), (100, "", LOCKED), (0, "", ""), (0, "", "")]
+    packages.install(lambda argv: answers.pop(0), ["a"], recommends=False, update=True)
+    assert answers == []
+    with pytest.raises(packages.PackageError, match="held by process 1398"):
+        packages.install(lambda argv: (100, "", LOCKED), ["a"], recommends=False, update=True)
+
+
 def test_units_held_back_by_a_killed_run_are_found(tmp_path: Path) -> None:
     (tmp_path / "a.service").symlink_to(os.devnull)
     (tmp_path / "b.service").symlink_to("/etc/passwd")

@@ -12,11 +12,12 @@ from pathlib import Path
 
 RUNTIME_UNITS = Path("/run/systemd/system")
 LISTS = Path("/var/lib/apt/lists")
+LOCK_SECONDS = 300
 # Configuration that somebody changed stays; nothing is asked; another apt at work is waited for.
 OPTIONS = (
     "-o=Dpkg::Options::=--force-confdef",
     "-o=Dpkg::Options::=--force-confold",
-    "-o=DPkg::Lock::Timeout=300",
+    f"-o=DPkg::Lock::Timeout={LOCK_SECONDS}",
 )
 ENVIRONMENT = {"DEBIAN_FRONTEND": "noninteractive", "NEEDRESTART_SUSPEND": "1", "LC_ALL": "C.UTF-8"}
 
@@ -62,15 +63,25 @@ def install(run: Run, names: Sequence[str], *, recommends: bool, update: bool) -
     """Install the packages. Raises PackageError."""
     words = [f"--{'' if recommends else 'no-'}install-recommends", "--", *names]
     if update:
-        code, out, err = run(["apt-get", "-qq", *OPTIONS, "update"])
-        if code:
-            raise PackageError(f"apt-get update: {_tail(err or out)}")
+        _fetch_lists(run)
     code, out, err = run(["apt-get", "-qq", "-y", *OPTIONS, "install", *words])
     if code and not update:
         # The lists may name versions that the archive no longer has.
         install(run, names, recommends=recommends, update=True)
     elif code:
         raise PackageError(f"apt-get install {' '.join(names)}: {_tail(err or out)}")
+
+
+def _fetch_lists(run: Run) -> None:
+    """Fetch apt's lists. Their lock is one that apt does not wait for by itself."""
+    end = time.monotonic() + LOCK_SECONDS
+    while True:
+        code, out, err = run(["apt-get", "-qq", *OPTIONS, "update"])
+        if not code:
+            return
+        if f"{LISTS}/lock" not in err or time.monotonic() > end:
+            raise PackageError(f"apt-get update: {_tail(err or out)}")
+        time.sleep(1)
 
 
 def _tail(text: str) -> str:

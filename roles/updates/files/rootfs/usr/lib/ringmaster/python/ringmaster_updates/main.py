@@ -42,7 +42,8 @@ ENVIRONMENT = {
     # apt's hook would restart services by rules of its own; we do it once, at the end.
     "NEEDRESTART_SUSPEND": "1",
 }
-APT = ["apt-get", "-q", "-y", "-o", "DPkg::Lock::Timeout=300", "-o", "Dpkg::Options::=--force-confold"]
+LOCK_SECONDS = 300
+APT = ["apt-get", "-q", "-y", "-o", f"DPkg::Lock::Timeout={LOCK_SECONDS}", "-o", "Dpkg::Options::=--force-confold"]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -184,7 +185,15 @@ def _maintained(running: bool) -> None:
 
 
 def _run(argv: list[str], *, check: bool = True) -> str:
-    done = subprocess.run(argv, env=ENVIRONMENT, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+    end = time.monotonic() + LOCK_SECONDS
+    while True:
+        done = subprocess.run(
+            argv, env=ENVIRONMENT, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
+        )
+        # apt waits for dpkg's lock by itself, but not for that of its lists.
+        if "/var/lib/apt/lists/lock" not in done.stderr or time.monotonic() > end:
+            break
+        time.sleep(1)
     if check and done.returncode:
         print(f"<3>{' '.join(argv)}: {(done.stderr or done.stdout).strip()[-800:]}", file=sys.stderr)
         raise SystemExit(1)
