@@ -105,7 +105,7 @@ def load(path: Path = CONFIGURATION) -> Configuration:
     except (OSError, ValueError) as error:
         raise Failure(f"{path} cannot be read: {error}") from error
     known = {one.name for one in fields(Configuration)} - {"access"}
-    found = {
+    found: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value for name, value in values.items() if name in known
     }
     return Configuration(access=Access.of(values), **found)

@@ -17,6 +17,7 @@ import shutil
 import stat
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +51,7 @@ def run(settings: Configuration, say: Callable[[str], None], folder: Path = SCRA
                     _attempt(
                         report["components"],
                         definition.component,
-                        lambda one=definition: prove_component(restic, snapshot, one, present, folder),
+                        partial(prove_component, restic, snapshot, definition, present, folder),
                         say,
                     )
             report["errors"] += [
@@ -73,6 +74,7 @@ def run(settings: Configuration, say: Callable[[str], None], folder: Path = SCRA
 def _attempt(into: dict[str, Any], name: str, prove: Callable[[], str], say: Callable[[str], None]) -> None:
     """Keep the sentence of one part of the proof, or why it failed, and how long it took."""
     began = time.monotonic()
+    result: dict[str, Any]
     try:
         result = {"sentence": prove()}
     except Failure as failure:

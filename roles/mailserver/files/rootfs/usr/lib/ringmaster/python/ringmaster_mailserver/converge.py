@@ -9,6 +9,7 @@ import json
 import os
 import pwd
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -200,8 +201,8 @@ def _configurations(places: Places, report: Report, check: bool) -> inbox.Inbox:
         ("postfix", places.postfix_inbox, directives.POSTFIX, trial.postfix, "Postfix"),
         ("dovecot", places.dovecot_inbox, directives.DOVECOT, trial.dovecot, "Dovecot"),
     ):
-        found = inbox.read(folder, SUFFIX, lambda text, allowed=allowed: directives.only_allowed(text, allowed))
-        found, whole = accepted.judge(found, lambda texts, attempt=attempt: attempt(places, texts), title)
+        found = inbox.read(folder, SUFFIX, partial(directives.only_allowed, allowed=allowed))
+        found, whole = accepted.judge(found, partial(attempt, places), title)
         accepted.settle(places.accepted / daemon, SUFFIX, found.texts, report, check=check)
         all_texts.update({f"{daemon}/{name}": text for name, text in found.texts.items()})
         refused.update({f"{daemon}/{name}": why for name, why in found.refused.items()})

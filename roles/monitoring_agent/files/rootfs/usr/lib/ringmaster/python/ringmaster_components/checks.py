@@ -31,13 +31,14 @@ def level(value: float, warning: float, critical: float) -> int:
 
 def needs_answer(service: str, *errors: type[Exception]) -> Callable[[Check], Check]:
     """Say plainly that there are no figures; that the service is down is the matter of its check login."""
+    expected: tuple[type[Exception], ...] = (OSError, *errors)
 
     def decorate(function: Check) -> Check:
         @functools.wraps(function)
         def guarded(**arguments: Any) -> tuple[int, str]:
             try:
                 return function(**arguments)
-            except (OSError, *errors) as error:
+            except expected as error:
                 return UNKNOWN, f"{service} does not answer: {reason(error)}."
 
         return guarded

@@ -189,9 +189,9 @@ def _account(wanted: Account, found: Account | None) -> list[Step]:
     for name in sorted({*wanted.on, *found.on}):
         has, shall = found.on.get(name), wanted.on.get(name)
         if has != shall:
-            revoke = [f"REVOKE {', '.join(sorted(has))} ON {identifier(name)}.* FROM {wanted.sql}"] if has else []
+            taken = [f"REVOKE {', '.join(sorted(has))} ON {identifier(name)}.* FROM {wanted.sql}"] if has else []
             grant = [_grant(wanted, shall, name)] if shall else []
-            steps.append(Step(f"set the rights of {who} on {name}", (*revoke, *grant)))
+            steps.append(Step(f"set the rights of {who} on {name}", (*taken, *grant)))
     return steps
 
 

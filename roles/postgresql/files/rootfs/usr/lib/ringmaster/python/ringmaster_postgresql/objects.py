@@ -173,7 +173,9 @@ def _role(role: Mapping[str, Any], wanted: Objects, state: Mapping[str, Any]) ->
             yield Step(f"take {user} into {right}", f"GRANT {name(right)} TO {name(user)};")
         is_owner = right == group(place, "owner")
         setting = f"role={right}"
-        now = next((values for where, who, values in state["settings"] if (where, who) == (place, user)), []) or []
+        now: list[str] = (
+            next((values for where, who, values in state["settings"] if (where, who) == (place, user)), []) or []
+        )
         alter = f"ALTER ROLE {name(user)} IN DATABASE {name(place)}"
         if is_owner and setting not in now:
             yield Step(f"let {user} act as {right}", f"{alter} SET role = {literal(str(right))};")

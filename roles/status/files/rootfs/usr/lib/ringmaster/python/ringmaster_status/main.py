@@ -72,8 +72,8 @@ def write(folder: Path, static: Path, platform: Mapping[str, Any], now: float) -
             place.parent.mkdir(parents=True, exist_ok=True)
             place.with_name(f"{place.name}.html").write_text(html, encoding="utf-8")
             place.with_name(f"{place.name}.json").write_text(json.dumps(part, ensure_ascii=False), encoding="utf-8")
-        for path in static.iterdir():
-            shutil.copyfile(path, fresh / path.name)
+        for asset in static.iterdir():
+            shutil.copyfile(asset, fresh / asset.name)
         for name in [fresh, *(path for path in fresh.rglob("*") if path.is_dir())]:
             name.chmod(0o755)
         link, site = folder / ".site.new", folder / "site"

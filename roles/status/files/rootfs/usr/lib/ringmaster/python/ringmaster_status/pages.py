@@ -150,10 +150,10 @@ def _project(part: Part, made: float) -> str:
     head = ("VM", "State", "Components", "What is wrong", "30 days")
     content += box("vms", "VMs", table("VMs", head, rows) if rows else "<p>The project has no VMs.</p>")
     if part["urls"]:
-        rows = [
+        pages = [
             (text(url["name"]), badge(url["state"]), text(url["url"]), text(url["sentence"])) for url in part["urls"]
         ]
-        content += box("urls", "Pages", table("Pages", ("Check", "State", "Address", "Sentence"), rows))
+        content += box("urls", "Pages", table("Pages", ("Check", "State", "Address", "Sentence"), pages))
     planned = [(vm["name"], line) for vm in part["vms"] for line in vm["planned"]]
     planned += [(vm["name"], "settings wait for a restart") for vm in part["vms"] if vm["pending_restart"]]
     lines = "".join(f"<li>{text(name)}: {text(line)}</li>" for name, line in planned)
@@ -232,11 +232,11 @@ def _configuration(vm: Part) -> str:
         )
         result += f'<h3 id="component-{text(component)}">{text(component)}</h3>{declared}'
     if vm["pending_restart"]:
-        rows = [
+        waiting = [
             (text(item["field"]), text(item["live"]), text(item["wanted"]), text(item["reason"]))
             for item in vm["pending_restart"]
         ]
-        result += "<h3>Waits for a restart</h3>" + table("Waits for a restart", ("What", "Now", "Then", "Why"), rows)
+        result += "<h3>Waits for a restart</h3>" + table("Waits for a restart", ("What", "Now", "Then", "Why"), waiting)
     return result
 
 

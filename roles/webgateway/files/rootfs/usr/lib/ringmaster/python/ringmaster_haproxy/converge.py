@@ -144,7 +144,8 @@ def _only(text: str, backends: frozenset[str]) -> None:
 
 def _sections(text: str) -> Iterator[tuple[str, list[str]]]:
     """Yield each section with the backend's name, empty for other sections."""
-    name, lines = "", []
+    name = ""
+    lines: list[str] = []
     for line in text.splitlines():
         if line and not line[0].isspace():
             yield name, lines

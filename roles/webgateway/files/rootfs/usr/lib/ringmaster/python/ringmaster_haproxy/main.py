@@ -42,7 +42,7 @@ def _drain(places: Places, words: list[str]) -> int:
     options = parser.parse_args(words)
     report = Report()
     try:
-        with components._lock("haproxy"):
+        with components.lock("haproxy"):
             report = drain(places, options.member, options.backend, undo=options.undo, check=options.check)
         end = time.monotonic() + (0 if options.check or options.undo else options.wait)
         while (left := sessions(options.member)) and time.monotonic() < end:
