@@ -19,15 +19,14 @@ from typing import Any
 sys.path.insert(0, "/usr/lib/ringmaster/python")
 
 from ringmaster_components import checks
-from ringmaster_components.checks import CRITICAL, OK, WARNING, level
+from ringmaster_components.checks import CRITICAL, GIB, OK, WARNING, level
 from ringmaster_components.files import read_environment
+from ringmaster_postgresql import cluster
 
 CREDENTIALS = Path("/etc/ringmaster/monitoring/postgresql.env")
 AUTHORITY = Path("/etc/ringmaster/certificates/ca.pem")
-UPGRADE = Path("/var/lib/ringmaster/postgresql-upgrade.json")
 INBOX = Path("/etc/local/postgresql")
 PROGRAMS = Path("/usr/lib/postgresql")
-GIB = 1024**3
 ROUND_TRIP = """
 INSERT INTO ringmaster.heartbeat VALUES (1, now()) ON CONFLICT (id) DO UPDATE SET at = now()
   RETURNING to_json(now() - at < interval '1 minute')
@@ -220,9 +219,9 @@ def restart_pending(warning_days: float) -> tuple[int, str]:
 
 def upgrade(warning_days: float) -> tuple[int, str]:
     """An upgrade to another major version that is neither confirmed nor rolled back."""
-    if not UPGRADE.exists():
+    known = cluster.upgraded()
+    if not known:
         return OK, "No upgrade waits to be confirmed."
-    known = json.loads(UPGRADE.read_text())
     what = f"the upgrade from {known['from']} to {known['to']}"
     days = (time.time() - known["at"]) / checks.DAY
     if known["state"] != "upgraded" and not Path(f"/proc/{known['process']}").exists():
