@@ -5,15 +5,26 @@
 
 from __future__ import annotations
 
+import dataclasses
+import multiprocessing
 import os
+import signal
 import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
 import conftest as fixtures
+import libvirt
 import libvirt_samples as samples
 import pytest
-from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt import connection, facts, model, move
+from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt import (
+    connection,
+    facts,
+    model,
+    move,
+    move_model,
+)
 from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt.errors import HypervisorError
 
 NAMES = model.volume_names("myapp00", samples.UUID)
@@ -32,7 +43,7 @@ class Pair:
     def step(self, where: Any, step: str, **values: Any) -> dict[str, Any]:
         """Do one step on one of the two."""
         values = {"to": "hv1", **values}
-        given = move.Move(
+        given = move_model.Move(
             name="myapp00",
             uuid=samples.UUID,
             uri=where.options.uri,
@@ -41,15 +52,18 @@ class Pair:
             runtime=where.folder / "run",
             host_key_file=self.target.folder / "host.pub",
             lock_directory=where.folder / "locks",
+            console_directory=Path(where.options.console_directory),
             **values,
         )
         return move.run(step, given, check=False)
 
-    def copy(self) -> dict[str, Any]:
+    def copy(self, live: bool = False, **release: Any) -> dict[str, Any]:
         """Do all that comes before the definition on the target."""
         offer = self.step(self.source, "offer")
-        keys = ("image", "root_bytes", "file_bytes", "token", "public_key")
-        ready = self.step(self.target, "prepare", source_address="10.0.0.1", **{key: offer[key] for key in keys})
+        keys = ("image", "root_bytes", "root_path", "left", "file_bytes", "token", "public_key")
+        ready = self.step(
+            self.target, "prepare", source_address="10.0.0.1", live=live, **{key: offer[key] for key in keys}
+        )
         digests: dict[str, str] = {}
         self.token = offer["token"]
         where = {
@@ -60,11 +74,15 @@ class Pair:
         }
         if "image" in ready["files"]:
             digests.update(self.step(self.source, "send", files=("image",), **where)["digests"])
-        self.step(self.source, "release", token=self.token)
+        self.step(
+            self.source, "release", token=self.token, live=live, **{"target_uri": self.target.options.uri, **release}
+        )
         if ready["shared"]:
+            self.step(self.target, "forbid")
             return {**offer, **ready}
         digests.update(self.step(self.source, "send", files=("root",), **where)["digests"])
         self.step(self.target, "receive", image=offer["image"], digests=digests)
+        self.step(self.target, "forbid")
         return {**offer, **ready}
 
     def define(self, state: str) -> dict[str, Any]:
@@ -229,7 +247,7 @@ def test_a_vm_that_runs_on_the_target_stays(pair: Pair) -> None:
     offer = pair.step(pair.source, "offer")
     with pytest.raises(HypervisorError, match="runs here already"):
         pair.step(pair.target, "prepare", image=offer["image"])
-    with pytest.raises(HypervisorError, match="stop it first"):
+    with pytest.raises(HypervisorError, match="or stop it"):
         pair.step(pair.target, "discard")
     with pytest.raises(HypervisorError, match="not marked as moved"):
         pair.step(pair.target, "remove")
@@ -243,14 +261,20 @@ def test_without_its_disk_it_is_not_made_from_the_image(pair: Pair) -> None:
     assert running(pair.target) is None
 
 
-def test_shared_storage_is_recognised_and_its_disks_stay(pair: Pair) -> None:
-    """Both pools are the same folder: nothing is copied, and removing the source leaves the disks."""
-    folder = pair.target.folder / "pool"
+@pytest.fixture
+def sharing(pair: Pair) -> Pair:
+    """Both pools are the same folder, and no disk is cached."""
     with connection.connect(pair.target.options.uri) as opened:
         pool = opened.storagePoolLookupByName("ringmaster")
         pool.destroy()
         pool.undefine()
     fixtures.pools.ensure(pair.target.options.uri, "ringmaster", str(pair.source.folder / "pool"), check=False)
+    return pair
+
+
+def test_shared_storage_is_recognised_and_its_disks_stay(sharing: Pair) -> None:
+    """Nothing is copied, and removing the source leaves the disks."""
+    pair = sharing
     moved = pair.copy()
     assert (moved["shared"], moved["files"]) == (True, [])
     assert "msg" not in pair.define("present")
@@ -259,4 +283,110 @@ def test_shared_storage_is_recognised_and_its_disks_stay(pair: Pair) -> None:
     assert running(pair.source) is None
     assert running(pair.target) is True
     assert disk(pair.source).exists()
-    assert not list(folder.iterdir())
+    assert not list((pair.target.folder / "pool").iterdir())
+
+
+@pytest.fixture
+def uncached(sharing: Pair) -> Pair:
+    """The disks of the VM, which runs, are not cached, so that the other hypervisor sees what is written."""
+    for machine in (sharing.source, sharing.target):
+        console = sharing.source.options.console_directory
+        machine.options = dataclasses.replace(machine.options, disk_cache="none", console_directory=console)
+    sharing.source.one(state="restarted")
+    return sharing
+
+
+def test_a_vm_on_shared_storage_goes_on_running(uncached: Pair) -> None:
+    """It is defined on the target, and the source does not start it again."""
+    pair = uncached
+    moved = pair.copy(live=True)
+    assert (moved["shared"], moved["obstacle"]) == (True, "")
+    assert (running(pair.source), running(pair.target)) == (False, True)
+    # Nothing starts it on the source again, and the target knows it as its own: nothing is left to do.
+    assert "must not run twice" in pair.source.one()["msg"]
+    assert pair.define("present")["actions"] == []
+    assert [one["action"] for one in pair.define("running")["actions"]] == ["set_autostart"]
+    with pair.target.domain() as domain:
+        assert domain.state() == [libvirt.VIR_DOMAIN_RUNNING, libvirt.VIR_DOMAIN_RUNNING_MIGRATED]
+    assert (pair.home / ".ssh/authorized_keys").read_text() == ""
+    pair.step(pair.source, "remove", shared=True, token=pair.token)
+    assert (running(pair.source), running(pair.target)) == (None, True)
+    assert disk(pair.source).exists()
+    # The definition is whole: the VM comes back from it.
+    assert "msg" not in pair.target.one(hypervisor="hv1", state="restarted")
+
+
+def test_a_vm_that_goes_on_running_comes_to_the_bridges_of_the_target(uncached: Pair) -> None:
+    """Running and defined."""
+    uncached.copy(live=True, bridges={"ethsrv": "br-new"})
+    with uncached.target.domain() as domain:
+        for flags in (0, libvirt.VIR_DOMAIN_XML_INACTIVE):
+            fields = facts.parse_domain(domain.XMLDesc(flags)).fields
+            assert (fields["nics.ethfe.bridge"], fields["nics.ethsrv.bridge"]) == ("br-fe", "br-new")
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"bridges": {"ethsrv": "br-none"}}, {"target_uri": "qemu+unix:///system?socket=/nowhere"}]
+)
+def test_a_move_that_fails_leaves_the_vm_running_where_it_was(uncached: Pair, wrong: dict[str, Any]) -> None:
+    """The target lacks a bridge, or does not answer: no mark is left on the source."""
+    pair = uncached
+    with pytest.raises(HypervisorError, match="could not be moved while it runs"):
+        pair.copy(live=True, **wrong)
+    assert (running(pair.source), running(pair.target)) == (True, None)
+    # No mark is left, and it starts at boot as before.
+    assert pair.source.one()["actions"] == []
+
+
+def test_killed_while_the_vm_is_on_its_way(uncached: Pair) -> None:
+    """SIGKILL while the memory is copied: libvirt ends the move or gives it up, and the same run ends it."""
+    pair = uncached
+    offer = pair.step(pair.source, "offer")
+    keys = ("root_path", "token", "public_key")
+    pair.step(pair.target, "prepare", source_address="10.0.0.1", live=True, **{key: offer[key] for key in keys})
+    with pair.source.domain() as domain:
+        domain.migrateSetMaxSpeed(1)
+    values = {"token": offer["token"], "live": True, "target_uri": pair.target.options.uri}
+    process = multiprocessing.get_context("fork").Process(
+        target=pair.step, args=(pair.source, "release"), kwargs=values
+    )
+    process.start()
+    while running(pair.target) is None:
+        time.sleep(0.02)
+    process.kill()
+    process.join()
+    assert process.exitcode == -signal.SIGKILL
+    with pytest.raises(HypervisorError, match="about to come here"):
+        pair.copy(live=True)
+    with pair.source.domain() as domain:
+        domain.migrateSetMaxSpeed(0)
+        while domain.isActive() and domain.jobInfo()[0] != libvirt.VIR_DOMAIN_JOB_NONE:
+            time.sleep(0.1)
+    pair.copy(live=True)
+    assert (running(pair.source), running(pair.target)) == (False, True)
+
+
+def test_cut_short_after_the_vm_arrived(uncached: Pair) -> None:
+    """The ledger does not name the target yet: the same run goes on, and calling off is refused."""
+    pair = uncached
+    pair.copy(live=True)
+    with pytest.raises(HypervisorError, match="finish its move to here"):
+        pair.step(pair.target, "discard")
+    assert pair.copy(live=True)["left"] is True
+    assert (running(pair.source), running(pair.target)) == (False, True)
+    assert "msg" not in pair.define("present")
+    assert "msg" not in pair.define("running")
+    pair.step(pair.source, "remove", shared=True, token=pair.token)
+    assert (running(pair.source), running(pair.target)) == (None, True)
+
+
+def test_cached_disks_do_not_go_live(sharing: Pair) -> None:
+    """The other hypervisor would not see what is written."""
+    assert sharing.copy()["obstacle"] == "its disks have the cache mode writeback"
+
+
+def test_storage_that_is_mounted_elsewhere_is_refused(sharing: Pair) -> None:
+    """The path of the image stands in the disk itself."""
+    offer = sharing.step(sharing.source, "offer")
+    with pytest.raises(HypervisorError, match="mount it at the same place"):
+        sharing.step(sharing.target, "prepare", token=offer["token"], root_path="/elsewhere/root.qcow2")

@@ -25,8 +25,9 @@ options:
       offer: "Source: tell what there is to move, and make the key."
       prepare: "Target: make room for the files, and accept the key."
       send: "Source: send O(files)."
-      release: "Source: stop the VM, and mark it as moved to O(to), so that nothing starts it here again."
+      release: "Source: mark the VM as moved to O(to), so that nothing starts it here, and stop it or let it go."
       receive: "Target: compare the files with their O(digests), and put the overlay on the base here."
+      forbid: "Target: accept the key no longer."
       remove: "Source: delete the VM, which is marked as moved to O(to)."
       look: "Target of a fenced source: tell whether the disk can be seen here."
       discard: "A hypervisor that the ledger never named: delete a copy that never ran."
@@ -82,6 +83,26 @@ options:
     description: Source and target have the same storage, so that disks stay.
     type: bool
     default: false
+  root_path:
+    description: Path of the root disk on the source.
+    type: str
+    default: ""
+  left:
+    description: The VM is off on the source, and marked as moved.
+    type: bool
+    default: false
+  live:
+    description: The VM goes on running while it moves. Its disks must be on storage that both have.
+    type: bool
+    default: false
+  bridges:
+    description: Bridge on the target for each network card.
+    type: dict
+    default: {}
+  target_uri:
+    description: The target's libvirt as the source reaches it; by default over SSH with the key of this move.
+    type: str
+    default: ""
   source_address:
     description: Address from which the target accepts the key.
     type: str
@@ -122,6 +143,16 @@ present:
   returned: for these steps
   type: bool
   sample: true
+left:
+  description: Whether the VM is off here, and marked as moved.
+  returned: step offer
+  type: bool
+  sample: false
+obstacle:
+  description: Why the VM cannot move while it runs; empty when nothing is known that forbids it.
+  returned: step offer
+  type: str
+  sample: its disks have the cache mode writeback
 files:
   description: Files that the target lacks.
   returned: step prepare
@@ -143,7 +174,7 @@ digests:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt import move
+from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt import move, move_model
 from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt.arguments import (
     connection_arguments,
     run_module,
@@ -153,6 +184,7 @@ from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt.argumen
 def argument_spec() -> dict[str, Any]:
     """Options of the module."""
     text = ("to", "image", "token", "source_address", "target_address", "target_host_key", "public_key")
+    text += ("root_path", "target_uri")
     return {
         **connection_arguments(),
         "step": {"type": "str", "required": True, "choices": list(move.STEPS)},
@@ -163,6 +195,9 @@ def argument_spec() -> dict[str, Any]:
         "file_bytes": {"type": "dict", "default": {}},
         "digests": {"type": "dict", "default": {}},
         "shared": {"type": "bool", "default": False},
+        "left": {"type": "bool", "default": False},
+        "live": {"type": "bool", "default": False},
+        "bridges": {"type": "dict", "default": {}},
         "call_off": {"type": "bool", "default": False},
         "stop_timeout": {"type": "float", "default": 120.0},
         **{name: {"type": "str", "default": "", "no_log": False} for name in text},
@@ -175,7 +210,7 @@ def run(module: AnsibleModule) -> dict[str, Any]:
     step = values.pop("step")
     values["files"] = tuple(values["files"])
     values["file_bytes"] = {name: int(size) for name, size in values["file_bytes"].items()}
-    return move.run(step, move.Move(**values), module.check_mode)
+    return move.run(step, move_model.Move(**values), module.check_mode)
 
 
 def main() -> None:

@@ -307,7 +307,7 @@ def patch_domain(
                 devices.append(nic_element(parts[1], fields))
             else:
                 patch_nic(nic, parts[2], value)
-    _set_metadata(domain, note)
+    set_metadata(domain, note)
     return ET.tostring(domain, encoding="unicode")
 
 
@@ -327,7 +327,8 @@ def _set_console_log(devices: ET.Element, path: str) -> None:
             log.set("file", path)
 
 
-def _set_metadata(domain: ET.Element, note: metadata.Metadata) -> None:
+def set_metadata(domain: ET.Element, note: metadata.Metadata) -> None:
+    """Put our element into a definition, in the place of the old one."""
     holder = domain.find("metadata")
     if holder is None:
         holder = _element(domain, "metadata")

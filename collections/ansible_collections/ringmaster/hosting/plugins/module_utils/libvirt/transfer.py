@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, Ringmaster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Send a file to another hypervisor over SSH: a key that may write named files only, for an hour, and from one address.
+"""The way to another hypervisor over SSH: a key for one purpose only, for an hour, and from one address.
 
 The key is found again in ``authorized_keys`` by its comment.
 """
@@ -31,23 +31,32 @@ def make_key(path: Path, comment: str) -> None:
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", str(path)], check=True)
 
 
+def writes(paths: Mapping[str, str]) -> dict[str, str]:
+    """Commands for :func:`authorize` that write files: ``paths`` gives each by the word that the holder asks with."""
+    return {
+        what: f"dd of={shlex.quote(path)} bs=1M conv=sparse iflag=fullblock status=none"
+        for what, path in sorted(paths.items())
+    }
+
+
+LIBVIRT = {"*virt-ssh-helper*": "virt-ssh-helper qemu:///system"}
+"""For :func:`authorize`: talk to libvirt, which is as much as to be root."""
+
+
 def authorize(
-    authorized_keys: Path, comment: str, public_key: str, source_address: str, paths: Mapping[str, str]
+    authorized_keys: Path, comment: str, public_key: str, source_address: str, commands: Mapping[str, str]
 ) -> None:
-    """Let the holder of a key write files: ``paths`` gives the path of each by the word that it asks with.
+    """Let the holder of a key run commands: ``commands`` gives each by the shell pattern of what the holder asks for.
 
     :raises HypervisorError: when the key is none.
     """
-    writes = "".join(
-        f"{what}) exec dd of={shlex.quote(path)} bs=1M conv=sparse iflag=fullblock status=none;; "
-        for what, path in sorted(paths.items())
-    )
+    cases = "".join(f"{pattern}) exec {command};; " for pattern, command in commands.items())
     until = datetime.datetime.now(datetime.UTC) + datetime.timedelta(minutes=KEY_MINUTES)
     options = [
         "restrict",
         f'from="{source_address}"',
         f'expiry-time="{until:%Y%m%d%H%M}Z"',
-        f'command="case $SSH_ORIGINAL_COMMAND in {writes}*) exit 1;; esac"',
+        f'command="case $SSH_ORIGINAL_COMMAND in {cases}*) exit 1;; esac"',
     ]
     if not re.fullmatch(rf"ssh-ed25519 [A-Za-z0-9+/=]+ {re.escape(comment)}", public_key):
         raise HypervisorError(f"the key {comment}, which was to write files here, is no key: {public_key!r}")
@@ -78,13 +87,27 @@ def _rewrite(path: Path, comment: str, line: str) -> None:
 
 def command(key: Path, address: str, host_key: str) -> list[str]:
     """Give the SSH command, to which the word of the file is added; it knows the target by its host key alone."""
-    known = key.with_name("known_hosts")
-    known.write_text(f"{address} {host_key}\n", encoding="ascii")
     return [
         *("ssh", "-F", "none", "-i", str(key), "-o", "IdentitiesOnly=yes", "-o", "BatchMode=yes"),
-        *("-o", f"UserKnownHostsFile={known}", "-o", "GlobalKnownHostsFile=/dev/null"),
+        *("-o", f"UserKnownHostsFile={_known_hosts(key, address, host_key)}", "-o", "GlobalKnownHostsFile=/dev/null"),
         *("-o", "StrictHostKeyChecking=yes", "-o", "ConnectTimeout=30", f"root@{address}"),
     ]
+
+
+def libvirt_uri(key: Path, address: str, host_key: str) -> str:
+    """Give the URI of the target's libvirt, which is known by its SSH host key alone."""
+    host = f"[{address}]" if ":" in address else address
+    known = _known_hosts(key, address, host_key)
+    return (
+        f"qemu+libssh://root@{host}/system?keyfile={key}&sshauth=privkey&known_hosts={known}"
+        "&known_hosts_verify=normal&proxy=native&no_tty=1"
+    )
+
+
+def _known_hosts(key: Path, address: str, host_key: str) -> Path:
+    known = key.with_name("known_hosts")
+    known.write_text(f"{address} {host_key}\n", encoding="ascii")
+    return known
 
 
 def send(path: Path, argv: list[str]) -> str:
