@@ -78,7 +78,7 @@ def gates() -> list[Item]:
             tool("mypy", *map(str, programs)),
             {"MYPYPATH": ":".join(map(str, on_machines))},
         ),
-        Item("unit tests", pytest("-m", "not slow", "tests/unit")),
+        published("units", lane=PYTESTS),
         # ansible.cfg wants an inventory that can be read, also for a syntax check; scenarios name hosts of another one.
         Item(
             "ansible-lint",
@@ -91,9 +91,9 @@ def gates() -> list[Item]:
     ]
 
 
-def published(gate: str) -> Item:
+def published(gate: str, lane: int = SCENARIOS) -> Item:
     """Return a gate of the collection as it is published."""
-    return Item(f"collection: {gate}", [str(BIN / "python"), "tests/gates/collection.py", gate], lane=SCENARIOS)
+    return Item(f"collection: {gate}", [str(BIN / "python"), "tests/gates/collection.py", gate], lane=lane)
 
 
 def folders(parent: str) -> list[Path]:
@@ -128,6 +128,7 @@ SETS = {
         Item("end to end", pytest("-x", "-s", "tests/e2e")),
     ],
     "drill": lambda: [
+        Item("unit tests", pytest("-m", "slow", "tests/unit")),
         *(Item(f"integration: {path.name}", pytest("-m", "slow", str(path))) for path in folders("integration")),
         *(Item(f"drill: {path.name}", pytest("-x", "-rP", str(path))) for path in folders("drills")),
         *scenarios(long=True),

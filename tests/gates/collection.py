@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, Ringmaster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The gates of a collection that is to be published: ``collection.py build|docs|html|importer|sanity``.
+"""The gates of a collection that is to be published: ``collection.py build|docs|html|importer|sanity|units``.
 
 All of them work on a copy without the links that lead out of the collection: ansible-galaxy leaves linked folders out
 with a warning and exit status 0, and ansible-test does not see what is in them.
@@ -33,6 +33,7 @@ NOT_SHIPPED = {"galaxy.yml"}
 GET_PIP = Path("~/.ansible/test/cache/get_pip_24_2.py").expanduser()
 LINK = "120000"
 IGNORED = shutil.ignore_patterns("__pycache__", "*.pyc")
+PYTHON = ".".join(map(str, sys.version_info[:2]))
 
 
 class GateError(Exception):
@@ -92,6 +93,14 @@ def sources() -> dict[str, str]:
             if Path(name) not in links and os.path.lexists(ROOT / name):
                 found[(place / Path(name).relative_to(source)).as_posix()] = git_mode(ROOT / name)
     return {name: mode for name, mode in found.items() if name not in NOT_SHIPPED}
+
+
+def copy_tracked(target: Path, *wanted: str) -> None:
+    """Copy the repository's files that git tracks (or would) below ``target``, without those of the collection."""
+    for name in run(["git", "ls-files", "-z", "-co", "--exclude-standard", "--", *wanted], ROOT).split("\0"):
+        if name and not Path(name).is_relative_to(COLLECTION) and (ROOT / name).is_file():
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, target / name)
 
 
 def git_mode(path: Path) -> str:
@@ -189,10 +198,7 @@ def html(folder: Path) -> str:
     """
     copy_to(folder / "copy")
     source = folder / "source"
-    for name in run(["git", "ls-files", "-z", "-co", "--exclude-standard", "--", "*.md", "docs"], ROOT).split("\0"):
-        if name and not Path(name).is_relative_to(COLLECTION) and (ROOT / name).is_file():
-            (source / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, source / name)
+    copy_tracked(source, "*.md", "docs")
     reference = source / "docs/reference/collection"
     reference.mkdir(parents=True)
     documented = ["antsibull-docs", "collection", "--use-current", "--fail-on-error", "--squash-hierarchy"]
@@ -234,10 +240,31 @@ def sanity(folder: Path) -> str:
     if not GET_PIP.exists():
         GET_PIP.parent.mkdir(parents=True, exist_ok=True)
         GET_PIP.write_text("import ensurepip; ensurepip.bootstrap(default_pip=True)\n")
-    version = ".".join(map(str, sys.version_info[:2]))
     # Without its progress: it would be a screen of pip's messages for each of the environments it makes at first.
+    said = ansible_test(target, "sanity")
+    return f"{said.count('Running sanity test')} sanity tests passed"
+
+
+def units(folder: Path) -> str:
+    """Run the unit tests, but for the slow ones, as ansible-test does: each in a process of its own, two at a time.
+
+    The rest of the repository lies in the copy too, because tests look at its pages, its example and its programs.
+    """
+    target = copy_to(folder)
+    copy_tracked(target)
+    (target / "collections").symlink_to(folder)
+    shutil.copy2(ROOT / "tests/gates/units_conftest.py", target / "tests/conftest.py")
+    run(["git", "add", "--all"], target)
+    return re.findall(r"\d+ passed[^=]*", ansible_test(target, "units", "--num-workers", "2"))[-1].strip()
+
+
+def ansible_test(target: Path, *argv: str) -> str:
+    """Run ansible-test in a copy with this Python and what is installed for it, and return what it printed.
+
+    :raises GateError: when it fails.
+    """
     done = subprocess.run(
-        ["ansible-test", "sanity", "--color", "no", "--python", version],
+        ["ansible-test", *argv, "--color", "no", "--python", PYTHON],
         cwd=target,
         env={key: value for key, value in os.environ.items() if not key.startswith("ANSIBLE_")},
         stdout=subprocess.PIPE,
@@ -247,7 +274,7 @@ def sanity(folder: Path) -> str:
     )
     if done.returncode:
         raise GateError(done.stdout)
-    return f"{done.stdout.count('Running sanity test')} sanity tests passed"
+    return done.stdout
 
 
 GATES: dict[str, Callable[[Path], str]] = {
@@ -256,6 +283,7 @@ GATES: dict[str, Callable[[Path], str]] = {
     "html": html,
     "importer": importer,
     "sanity": sanity,
+    "units": units,
 }
 
 

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import grp
-import importlib.util
 import json
 import os
 import stat
@@ -17,6 +16,7 @@ from typing import Any
 import pytest
 from ansible_collections.ringmaster.hosting.plugins.module_utils.certificates import authority, wanted
 from cryptography import x509
+from programs import load
 from ringmaster_certificates import acme, converge, openssl
 from ringmaster_certificates.store import Store
 
@@ -234,10 +234,7 @@ def test_mistakes_are_named(item: dict[str, Any], told: str) -> None:
 
 
 def test_the_check_tells_days_and_names(store: Store) -> None:
-    spec = importlib.util.spec_from_file_location("check_certificates", PROGRAMS / "checks/certificates.py")
-    assert spec and spec.loader
-    check = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(check)
+    check = load(PROGRAMS / "checks/certificates.py")
     check.HOME = store.home
     assert check.age(25, 14)[0] == 0
     installed(store, entry(), entry("two"))

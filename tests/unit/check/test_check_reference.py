@@ -5,17 +5,14 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 from pathlib import Path
 
 from ansible_collections.ringmaster.hosting.plugins.filter.alert_rules import alert_rules
+from programs import load
 
 REFERENCE = Path(__file__).parents[3] / "docs/reference"
-specification = importlib.util.spec_from_file_location("check_reference", REFERENCE / "checks.py")
-assert specification is not None and specification.loader is not None
-reference = importlib.util.module_from_spec(specification)
-specification.loader.exec_module(reference)
+reference = load(REFERENCE / "checks.py")
 
 
 def test_the_page_is_current() -> None:

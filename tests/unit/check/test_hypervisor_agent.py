@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import sys
 import time
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from programs import load
 
 libvirt = pytest.importorskip("libvirt")
 FOLDER = Path(__file__).parents[3] / "roles/hypervisor_agent/files/rootfs/usr/lib/ringmaster"
@@ -20,10 +20,7 @@ sys.path.insert(0, str(FOLDER / "python"))
 
 from ringmaster_hypervisor import main, state  # noqa: E402
 
-specification = importlib.util.spec_from_file_location("checks_hypervisor", FOLDER / "checks/hypervisor.py")
-assert specification is not None and specification.loader is not None
-checks = importlib.util.module_from_spec(specification)
-specification.loader.exec_module(checks)
+checks = load(FOLDER / "checks/hypervisor.py")
 
 NODE = """<node>
   <domain type='test'><name>{name}</name><uuid>{uuid}</uuid><memory>1048576</memory><os><type>hvm</type></os>

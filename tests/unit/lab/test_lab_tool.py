@@ -6,35 +6,22 @@
 from __future__ import annotations
 
 import fcntl
-import importlib.machinery
-import importlib.util
 import json
 import shutil
 import subprocess
 import sys
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from ansible_collections.ringmaster.hosting.plugins.module_utils.lab import progress
+from programs import load
 
 ROOT = Path(__file__).resolve().parents[3]
 GIB = 2**30
 
-
-def load() -> ModuleType:
-    """Import bin/lab, which has no suffix."""
-    loader = importlib.machinery.SourceFileLoader("lab_tool", str(ROOT / "bin/lab"))
-    spec = importlib.util.spec_from_loader("lab_tool", loader)
-    assert spec is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["lab_tool"] = module
-    loader.exec_module(module)
-    return module
-
-
-tool = load()
+tool = load(ROOT / "bin/lab")
 
 
 @pytest.fixture

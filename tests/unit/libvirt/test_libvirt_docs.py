@@ -6,15 +6,16 @@
 from __future__ import annotations
 
 import re
-import runpy
 from pathlib import Path
+
+from programs import load
 
 ROOT = Path(__file__).parents[3]
 FOLDER = ROOT / "docs/virtual-machines"
 
 
 def test_generated_pages_are_current() -> None:
-    for name, text in runpy.run_path(str(FOLDER / "generate"))["pages"]().items():
+    for name, text in load(FOLDER / "generate").pages().items():
         assert (FOLDER / name).read_text() == text, "run docs/virtual-machines/generate"
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import runpy
 import shutil
 import subprocess
 import sys
@@ -17,6 +16,7 @@ from typing import Any
 import pytest
 import yaml
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.verbs import VERBS
+from programs import load
 
 ROOT = Path(__file__).parents[3]
 BIN = Path(sys.executable).parent
@@ -180,8 +180,7 @@ def test_awx_finds_each_playbook_once() -> None:
 
 
 def test_surveys_are_those_of_the_verbs() -> None:
-    generate = runpy.run_path(str(ROOT / "awx/generate"))
-    assert (ROOT / "awx/verbs.yml").read_text() == generate["page"](), "run awx/generate"
+    assert (ROOT / "awx/verbs.yml").read_text() == load(ROOT / "awx/generate").page(), "run awx/generate"
     templates = yaml.safe_load((ROOT / "awx/verbs.yml").read_text())["awx_verbs"]
     for template in templates:
         assert (ROOT / template["playbook"]).exists()

@@ -1,0 +1,24 @@
+# Copyright: (c) 2026, Ringmaster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What pyproject.toml tells pytest, for ansible-test: it reads no settings of ours and imports no sibling of a test."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+UNIT = Path(__file__).parent / "unit"
+sys.path[:0] = [str(UNIT), *(str(path) for path in UNIT.iterdir() if path.is_dir())]
+os.environ["CI"] = "true"  # ansible-test passes no variables on; see unit/conftest.py
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "slow: minutes; not run here")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items[:] = [item for item in items if not item.get_closest_marker("slow")]
