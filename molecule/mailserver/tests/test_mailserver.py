@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import email.message
 import email.policy
+import functools
 import http.client
 import http.cookiejar
 import imaplib
@@ -176,17 +177,22 @@ def test_spam_and_forged_mail_are_refused(address: str, anna: Person) -> None:
     assert not anna.find("forged")
 
 
+def with_virus(sender: str, recipient: str, subject: str) -> bytes:
+    """Return a message with the EICAR test file attached."""
+    text = compose(sender, recipient, subject)
+    message = email.message_from_bytes(text, email.message.EmailMessage, policy=email.policy.default)
+    message.add_attachment(EICAR, maintype="application", subtype="octet-stream", filename="invoice.bin")
+    return message.as_bytes(policy=email.policy.SMTP)
+
+
 def test_virus_is_refused(address: str, anna: Person) -> None:
     """As an attachment; in what people send themselves, too."""
-    message = email.message.EmailMessage()
-    message["From"], message["To"], message["Subject"] = "bob@outside.example", anna.address, "an invoice"
-    message.set_content("See the attachment.")
-    message.add_attachment(EICAR, maintype="application", subtype="octet-stream", filename="invoice.com")
-    with pytest.raises(smtplib.SMTPDataError, match="A virus was found: EICAR"):
-        deliver(address, "bob@outside.example", anna.address, message.as_bytes(policy=email.policy.SMTP))
-    message.replace_header("From", anna.address)
-    with pytest.raises(smtplib.SMTPDataError, match="A virus was found: EICAR"):
-        anna.hand_in(anna.address, anna.address, message.as_bytes(policy=email.policy.SMTP))
+    for give, sender in (
+        (functools.partial(deliver, address), "bob@outside.example"),
+        (anna.hand_in, anna.address),
+    ):
+        with pytest.raises(smtplib.SMTPDataError, match="A virus was found: EICAR"):
+            give(sender, anna.address, with_virus(sender, anna.address, "an invoice"))
 
 
 def test_no_password_without_tls_and_none_on_port_25(address: str) -> None:
@@ -678,16 +684,21 @@ def test_self_test_names_what_is_missing(host: Host, address: str) -> None:
     assert all("reverse name" in line or "things looked at" in line for line in wrong), wrong
 
 
+def as_declared(variables: dict[str, Any]) -> dict[str, Any]:
+    """Return the variables with which playbook components.yml changes nothing."""
+    return {
+        "components_hosts": "post00",
+        "mailserver_relay_passwords": {"relay.outside.example": "relay-secret-1"},
+        "mailserver_mailboxes": variables["mailserver_mailboxes"],
+    }
+
+
 def test_two_thousand_mailboxes_are_one_call(
     play: Play, variables: dict[str, Any], address: str, anna: Person, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A run takes as many steps as with a few mailboxes."""
     declared = variables["mailserver_mailboxes"]
-    few = {
-        "components_hosts": "post00",
-        "mailserver_relay_passwords": {"relay.outside.example": "relay-secret-1"},
-        "mailserver_mailboxes": declared,
-    }
+    few = as_declared(variables)
     more = [{**declared[0], "address": f"m{number}@post.example", "aliases": []} for number in range(2000)]
     many = {**few, "mailserver_mailboxes": declared + more}
     steps = {}
@@ -707,6 +718,29 @@ def test_two_thousand_mailboxes_are_one_call(
     assert len(set(steps.values())) == 1, steps
     assert steps["few"] > 20
     assert not logs_in(last)
+
+
+def test_without_antivirus(
+    host: Host, play: Play, variables: dict[str, Any], anna: Person, *, address: str, eventually: Eventually
+) -> None:
+    """Switched off, nothing scans and nothing checks, and mail goes on; switched on again, all is back."""
+    units = ("clamav-daemon.service", "clamav-daemon.socket", "clamav-freshclam.service")
+    declared = as_declared(variables)
+    without = {**declared, "mailserver_antivirus": False}
+    try:
+        assert recap(play("components", **without))[1] > 0
+        assert recap(play("components", **without))[1] == 0
+        assert not any(host.service(unit).is_running or host.service(unit).is_enabled for unit in units)
+        ours = {one["check"]: one["state"] for one in checks_of(host) if one["component"] == "mailserver"}
+        assert "antivirus" not in ours
+        assert set(ours.values()) == {"ok"}, ours
+        sender = "bob@outside.example"
+        deliver(address, sender, anna.address, with_virus(sender, anna.address, "not scanned"))
+        anna.wait_for("not scanned")
+    finally:
+        assert recap(play("components", **declared))[1] > 0
+    eventually(lambda: check_of(host, "mailserver/antivirus")["state"] == "ok", 60)
+    test_virus_is_refused(address, anna)
 
 
 def recap(done: subprocess.CompletedProcess[str]) -> tuple[int, int]:
