@@ -263,6 +263,9 @@ def test_the_cache_follows_content(allocated) -> None:
     assert inventory(allocated) == first
     allocated.replace("projects/myapp.yml", "cores: 2", "cores: 3")
     assert host(allocated, "myapp00")["ringmaster_cores"] == 3
+    incident = {"title": "Mail was slow", "begin": "2026-11-24T10:00:00Z"}
+    allocated.write("incidents/2026-11-24-mail.yml", json.dumps(incident))
+    assert host(allocated, "svc0")["ringmaster_incidents"]["2026-11-24-mail"]["title"] == "Mail was slow"
 
 
 def test_modules_run_on_the_controller_in_check_and_diff_mode(platform) -> None:

@@ -65,7 +65,7 @@ def _inputs(options: Options) -> Iterator[Path]:
     yield options.source
     yield options.ledger
     yield folder / "platform.yml"
-    for name in ("users", "projects"):
+    for name in ("users", "projects", "incidents"):
         with contextlib.suppress(OSError):
             yield from (path for path in (folder / name).iterdir() if path.is_file())
     if options.key_directory is not None and options.key_directory.is_dir():
