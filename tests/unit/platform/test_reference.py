@@ -10,7 +10,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 import yaml
-from ansible_collections.ringmaster.hosting.plugins.module_utils.platform import reference
+from ansible_collections.ringmaster.hosting.plugins.module_utils.platform import reference, schema
 
 ROOT = Path(__file__).parents[3]
 REFERENCE = ROOT / "docs" / "reference"
@@ -50,7 +50,7 @@ def test_the_json_schema_refuses_mistakes(key: str, value: object) -> None:
 
 def test_every_key_is_on_the_page() -> None:
     page = reference.page()
-    for record in reference.RECORDS.values():
+    for record in schema.FILES.values():
         for key in record.keys:
             assert f"| `{key.name}` |" in page
 

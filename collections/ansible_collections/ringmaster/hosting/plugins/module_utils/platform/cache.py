@@ -72,7 +72,7 @@ def _inputs(options: Options) -> Iterator[Path]:
         yield from options.key_directory.glob("*.pub")
     if options.roles is not None:
         yield from options.roles.glob("*/meta/argument_specs.yml")
-    yield from Path(__file__).parent.glob("*.py")
+    yield from Path(__file__).parent.rglob("*.py")
 
 
 def _prune(folder: Path) -> None:

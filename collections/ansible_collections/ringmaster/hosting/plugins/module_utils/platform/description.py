@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from . import ledger, load, names, schema, validate
+from . import checks, ledger, load, names, schema, validate
 from .containers import Record
 from .errors import DescriptionError, Mistake, did_you_mean
 from .load import Source
@@ -121,7 +121,7 @@ def _read_key_directory(folder: Path | None, sources: dict[str, Source]) -> dict
             continue
         keys = [line.strip() for line in lines if line.strip() and not line.startswith("#")]
         for key in keys:
-            problem = schema.checks.ssh_key(key)
+            problem = checks.ssh_key(key)
             if problem:
                 source.wrong(None, f"the key {problem}")
                 sources[f"keys/{path.name}"] = source

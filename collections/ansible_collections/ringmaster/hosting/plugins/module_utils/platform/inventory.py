@@ -12,10 +12,11 @@ import uuid
 from pathlib import Path
 from typing import Any
 
-from . import addresses, allocation, dns, load, names, roster, schema
+from . import addresses, allocation, dns, load, names, roster
 from .allocation import gateway
 from .firewall import resolve_rules
 from .model import Description, Vm
+from .schema.common import PERMISSIONS
 
 # Namespace of the UUIDs of VMs; a constant for ever.
 UUID_NAMESPACE = uuid.UUID("b3cbf565-5471-4818-8229-39140514104e")
@@ -198,7 +199,7 @@ def _limits(record: dict[str, Any]) -> dict[str, str]:
 
 def _web_passwords(description: Description, project: str) -> dict[str, dict[str, str]]:
     """Return who may see web pages that ask for a permission: permission to person to hash."""
-    result: dict[str, dict[str, str]] = {permission: {} for permission in schema.PERMISSIONS}
+    result: dict[str, dict[str, str]] = {permission: {} for permission in PERMISSIONS}
     for name, permissions in sorted((description.projects[project]["permissions"] or {}).items()):
         user = description.users.get(name)
         if user is not None and user["state"] == "active" and user["web_password_hash"]:

@@ -19,9 +19,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from . import load, names, schema
+from . import load, names
 from .addresses import FIRST_ID
 from .load import Source
+from .schema.ledger import LEDGER
 
 FIRST_UID = 20100
 LAST_UID = 59999
@@ -134,7 +135,7 @@ def read(path: Path) -> tuple[Ledger, Source]:
             hint="restore it from git, or delete the empty file if nothing was ever allocated",
         )
         return Ledger(), source
-    values = schema.LEDGER.read(source, source.root, "") or {}
+    values = LEDGER.read(source, source.root, "") or {}
     sections = {
         section: {name: value for name, value in (values.get(section) or {}).items() if value is not None}
         for section in SECTIONS

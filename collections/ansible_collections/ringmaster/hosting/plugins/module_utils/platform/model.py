@@ -79,7 +79,7 @@ class Options:
 
 @dataclass
 class Description:
-    """All files of a platform, read. Records are as the schema gives them; see schema.py for their keys."""
+    """All files of a platform, read. Records are as the schema gives them; see ``schema`` for their keys."""
 
     folder: Path
     options: Options

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from . import allocation, backup, description, inventory, known_hosts, load, repository
+from . import allocation, backup, checks, description, inventory, known_hosts, load, repository
 from .errors import DescriptionError, Mistake, sort_mistakes
 from .ledger import locked, write_atomically
 from .model import Description, Options
@@ -157,7 +157,7 @@ def _known(found: Description, plan: allocation.Plan, host_keys: dict[str, list[
         if name not in plan.ledger.vm_ids and name not in found.hypervisors and name not in found.machines:
             source.wrong(None, f"a host key was given for {name}, which is no VM, hypervisor or machine")
         for key in keys:
-            problem = description.schema.checks.ssh_key(key)
+            problem = checks.ssh_key(key)
             if problem:
                 source.wrong(None, f"the host key given for {name} {problem}", found=key)
     return host_keys

@@ -11,17 +11,17 @@ from typing import Any
 
 from . import names, schema, sizes
 from .containers import Key, ListOf, MapOf, Record
+from .schema.ledger import LEDGER
 from .types import Anything, Boolean, Choice, Integer, Name, OrWord, Size, Type
 
 PAGE = "description.md"
-RECORDS = {"platform": schema.PLATFORM, "user": schema.USER, "project": schema.PROJECT, "incident": schema.INCIDENT}
 
 
 def files() -> dict[str, str]:
     """Return every generated file below docs/reference by name."""
     result = {
         f"schema/{name}.json": json.dumps(json_schema(name, record), indent=2) + "\n"
-        for name, record in RECORDS.items()
+        for name, record in schema.FILES.items()
     }
     return {**result, PAGE: page()}
 
@@ -47,7 +47,7 @@ def json_schema(name: str, record: Record) -> dict[str, Any]:
 INTRODUCTION = """\
 # The platform description
 
-Generated from `module_utils/platform/schema.py` by `docs/reference/generate`; do not edit.
+Generated from `module_utils/platform/schema/` by `docs/reference/generate`; do not edit.
 
 A platform is a folder. `platform.ringmaster.yml` is its inventory source, the file to pass to Ansible; beside it stand
 `platform.yml`, one file per person in `users/`, one per project in `projects/` and one per incident in `incidents/`.
@@ -65,11 +65,11 @@ def page() -> str:
     """Return the reference page."""
     parts = [INTRODUCTION, _names(), _sizes()]
     seen: set[str] = set()
-    for record in RECORDS.values():
+    for record in schema.FILES.values():
         parts += _sections(record, seen)
     parts.append(
         "## allocations.yml: the ledger\n\nWritten by Ringmaster and committed with the description. An entry "
-        "outlives what it names: nothing is ever given out twice.\n\n" + _table(schema.LEDGER)
+        "outlives what it names: nothing is ever given out twice.\n\n" + _table(LEDGER)
     )
     return "\n".join(part.rstrip("\n") + "\n" for part in parts)
 

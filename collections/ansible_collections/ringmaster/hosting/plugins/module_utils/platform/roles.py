@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from . import load, schema
+from . import load
 from .errors import did_you_mean, one_of
+from .schema.common import COMPONENTS
 
 try:
     import yaml
@@ -47,7 +48,7 @@ class Roles:
 
     def components(self) -> list[str]:
         """Return the components whose role is here."""
-        return [name for name in schema.COMPONENTS if self.options(name) is not None]
+        return [name for name in COMPONENTS if self.options(name) is not None]
 
     def options(self, role: str) -> dict[str, Any] | None:
         """Return the specification of a role's options by name; None when the role is not here."""

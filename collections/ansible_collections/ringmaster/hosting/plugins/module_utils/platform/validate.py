@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import dns, load, names, schema, validate_ledger, validate_networks
+from . import dns, load, names, validate_ledger, validate_networks
 from .checks import key_blob
 from .errors import did_you_mean, one_of
 from .firewall import is_known, known, split
 from .load import Source
 from .model import Description, Vm
 from .roles import Roles
+from .schema.common import COMPONENTS
 
 
 def check(description: Description) -> None:
@@ -359,8 +360,8 @@ def _check_components(description: Description, vm: Vm, roles: Roles) -> None:
     here = ("vms", vm.name, "components")
     available = roles.components()
     for component, options in vm.components.items():
-        if component not in schema.COMPONENTS:
-            unknown(source, (*here, component), "component", component, schema.COMPONENTS, key=True)
+        if component not in COMPONENTS:
+            unknown(source, (*here, component), "component", component, COMPONENTS, key=True)
         elif available and component not in available:
             source.wrong(
                 source.find(*here, component, key=True),

@@ -9,13 +9,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import account_verbs, backup, schema, vm_verbs
+from . import account_verbs, backup, vm_verbs
 from .checks import key_or_fingerprint
 from .containers import ListOf, Record
 from .drafts import Draft
 from .model import Description
 from .request import Request
 from .request import read as read_request
+from .schema import PROJECT, USER
+from .schema.common import COMPONENTS, PERMISSIONS, SSH_KEY
+from .schema.vm import VM
 from .types import Boolean, Choice, Integer, Name, Text, Type
 
 ADDED_USER_STATES = ("active", "pending")
@@ -61,7 +64,7 @@ def _check_references(found: Description, request: Request) -> None:
     for name in request.values.get("permissions", {}) if request.verb == "add_project" else ():
         request.find("permissions", "person", name, found.users)
     for name in request.values.get("components", {}):
-        request.find("components", "component", name, schema.COMPONENTS)
+        request.find("components", "component", name, COMPONENTS)
 
 
 _PROJECT: dict[str, Type] = {"project": Name("project", refers=True)}
@@ -75,7 +78,7 @@ VERBS = {
         {
             **_PROJECT,
             "vm": Name("VM"),
-            **_types(schema.VM, *_CHANGEABLE, "image", "hypervisor", "requested_by"),
+            **_types(VM, *_CHANGEABLE, "image", "hypervisor", "requested_by"),
         },
         ("project",),
     ),
@@ -83,8 +86,8 @@ VERBS = {
         vm_verbs.change_vm,
         {
             "vm": Name("VM", refers=True),
-            **_types(schema.VM, *_CHANGEABLE),
-            "remove_components": ListOf(Choice(schema.COMPONENTS)),
+            **_types(VM, *_CHANGEABLE),
+            "remove_components": ListOf(Choice(COMPONENTS)),
         },
         ("vm",),
     ),
@@ -97,7 +100,7 @@ VERBS = {
         vm_verbs.rotate_secret,
         {
             "vm": Name("VM", refers=True),
-            "component": Choice((*schema.COMPONENTS, backup.COMPONENT)),
+            "component": Choice((*COMPONENTS, backup.COMPONENT)),
             "object": Text("what the password is for, such as a database user", pattern=r"[A-Za-z0-9][A-Za-z0-9_.@-]*"),
             "generation": Integer(1, 10**6),
         },
@@ -107,13 +110,13 @@ VERBS = {
         account_verbs.add_user,
         {
             "user": Name("person"),
-            **_types(schema.USER, "full_name", "email", "ssh_keys"),
+            **_types(USER, "full_name", "email", "ssh_keys"),
             "state": Choice(ADDED_USER_STATES),
-            **_types(schema.USER, "requested_by", "email_verified_at"),
+            **_types(USER, "requested_by", "email_verified_at"),
         },
         ("user", "full_name", "email"),
     ),
-    "add_ssh_key": Verb(account_verbs.add_ssh_key, {**_PERSON, "ssh_key": schema.SSH_KEY}, ("user", "ssh_key")),
+    "add_ssh_key": Verb(account_verbs.add_ssh_key, {**_PERSON, "ssh_key": SSH_KEY}, ("user", "ssh_key")),
     "revoke_key": Verb(
         account_verbs.revoke_key,
         {
@@ -125,7 +128,7 @@ VERBS = {
     "remove_user": Verb(account_verbs.remove_user, {**_PERSON}, ("user",)),
     "set_permissions": Verb(
         account_verbs.set_permissions,
-        {**_PROJECT, **_PERSON, "permissions": ListOf(Choice(schema.PERMISSIONS))},
+        {**_PROJECT, **_PERSON, "permissions": ListOf(Choice(PERMISSIONS))},
         ("project", "user", "permissions"),
     ),
     "add_service_user": Verb(
@@ -135,9 +138,7 @@ VERBS = {
         account_verbs.add_project,
         {
             "project": Name("project"),
-            **_types(
-                schema.PROJECT, "description", "permissions", "service_users", "contacts", "production", "requested_by"
-            ),
+            **_types(PROJECT, "description", "permissions", "service_users", "contacts", "production", "requested_by"),
         },
         ("project",),
     ),

@@ -9,10 +9,11 @@ import datetime
 from typing import Any
 
 from ..components.registry import COMPONENTS
-from . import backup, names, schema
+from . import backup, names
 from .drafts import Draft, check_same, is_kept
 from .model import Description
 from .request import Request
+from .schema.vm import VM
 
 GRACE_DAYS = 7
 """Days for which a retired VM is kept, unless the request says otherwise."""
@@ -22,7 +23,7 @@ def order_vm(found: Description, request: Request) -> Draft:
     """Declare one more VM, by the project's next name."""
     project = request.values["project"]
     name = request.values.get("vm")
-    values = {key.name: request.texts[key.name] for key in schema.VM.keys if key.name in request.texts}
+    values = {key.name: request.texts[key.name] for key in VM.keys if key.name in request.texts}
     if not request.known("project", "project", found.projects):
         return Draft("projects", project, {}, "")
     following = names.next_vm(project, [*found.vms, *found.ledger.used_vm_names()])

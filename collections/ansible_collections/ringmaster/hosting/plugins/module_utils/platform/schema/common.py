@@ -1,0 +1,132 @@
+# Copyright: (c) 2026, Ringmaster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What several files of the description say: lists of words, texts, and records that stand in more than one."""
+
+from __future__ import annotations
+
+from .. import backup, checks, sizes
+from ..containers import Key, ListOf, Record
+from ..types import Choice, Integer, Name, Size, Text
+
+COMPONENTS = ("postgresql", "mysql", "redis", "webgateway", "mailserver", "mailstub")
+PERMISSIONS = ("login", "sudo-srv", "wheel", "manager", "stats")
+RELEASES = ("trixie",)
+DNS_TYPES = ("A", "AAAA", "CAA", "CNAME", "MX", "NS", "SRV", "TLSA", "TXT")
+DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+URL = Text("an http or https URL", check=checks.url, format="uri")
+EMAIL = Text("a mail address such as bob@example.org", check=checks.email, format="email")
+TIMEZONE = Text("a name of the time zone database such as Europe/Berlin", check=checks.timezone)
+DATE = Text("a date such as 2026-11-24", pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$")
+MOMENT = Text(
+    "a date and time with zone such as 2026-11-24T10:00:00Z",
+    pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2})?(Z|[+-][0-9]{2}:[0-9]{2})$",
+)
+SSH_KEY = Text("a line of an OpenSSH .pub file: ed25519, ECDSA or RSA with 3072 bits or more", check=checks.ssh_key)
+IPV4 = Text("an IPv4 address", check=checks.ipv4_address)
+DOMAIN = Text(
+    "a domain in lower case such as ringmaster.example",
+    pattern=r"^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?$",
+)
+
+DNS_RECORD = Record(
+    "record",
+    (
+        Key(
+            "name",
+            Text(
+                "a name below the zone such as www, or @ for the zone itself",
+                pattern=r"^(@|(\*\.)?[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?){0,9}|\*)$",
+            ),
+            "Name below the zone; `@` is the zone itself.",
+            required=True,
+            example="www",
+        ),
+        Key("zone", DOMAIN, "One of `dns_zones`.", default_text="the platform's domain"),
+        Key("vm", Name("VM", refers=True), "A and AAAA records with this VM's frontend addresses."),
+        Key("type", Choice(DNS_TYPES), "Or records of this type."),
+        Key("values", ListOf(Text(), one_is_enough=True), "Their values, as in a zone file; TXT without quotes."),
+        Key("ttl", Integer(30, 604800), "Seconds that others may remember the records.", default_text="300"),
+    ),
+)
+DNS_RECORDS = Key(
+    "dns_records",
+    ListOf(DNS_RECORD),
+    "DNS records beside those of machines, which are made by themselves.",
+    default=[],
+)
+
+MAINTENANCE = Record(
+    "maintenance",
+    (
+        Key("days", ListOf(Choice(DAYS)), "Days on which a window begins.", default=list(DAYS)),
+        Key(
+            "start",
+            Text("a time such as 02:00", pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$"),
+            "Begin of the window.",
+            default="02:00",
+        ),
+        Key("hours", Integer(1, 24), "Length of the window in hours.", default=4),
+        Key("timezone", TIMEZONE, "Time zone of `start`.", default_text="the platform's"),
+    ),
+)
+
+BACKUP = Record(
+    "backup",
+    (
+        *(
+            Key(
+                f"keep_{period}",
+                Integer(1, 3650),
+                f"For how many {period.removesuffix('ly').replace('dai', 'day')}s the newest backup of each is kept.",
+                default_text=f"the project's, or {number}",
+            )
+            for period, number in backup.KEPT.items()
+        ),
+        Key(
+            "exclude",
+            ListOf(Text("a path or pattern such as /srv/s-myapp/cache or *.iso", pattern=r"^[^!\s].*$")),
+            "What is left out.",
+            default_text="the project's, or none",
+        ),
+        Key(
+            "paths",
+            ListOf(Text("an absolute path", pattern=r"^/[^\s]*$")),
+            "What is backed up beside homes, `/etc/local`, `/etc/ringmaster` and the dumps of components.",
+            default_text="the project's, or none",
+        ),
+    ),
+    "Every VM is backed up each night unless `backup: none` is written. What a VM does not say, its project says.",
+)
+
+SIZES = (
+    Key(
+        "memory",
+        Size(256),
+        "Memory.",
+        default_text=f"the project's, the platform's, or {sizes.render(sizes.DEFAULT_MEMORY_MIB)}",
+        example="2GiB",
+    ),
+    Key(
+        "cores",
+        Integer(1, 256),
+        "Virtual CPUs.",
+        default_text=f"the project's, the platform's, or {sizes.DEFAULT_CORES}",
+        example="2",
+    ),
+    Key(
+        "disk",
+        Size(4096, 1024),
+        "Size of the root disk.",
+        default_text=f"the project's, the platform's, or {sizes.render(sizes.DEFAULT_DISK_MIB)}",
+        example="20GiB",
+    ),
+    Key(
+        "image",
+        Name("image", refers=True),
+        "Name of the image a new VM starts from.",
+        default_text="`default`",
+    ),
+)
+DEFAULTS = Record("defaults", SIZES)

@@ -1,0 +1,179 @@
+# Copyright: (c) 2026, Ringmaster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Keys of platform.yml: domain, networks, machines and services."""
+
+from __future__ import annotations
+
+from .. import checks
+from ..containers import Key, ListOf, MapOf, Record
+from ..types import Anything, Boolean, Choice, Integer, Name, Size, Text
+from .common import DEFAULTS, DNS_RECORDS, DOMAIN, EMAIL, IPV4, RELEASES, SSH_KEY, TIMEZONE, URL
+
+SERVICES = ("gateway", "dns", "monitoring", "status", "backup")
+
+_INTERFACE = Text("a network interface, at most 15 characters", pattern=r"^[a-z][a-z0-9._-]{0,14}$")
+_IPV6 = Text("an IPv6 address", check=checks.ipv6_address)
+
+NETWORK = Record(
+    "network",
+    (
+        Key(
+            "ipv4",
+            Text("an IPv4 network such as 172.20.0.0/22", check=checks.ipv4_network),
+            "IPv4 network. Without it there is no IPv4 here.",
+        ),
+        Key("ipv4_gateway", IPV4, "IPv4 address of the gateway.", default_text="the network's first address"),
+        Key(
+            "ipv4_pool",
+            Text("a range such as 172.20.1.1-172.20.3.254", check=checks.ipv4_range),
+            "Addresses that VMs may get. Keep the rest for machines.",
+            default_text="the whole network",
+        ),
+        Key(
+            "ipv6",
+            Text("an IPv6 network such as 2001:db8:3::/64", check=checks.ipv6_network),
+            "IPv6 network. The host part of every VM is its id, from ::1000 on.",
+            required=True,
+            example="2001:db8:3::/64",
+        ),
+        Key("ipv6_gateway", _IPV6, "IPv6 address of the gateway.", default_text="the network's first address"),
+        Key("mtu", Integer(1280, 9216), "Largest packet in bytes.", default=1500),
+    ),
+)
+
+NETWORKS = Record(
+    "networks",
+    (
+        Key("frontend", NETWORK, "The network that faces the Internet (interface ethfe).", required=True),
+        Key("server", NETWORK, "The network between VMs and services (interface ethsrv).", required=True),
+    ),
+)
+
+_HOST_KEYS = (
+    Key(
+        "address",
+        Text("an IP address", check=checks.address),
+        "Address by which Ansible reaches the machine.",
+        required=True,
+        example="10.77.0.10",
+    ),
+    Key(
+        "connection",
+        Choice(("ssh", "local")),
+        "`local` when the machine is the controller itself.",
+        default="ssh",
+    ),
+    Key("srv_ipv4", IPV4, "Its IPv4 address on the server network."),
+    Key("srv_ipv6", _IPV6, "Its IPv6 address on the server network; host part below ::1000."),
+    Key("apt_proxy", URL, "Package cache as seen from this machine.", default_text="the platform's"),
+)
+
+HYPERVISOR = Record(
+    "hypervisor",
+    (
+        *_HOST_KEYS,
+        Key("memory", Size(1024), "Memory that may be promised to VMs.", required=True, example="16GiB"),
+        Key("disk", Size(1024), "Disk space that may be promised to VMs.", required=True, example="200GiB"),
+        Key("accepts_vms", Boolean(), "Whether new VMs may be placed here.", default=True),
+        Key(
+            "pool",
+            Text("the name of a libvirt storage pool", pattern=r"^[a-z][a-z0-9_-]{0,30}$"),
+            "libvirt storage pool for the disks.",
+            default="ringmaster",
+        ),
+        Key("bridge_frontend", _INTERFACE, "Bridge of the frontend network.", default="br-fe"),
+        Key("bridge_server", _INTERFACE, "Bridge of the server network.", default="br-srv"),
+        Key(
+            "bridge_ports",
+            MapOf(_INTERFACE, _INTERFACE),
+            "Interface behind each bridge; `eno1.12` is made as VLAN 12 of `eno1`.",
+            default={},
+            example="{br-fe: eno2, br-srv: eno3}",
+        ),
+        Key(
+            "options",
+            Anything("a map: variables of role hypervisor without the prefix"),
+            "Further variables of role `hypervisor`.",
+            default={},
+        ),
+    ),
+)
+
+MACHINE = Record("machine", _HOST_KEYS)
+
+IMAGE = Record(
+    "image",
+    (
+        Key("build", Choice(RELEASES), "Build our own image of this Debian release."),
+        Key("url", URL, "Or fetch a cloud image from here."),
+        Key("path", Text("an absolute path", pattern=r"^/[^\s]+$"), "Or take a file on the controller."),
+        Key(
+            "sha512",
+            Text("128 hexadecimal digits", pattern=r"^[0-9a-f]{128}$"),
+            "Digest of the file; needed with `url`.",
+        ),
+    ),
+)
+
+PLATFORM = Record(
+    "platform.yml",
+    (
+        Key(
+            "domain",
+            DOMAIN,
+            "Domain of all names: `<vm>.<domain>`.",
+            required=True,
+            example="ringmaster.example",
+        ),
+        Key(
+            "site",
+            Integer(0, 255),
+            "Number of this site; part of every MAC address.",
+            required=True,
+            example="1",
+        ),
+        Key("release", Choice(RELEASES), "Debian release of VMs and machines.", default="trixie"),
+        Key("timezone", TIMEZONE, "Time zone of VMs and of maintenance windows.", default="Etc/UTC"),
+        Key("networks", NETWORKS, "The two networks every VM is in.", required=True),
+        Key(
+            "management_networks",
+            ListOf(Text("a network prefix", check=checks.network)),
+            "Networks from which operators, that is Ansible, may log in as root.",
+            required=True,
+            example="[10.77.0.0/24]",
+        ),
+        Key("operators", ListOf(SSH_KEY), "SSH keys with which Ansible logs in as root.", required=True),
+        Key("hypervisors", MapOf(Name("machine"), HYPERVISOR), "Machines that run VMs.", default={}),
+        Key("machines", MapOf(Name("machine"), MACHINE), "Other machines, for services.", default={}),
+        Key(
+            "services",
+            Record(
+                "services",
+                tuple(
+                    Key(
+                        name,
+                        Name("machine", refers=True),
+                        f"Where `{name}` runs: a hypervisor, a machine or a VM of project `platform`.",
+                    )
+                    for name in SERVICES
+                ),
+            ),
+            "Which machine runs which service of the platform.",
+            default={},
+        ),
+        Key(
+            "images",
+            MapOf(Text("a word", pattern=r"^[a-z][a-z0-9-]{0,30}$"), IMAGE),
+            "Images that VMs can start from; `default` is used when a VM names none.",
+            default={"default": {"build": "trixie"}},
+        ),
+        Key("dns_zones", ListOf(DOMAIN), "Domains served by `services.dns`, beside the platform's own.", default=[]),
+        DNS_RECORDS,
+        Key("apt_proxy", URL, "Package cache for all VMs and machines."),
+        Key("contacts", ListOf(EMAIL), "Who is told about trouble anywhere on the platform.", default=[]),
+        Key("webhooks", ListOf(URL), "Where all alerts are posted, as Alertmanager does.", default=[]),
+        Key("defaults", DEFAULTS, "Sizes for VMs that give none.", default={}),
+    ),
+    "Domain, networks, machines and services of the platform.",
+)
