@@ -15,6 +15,7 @@ from typing import Any
 
 from ansible_collections.ringmaster.hosting.plugins.module_utils.lab import machine as machines
 from ansible_collections.ringmaster.hosting.plugins.module_utils.lab import network as networks
+from ansible_collections.ringmaster.hosting.plugins.module_utils.lab.machine_files import Machine, Nic
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 PLAYBOOK = REPOSITORY / "playbooks/accounts.yml"
@@ -32,7 +33,7 @@ class LightMachine:
 
     lab: str
     folder: Path
-    specification: machines.Machine
+    specification: Machine
     network: networks.LabNetwork
     states: dict[str, str] | None = None
     generation: int = 0
@@ -62,12 +63,12 @@ class LightMachine:
                 ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", user, "-f", str(folder / user)],
                 check=True,
             )
-        specification = machines.Machine(
+        specification = Machine(
             lab=lab,
             name="myapp00",
             state_folder=folder,
             tree=Path(answer.read_text()),
-            nics=[machines.Nic("ethsrv", "lab-srv", [f"{ADDRESS}/22"])],
+            nics=[Nic("ethsrv", "lab-srv", [f"{ADDRESS}/22"])],
         )
         etc = specification.upper / "etc/ssh"
         (etc / "sshd_config.d").mkdir(parents=True)

@@ -15,8 +15,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.ringmaster.hosting.plugins.module_utils.lab import cgroup, machine
-from ansible_collections.ringmaster.hosting.plugins.module_utils.lab.machine import Machine, Nic
+from ansible_collections.ringmaster.hosting.plugins.module_utils.lab import cgroup, machine, machine_files
+from ansible_collections.ringmaster.hosting.plugins.module_utils.lab.machine_files import (
+    Machine,
+    Nic,
+    host_keys,
+    prepare,
+)
 from ansible_collections.ringmaster.hosting.plugins.module_utils.lab.run import LabError
 
 
@@ -26,7 +31,7 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "cgroup").mkdir()
     (tmp_path / "cgroup/cgroup.controllers").touch()
     monkeypatch.setattr(cgroup, "CGROUPS", tmp_path / "cgroup")
-    monkeypatch.setattr(machine, "nameservers", lambda: ["192.0.2.53"])
+    monkeypatch.setattr(machine_files, "nameservers", lambda: ["192.0.2.53"])
 
 
 @pytest.fixture
@@ -50,7 +55,7 @@ def wanted(tmp_path: Path) -> Machine:
 
 
 def test_launcher(wanted: Machine, tmp_path: Path) -> None:
-    text = machine._launcher(wanted)
+    text = machine_files._launcher(wanted)
     lines = text.splitlines()
     assert lines[0] == "#!/bin/sh"
     assert subprocess.run(["sh", "-n"], input=text, text=True, check=False).returncode == 0
@@ -88,7 +93,7 @@ def test_launcher_ends_with_nspawn_unless_it_reboots(wanted: Machine, tmp_path: 
         (tools / name).chmod(0o755)
     environment = {**os.environ, "PATH": f"{tools}:{os.environ['PATH']}"}
     launcher = subprocess.run(
-        ["sh", "-c", f"{machine._launcher(wanted)}"],
+        ["sh", "-c", f"{machine_files._launcher(wanted)}"],
         env=environment,
         timeout=20,
         check=False,
@@ -102,7 +107,7 @@ def test_launcher_ends_with_nspawn_unless_it_reboots(wanted: Machine, tmp_path: 
 
 def test_networkd_text() -> None:
     nic = Nic("ethsrv", "lab-srv", ["172.20.0.2/22", "2001:db8:3::2/64"], ["172.20.0.1"])
-    assert machine._networkd(nic).splitlines() == [
+    assert machine_files._networkd(nic).splitlines() == [
         "[Match]",
         "Name=ethsrv",
         "",
@@ -126,7 +131,7 @@ def test_names_of_interfaces_are_short_and_unique(wanted: Machine, name: str) ->
 
 
 def test_first_files(wanted: Machine) -> None:
-    machine._prepare(wanted)
+    prepare(wanted)
     etc = wanted.upper / "etc"
     assert (etc / "hostname").read_text() == "mol00\n"
     assert (etc / "resolv.conf").read_text() == "nameserver 192.0.2.53\n"
@@ -135,22 +140,22 @@ def test_first_files(wanted: Machine) -> None:
     assert (wanted.upper / "root/.ssh").stat().st_mode & 0o777 == 0o700
     # The one without addresses is a bridge port to be.
     assert [path.name for path in (etc / "systemd/network").iterdir()] == ["10-ethsrv.network"]
-    (key,) = machine.host_keys(wanted)
+    (key,) = host_keys(wanted)
     assert key.startswith("ssh-ed25519 AAAA")
     assert (etc / "ssh/ssh_host_ed25519_key").stat().st_mode & 0o777 == 0o600
 
 
 def test_a_second_preparation_leaves_what_the_machine_has_changed(wanted: Machine) -> None:
-    machine._prepare(wanted)
-    keys = machine.host_keys(wanted)
+    prepare(wanted)
+    keys = host_keys(wanted)
     (wanted.upper / "etc/hostname").write_text("changed\n")
     (wanted.upper / "etc/machine-id").write_text("0123\n")
-    machine._prepare(wanted)
+    prepare(wanted)
     assert (wanted.upper / "etc/hostname").read_text() == "changed\n"
-    machine._prepare(dataclasses.replace(wanted, authorized_keys=["ssh-ed25519 BBBB other"]))
+    prepare(dataclasses.replace(wanted, authorized_keys=["ssh-ed25519 BBBB other"]))
     assert (wanted.upper / "root/.ssh/authorized_keys").read_text() == "ssh-ed25519 BBBB other\n"
     assert (wanted.upper / "etc/machine-id").read_text() == "0123\n"
-    assert machine.host_keys(wanted) == keys
+    assert host_keys(wanted) == keys
 
 
 FILES = [
@@ -166,7 +171,7 @@ FILES = [
 @pytest.mark.parametrize("missing", FILES)
 def test_a_half_prepared_machine_is_made_whole(wanted: Machine, missing: str, whole: bool) -> None:
     """A preparation that was killed has written no specification yet, and any of the rest."""
-    machine._prepare(wanted)
+    prepare(wanted)
     (wanted.folder / "specification.json").unlink()
     (wanted.folder / "new_host_key").write_text("half")
     path = wanted.folder / missing
@@ -176,12 +181,12 @@ def test_a_half_prepared_machine_is_made_whole(wanted: Machine, missing: str, wh
         path.write_text("")
         if missing.endswith("key.pub"):
             path.unlink()
-    machine._prepare(wanted)
+    prepare(wanted)
     for name in FILES:
         assert (wanted.folder / name).stat().st_size > 0
     private = wanted.upper / "etc/ssh/ssh_host_ed25519_key"
     shown = subprocess.run(["ssh-keygen", "-y", "-f", str(private)], capture_output=True, text=True, check=True)
-    assert machine.host_keys(wanted) == [" ".join(shown.stdout.split()[:2])]
+    assert host_keys(wanted) == [" ".join(shown.stdout.split()[:2])]
 
 
 @pytest.mark.parametrize(
@@ -196,7 +201,7 @@ def test_a_half_prepared_machine_is_made_whole(wanted: Machine, missing: str, wh
 def test_a_running_machine_of_another_specification_is_refused(
     wanted: Machine, changes: dict[str, Any], named: str
 ) -> None:
-    machine._prepare(wanted)
+    prepare(wanted)
     other = dataclasses.replace(wanted, **changes)
     if not named:
         machine._refuse_other_specification(other)
@@ -206,14 +211,14 @@ def test_a_running_machine_of_another_specification_is_refused(
 
 
 def test_a_machine_without_a_record_is_refused(wanted: Machine) -> None:
-    machine._prepare(wanted)
+    prepare(wanted)
     (wanted.folder / "specification.json").write_text('{"half')
     with pytest.raises(LabError, match="another"):
         machine._refuse_other_specification(wanted)
 
 
 def test_a_stopped_machine_does_not_start_over_another_tree(wanted: Machine, tmp_path: Path) -> None:
-    machine._prepare(wanted)
+    prepare(wanted)
     shutil.copytree(wanted.tree, tmp_path / "newer")
     newer = dataclasses.replace(wanted, tree=tmp_path / "newer")
     with pytest.raises(LabError, match=r"made over .*a tree, and now would start over .*newer: take the lab down"):

@@ -119,6 +119,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.ringmaster.hosting.plugins.module_utils.lab import machine
+from ansible_collections.ringmaster.hosting.plugins.module_utils.lab.machine_files import Machine, Nic, host_keys
 from ansible_collections.ringmaster.hosting.plugins.module_utils.lab.run import LabError
 
 
@@ -151,12 +152,12 @@ def main() -> None:
         supports_check_mode=True,
     )
     options = module.params
-    wanted = machine.Machine(
+    wanted = Machine(
         lab=options["lab"],
         name=options["name"],
         state_folder=Path(options["state_folder"]).absolute(),
         tree=Path(options["tree"]).resolve(),
-        nics=[machine.Nic(**nic) for nic in options["nics"]],
+        nics=[Nic(**nic) for nic in options["nics"]],
         authorized_keys=options["authorized_keys"],
         binds=options["binds"],
     )
@@ -168,7 +169,7 @@ def main() -> None:
             changes = act(wanted, dry_run=module.check_mode)
     except (LabError, TimeoutError) as error:
         module.fail_json(msg=str(error), exception=error)
-    module.exit_json(changed=bool(changes), changes=changes, host_keys=machine.host_keys(wanted))
+    module.exit_json(changed=bool(changes), changes=changes, host_keys=host_keys(wanted))
 
 
 if __name__ == "__main__":
