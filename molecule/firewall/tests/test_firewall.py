@@ -216,7 +216,7 @@ def compared(hostvars: dict[str, dict[str, Any]]) -> Callable[[], tuple[int, str
     vm = {**hostvars["neta00"], "inventory_hostname": "neta00"}
     questions = firewall.questions(here, {"neta00": vm}, (22, 443, 5432, 25000))
     assert [one["open"] for one in questions] == [[22, 443], [22, 443]]
-    return lambda: reach.compare(questions)
+    return lambda: reach.compare(questions, 900)
 
 
 def test_what_is_reached_is_compared_with_the_description(

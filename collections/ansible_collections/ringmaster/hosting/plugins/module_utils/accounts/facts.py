@@ -49,12 +49,14 @@ class HomeState:
 
 @dataclass(frozen=True)
 class Applied:
-    """What an earlier run has accepted: the roster as it came in, and the ISO dates on which people went."""
+    """What a run has accepted: roster as it came in, options that are kept, and ISO dates on which people went, by uid.
+
+    The repair timer applies it again.
+    """
 
     roster: dict[str, object] = field(default_factory=dict)
     options: dict[str, object] = field(default_factory=dict)
     removed: dict[int, str] = field(default_factory=dict)
-    document: dict[str, object] = field(default_factory=dict)
 
     @property
     def generation(self) -> int:
@@ -66,6 +68,11 @@ class Applied:
     def project(self) -> str:
         """Return the project of the accepted roster, or an empty string."""
         return str(self.roster.get("project", ""))
+
+    def text(self) -> str:
+        """Return what the state file holds; ``read_applied`` reads it."""
+        document = {"format": 1, "roster": self.roster, "options": self.options, "removed": self.removed}
+        return json.dumps(document, indent=1, sort_keys=True, ensure_ascii=True) + "\n"
 
 
 @dataclass(frozen=True)
@@ -224,7 +231,6 @@ def read_applied(paths: Paths) -> Applied:
             roster=document["roster"],
             options=document.get("options", {}),
             removed={int(uid): str(day) for uid, day in document.get("removed", {}).items()},
-            document=document,
         )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise AccountsError(

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import datetime
-import json
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field
 
@@ -103,11 +102,10 @@ def make_plan(
     _plan_homes(plan, current, purged)
     _plan_departures(plan, current, before, options.end_sessions)
     _plan_lingering(plan, current)
-    document = applied_document(
-        roster, options, {uid: day for uid, day in removed.items() if not _purged(uid, accounts, purged)}
-    )
-    if document != current.applied.document:
-        plan.applied_text = json.dumps(document, indent=1, sort_keys=True, ensure_ascii=True) + "\n"
+    kept = {uid: day for uid, day in removed.items() if not _purged(uid, accounts, purged)}
+    accepted = Applied(roster.raw, _kept_options(options), kept)
+    if accepted != current.applied:
+        plan.applied_text = accepted.text()
     plan.changes = view.changes(plan, current, (before, after), roster, purged)
     for state in ("active", "locked", "removed"):
         plan.counts[state] = sum(
@@ -121,17 +119,11 @@ def _is_service_user(roster: Roster, name: str) -> bool:
     return name in roster.accounts and roster.accounts[name].service
 
 
-def applied_document(roster: Roster, options: Options, removed: Mapping[int, str]) -> dict[str, object]:
-    """Return what the state file holds: what the repair timer applies again, and since when people are gone."""
-    kept = {
-        "home_retention_days": options.home_retention_days,
-        "limits": {name: asdict(limits) for name, limits in sorted(options.limits.items())},
-    }
+def _kept_options(options: Options) -> dict[str, object]:
+    """Return the options that the repair timer applies again."""
     return {
-        "format": 1,
-        "options": kept,
-        "removed": {str(uid): day for uid, day in sorted(removed.items())},
-        "roster": roster.raw,
+        "home_retention_days": options.home_retention_days,
+        "limits": {name: asdict(limits) for name, limits in options.limits.items()},
     }
 
 

@@ -15,7 +15,6 @@ OK, WARNING = 0, 1
 SECONDS = 2.0
 AT_ONCE = 256
 SHOWN = 5
-INTERVAL = 900
 AT_MOST = 250
 """VMs that are asked at a time. What is closed is silent for SECONDS, so thousands at once would take too long."""
 
@@ -44,9 +43,9 @@ def turn(questions: list[dict[str, Any]], number: int) -> list[dict[str, Any]]:
     return [one for one in questions if one["vm"] in parts[number % len(parts)]]
 
 
-def compare(questions: list[dict[str, Any]]) -> tuple[int, str]:
+def compare(questions: list[dict[str, Any]], interval: int) -> tuple[int, str]:
     """Ports that are open and should not be, and the other way round. A VM that is down is the matter of others."""
-    questions = turn(questions, int(time.time()) // INTERVAL)
+    questions = turn(questions, int(time.time()) // interval)
     heard = _ask((one["address"], one["open"][0]) for one in questions if one["open"])
     silent = {address for (address, _port), answer in heard.items() if not answer}
     asked = [
