@@ -76,7 +76,11 @@ def test_packages_come_with_extensions() -> None:
         ([{"name": "ringmaster_monitor"}], [], "not begin with 'pg_' or 'ringmaster'"),
         ([{"name": "postgres"}], [], "is the platform's own"),
         ([{"name": "a_owner"}], [{"name": "a"}], "is the name of a group"),
-        ([{"name": "a", "databases": ["b"]}], [{"name": "a"}], "names the database 'b'; there are a"),
+        (
+            [{"name": "a", "databases": ["b"]}],
+            [{"name": "a"}],
+            "wants the database 'b', which is not declared",
+        ),
         ([{"name": "a", "role": "admin"}], [], "allowed: owner, readwrite, readonly"),
     ],
 )

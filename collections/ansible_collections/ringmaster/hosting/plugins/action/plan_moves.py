@@ -5,34 +5,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
-from ansible.errors import AnsibleActionFail
-from ansible.plugins.action import ActionBase
-from ansible_collections.ringmaster.hosting.plugins.module_utils.platform import description, moves, operations
-from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.errors import DescriptionError
-from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.roles import roles_folder
-
-ARGUMENTS = {name: {"type": "str", "default": ""} for name in ("vm", "hypervisor", "to")}
+from ansible_collections.ringmaster.hosting.plugins.module_utils.platform import description, moves
+from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.model import Options
+from ansible_collections.ringmaster.hosting.plugins.plugin_utils.platform_action import PlatformAction
 
 
-class ActionModule(ActionBase):
+class ActionModule(PlatformAction):
     """Say where VMs go."""
 
-    _requires_connection = False
-    _supports_check_mode = True
+    ARGUMENTS = {name: {"type": "str", "default": ""} for name in ("vm", "hypervisor", "to")}
 
-    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Return the moves; fails with every reason against them."""
-        result: dict[str, Any] = super().run(tmp, task_vars)
-        _context, arguments = self.validate_argument_spec(argument_spec={**ARGUMENTS, "source": {"type": "path"}})
-        source = arguments.pop("source") or (task_vars or {}).get("ringmaster_source")
-        if not source:
-            raise AnsibleActionFail("no platform is given: use its inventory, or name its file in 'source'")
-        try:
-            found = description.read_valid(operations.options_of(Path(str(source)), roles_folder()))
-            planned = moves.plan(found, **arguments)
-        except DescriptionError as error:
-            return {**result, "failed": True, "msg": str(error)}
-        return {**result, "changed": False, "moves": planned}
+    def act(self, options: Options, arguments: dict[str, Any]) -> dict[str, Any]:
+        """Return the moves; raises DescriptionError with every reason against them."""
+        return {"changed": False, "moves": moves.plan(description.read_valid(options), **arguments)}

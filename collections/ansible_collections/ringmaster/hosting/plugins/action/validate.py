@@ -5,45 +5,28 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
-from ansible.errors import AnsibleActionFail
-from ansible.plugins.action import ActionBase
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform import operations
-from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.errors import (
-    DescriptionError,
-    render_all,
-)
-from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.roles import roles_folder
+from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.errors import render_all
+from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.model import Options
+from ansible_collections.ringmaster.hosting.plugins.plugin_utils.platform_action import PlatformAction
 
 
-class ActionModule(ActionBase):
+class ActionModule(PlatformAction):
     """Check a platform description."""
 
-    _requires_connection = False
-    _supports_check_mode = True
-
-    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Return counts; fails with every mistake of the description."""
-        result: dict[str, Any] = super().run(tmp, task_vars)
-        _context, arguments = self.validate_argument_spec(argument_spec={"source": {"type": "path"}})
-        source = arguments["source"] or (task_vars or {}).get("ringmaster_source")
-        if not source:
-            raise AnsibleActionFail("no platform is given: use its inventory, or name its file in 'source'")
-        try:
-            outcome = operations.validate(operations.options_of(Path(str(source)), roles_folder()))
-            mistakes = outcome.mistakes
-        except DescriptionError as error:
-            outcome, mistakes = operations.Outcome(), error.mistakes
-        result.update(
-            changed=False,
-            mistakes=[mistake.as_dict() for mistake in mistakes],
-            orphans=outcome.orphans,
-            counts=outcome.counts,
-        )
+    def act(self, options: Options, arguments: dict[str, Any]) -> dict[str, Any]:
+        """Return counts and every mistake of the description."""
+        outcome = operations.validate(options)
+        result: dict[str, Any] = {
+            "changed": False,
+            "mistakes": [mistake.as_dict() for mistake in outcome.mistakes],
+            "orphans": outcome.orphans,
+            "counts": outcome.counts,
+        }
         if outcome.warnings:
             result["warnings"] = outcome.warnings
-        if mistakes:
-            result.update(failed=True, msg=render_all(mistakes))
+        if outcome.mistakes:
+            result.update(failed=True, msg=render_all(outcome.mistakes))
         return result

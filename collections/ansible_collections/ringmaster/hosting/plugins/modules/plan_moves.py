@@ -50,4 +50,9 @@ moves:
   type: list
   elements: dict
   sample: [{vm: myapp00, from: hv0, to: hv1}]
+mistakes:
+  description: Mistakes and reasons against a move, each with file, line, column, message, found, allowed and hint.
+  returned: failure
+  type: list
+  elements: dict
 """

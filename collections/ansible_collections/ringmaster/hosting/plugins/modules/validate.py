@@ -41,13 +41,13 @@ mistakes:
   sample: []
 orphans:
   description: VMs of the ledger that are neither described nor retired; each is a mistake too.
-  returned: always
+  returned: when the platform is found
   type: list
   elements: str
   sample: []
 counts:
   description: How many projects, users, vms, hypervisors and machines are described.
-  returned: always
+  returned: when the platform is found
   type: dict
   sample: {"projects": 1, "users": 2, "vms": 1, "hypervisors": 1, "machines": 1}
 """

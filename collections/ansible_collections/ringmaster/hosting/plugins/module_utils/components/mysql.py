@@ -37,27 +37,13 @@ def databases_of(vm: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def databases_for(user: User, vm: Mapping[str, Any], present: list[str]) -> list[str]:
-    """Return the databases that a user may use: those it names, or all. Raises UserError."""
-    named = user.options.get("databases")
-    if named is None:
-        return present
-    for name in named:
-        if name not in present:
-            raise UserError(
-                f"{_name(vm)}: the MariaDB user '{user.name}' wants the database '{name}', which is not declared; "
-                f"declared: {', '.join(present) or 'none'}"
-            )
-    return [str(name) for name in named]
-
-
 def environment(user: User, vm: Mapping[str, Any]) -> dict[str, str]:
     """Return the content of a credentials file.
 
     MYSQL_HOST, MYSQL_TCP_PORT and MYSQL_PWD are what MariaDB's own programs read, the others what applications do.
     """
     host = str(vm["ringmaster_fqdn"])
-    databases = databases_for(user, vm, databases_of(vm))
+    databases = MYSQL.databases(user, databases_of(vm), vm)
     database = databases[0] if databases else ""
     return {
         "MYSQL_HOST": host,
@@ -111,7 +97,7 @@ def objects(
             {
                 "name": user.name,
                 "role": user.role,
-                "databases": databases_for(user, vm, present),
+                "databases": MYSQL.databases(user, present, vm),
                 "digest": digest(user.password),
                 "require_tls": bool(user.options.get("require_tls", False)),
                 "max_connections": int(user.options.get("max_connections") or 0),

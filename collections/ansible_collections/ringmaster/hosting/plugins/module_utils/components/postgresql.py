@@ -61,7 +61,7 @@ def environment(user: User, vm: Mapping[str, Any]) -> dict[str, str]:
     """Return the content of a credentials file, with the variables of libpq."""
     declared = vm.get("postgresql_databases")
     names = _names(DEFAULT_DATABASES if declared is None else declared, vm)
-    database = next(iter(_allowed(user, names, vm)), "")
+    database = next(iter(POSTGRESQL.databases(user, names, vm)), "")
     host = str(vm["ringmaster_fqdn"])
     login = f"{quote(user.name)}:{quote(user.password)}@{host}:{PORT}"
     return {
@@ -111,7 +111,7 @@ def objects(
                 "name": user.name,
                 "verifier": verifier(user.name, user.password, platform_secret, vm),
                 "role": user.role,
-                "databases": _allowed(user, names, vm),
+                "databases": POSTGRESQL.databases(user, names, vm),
                 "connection_limit": int(user.options.get("connection_limit") or -1),
             }
         )
@@ -174,17 +174,3 @@ def _names(databases: Iterable[Mapping[str, Any]], vm: Mapping[str, Any]) -> lis
         if names.count(name) > 1:
             raise DatabaseError(f"{vm['inventory_hostname']}: the PostgreSQL database '{name}' is declared twice")
     return names
-
-
-def _allowed(user: User, names: list[str], vm: Mapping[str, Any]) -> list[str]:
-    """Return the databases that a user may use, as declared, or all."""
-    wanted = user.options.get("databases")
-    if wanted is None:
-        return names
-    for name in wanted:
-        if name not in names:
-            raise UserError(
-                f"{vm['inventory_hostname']}: the PostgreSQL user '{user.name}' names the database '{name}'; "
-                f"there are {', '.join(names) or 'none'}"
-            )
-    return [str(name) for name in wanted]

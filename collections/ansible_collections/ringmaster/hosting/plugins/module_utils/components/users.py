@@ -82,6 +82,19 @@ class Component:
             raise UserError(f"{vm}: the {self.title} user '{name}' has the role '{role}'; allowed: {allowed}")
         return name, role
 
+    def databases(self, user: User, present: list[str], vm: Mapping[str, Any]) -> list[str]:
+        """Return those of a server's databases that a user may use: what it names, or all. Raises UserError."""
+        named = user.options.get("databases")
+        if named is None:
+            return present
+        for name in named:
+            if name not in present:
+                raise UserError(
+                    f"{vm['inventory_hostname']}: the {self.title} user '{user.name}' wants the database '{name}', "
+                    f"which is not declared; declared: {', '.join(present) or 'none'}"
+                )
+        return [str(name) for name in named]
+
     def password(self, platform_secret: str, vm: Mapping[str, Any], name: str) -> str:
         """Return the password of an account, declared or the platform's own, in its current generation."""
         return derive(
