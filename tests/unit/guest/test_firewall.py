@@ -28,6 +28,7 @@ VM: dict[str, Any] = {
 }
 NAME_SERVER = {"ringmaster_services": {"dns": "platform00"}, "inventory_hostname": "platform00"}
 CLOSED = {"ringmaster_project_firewall": {"frontend": "closed"}}
+REDIS = {"ringmaster_components": ["redis"]}
 
 
 RULE = {"from": [STRANGER], "to": ["8080"], "proto": "tcp", "network": "server", "vms": ["myapp00"], "comment": "why"}
@@ -89,6 +90,9 @@ def allow(**rule: Any) -> dict[str, Any]:
         ({**allow(**{**RULE, "network": "frontend"}), **HERE}, "ethfe", STRANGER, "tcp", 8080, True),
         ({**allow(**{**RULE, "network": "frontend"}), **HERE}, "ethsrv", STRANGER, "tcp", 8080, False),
         (allow(**{"from": STRANGER, "to": "component:redis"}), "ethsrv", STRANGER, "tcp", 6379, False),
+        (allow(**{"from": STRANGER, "to": "component:redis"}) | REDIS, "ethsrv", STRANGER, "tcp", 6379, True),
+        # The port with TLS, to which credentials files lead.
+        (allow(**{"from": STRANGER, "to": "component:redis"}) | REDIS, "ethsrv", STRANGER, "tcp", 6380, True),
         (allow(**{"from": ["198.51.100.0/24"], "to": 8080}), "ethfe", OUTSIDE, "tcp", 8080, True),
         (allow(**{"from": ["198.51.100.0/24"], "to": 8080}), "ethfe", OUTSIDE6, "tcp", 8080, False),
         (

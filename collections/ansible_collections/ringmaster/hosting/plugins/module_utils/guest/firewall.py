@@ -25,7 +25,7 @@ COMPONENT_PORTS: dict[str, tuple[tuple[str, str, bool], ...]] = {
     "mailserver": tuple(("tcp", port, True) for port in ("25", "80", "443", "465", "587", "993", "4190")),
     "mysql": (("tcp", "3306", False),),
     "postgresql": (("tcp", "5432", False),),
-    "redis": (("tcp", "6379", False),),
+    "redis": (("tcp", "6379", False), ("tcp", "6380", False)),
     "webgateway": (("tcp", "80", True), ("tcp", "443", True)),
 }
 
