@@ -5,12 +5,25 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.schema.common import COMPONENTS
 
 ROOT = Path(__file__).parents[3]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("**/*.md")), *sorted((ROOT / "roles").glob("*/README.md"))]
+EXAMPLES = [
+    pytest.param(text, id=f"{page.relative_to(ROOT)}-{number}")
+    for page in PAGES
+    for number, text in enumerate(re.findall(r"```ya?ml\n(.*?)```", page.read_text(), re.DOTALL))
+]
 
 
 def generate(folder: Path) -> subprocess.CompletedProcess[str]:
@@ -32,3 +45,31 @@ def test_a_page_that_is_not_current_is_found(tmp_path: Path) -> None:
     done = generate(tmp_path)
     assert done.returncode == 1
     assert "not current: docs/components/redis.md" in done.stderr
+
+
+def components(content: Any) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield each component of an example with its options."""
+    if isinstance(content, dict):
+        for key, value in content.items():
+            if key == "components" and isinstance(value, dict):
+                yield from ((name, options or {}) for name, options in value.items())
+            yield from components(value)
+
+
+def unknown(options: dict[str, Any], specification: dict[str, Any], prefix: str = "") -> list[str]:
+    """Return the options that a role does not have, at any depth."""
+    wrong = [name for name in options if prefix + name not in specification]
+    for name, value in options.items():
+        if deeper := specification.get(prefix + name, {}).get("options"):
+            items = value if isinstance(value, list) else [value]
+            wrong += [each for item in items for each in unknown(item, deeper)]
+    return wrong
+
+
+@pytest.mark.parametrize("text", EXAMPLES)
+def test_examples_name_options_that_exist(text: str) -> None:
+    for name, options in components(yaml.safe_load(text)):
+        assert name in COMPONENTS
+        path = ROOT / "roles" / name / "meta/argument_specs.yml"
+        specification = yaml.safe_load(path.read_text())["argument_specs"]["main"]["options"]
+        assert unknown(options, specification, f"{name}_") == []
