@@ -196,12 +196,12 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 def test_keys_are_made_once(lab: Any) -> None:
-    tool.make_keys(lab)
+    tool.make_keys(lab.keys, lab.people())
     first = contents(lab.keys)
     assert sorted(first) == sorted(["alice", "alice.pub", "bob", "bob.pub", "operator", "operator.pub", "secrets.yml"])
     assert lab.keys.stat().st_mode & 0o777 == 0o700
     assert all((lab.keys / name).stat().st_mode & 0o077 == 0 for name in ("alice", "operator", "secrets.yml"))
-    tool.make_keys(lab)
+    tool.make_keys(lab.keys, lab.people())
     assert contents(lab.keys) == first
 
 
@@ -211,7 +211,7 @@ def test_a_half_made_key_is_made_anew(lab: Any, left: str) -> None:
     for name in left.split():
         (lab.keys / name).write_text("half")
     (lab.keys / "secrets.new").write_text("half")
-    tool.make_keys(lab)
+    tool.make_keys(lab.keys, lab.people())
     shown = subprocess.run(["ssh-keygen", "-y", "-f", lab.keys / "bob"], capture_output=True, text=True, check=True)
     assert shown.stdout.split()[:2] == (lab.keys / "bob.pub").read_text().split()[:2]
     assert (lab.keys / "secrets.yml").read_text().startswith("platform_secret: ")

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.ringmaster.hosting.plugins.module_utils.lab import cgroup
+from ansible_collections.ringmaster.hosting.plugins.module_utils.lab.keys import make_pair
 from ansible_collections.ringmaster.hosting.plugins.module_utils.lab.network import nameservers
-from ansible_collections.ringmaster.hosting.plugins.module_utils.lab.run import namespace_path, run
+from ansible_collections.ringmaster.hosting.plugins.module_utils.lab.run import namespace_path
 
 LAUNCHER = """#!/bin/sh
 # Written by ringmaster.hosting.lab_machine. nspawn ends with status 133 when the machine reboots.
@@ -116,14 +117,7 @@ def prepare(machine: Machine) -> None:
 
 def _first_files(machine: Machine) -> None:
     etc = machine.upper / "etc"
-    key = etc / "ssh/ssh_host_ed25519_key"
-    if not key.with_suffix(".pub").exists():
-        fresh = machine.folder / "new_host_key"
-        for half in (fresh, fresh.with_suffix(".pub")):
-            half.unlink(missing_ok=True)
-        run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", machine.name, "-f", str(fresh)])
-        fresh.rename(key)
-        fresh.with_suffix(".pub").rename(key.with_suffix(".pub"))
+    make_pair(etc / "ssh/ssh_host_ed25519_key", machine.name, machine.folder / "new_host_key")
     keys = machine.upper / "root/.ssh"
     keys.mkdir(parents=True, exist_ok=True)
     (machine.upper / "root").chmod(0o700)
