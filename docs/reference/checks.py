@@ -150,7 +150,7 @@ def _says(rule: dict[str, Any]) -> str:
 
 
 def _rich(text: str) -> str:
-    return re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text))
+    return re.sub(r"(`+)(.+?)\1", r"<code>\2</code>", html.escape(text))
 
 
 def _plain(summary: str) -> str:

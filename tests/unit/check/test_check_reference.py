@@ -18,6 +18,7 @@ reference = load(REFERENCE / "checks.py")
 def test_the_page_is_current() -> None:
     assert (REFERENCE / reference.PAGE).read_text() == reference.page(), "run docs/reference/generate"
     assert reference.HTML_PAGE.read_text() == reference.html_page(), "run docs/reference/generate"
+    assert "`" not in reference.html_page()
 
 
 def test_every_check_says_what_it_looks_at() -> None:
