@@ -75,6 +75,25 @@ def test_live_changes(machine: Any) -> None:
     assert machine.live()["disks.root.read_iops"] == 0
 
 
+def test_many_at_once(machine: Any) -> None:
+    """One call makes them, and another one stops them; the results are in the order of the list."""
+    many = [
+        machine.data(
+            name=f"myapp{number:02}",
+            uuid=samples.UUID[:-2] + f"{number:02}",
+            nics=[{"role": "ethsrv", "mac": f"02:01:03:00:10:{number:02}", "bridge": "br-srv"}],
+        )
+        for number in range(10)
+    ]
+    names = [one["name"] for one in many]
+    made = machine.all(*many)
+    assert (made["created"], made["failed_vms"]) == (names, [])
+    assert machine.all(*many)["changed"] is False
+    stopped = machine.all(*({**one, "state": "stopped"} for one in many))
+    assert [(one["name"], one["state"]) for one in stopped["vms"]] == [(name, "stopped") for name in names]
+    assert len(list((machine.folder / "pool").iterdir())) == 1 + 4 * len(many)
+
+
 def test_pending_until_restart(machine: Any) -> None:
     machine.settle()
     changes: dict[str, Any] = {"memory_mib": 512, "memory_max_mib": 512, "cores": 9}

@@ -8,8 +8,10 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import os
+import threading
 import traceback
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -47,6 +49,9 @@ from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt.model i
     volume_names,
 )
 from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt.spec import Spec, parse_spec
+
+WORKERS = 8
+"""VMs that are converged at a time: most of it is waiting, above all for guests that shut down."""
 
 
 @dataclass(frozen=True)
@@ -118,6 +123,7 @@ class Hypervisor:
         self.virtualization: Virtualization = choose(options.virtualization)
         self.host_cpus = int(connection.getInfo()[2])
         self._uuid_by_name = {domain.name(): domain.UUIDString() for domain in connection.listAllDomains()}
+        self._filters_lock = threading.Lock()
         self._has_filters = False
         self.changed_filters: list[str] = []
         """Names of the network filters that this call defined (in check mode: would define)."""
@@ -204,10 +210,12 @@ class Hypervisor:
 
     def _have_filters(self, spec: Spec) -> None:
         """See once per call to the filters that the network cards refer to: without them no domain starts."""
-        if self._has_filters or not any(nic.is_filtered for nic in spec.nics):
+        if not any(nic.is_filtered for nic in spec.nics):
             return
-        self.changed_filters = nwfilter.ensure(self.connection, self.check)
-        self._has_filters = True
+        with self._filters_lock:
+            if not self._has_filters:
+                self.changed_filters = nwfilter.ensure(self.connection, self.check)
+            self._has_filters = True
 
     def _read_back(self, spec: Spec, outcome: Outcome) -> None:
         """Plan once more from what is there now: nothing may be left to do."""
@@ -249,21 +257,23 @@ class BlankHypervisor(Hypervisor):
 def _converge_list(
     hypervisor: Hypervisor, specs: Sequence[Mapping[str, Any]], tell: Callable[[str], None]
 ) -> list[Outcome]:
-    outcomes: list[Outcome] = []
-    for number, data in enumerate(specs, start=1):
+    def converge(data: Mapping[str, Any]) -> Outcome:
         try:
-            outcome = hypervisor.converge(parse_spec(data))
+            return hypervisor.converge(parse_spec(data))
         except HypervisorError as error:
-            outcome = Outcome(str(data.get("name", "(without name)")), error=str(error))
-        outcomes.append(outcome)
-        tell(f"{number} of {len(specs)}: {outcome.line()}")
-    return outcomes
+            return Outcome(str(data.get("name", "(without name)")), error=str(error))
+
+    with ThreadPoolExecutor(WORKERS) as workers:
+        running = [workers.submit(converge, data) for data in specs]
+        for number, done in enumerate(as_completed(running), start=1):
+            tell(f"{number} of {len(specs)}: {done.result().line()}")
+        return [one.result() for one in running]
 
 
 def converge_all(
     options: Options, specs: Sequence[Mapping[str, Any]], check: bool, tell: Callable[[str], None] = lambda _line: None
 ) -> dict[str, Any]:
-    """Bring every VM of the list to its declared state with one connection.
+    """Bring every VM of the list to its declared state with one connection, several at a time.
 
     The failure of one VM does not keep the others from being converged.
 
