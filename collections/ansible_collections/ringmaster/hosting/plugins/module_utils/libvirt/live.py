@@ -67,7 +67,9 @@ def migrate(domain: Any, uri: str, bridges: Mapping[str, str]) -> None:
         domain.migrateToURI3(uri, parameters, flags)
     except binding.libvirtError as error:
         late = "" if watch.is_alive() else f" (it took more than {seconds} seconds)"
-        raise HypervisorError(f"{domain.name()} could not be moved while it runs{late}: {error}") from error
+        raise HypervisorError(
+            f"{domain.name()} could not be moved while it runs{late}: {error}; -e live=false stops it for the move"
+        ) from error
     finally:
         watch.cancel()
 
