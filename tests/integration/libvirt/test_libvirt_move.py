@@ -78,11 +78,11 @@ class Pair:
             self.source, "release", token=self.token, live=live, **{"target_uri": self.target.options.uri, **release}
         )
         if ready["shared"]:
-            self.step(self.target, "forbid")
+            self.step(self.target, "forbid", token=self.token)
             return {**offer, **ready}
         digests.update(self.step(self.source, "send", files=("root",), **where)["digests"])
         self.step(self.target, "receive", image=offer["image"], digests=digests)
-        self.step(self.target, "forbid")
+        self.step(self.target, "forbid", token=self.token)
         return {**offer, **ready}
 
     def define(self, state: str) -> dict[str, Any]:
@@ -194,6 +194,9 @@ def test_of_two_runs_the_first_stops_without_a_loss(pair: Pair) -> None:
         with pytest.raises(HypervisorError, match="another run moves"):
             pair.step(pair.source, step, token=first)
     assert disk(pair.source).exists()
+    # What the first one does in the end takes nothing from the second one.
+    pair.step(pair.target, "forbid", token=first)
+    assert (pair.home / ".ssh/authorized_keys").read_text().endswith(f" {offer['token']}\n")
     pair.copy()
     pair.define("present")
     pair.define("running")

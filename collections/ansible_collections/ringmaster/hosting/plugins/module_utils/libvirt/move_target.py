@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +46,7 @@ def prepare(here: Here, move: Move, check: bool) -> dict[str, Any]:
     paths = {ROOT: _empty(here, here.volumes[ROOT], move.root_bytes)}
     if needs_image:
         paths[IMAGE] = _empty(here, move.image, move.root_bytes)
-    transfer.authorize(move.authorized_keys, move.comment, move.public_key, move.source_address, transfer.writes(paths))
+    _authorize(move, transfer.writes(paths))
     return {"changed": True, "files": files, "shared": False, "host_key": _host_key(move)}
 
 
@@ -70,8 +71,19 @@ def _prepare_shared(here: Here, move: Move, check: bool) -> dict[str, Any]:
         nwfilter.ensure(here.connection, check)
     if move.live and not check:
         move.console_directory.mkdir(parents=True, exist_ok=True)
-        transfer.authorize(move.authorized_keys, move.comment, move.public_key, move.source_address, transfer.LIBVIRT)
+        _authorize(move, transfer.LIBVIRT)
     return {"changed": False, "files": [], "shared": True, "host_key": _host_key(move)}
+
+
+def _authorize(move: Move, commands: Mapping[str, str]) -> None:
+    transfer.authorize(
+        move.authorized_keys,
+        move.comment,
+        move.token,
+        move.public_key,
+        source_address=move.source_address,
+        commands=commands,
+    )
 
 
 def _host_key(move: Move) -> str:
@@ -118,7 +130,7 @@ def receive(here: Here, move: Move, check: bool) -> dict[str, Any]:
 
 
 def forbid(_here: Here, move: Move, check: bool) -> dict[str, Any]:
-    """Target: accept the key of the move no longer."""
+    """Target: accept the key of this run no longer; another run may have begun to move the VM."""
     if not check:
-        transfer.forbid(move.authorized_keys, move.comment)
+        transfer.forbid(move.authorized_keys, move.comment, move.token)
     return {"changed": False}

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The way to another hypervisor over SSH: a key for one purpose only, for an hour, and from one address.
 
-The key is found again in ``authorized_keys`` by its comment.
+The key is found again in ``authorized_keys`` by its comment, and by the run that it was accepted for.
 """
 
 from __future__ import annotations
@@ -44,10 +44,11 @@ LIBVIRT = {"*virt-ssh-helper*": "virt-ssh-helper qemu:///system"}
 
 
 def authorize(
-    authorized_keys: Path, comment: str, public_key: str, source_address: str, commands: Mapping[str, str]
+    authorized_keys: Path, comment: str, run: str, public_key: str, *, source_address: str, commands: Mapping[str, str]
 ) -> None:
-    """Let the holder of a key run commands: ``commands`` gives each by the shell pattern of what the holder asks for.
+    """Let the holder of a key run commands, in the place of what an earlier run let it do.
 
+    :param commands: each by the shell pattern of what the holder asks for.
     :raises HypervisorError: when the key is none.
     """
     cases = "".join(f"{pattern}) exec {command};; " for pattern, command in commands.items())
@@ -60,18 +61,19 @@ def authorize(
     ]
     if not re.fullmatch(rf"ssh-ed25519 [A-Za-z0-9+/=]+ {re.escape(comment)}", public_key):
         raise HypervisorError(f"the key {comment}, which was to write files here, is no key: {public_key!r}")
-    _rewrite(authorized_keys, comment, f"{','.join(options)} {public_key}\n")
+    _rewrite(authorized_keys, rf" {re.escape(comment)}( \w+)?$", f"{','.join(options)} {public_key} {run}\n")
 
 
-def forbid(authorized_keys: Path, comment: str) -> None:
-    """Accept the key no longer; what is not there stays so."""
-    _rewrite(authorized_keys, comment, "")
+def forbid(authorized_keys: Path, comment: str, run: str = "") -> None:
+    """Accept the key no longer, unless another run has let it in; without ``run`` in any case."""
+    of_run = f" {re.escape(run)}" if run else r"( \w+)?"
+    _rewrite(authorized_keys, rf" {re.escape(comment)}{of_run}$", "")
 
 
-def _rewrite(path: Path, comment: str, line: str) -> None:
-    """Replace the line with a comment; the others stay as they are."""
+def _rewrite(path: Path, pattern: str, line: str) -> None:
+    """Replace the lines whose end fits a pattern; the others stay as they are."""
     before = path.read_text(encoding="utf-8") if path.exists() else ""
-    kept = [old for old in before.splitlines(keepends=True) if not old.rstrip().endswith(f" {comment}")]
+    kept = [old for old in before.splitlines(keepends=True) if not re.search(pattern, old.rstrip())]
     if kept and not kept[-1].endswith("\n"):
         kept[-1] += "\n"
     text = "".join(kept) + line
