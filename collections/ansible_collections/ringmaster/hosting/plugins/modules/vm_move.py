@@ -99,10 +99,6 @@ options:
     description: Bridge on the target for each network card.
     type: dict
     default: {}
-  target_uri:
-    description: The target's libvirt as the source reaches it; by default over SSH with the key of this move.
-    type: str
-    default: ""
   source_address:
     description: Address from which the target accepts the key.
     type: str
@@ -183,8 +179,7 @@ from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt.argumen
 
 def argument_spec() -> dict[str, Any]:
     """Options of the module."""
-    text = ("to", "image", "token", "source_address", "target_address", "target_host_key", "public_key")
-    text += ("root_path", "target_uri")
+    text = ("to", "image", "token", "source_address", "target_address", "target_host_key", "public_key", "root_path")
     return {
         **connection_arguments(),
         "step": {"type": "str", "required": True, "choices": list(move.STEPS)},

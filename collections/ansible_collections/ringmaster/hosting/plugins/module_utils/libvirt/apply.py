@@ -253,14 +253,17 @@ def _note_live(context: Context, _action: Action) -> None:
 
 def write_live_note(domain: Any, note: metadata.Metadata) -> None:
     """Set our element in the running domain only."""
-    binding = require_libvirt()
-    domain.setMetadata(
-        binding.VIR_DOMAIN_METADATA_ELEMENT,
-        metadata.to_plain_xml(note),
-        metadata.PREFIX,
-        metadata.NAMESPACE,
-        binding.VIR_DOMAIN_AFFECT_LIVE,
-    )
+    _write_note(domain, note, require_libvirt().VIR_DOMAIN_AFFECT_LIVE)
+
+
+def write_config_note(domain: Any, note: metadata.Metadata) -> None:
+    """Set our element in the definition only."""
+    _write_note(domain, note, require_libvirt().VIR_DOMAIN_AFFECT_CONFIG)
+
+
+def _write_note(domain: Any, note: metadata.Metadata, where: int) -> None:
+    kind = require_libvirt().VIR_DOMAIN_METADATA_ELEMENT
+    domain.setMetadata(kind, metadata.to_plain_xml(note), metadata.PREFIX, metadata.NAMESPACE, where)
 
 
 TABLE: dict[str, Callable[[Context, Action], None]] = {

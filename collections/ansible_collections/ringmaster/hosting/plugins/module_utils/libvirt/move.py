@@ -18,6 +18,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt import (
+    apply,
     facts,
     move_source,
     move_target,
@@ -39,7 +40,6 @@ from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt.move_mo
     Move,
     delete,
     has_token,
-    mark,
     require_token,
     token_file,
 )
@@ -115,7 +115,7 @@ def _reclaim(here: Here, move: Move, check: bool) -> dict[str, Any]:
         )
     if not check:
         if note.moved_to:
-            mark(here.domain, dataclasses.replace(note, moved_to=""))
+            apply.write_config_note(here.domain, dataclasses.replace(note, moved_to=""))
         token_file(here, move).write_text(secrets.token_hex(16), encoding="ascii")
     return {
         "changed": bool(note.moved_to),

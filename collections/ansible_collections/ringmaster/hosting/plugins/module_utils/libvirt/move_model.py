@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt import apply, facts, metadata, storage
-from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt.connection import require_libvirt
 from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt.console import CONSOLE_DIRECTORY
 from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt.errors import HypervisorError
 from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt.locks import LOCK_DIRECTORY
@@ -116,17 +115,6 @@ def require_token(here: Here, move: Move) -> None:
     """Refuse when another run has begun to move the VM: its copy and ours would mix."""
     if not has_token(here, move):
         raise HypervisorError(f"another run moves {move.name}, or called this move off; look at its result")
-
-
-def mark(domain: Any, note: metadata.Metadata) -> None:
-    binding = require_libvirt()
-    domain.setMetadata(
-        binding.VIR_DOMAIN_METADATA_ELEMENT,
-        metadata.to_plain_xml(note),
-        metadata.PREFIX,
-        metadata.NAMESPACE,
-        binding.VIR_DOMAIN_AFFECT_CONFIG,
-    )
 
 
 def delete(here: Here, with_disks: bool = True) -> None:

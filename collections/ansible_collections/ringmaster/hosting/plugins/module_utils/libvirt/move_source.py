@@ -19,7 +19,6 @@ from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt.move_mo
     ROOT,
     Here,
     Move,
-    mark,
     require_token,
     token_file,
 )
@@ -78,7 +77,7 @@ def release(here: Here, move: Move, check: bool) -> dict[str, Any]:
     changed = note.moved_to != move.to or bool(here.domain.isActive()) or bool(autostart)
     if not check and changed:
         # The mark first: a run that is killed here leaves a VM that is stopped at most once.
-        mark(here.domain, dataclasses.replace(note, moved_to=move.to))
+        apply.write_config_note(here.domain, dataclasses.replace(note, moved_to=move.to))
         here.domain.setAutostart(0)
         if move.live and here.domain.isActive():
             _go_live(here.domain, note, autostart, move)
@@ -93,7 +92,7 @@ def _go_live(domain: Any, note: metadata.Metadata, autostart: int, move: Move) -
         live.migrate(domain, uri, move.bridges)
     except HypervisorError:
         if domain.isActive():
-            mark(domain, dataclasses.replace(note, moved_to=""))
+            apply.write_config_note(domain, dataclasses.replace(note, moved_to=""))
             domain.setAutostart(autostart)
         raise
 

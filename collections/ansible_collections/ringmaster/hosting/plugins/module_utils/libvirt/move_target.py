@@ -69,9 +69,9 @@ def _prepare_shared(here: Here, move: Move, check: bool) -> dict[str, Any]:
         )
     if move.live:
         nwfilter.ensure(here.connection, check)
-    if move.live and not check:
-        move.console_directory.mkdir(parents=True, exist_ok=True)
-        _authorize(move, transfer.LIBVIRT)
+        if not check:
+            move.console_directory.mkdir(parents=True, exist_ok=True)
+            _authorize(move, transfer.LIBVIRT)
     return {"changed": False, "files": [], "shared": True, "host_key": _host_key(move)}
 
 
