@@ -57,13 +57,17 @@ class Pair:
         )
         return move.run(step, given, check=False)
 
+    def prepare(self, offer: dict[str, Any], **values: Any) -> dict[str, Any]:
+        """Let the target make ready for what the source offered."""
+        keys = ("image", "root_bytes", "root_path", "left", "file_bytes", "token", "public_key")
+        return self.step(
+            self.target, "prepare", source_address="10.0.0.1", **{key: offer[key] for key in keys}, **values
+        )
+
     def copy(self, live: bool = False, **release: Any) -> dict[str, Any]:
         """Do all that comes before the definition on the target."""
         offer = self.step(self.source, "offer")
-        keys = ("image", "root_bytes", "root_path", "left", "file_bytes", "token", "public_key")
-        ready = self.step(
-            self.target, "prepare", source_address="10.0.0.1", live=live, **{key: offer[key] for key in keys}
-        )
+        ready = self.prepare(offer, live=live)
         digests: dict[str, str] = {}
         self.token = offer["token"]
         where = {
@@ -155,8 +159,7 @@ def test_the_key_is_for_two_files_only(pair: Pair) -> None:
     (pair.home / ".ssh").mkdir()
     (pair.home / ".ssh/authorized_keys").write_text("ssh-ed25519 AAAA somebody else")
     offer = pair.step(pair.source, "offer")
-    keys = ("image", "root_bytes", "file_bytes", "token", "public_key")
-    pair.step(pair.target, "prepare", source_address="10.0.0.1", **{key: offer[key] for key in keys})
+    pair.prepare(offer)
     old, line = (pair.home / ".ssh/authorized_keys").read_text().splitlines()
     assert old == "ssh-ed25519 AAAA somebody else"
     assert line.startswith('restrict,from="10.0.0.1",expiry-time="')
@@ -188,8 +191,7 @@ def test_of_two_runs_the_first_stops_without_a_loss(pair: Pair) -> None:
     pair.define("present")
     first = pair.token
     offer = pair.step(pair.source, "offer")
-    keys = ("image", "root_bytes", "file_bytes", "token", "public_key")
-    pair.step(pair.target, "prepare", source_address="10.0.0.1", **{key: offer[key] for key in keys})
+    pair.prepare(offer)
     for step in ("release", "remove"):
         with pytest.raises(HypervisorError, match="another run moves"):
             pair.step(pair.source, step, token=first)
@@ -228,8 +230,7 @@ def test_called_off(pair: Pair) -> None:
 def test_damage_on_the_way_is_found(pair: Pair) -> None:
     """What arrives is compared with what was sent before anything is defined."""
     offer = pair.step(pair.source, "offer")
-    keys = ("image", "root_bytes", "file_bytes", "token", "public_key")
-    pair.step(pair.target, "prepare", source_address="10.0.0.1", **{key: offer[key] for key in keys})
+    pair.prepare(offer)
     with pytest.raises(HypervisorError, match="arrived with SHA-256"):
         pair.step(pair.target, "receive", image=offer["image"], digests={"root": "0" * 64})
     assert running(pair.source) is True
@@ -345,8 +346,7 @@ def test_killed_while_the_vm_is_on_its_way(uncached: Pair) -> None:
     """SIGKILL while the memory is copied: libvirt ends the move or gives it up, and the same run ends it."""
     pair = uncached
     offer = pair.step(pair.source, "offer")
-    keys = ("root_path", "token", "public_key")
-    pair.step(pair.target, "prepare", source_address="10.0.0.1", live=True, **{key: offer[key] for key in keys})
+    pair.prepare(offer, live=True)
     with pair.source.domain() as domain:
         domain.migrateSetMaxSpeed(1)
     values = {"token": offer["token"], "live": True, "target_uri": pair.target.options.uri}
