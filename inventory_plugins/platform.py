@@ -109,11 +109,11 @@ from ansible.errors import AnsibleParserError
 from ansible.plugins.inventory import BaseInventoryPlugin, Constructable
 from ansible.template import trust_as_template
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform import cache, description
-from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.errors import (
+from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.component_options import roles_folder
+from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.language.errors import (
     DescriptionError,
     summarize,
 )
-from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.roles import roles_folder
 
 # Text with none of these cannot be an expression, not even when a playbook evaluates it once more.
 _EXPRESSION = frozenset("{}()[]'\"|")

@@ -23,7 +23,7 @@ import jinja2
 import pytest
 import yaml
 from ansible_collections.ringmaster.hosting.plugins.filter.alert_rules import alert_rules
-from ansible_collections.ringmaster.hosting.plugins.module_utils.components import exporters, status
+from ansible_collections.ringmaster.hosting.plugins.module_utils.services import exporters, status
 
 HERE = Path(__file__).parent
 ROLES = HERE.parents[2] / "roles"

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.ringmaster.hosting.plugins.module_utils.components import backup
+from ansible_collections.ringmaster.hosting.plugins.module_utils.services import backup_access
 
 SECRET = "a secret for tests only"
 VM = {
@@ -30,19 +30,21 @@ WITHOUT = {"inventory_hostname": "myapp01", "ringmaster_project": "myapp", "ring
     ],
 )
 def test_where_the_repository_is(server: dict[str, str], expected: str) -> None:
-    assert backup.access(VM, SECRET, server, 8000).repository == expected
+    assert backup_access.access(VM, SECRET, server, 8000).repository == expected
 
 
 def test_a_server_without_address_is_named() -> None:
     with pytest.raises(ValueError, match="backup machine svc0 has no address"):
-        backup.access(VM, SECRET, MACHINE, 8000)
+        backup_access.access(VM, SECRET, MACHINE, 8000)
 
 
 def test_each_machine_has_two_passwords_of_its_own() -> None:
     server = {"ansible_host": "10.77.0.20"}
-    found = [backup.access(one, SECRET, server, 8000) for one in (VM, MACHINE)]
+    found = [backup_access.access(one, SECRET, server, 8000) for one in (VM, MACHINE)]
     assert len({secret for one in found for secret in (one.password, one.access_password)}) == 4
-    rotated = backup.access(VM | {"ringmaster_secret_generations": {"myapp00/backup/access": 2}}, SECRET, server, 8000)
+    rotated = backup_access.access(
+        VM | {"ringmaster_secret_generations": {"myapp00/backup/access": 2}}, SECRET, server, 8000
+    )
     assert rotated.password == found[0].password
     assert rotated.access_password != found[0].access_password
 
@@ -50,16 +52,16 @@ def test_each_machine_has_two_passwords_of_its_own() -> None:
 def test_the_server_knows_older_passwords_of_a_repository_until_it_takes_the_new_one() -> None:
     def password(generation: int) -> dict[str, object]:
         rotated = VM | {"ringmaster_secret_generations": {"myapp00/backup/repository": generation}}
-        return backup.repositories([rotated], SECRET)[0][0]
+        return backup_access.repositories([rotated], SECRET)[0][0]
 
     assert password(1)["older_passwords"] == []
     assert password(3)["older_passwords"] == [password(2)["password"], password(1)["password"]]
-    assert len(password(50)["older_passwords"]) == backup.OLDER
+    assert len(password(50)["older_passwords"]) == backup_access.OLDER
 
 
 def test_the_server_knows_who_is_backed_up() -> None:
-    found, htpasswd = backup.repositories([MACHINE, WITHOUT, VM], SECRET)
+    found, htpasswd = backup_access.repositories([MACHINE, WITHOUT, VM], SECRET)
     assert [one["name"] for one in found] == ["myapp00", "svc0"]
     assert found[0]["keep"] == {"daily": 3, "weekly": 8, "monthly": 12}
     assert [line.split(":")[0] for line in htpasswd.splitlines()] == ["myapp00", "svc0"]
-    assert backup.access(VM, SECRET, {"ansible_host": "::1"}, 1).access_password not in htpasswd
+    assert backup_access.access(VM, SECRET, {"ansible_host": "::1"}, 1).access_password not in htpasswd

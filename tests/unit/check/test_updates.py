@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.ringmaster.hosting.plugins.module_utils.components import maintenance
+from ansible_collections.ringmaster.hosting.plugins.module_utils.services import maintenance
 
 ROLES = Path(__file__).parents[3] / "roles"
 sys.path[:0] = [str(ROLES / "updates/files/rootfs/usr/lib/ringmaster" / part) for part in ("python", "checks")]

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.ringmaster.hosting.plugins.module_utils.components import alerting, exporters
+from ansible_collections.ringmaster.hosting.plugins.module_utils.services import alerting, exporters
 
 VM: dict[str, Any] = {
     "inventory_hostname": "myapp00",

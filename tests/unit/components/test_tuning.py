@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.ringmaster.hosting.plugins.module_utils import tuning
+from ansible_collections.ringmaster.hosting.plugins.module_utils.components import tuning
 from hypothesis import given
 from hypothesis import strategies as st
 

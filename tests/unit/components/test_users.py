@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 from ansible_collections.ringmaster.hosting.plugins.module_utils.components import users
-from ansible_collections.ringmaster.hosting.plugins.module_utils.components.registry import COMPONENTS
+from ansible_collections.ringmaster.hosting.plugins.module_utils.components.with_users import WITH_USERS
 
 SECRET = "a secret for tests, long enough"
 ROLES = Path(__file__).parents[3] / "roles"
@@ -28,15 +28,15 @@ def vm(name: str, number: int, *components: str, **more: Any) -> dict[str, Any]:
     }
 
 
-@pytest.mark.parametrize("component", COMPONENTS, ids=lambda one: one.name)
-def test_default_users_are_those_of_the_role(component: users.Component) -> None:
+@pytest.mark.parametrize("component", WITH_USERS, ids=lambda one: one.name)
+def test_default_users_are_those_of_the_role(component: users.ComponentUsers) -> None:
     """A VM's credentials are written from other VMs, where the role's defaults are not known."""
     defaults = yaml.safe_load((ROLES / component.name / "defaults/main.yml").read_text())
     assert defaults[f"{component.name}_users"] == list(component.default_users)
 
 
-@pytest.mark.parametrize("component", COMPONENTS, ids=lambda one: one.name)
-def test_credentials_of_several_servers(component: users.Component) -> None:
+@pytest.mark.parametrize("component", WITH_USERS, ids=lambda one: one.name)
+def test_credentials_of_several_servers(component: users.ComponentUsers) -> None:
     """A further VM never changes what an existing name means."""
     declared = {f"{component.name}_users": [{"name": "app"}, {"name": "cache"}]}
     one, two = vm("myapp00", 4096), vm("myapp01", 4097, **declared)
@@ -50,14 +50,14 @@ def test_credentials_of_several_servers(component: users.Component) -> None:
     assert all("myapp00.example.org" in text for text in alone.values())
 
 
-@pytest.mark.parametrize("component", COMPONENTS, ids=lambda one: one.name)
+@pytest.mark.parametrize("component", WITH_USERS, ids=lambda one: one.name)
 @pytest.mark.parametrize("declared", [[], [{"name": "app", "state": "absent"}]], ids=["none", "absent"])
-def test_no_user_no_file(component: users.Component, declared: list[dict[str, Any]]) -> None:
+def test_no_user_no_file(component: users.ComponentUsers, declared: list[dict[str, Any]]) -> None:
     assert users.credentials(component, [vm("myapp00", 4096, **{f"{component.name}_users": declared})], SECRET) == {}
 
 
-@pytest.mark.parametrize("component", COMPONENTS, ids=lambda one: one.name)
-def test_the_platforms_own_accounts_cannot_be_declared(component: users.Component) -> None:
+@pytest.mark.parametrize("component", WITH_USERS, ids=lambda one: one.name)
+def test_the_platforms_own_accounts_cannot_be_declared(component: users.ComponentUsers) -> None:
     for name in component.reserved:
         if component.pattern.fullmatch(name):
             with pytest.raises(users.UserError, match="is the platform's own"):
@@ -65,13 +65,13 @@ def test_the_platforms_own_accounts_cannot_be_declared(component: users.Componen
 
 
 def test_entries_are_for_the_group_service_and_go_when_the_component_does() -> None:
-    first = COMPONENTS[0]
+    first = WITH_USERS[0]
     folder = f"{users.FOLDER}/{first.name}"
-    found = {one["path"]: one for one in users.entries(COMPONENTS, [vm("myapp00", 4096, first.name)], SECRET)}
+    found = {one["path"]: one for one in users.entries(WITH_USERS, [vm("myapp00", 4096, first.name)], SECRET)}
     assert found[folder]["purge"] == ["*.env"]
     file = found[f"{folder}/app.env"]
     assert (file["owner"], file["group"], file["mode"], file["sensitive"]) == ("root", "service", "0640", True)
-    gone = users.entries(COMPONENTS, [vm("myapp00", 4096)], SECRET)
+    gone = users.entries(WITH_USERS, [vm("myapp00", 4096)], SECRET)
     assert {(one["path"], one["state"]) for one in gone} == {
-        (f"{users.FOLDER}/{component.name}", "absent") for component in COMPONENTS
+        (f"{users.FOLDER}/{component.name}", "absent") for component in WITH_USERS
     }

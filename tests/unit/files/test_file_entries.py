@@ -6,11 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.ringmaster.hosting.plugins.module_utils.guest import file_entries, file_run
-from ansible_collections.ringmaster.hosting.plugins.module_utils.guest.file_entries import (
-    EntryError,
-    normalise,
-)
+from ansible_collections.ringmaster.hosting.plugins.module_utils.machine import file_entries, file_run
+from ansible_collections.ringmaster.hosting.plugins.module_utils.machine.file_entries import EntryError, normalise
 from ansible_collections.ringmaster.hosting.plugins.modules import files as module
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.ringmaster.hosting.plugins.module_utils.guest import file_apply, files
-from ansible_collections.ringmaster.hosting.plugins.module_utils.guest.files import Entry, FilesError, Node
+from ansible_collections.ringmaster.hosting.plugins.module_utils.machine import file_apply, file_plan
+from ansible_collections.ringmaster.hosting.plugins.module_utils.machine.file_plan import Entry, FilesError, Node
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -18,7 +18,7 @@ ME = {"uid": os.geteuid(), "gid": os.getegid()}
 
 
 def converge(*entries: Entry, verify: str = "") -> list[str]:
-    plan = files.plan(entries)
+    plan = file_plan.plan(entries)
     file_apply.apply(plan.changes, verify)
     return plan.paths
 
@@ -59,7 +59,7 @@ def test_only_the_mode_changes(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(b"same")
     inode = path.stat().st_ino
-    plan = files.plan([Entry(str(path), content=b"same", mode=0o600)])
+    plan = file_plan.plan([Entry(str(path), content=b"same", mode=0o600)])
     assert [change.action for change in plan.changes] == ["attributes"]
     file_apply.apply(plan.changes)
     assert (mode(path), path.stat().st_ino) == (0o600, inode)
@@ -120,7 +120,7 @@ def test_every_problem_is_told(tmp_path: Path) -> None:
 
 def test_check_mode_takes_what_earlier_tasks_would_have_made(tmp_path: Path) -> None:
     entries = [Entry(f"{tmp_path}/package/conf", content=b"x", owner="nobody-at-all")]
-    plan = files.plan(entries, check_mode=True)
+    plan = file_plan.plan(entries, check_mode=True)
     assert plan.paths == [f"{tmp_path}/package/conf"]
     assert len(plan.notes) == 2
     assert names(tmp_path) == set()
@@ -134,7 +134,7 @@ def test_check_mode_predicts_what_apply_does(tmp_path: Path, parents: bool) -> N
         Entry(f"{tmp_path}/a/b/two", content=b"2", parents=parents),
         Entry(f"{tmp_path}/a", state="directory", mode=0o700),
     ]
-    predicted = files.plan(entries, check_mode=True)
+    predicted = file_plan.plan(entries, check_mode=True)
     assert predicted.paths == converge(*entries)
     assert predicted.notes == []
 
@@ -168,7 +168,7 @@ def test_validator_sees_content_and_mode_in_the_target_folder(tmp_path: Path) ->
 
 
 def test_check_mode_reports_a_refusal(tmp_path: Path) -> None:
-    plan = files.plan([Entry(f"{tmp_path}/file", content=b"x", validate="grep fine %s")], check_mode=True)
+    plan = file_plan.plan([Entry(f"{tmp_path}/file", content=b"x", validate="grep fine %s")], check_mode=True)
     (refusal,) = file_apply.check_validators(plan.changes)
     assert refusal.startswith(f"{tmp_path}/file: ")
     assert names(tmp_path) == set()
@@ -208,23 +208,23 @@ def test_commands_of_what_changed_run_once_in_order(tmp_path: Path) -> None:
         Entry(f"{tmp_path}/a", content=b"1", apply=(command.format("reload"),)),
         Entry(f"{tmp_path}/b", content=b"1", apply=(command.format("reload"), command.format("restart"))),
     ]
-    plan = files.plan(entries)
+    plan = file_plan.plan(entries)
     file_apply.apply(plan.changes, commands=plan.commands)
     assert log.read_text() == "reload\nrestart\n"
     (tmp_path / "a").write_text("drift")
-    assert files.plan(entries).commands == [command.format("reload")]
+    assert file_plan.plan(entries).commands == [command.format("reload")]
 
 
 def test_a_failed_command_puts_all_back_and_runs_the_commands_again(tmp_path: Path) -> None:
     (tmp_path / "conf").write_text("old")
     seen = f"sh -c 'cat {tmp_path}/conf >> {tmp_path}/seen'"
     entry = Entry(f"{tmp_path}/conf", content=b"new", apply=(seen, "sh -c 'echo broken; exit 3'"))
-    plan = files.plan([entry])
+    plan = file_plan.plan([entry])
     with pytest.raises(FilesError, match=r"failed \(exit 3\): broken\nAll files were put back"):
         file_apply.apply(plan.changes, commands=plan.commands)
     assert (tmp_path / "conf").read_text() == "old"
     assert (tmp_path / "seen").read_text() == "newold"
-    assert files.plan([entry]).paths == [f"{tmp_path}/conf"]
+    assert file_plan.plan([entry]).paths == [f"{tmp_path}/conf"]
 
 
 @pytest.mark.parametrize(
@@ -239,8 +239,8 @@ def test_a_failed_command_puts_all_back_and_runs_the_commands_again(tmp_path: Pa
 )
 def test_lines_are_edited(before: bytes, after: bytes) -> None:
     lines = ((r"^#?\s*UID_MAX\b", "UID_MAX 19999"),)
-    assert files.edit(before, lines) == after
-    assert files.edit(after, lines) == after
+    assert file_plan.edit(before, lines) == after
+    assert file_plan.edit(after, lines) == after
 
 
 def test_editing_keeps_the_rest_and_the_mode(tmp_path: Path) -> None:
@@ -255,7 +255,7 @@ def test_editing_keeps_the_rest_and_the_mode(tmp_path: Path) -> None:
 
 def test_an_error_half_way_puts_everything_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "one").write_text("old")
-    plan = files.plan([Entry(f"{tmp_path}/one", content=b"new"), Entry(f"{tmp_path}/two", content=b"new")])
+    plan = file_plan.plan([Entry(f"{tmp_path}/one", content=b"new"), Entry(f"{tmp_path}/two", content=b"new")])
     real = Path.rename
 
     def rename(self: Path, target: Path) -> Path:
@@ -291,14 +291,14 @@ def test_a_folder_emptied_in_the_same_call_can_go(tmp_path: Path) -> None:
 
 def test_diff_shows_content_and_hides_secrets(tmp_path: Path) -> None:
     (tmp_path / "secret").write_text("hunter1")
-    plan = files.plan(
+    plan = file_plan.plan(
         [
             Entry(f"{tmp_path}/plain", content=b"text\n"),
             Entry(f"{tmp_path}/secret", content=b"hunter2", sensitive=True, mode=0o600),
             Entry(f"{tmp_path}/binary", content=b"\xff\x00"),
         ]
     )
-    shown = files.diff(plan.changes)
+    shown = file_plan.diff(plan.changes)
     assert {"before": "", "after": "text\n"}.items() <= shown[0].items()
     assert "hunter" not in str(shown)
     secret = [item for item in shown if "secret" in item["after_header"]]
@@ -311,9 +311,9 @@ def test_plan_is_pure() -> None:
     tree = {"/": Node("directory"), "/etc": Node("directory"), "/etc/a": Node("file", 0o644, 0, 0, b"x")}
 
     def look(path: str) -> Node:
-        return tree.get(path, files.ABSENT)
+        return tree.get(path, file_plan.ABSENT)
 
-    plan = files.plan([Entry("/etc/a", content=b"x", mode=0o600, owner="7", group="8")], look, lambda path: [])
+    plan = file_plan.plan([Entry("/etc/a", content=b"x", mode=0o600, owner="7", group="8")], look, lambda path: [])
     (change,) = plan.changes
     assert (change.action, change.after) == ("attributes", Node("file", 0o600, 7, 8, b"x"))
 
@@ -345,5 +345,5 @@ def test_whatever_is_accepted_is_reached_in_one_go(
             continue
         removed = {entry.path for entry in entries if entry.state == "absent"}
         if not any(Path(entry.path).is_relative_to(path) for path in removed for entry in entries):
-            assert files.plan(entries).changes == []
+            assert file_plan.plan(entries).changes == []
         assert not [name for name in names(root) if ".rm-" in name]

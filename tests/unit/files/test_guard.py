@@ -7,16 +7,16 @@ import time
 from pathlib import Path
 
 import pytest
-from ansible_collections.ringmaster.hosting.plugins.module_utils.guest import file_apply, files, guard
-from ansible_collections.ringmaster.hosting.plugins.module_utils.guest.files import Entry
+from ansible_collections.ringmaster.hosting.plugins.module_utils.machine import file_apply, file_plan, file_rollback
+from ansible_collections.ringmaster.hosting.plugins.module_utils.machine.file_plan import Entry
 
 
 @pytest.fixture(autouse=True)
 def without_systemd(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(guard, "_has_systemd", lambda: False)
+    monkeypatch.setattr(file_rollback, "_has_systemd", lambda: False)
 
 
-def prepare(tmp_path: Path) -> tuple[Path, Path, files.Plan, list[str]]:
+def prepare(tmp_path: Path) -> tuple[Path, Path, file_plan.Plan, list[str]]:
     root, base = tmp_path / "root with space", tmp_path / "state"
     root.mkdir()
     (root / "changed").write_text("old")
@@ -26,7 +26,7 @@ def prepare(tmp_path: Path) -> tuple[Path, Path, files.Plan, list[str]]:
     (root / "link").symlink_to("changed")
     (root / "gone").mkdir()
     (root / "gone/inner").write_text("keep")
-    plan = files.plan(
+    plan = file_plan.plan(
         [
             Entry(f"{root}/changed", content=b"new"),
             Entry(f"{root}/mode", content=b"", mode=0o644),
@@ -49,9 +49,9 @@ def picture(root: Path) -> dict[str, tuple[str, int]]:
 def change(tmp_path: Path, seconds: int) -> tuple[Path, Path, dict[str, tuple[str, int]]]:
     root, base, plan, commands = prepare(tmp_path)
     before = picture(root)
-    guard.arm("t", plan.changes, commands, seconds, base)
+    file_rollback.arm("t", plan.changes, commands, seconds, base)
     file_apply.apply(plan.changes, commands=commands)
-    guard.finished("t", {"changed": True}, base)
+    file_rollback.finished("t", {"changed": True}, base)
     assert picture(root) != before
     return root, base, before
 
@@ -59,11 +59,11 @@ def change(tmp_path: Path, seconds: int) -> tuple[Path, Path, dict[str, tuple[st
 def test_confirmed_in_time(tmp_path: Path) -> None:
     root, base, _before = change(tmp_path, 1)
     after = picture(root)
-    assert guard.confirm("t", base) == ("confirmed", {"changed": True})
+    assert file_rollback.confirm("t", base) == ("confirmed", {"changed": True})
     assert list(base.iterdir()) == []
     time.sleep(1.3)
     assert picture(root) == after
-    assert guard.confirm("t", base) == ("unknown", {})
+    assert file_rollback.confirm("t", base) == ("unknown", {})
 
 
 def test_not_confirmed(tmp_path: Path) -> None:
@@ -73,7 +73,7 @@ def test_not_confirmed(tmp_path: Path) -> None:
         if (base / "t/rolled-back").exists():
             break
     assert picture(root) == before
-    assert guard.confirm("t", base) == ("rolled_back", {})
+    assert file_rollback.confirm("t", base) == ("rolled_back", {})
     assert (tmp_path / "applied").read_text() == "newold"
 
 
@@ -90,19 +90,19 @@ def test_after_a_reboot_the_old_files_come_back_without_commands(tmp_path: Path)
 def test_too_late_a_confirmation_does_not_disarm(tmp_path: Path) -> None:
     _root, base, _before = change(tmp_path, 60)
     (base / "t/claimed").mkdir()
-    assert guard.confirm("t", base) == ("running", {})
-    assert guard.disarm("t", base) is False
+    assert file_rollback.confirm("t", base) == ("running", {})
+    assert file_rollback.disarm("t", base) is False
 
 
 def test_an_unfinished_change_is_not_confirmed(tmp_path: Path) -> None:
     _root, base, plan, commands = prepare(tmp_path)
-    guard.arm("t", plan.changes, commands, 60, base)
-    assert guard.confirm("t", base) == ("running", {})
+    file_rollback.arm("t", plan.changes, commands, 60, base)
+    assert file_rollback.confirm("t", base) == ("running", {})
 
 
 def test_arming_that_fails_changes_nothing(tmp_path: Path) -> None:
     root, base, plan, commands = prepare(tmp_path)
     (root / "changed").unlink()
-    with pytest.raises(files.FilesError, match="cannot prepare the roll back"):
-        guard.arm("t", plan.changes, commands, 60, base)
+    with pytest.raises(file_plan.FilesError, match="cannot prepare the roll back"):
+        file_rollback.arm("t", plan.changes, commands, 60, base)
     assert list(base.iterdir()) == []

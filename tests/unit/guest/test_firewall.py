@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.ringmaster.hosting.plugins.filter import firewall_questions
-from ansible_collections.ringmaster.hosting.plugins.module_utils.guest import firewall
+from ansible_collections.ringmaster.hosting.plugins.module_utils.network import firewall
 from hypothesis import given
 from hypothesis import strategies as st
 

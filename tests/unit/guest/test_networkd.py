@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.ringmaster.hosting.plugins.module_utils.guest import networkd
+from ansible_collections.ringmaster.hosting.plugins.module_utils.network import networkd
 
 NETWORKS = {
     "frontend": {

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from ansible_collections.ringmaster.hosting.plugins.module_utils.guest import packages
+from ansible_collections.ringmaster.hosting.plugins.module_utils.machine import packages
 
 
 class Apt:

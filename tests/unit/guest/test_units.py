@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pytest
-from ansible_collections.ringmaster.hosting.plugins.module_utils.guest import units
-from ansible_collections.ringmaster.hosting.plugins.module_utils.guest.units import Facts, Step, Unit
+from ansible_collections.ringmaster.hosting.plugins.module_utils.machine import units
+from ansible_collections.ringmaster.hosting.plugins.module_utils.machine.units import Facts, Step, Unit
 
 UP = Facts(loaded=True, active="active", enabled=True)
 DOWN = Facts(loaded=True)

@@ -11,7 +11,7 @@ from typing import Any
 
 import dns.zone
 import pytest
-from ansible_collections.ringmaster.hosting.plugins.module_utils.guest import zones
+from ansible_collections.ringmaster.hosting.plugins.module_utils.network import zones
 from hypothesis import given
 from hypothesis import strategies as st
 

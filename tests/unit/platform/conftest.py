@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform import description, operations
-from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.errors import Mistake
+from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.language.errors import Mistake
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.model import Description, Options
 
 ROOT = Path(__file__).parents[3]

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.verbs import VERBS
+from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.verbs.table import VERBS
 from programs import load
 
 ROOT = Path(__file__).parents[3]

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible_collections.ringmaster.hosting.plugins.module_utils.platform import backup, inventory, operations
+from ansible_collections.ringmaster.hosting.plugins.module_utils.platform import inventory, operations
+from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.schema.backup import resolve
 
 STANDARD = {
     "wanted": True,
@@ -40,7 +41,7 @@ STANDARD = {
     ],
 )
 def test_vm_then_project_then_standard(vm: Any, project: Any, expected: dict[str, Any]) -> None:
-    assert backup.resolve(vm, project) == STANDARD | expected
+    assert resolve(vm, project) == STANDARD | expected
 
 
 def warnings(platform: Any) -> list[str]:

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible_collections.ringmaster.hosting.plugins.module_utils.platform import schema, splice
+from ansible_collections.ringmaster.hosting.plugins.module_utils.platform import schema
+from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.verbs import splice
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -16,11 +16,11 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible_collections.ringmaster.hosting.plugins.module_utils.platform import edit, vm_verbs
-from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.checks import fingerprint
-from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.errors import DescriptionError
-from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.request import RequestError
-from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.verbs import VERBS
+from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.language.checks import fingerprint
+from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.language.errors import DescriptionError
+from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.verbs import edit, vms
+from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.verbs.request import RequestError
+from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.verbs.table import VERBS
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -339,7 +339,7 @@ def test_somebody_who_was_removed_does_not_come_back_by_accident(allocated, make
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Any:
     def set_to(day: str) -> None:
-        monkeypatch.setattr(vm_verbs, "today", lambda: datetime.date.fromisoformat(day))
+        monkeypatch.setattr(vms, "today", lambda: datetime.date.fromisoformat(day))
 
     set_to("2026-11-24")
     return set_to

@@ -9,8 +9,8 @@ import copy
 from typing import Any
 
 import pytest
-from ansible_collections.ringmaster.hosting.plugins.module_utils.platform import edit, moves
-from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.request import RequestError
+from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.verbs import edit, moves
+from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.verbs.request import RequestError
 
 
 @pytest.fixture

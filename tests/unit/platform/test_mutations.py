@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform import description, inventory, operations
-from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.errors import DescriptionError
+from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.language.errors import DescriptionError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 

@@ -15,13 +15,9 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible_collections.ringmaster.hosting.plugins.module_utils.platform import (
-    description,
-    edit,
-    operations,
-    repository,
-)
-from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.errors import DescriptionError
+from ansible_collections.ringmaster.hosting.plugins.module_utils.platform import description, operations, repository
+from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.language.errors import DescriptionError
+from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.verbs import edit
 
 
 def git(folder: Path, *arguments: str) -> str:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import contextlib
 
 import pytest
-from ansible_collections.ringmaster.hosting.plugins.module_utils.platform import sizes
+from ansible_collections.ringmaster.hosting.plugins.module_utils.values import sizes
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.errors import DescriptionError
-from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.roles import Roles
+from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.component_options import Roles
+from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.language.errors import DescriptionError
 
 PLATFORM, BOB, PROJECT = "platform.yml", "users/bob.yml", "projects/myapp.yml"
 
@@ -442,9 +442,7 @@ def test_options_of_the_source(platform) -> None:
 
 
 def test_all_roles_can_be_read() -> None:
-    from ansible_collections.ringmaster.hosting.plugins.module_utils.platform import (  # noqa: PLC0415
-        roles as module,
-    )
+    from ansible_collections.ringmaster.hosting.plugins.module_utils.platform import component_options as module  # noqa: PLC0415
 
     assert "redis" in Roles(module.roles_folder()).components()
 

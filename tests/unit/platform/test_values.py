@@ -4,9 +4,10 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.ringmaster.hosting.plugins.module_utils.platform import addresses, checks, names
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.inventory import vm_uuid
-from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.secret import derive
+from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.language import checks, names
+from ansible_collections.ringmaster.hosting.plugins.module_utils.values import addresses
+from ansible_collections.ringmaster.hosting.plugins.module_utils.values.secret import derive
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 import samples
-from ansible_collections.ringmaster.hosting.plugins.module_utils.components import status
+from ansible_collections.ringmaster.hosting.plugins.module_utils.services import status
 from ringmaster_status import main, markup, model, pages
 
 # What to do about each check and alert; generated.

@@ -15,7 +15,7 @@ from typing import Any
 from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.template import trust_as_template
-from ansible_collections.ringmaster.hosting.plugins.module_utils.guest import file_entries, quick
+from ansible_collections.ringmaster.hosting.plugins.module_utils.machine import file_entries, file_script
 
 MANAGED = "Managed by Ringmaster: changes made here will be overwritten"
 PATIENCE = 30  # seconds at most after the deadline in which the host must be reachable again to say what happened
@@ -64,11 +64,11 @@ class ActionModule(ActionBase):
         return result
 
     def _quick(self, options: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
-        program = quick.script(options, check_mode=self._task.check_mode, diff_mode=self._task.diff)
+        program = file_script.script(options, check_mode=self._task.check_mode, diff_mode=self._task.diff)
         python = str(variables.get("ansible_python_interpreter") or "/usr/bin/python3")
         python = python if python.startswith("/") else "/usr/bin/python3"
         done = self._low_level_execute_command(f"{shlex.quote(python)} -", in_data=program)
-        result = quick.parse(done["stdout"])
+        result = file_script.parse(done["stdout"])
         if result is None:
             said = (done["stderr"] or done["stdout"]).strip().splitlines()
             raise AnsibleActionFail(

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.ringmaster.hosting.plugins.module_utils.platform import description, moves
+from ansible_collections.ringmaster.hosting.plugins.module_utils.platform import description
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.model import Options
+from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.verbs import moves
 from ansible_collections.ringmaster.hosting.plugins.plugin_utils.platform_action import PlatformAction
 
 

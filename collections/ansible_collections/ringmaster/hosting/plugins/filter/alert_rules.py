@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from ansible_collections.ringmaster.hosting.plugins.module_utils.components import runbooks
+from ansible_collections.ringmaster.hosting.plugins.module_utils.services import runbooks
 
 
 def alert_rules(roles: str, page: str) -> dict[str, str]:

@@ -10,7 +10,7 @@ from dataclasses import asdict
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.ringmaster.hosting.plugins.module_utils.components import backup
+from ansible_collections.ringmaster.hosting.plugins.module_utils.services.backup_access import access
 
 
 def backup_access(
@@ -18,7 +18,7 @@ def backup_access(
 ) -> dict[str, str]:
     """Return the access as a dictionary; raises AnsibleFilterError."""
     try:
-        return asdict(backup.access(machine, platform_secret, server, int(port)))
+        return asdict(access(machine, platform_secret, server, int(port)))
     except (KeyError, ValueError) as error:
         raise AnsibleFilterError(f"backup_access: {error}") from error
 

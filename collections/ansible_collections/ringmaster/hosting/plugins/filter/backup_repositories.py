@@ -9,13 +9,13 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.ringmaster.hosting.plugins.module_utils.components import backup
+from ansible_collections.ringmaster.hosting.plugins.module_utils.services import backup_access
 
 
 def backup_repositories(machines: Iterable[Mapping[str, Any]], platform_secret: str) -> dict[str, Any]:
     """Return repositories and password file; raises AnsibleFilterError."""
     try:
-        found, htpasswd = backup.repositories(machines, platform_secret)
+        found, htpasswd = backup_access.repositories(machines, platform_secret)
     except (KeyError, ValueError) as error:
         raise AnsibleFilterError(f"backup_repositories: {error}") from error
     return {"repositories": found, "htpasswd": htpasswd}

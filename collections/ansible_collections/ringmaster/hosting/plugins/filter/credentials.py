@@ -9,14 +9,14 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.ringmaster.hosting.plugins.module_utils.components.registry import COMPONENTS
 from ansible_collections.ringmaster.hosting.plugins.module_utils.components.users import entries
+from ansible_collections.ringmaster.hosting.plugins.module_utils.components.with_users import WITH_USERS
 
 
 def credentials(vms: Iterable[Mapping[str, Any]], platform_secret: str) -> list[dict[str, Any]]:
     """Return entries for module ``files``; raises AnsibleFilterError."""
     try:
-        return entries(COMPONENTS, vms, platform_secret)
+        return entries(WITH_USERS, vms, platform_secret)
     except (KeyError, ValueError) as error:
         raise AnsibleFilterError(f"credentials: {error}") from error
 

@@ -75,7 +75,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.ringmaster.hosting.plugins.module_utils.guest import zones as dns
+from ansible_collections.ringmaster.hosting.plugins.module_utils.network import zones as dns
 
 
 def dns_zones(

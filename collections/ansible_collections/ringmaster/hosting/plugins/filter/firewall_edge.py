@@ -43,7 +43,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.ringmaster.hosting.plugins.module_utils.guest import firewall
+from ansible_collections.ringmaster.hosting.plugins.module_utils.network import firewall
 
 
 def firewall_edge(hostvars: Mapping[str, Any], vms: Sequence[str]) -> dict[str, Any]:

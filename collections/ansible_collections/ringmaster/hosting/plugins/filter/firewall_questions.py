@@ -56,8 +56,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.ringmaster.hosting.plugins.module_utils.guest import firewall
-from ansible_collections.ringmaster.hosting.plugins.module_utils.platform import names
+from ansible_collections.ringmaster.hosting.plugins.module_utils.network import firewall
+from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.language import names
 
 
 def targets_of(asker: str, running: Sequence[str], everybody: bool = False) -> list[str]:

@@ -41,7 +41,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.ringmaster.hosting.plugins.module_utils.guest import firewall
+from ansible_collections.ringmaster.hosting.plugins.module_utils.network import firewall
 
 
 def firewall_ruleset(variables: Mapping[str, Any], **overrides: Any) -> str:

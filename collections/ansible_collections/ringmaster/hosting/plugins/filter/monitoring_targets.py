@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.ringmaster.hosting.plugins.module_utils.components import exporters
+from ansible_collections.ringmaster.hosting.plugins.module_utils.services import exporters
 
 
 def monitoring_targets(machines: Iterable[Mapping[str, Any]]) -> dict[str, list[dict[str, Any]]]:

@@ -54,7 +54,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.ringmaster.hosting.plugins.module_utils.guest import networkd
+from ansible_collections.ringmaster.hosting.plugins.module_utils.network import networkd
 
 
 def networkd_files(variables: Mapping[str, Any], match_mac: bool = True, former: bool = False) -> dict[str, str]:

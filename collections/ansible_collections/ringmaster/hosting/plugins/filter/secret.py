@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.secret import derive
+from ansible_collections.ringmaster.hosting.plugins.module_utils.values.secret import derive
 
 
 def secret(

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.ringmaster.hosting.plugins.module_utils.components import status
+from ansible_collections.ringmaster.hosting.plugins.module_utils.services import status
 
 
 def status_description(

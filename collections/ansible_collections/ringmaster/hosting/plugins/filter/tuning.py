@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.ringmaster.hosting.plugins.module_utils.tuning import FORMULAS, TuningError
+from ansible_collections.ringmaster.hosting.plugins.module_utils.components.tuning import FORMULAS, TuningError
 
 
 def tuning(component: str, *, memory_mib: int, cores: int, share: float = 1.0, **options: Any) -> dict[str, str]:

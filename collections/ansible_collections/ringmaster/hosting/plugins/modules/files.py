@@ -232,7 +232,7 @@ applied:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.ringmaster.hosting.plugins.module_utils.guest import file_run
+from ansible_collections.ringmaster.hosting.plugins.module_utils.machine import file_run
 
 
 def argument_spec() -> dict[str, Any]:

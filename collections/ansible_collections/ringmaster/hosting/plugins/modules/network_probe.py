@@ -62,7 +62,7 @@ answers:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.ringmaster.hosting.plugins.module_utils.guest import probe
+from ansible_collections.ringmaster.hosting.plugins.module_utils.network import probe
 
 
 def argument_spec() -> dict[str, object]:

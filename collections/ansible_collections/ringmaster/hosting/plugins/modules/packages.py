@@ -67,7 +67,7 @@ installed:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.ringmaster.hosting.plugins.module_utils.guest import packages
+from ansible_collections.ringmaster.hosting.plugins.module_utils.machine import packages
 
 
 def argument_spec() -> dict[str, object]:

@@ -78,7 +78,7 @@ steps:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.ringmaster.hosting.plugins.module_utils.guest import units
+from ansible_collections.ringmaster.hosting.plugins.module_utils.machine import units
 
 
 def argument_spec() -> dict[str, object]:

@@ -11,9 +11,9 @@ from typing import Any, ClassVar
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform import operations
-from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.errors import DescriptionError
+from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.component_options import roles_folder
+from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.language.errors import DescriptionError
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.model import Options
-from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.roles import roles_folder
 
 
 class PlatformAction(ActionBase):

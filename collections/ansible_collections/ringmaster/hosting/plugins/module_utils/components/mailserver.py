@@ -11,9 +11,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import quote
 
-from ansible_collections.ringmaster.hosting.plugins.module_utils.platform import sizes
+from ansible_collections.ringmaster.hosting.plugins.module_utils.values import sizes
 
-from .users import CA_FILE, Component, User, UserError
+from .users import CA_FILE, ComponentUsers, User, UserError
 
 SUBMISSIONS_PORT = 465
 MONITOR = "monitor"
@@ -53,7 +53,7 @@ def _environment(user: User, vm: Mapping[str, Any]) -> Mapping[str, str]:
     }
 
 
-MAILSERVER = Component(
+MAILSERVER = ComponentUsers(
     "mailserver",
     "mail",
     _environment,

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import quote
 
-from .users import CA_FILE, Component, User, UserError
+from .users import CA_FILE, ComponentUsers, User, UserError
 
 PORT = 3306
 MONITOR = "monitor"
@@ -58,7 +58,7 @@ def environment(user: User, vm: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-MYSQL = Component(
+MYSQL = ComponentUsers(
     "mysql",
     "MariaDB",
     environment,

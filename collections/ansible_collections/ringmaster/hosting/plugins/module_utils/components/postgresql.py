@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import quote
 
-from .users import CA_FILE, ROLES, Component, User, UserError
+from .users import CA_FILE, ROLES, ComponentUsers, User, UserError
 
 PORT = 5432
 MONITOR = "ringmaster_monitor"
@@ -77,7 +77,7 @@ def environment(user: User, vm: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-POSTGRESQL = Component(
+POSTGRESQL = ComponentUsers(
     "postgresql",
     "PostgreSQL",
     environment,

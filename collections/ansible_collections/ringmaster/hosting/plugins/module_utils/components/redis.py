@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from .users import CA_FILE, Component, User, UserError
+from .users import CA_FILE, ComponentUsers, User, UserError
 
 TLS_PORT = 6380
 ADMINISTRATOR = "ringmaster"
@@ -59,7 +59,7 @@ def environment(user: User, vm: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-REDIS = Component(
+REDIS = ComponentUsers(
     "redis",
     "Redis",
     environment,

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.secret import derive, generation
+from ansible_collections.ringmaster.hosting.plugins.module_utils.values.secret import derive, generation
 
 # A certificate authority that every VM has; see role certificates.
 CA_FILE = "/etc/ringmaster/certificates/ca.pem"
@@ -35,7 +35,7 @@ class User:
 
 
 @dataclass(frozen=True)
-class Component:
+class ComponentUsers:
     """A component that hands out credentials.
 
     ``title`` is its name for people. ``environment`` makes the content of a user's credentials file from the user
@@ -107,7 +107,7 @@ class Component:
         )
 
 
-def credentials(component: Component, vms: Iterable[Mapping[str, Any]], platform_secret: str) -> dict[str, str]:
+def credentials(component: ComponentUsers, vms: Iterable[Mapping[str, Any]], platform_secret: str) -> dict[str, str]:
     """Return the credentials files of a component in a project: name of the file to its text.
 
     ``vms`` are the host variables of the project's VMs with the component. Each declared user has
@@ -125,7 +125,7 @@ def credentials(component: Component, vms: Iterable[Mapping[str, Any]], platform
 
 
 def entries(
-    components: Sequence[Component], vms: Iterable[Mapping[str, Any]], platform_secret: str
+    components: Sequence[ComponentUsers], vms: Iterable[Mapping[str, Any]], platform_secret: str
 ) -> list[dict[str, Any]]:
     """Return all credentials files of a project as entries for module ``files``.
 

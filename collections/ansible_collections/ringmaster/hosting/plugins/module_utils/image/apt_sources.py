@@ -18,7 +18,7 @@ from ansible_collections.ringmaster.hosting.plugins.module_utils.image.errors im
 
 CODENAMES = ("buster", "bullseye", "bookworm", "trixie", "forky", "duke", "sid")
 ALIASES = ("oldoldstable", "oldstable", "stable", "testing", "unstable")
-COMPONENTS = {"main", "contrib", "non-free", "non-free-firmware"}
+AREAS = {"main", "contrib", "non-free", "non-free-firmware"}
 KEPT_POCKETS = ("", "-updates", "-security")
 ARCHIVE_KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 
@@ -158,7 +158,7 @@ def for_release(sources: list[Source], release: str, lists: Path = Path("/var/li
         for uri in uris:
             kept = [s for s in source.suites if is_debian(uri, s, source, lists)]
             suites = tuple(dict.fromkeys(t for t in (translate_suite(s, release) for s in kept) if t))
-            components = tuple(c for c in source.components if c in COMPONENTS)
+            components = tuple(c for c in source.components if c in AREAS)
             if not suites:
                 continue
             entry = Source((uri,), suites, components, source.signed_by or ARCHIVE_KEYRING)

@@ -12,7 +12,13 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt import apply, live, metadata, storage, transfer
+from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt import (
+    apply,
+    metadata,
+    migration,
+    storage,
+    transfer,
+)
 from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt.errors import HypervisorError
 from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt.move_model import (
     IMAGE,
@@ -47,7 +53,7 @@ def offer(here: Here, move: Move, check: bool) -> dict[str, Any]:
         "changed": False,
         "present": True,
         "left": note.moved_to == move.to and not (here.domain and here.domain.isActive()),
-        "obstacle": live.obstacle(here.domain),
+        "obstacle": migration.obstacle(here.domain),
         "image": base,
         "root_path": root.path(),
         "root_bytes": root.info()[1],
@@ -89,7 +95,7 @@ def release(here: Here, move: Move, check: bool) -> dict[str, Any]:
 def _go_live(domain: Any, note: metadata.Metadata, autostart: int, move: Move) -> None:
     uri = move.target_uri or transfer.libvirt_uri(move.folder / "key", move.target_address, move.target_host_key)
     try:
-        live.migrate(domain, uri, move.bridges)
+        migration.migrate(domain, uri, move.bridges)
     except HypervisorError:
         if domain.isActive():
             apply.write_config_note(domain, dataclasses.replace(note, moved_to=""))

@@ -14,8 +14,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ansible_collections.ringmaster.hosting.plugins.module_utils.guest import networkd
 from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt.errors import HypervisorError
+from ansible_collections.ringmaster.hosting.plugins.module_utils.network import networkd
 
 _NICS = (("ethfe", "fe"), ("ethsrv", "srv"))
 

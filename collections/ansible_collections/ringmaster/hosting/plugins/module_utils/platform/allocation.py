@@ -9,8 +9,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import addresses, placement, roster
-from .checks import key_blob
+from ansible_collections.ringmaster.hosting.plugins.module_utils.values import addresses
+
+from . import placement, roster
+from .language.checks import key_blob
 from .ledger import ADDRESSES, LAST_UID, NONE, Ledger
 from .model import Description, Vm
 

@@ -10,10 +10,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from . import checks, ledger, load, names, schema, validate
-from .containers import Record
-from .errors import DescriptionError, Mistake, did_you_mean
-from .load import Source
+from . import ledger, schema, validate
+from .language import checks, load, names
+from .language.containers import Record
+from .language.errors import DescriptionError, Mistake, did_you_mean
+from .language.load import Source
 from .model import Description, Options, build_vm
 
 SUFFIX = ".ringmaster.yml"

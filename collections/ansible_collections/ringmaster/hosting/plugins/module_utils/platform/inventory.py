@@ -12,9 +12,12 @@ import uuid
 from pathlib import Path
 from typing import Any
 
-from . import addresses, allocation, dns, load, names, roster
+from ansible_collections.ringmaster.hosting.plugins.module_utils.values import addresses
+
+from . import allocation, dns_records, roster
 from .allocation import gateway
-from .firewall import resolve_rules
+from .firewall_rules import resolve_rules
+from .language import load, names
 from .model import Description, Vm
 from .schema.common import PERMISSIONS
 
@@ -80,8 +83,8 @@ def _serve_names(inventory: Inventory, description: Description) -> None:
     """Give the name server what it serves, and all VMs the name server."""
     inventory.group(
         "service_dns",
-        ringmaster_dns_hosts=dns.hosts(description, _allocated_addresses),
-        ringmaster_dns_records=dns.records(description, _allocated_addresses),
+        ringmaster_dns_hosts=dns_records.hosts(description, _allocated_addresses),
+        ringmaster_dns_records=dns_records.records(description, _allocated_addresses),
         ringmaster_dns_zones=list(description.platform["dns_zones"] or []),
     )
     server = inventory.hosts[inventory.groups["service_dns"]["hosts"][0]]

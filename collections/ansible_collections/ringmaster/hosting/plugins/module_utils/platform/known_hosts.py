@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from . import addresses, names
+from ansible_collections.ringmaster.hosting.plugins.module_utils.values import addresses
+
+from .language import names
 from .ledger import Ledger
 from .model import Description
 

@@ -19,9 +19,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from . import load, names
-from .addresses import FIRST_ID
-from .load import Source
+from ansible_collections.ringmaster.hosting.plugins.module_utils.values.addresses import FIRST_ID
+
+from .language import load, names
+from .language.load import Source
 from .schema.ledger import LEDGER
 
 FIRST_UID = 20100

@@ -9,9 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from . import backup, sizes
+from ansible_collections.ringmaster.hosting.plugins.module_utils.values import sizes
+
+from .language.load import Source
 from .ledger import Ledger
-from .load import Source
+from .schema.backup import resolve as resolve_backup
 
 
 @dataclass
@@ -157,7 +159,7 @@ def build_vm(
         hypervisor=record["hypervisor"] or "",
         production=bool(shared["production"] if record["production"] is None else record["production"]),
         maintenance=record["maintenance"] or shared.get("maintenance") or {},
-        backup=backup.resolve(record["backup"], shared["backup"]),
+        backup=resolve_backup(record["backup"], shared["backup"]),
         comment=record["comment"] or "",
         anti_spoofing=bool(record["anti_spoofing"]),
         firewall=record["firewall"] or {},

@@ -10,11 +10,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from . import allocation, backup, checks, description, inventory, known_hosts, load, repository
-from .errors import DescriptionError, Mistake, sort_mistakes
+from . import allocation, description, inventory, known_hosts, repository, validate_backups
+from .language import checks, load
+from .language.errors import DescriptionError, Mistake, sort_mistakes
+from .language.names import natural
 from .ledger import locked, write_atomically
 from .model import Description, Options
-from .names import natural
 
 
 @dataclass
@@ -55,7 +56,7 @@ def validate(options: Options) -> Outcome:
         sort_mistakes(mistakes),
         sorted(found.orphans(), key=natural),
         counts=counts,
-        warnings=[] if mistakes else backup.warnings(found),
+        warnings=[] if mistakes else validate_backups.warnings(found),
     )
 
 

@@ -10,7 +10,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import sizes
+from ansible_collections.ringmaster.hosting.plugins.module_utils.values import sizes
+
 from .model import Vm
 
 

@@ -9,10 +9,13 @@ import json
 from pathlib import Path
 from typing import Any
 
-from . import names, schema, sizes
-from .containers import Key, ListOf, MapOf, Record
+from ansible_collections.ringmaster.hosting.plugins.module_utils.values import sizes
+
+from . import schema
+from .language import names
+from .language.containers import Key, ListOf, MapOf, Record
+from .language.types import Anything, Boolean, Choice, Integer, Name, OrWord, Size, Type
 from .schema.ledger import LEDGER
-from .types import Anything, Boolean, Choice, Integer, Name, OrWord, Size, Type
 
 PAGE = "description.md"
 

@@ -21,9 +21,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-from .errors import DescriptionError, Mistake
+from .language.errors import DescriptionError, Mistake
+from .language.load import display
 from .ledger import write_atomically
-from .load import display
 from .model import Options
 
 ATTEMPTS = 12

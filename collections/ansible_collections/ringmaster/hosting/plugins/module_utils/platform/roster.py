@@ -9,7 +9,7 @@ import hashlib
 import json
 from typing import Any
 
-from .checks import key_blob
+from .language.checks import key_blob
 from .model import Description
 
 FORMAT = 1

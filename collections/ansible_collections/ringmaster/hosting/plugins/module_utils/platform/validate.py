@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import dns, load, names, validate_ledger, validate_networks
-from .checks import key_blob
-from .errors import did_you_mean, one_of
-from .firewall import is_known, known, split
-from .load import Source
+from . import dns_records, validate_ledger, validate_networks
+from .component_options import Roles
+from .firewall_rules import is_known, known, split
+from .language import load, names
+from .language.checks import key_blob
+from .language.errors import did_you_mean, one_of
+from .language.load import Source
 from .model import Description, Vm
-from .roles import Roles
 from .schema.common import COMPONENTS
 
 
@@ -33,7 +34,7 @@ def check(description: Description) -> None:
         _check_vm(description, vm)
         _check_components(description, vm, roles)
     validate_networks.check(description)
-    dns.check(description)
+    dns_records.check(description)
     validate_ledger.check(description)
 
 

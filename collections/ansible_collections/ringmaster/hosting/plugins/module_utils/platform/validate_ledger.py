@@ -5,10 +5,13 @@
 
 from __future__ import annotations
 
-from . import addresses, names, placement, sizes
+from ansible_collections.ringmaster.hosting.plugins.module_utils.values import addresses, sizes
+
+from . import placement
 from .allocation import fixed_addresses
-from .errors import one_of
-from .load import Source
+from .language import names
+from .language.errors import one_of
+from .language.load import Source
 from .model import Description, Vm
 
 _DUPLICATE_HINT = "give the newer one another value, or take its line out and allocate again"

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import addresses
-from .addresses import FIRST_ID
+from ansible_collections.ringmaster.hosting.plugins.module_utils.values import addresses
+from ansible_collections.ringmaster.hosting.plugins.module_utils.values.addresses import FIRST_ID
+
 from .allocation import gateway
-from .load import Source
+from .language.load import Source
 from .model import Description
 
 

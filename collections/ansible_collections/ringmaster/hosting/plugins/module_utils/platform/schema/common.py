@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
-from .. import backup, checks, sizes
-from ..containers import Key, ListOf, Record
-from ..types import Choice, Integer, Name, Size, Text
+from ansible_collections.ringmaster.hosting.plugins.module_utils.values import sizes
+
+from ..language import checks
+from ..language.containers import Key, ListOf, Record
+from ..language.types import Choice, Integer, Name, Size, Text
 
 COMPONENTS = ("postgresql", "mysql", "redis", "webgateway", "mailserver", "mailstub")
 PERMISSIONS = ("login", "sudo-srv", "wheel", "manager", "stats")
@@ -70,34 +72,6 @@ MAINTENANCE = Record(
         Key("hours", Integer(1, 24), "Length of the window in hours.", default=4),
         Key("timezone", TIMEZONE, "Time zone of `start`.", default_text="the platform's"),
     ),
-)
-
-BACKUP = Record(
-    "backup",
-    (
-        *(
-            Key(
-                f"keep_{period}",
-                Integer(1, 3650),
-                f"For how many {period.removesuffix('ly').replace('dai', 'day')}s the newest backup of each is kept.",
-                default_text=f"the project's, or {number}",
-            )
-            for period, number in backup.KEPT.items()
-        ),
-        Key(
-            "exclude",
-            ListOf(Text("a path or pattern such as /srv/s-myapp/cache or *.iso", pattern=r"^[^!\s].*$")),
-            "What is left out.",
-            default_text="the project's, or none",
-        ),
-        Key(
-            "paths",
-            ListOf(Text("an absolute path", pattern=r"^/[^\s]*$")),
-            "What is backed up beside homes, `/etc/local`, `/etc/ringmaster` and the dumps of components.",
-            default_text="the project's, or none",
-        ),
-    ),
-    "Every VM is backed up each night unless `backup: none` is written. What a VM does not say, its project says.",
 )
 
 SIZES = (

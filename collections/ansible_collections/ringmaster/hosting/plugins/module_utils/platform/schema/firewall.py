@@ -5,9 +5,9 @@
 
 from __future__ import annotations
 
-from .. import checks
-from ..containers import Key, ListOf, Record
-from ..types import Choice, Name, Text
+from ..language import checks
+from ..language.containers import Key, ListOf, Record
+from ..language.types import Choice, Name, Text
 
 FIREWALL_RULE = Record(
     "rule",

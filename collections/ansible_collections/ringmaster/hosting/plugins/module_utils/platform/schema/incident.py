@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
-from ..containers import Key, ListOf, Record
-from ..types import Choice, Name, Text
+from ..language.containers import Key, ListOf, Record
+from ..language.types import Choice, Name, Text
 from .common import MOMENT
 
 INCIDENT = Record(

@@ -5,9 +5,9 @@
 
 from __future__ import annotations
 
-from .. import checks
-from ..containers import Key, ListOf, MapOf, Record
-from ..types import Integer, Name, Text
+from ..language import checks
+from ..language.containers import Key, ListOf, MapOf, Record
+from ..language.types import Integer, Name, Text
 from .common import DATE, IPV4
 
 LEDGER = Record(

@@ -5,9 +5,9 @@
 
 from __future__ import annotations
 
-from .. import checks
-from ..containers import Key, ListOf, MapOf, Record
-from ..types import Anything, Boolean, Choice, Integer, Name, Size, Text
+from ..language import checks
+from ..language.containers import Key, ListOf, MapOf, Record
+from ..language.types import Anything, Boolean, Choice, Integer, Name, Size, Text
 from .common import DEFAULTS, DNS_RECORDS, DOMAIN, EMAIL, IPV4, RELEASES, SSH_KEY, TIMEZONE, URL
 
 SERVICES = ("gateway", "dns", "monitoring", "status", "backup")

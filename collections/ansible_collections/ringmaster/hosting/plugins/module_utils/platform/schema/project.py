@@ -5,9 +5,10 @@
 
 from __future__ import annotations
 
-from ..containers import Key, ListOf, MapOf, Record
-from ..types import Boolean, Choice, Integer, Name, OrWord, Size, Text
-from .common import BACKUP, DEFAULTS, DNS_RECORDS, EMAIL, MAINTENANCE, PERMISSIONS, URL
+from ..language.containers import Key, ListOf, MapOf, Record
+from ..language.types import Boolean, Choice, Integer, Name, OrWord, Size, Text
+from .backup import BACKUP
+from .common import DEFAULTS, DNS_RECORDS, EMAIL, MAINTENANCE, PERMISSIONS, URL
 from .firewall import FIREWALL
 from .vm import VM
 

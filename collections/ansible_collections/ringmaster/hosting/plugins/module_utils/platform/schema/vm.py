@@ -5,9 +5,10 @@
 
 from __future__ import annotations
 
-from ..containers import Key, MapOf, Record
-from ..types import Anything, Boolean, Choice, Name, OrWord, Size, Text
-from .common import BACKUP, COMPONENTS, DATE, MAINTENANCE, SIZES
+from ..language.containers import Key, MapOf, Record
+from ..language.types import Anything, Boolean, Choice, Name, OrWord, Size, Text
+from .backup import BACKUP
+from .common import COMPONENTS, DATE, MAINTENANCE, SIZES
 from .firewall import VM_FIREWALL
 
 VM = Record(

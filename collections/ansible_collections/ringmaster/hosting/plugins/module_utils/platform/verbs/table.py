@@ -9,17 +9,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import account_verbs, backup, vm_verbs
-from .checks import key_or_fingerprint
-from .containers import ListOf, Record
+from ..language.checks import key_or_fingerprint
+from ..language.containers import ListOf, Record
+from ..language.types import Boolean, Choice, Integer, Name, Text, Type
+from ..model import Description
+from ..schema import PROJECT, USER, backup
+from ..schema.common import COMPONENTS, PERMISSIONS, SSH_KEY
+from ..schema.vm import VM
+from . import accounts, vms
 from .drafts import Draft
-from .model import Description
 from .request import Request
 from .request import read as read_request
-from .schema import PROJECT, USER
-from .schema.common import COMPONENTS, PERMISSIONS, SSH_KEY
-from .schema.vm import VM
-from .types import Boolean, Choice, Integer, Name, Text, Type
 
 ADDED_USER_STATES = ("active", "pending")
 
@@ -74,7 +74,7 @@ _CHANGEABLE = (*_SIZES, "frontend_ipv4", "components", "protected", "production"
 
 VERBS = {
     "order_vm": Verb(
-        vm_verbs.order_vm,
+        vms.order_vm,
         {
             **_PROJECT,
             "vm": Name("VM"),
@@ -83,7 +83,7 @@ VERBS = {
         ("project",),
     ),
     "change_vm": Verb(
-        vm_verbs.change_vm,
+        vms.change_vm,
         {
             "vm": Name("VM", refers=True),
             **_types(VM, *_CHANGEABLE),
@@ -92,12 +92,12 @@ VERBS = {
         ("vm",),
     ),
     "retire_vm": Verb(
-        vm_verbs.retire_vm,
+        vms.retire_vm,
         {"vm": Name("VM", refers=True), "days": Integer(0, 3650), "undo": Boolean()},
         ("vm",),
     ),
     "rotate_secret": Verb(
-        vm_verbs.rotate_secret,
+        vms.rotate_secret,
         {
             "vm": Name("VM", refers=True),
             "component": Choice((*COMPONENTS, backup.COMPONENT)),
@@ -107,7 +107,7 @@ VERBS = {
         ("vm", "component", "object"),
     ),
     "add_user": Verb(
-        account_verbs.add_user,
+        accounts.add_user,
         {
             "user": Name("person"),
             **_types(USER, "full_name", "email", "ssh_keys"),
@@ -116,26 +116,26 @@ VERBS = {
         },
         ("user", "full_name", "email"),
     ),
-    "add_ssh_key": Verb(account_verbs.add_ssh_key, {**_PERSON, "ssh_key": SSH_KEY}, ("user", "ssh_key")),
+    "add_ssh_key": Verb(accounts.add_ssh_key, {**_PERSON, "ssh_key": SSH_KEY}, ("user", "ssh_key")),
     "revoke_key": Verb(
-        account_verbs.revoke_key,
+        accounts.revoke_key,
         {
             **_PERSON,
             "ssh_key": Text("a line of an OpenSSH .pub file, or its fingerprint SHA256:…", check=key_or_fingerprint),
         },
         ("user", "ssh_key"),
     ),
-    "remove_user": Verb(account_verbs.remove_user, {**_PERSON}, ("user",)),
+    "remove_user": Verb(accounts.remove_user, {**_PERSON}, ("user",)),
     "set_permissions": Verb(
-        account_verbs.set_permissions,
+        accounts.set_permissions,
         {**_PROJECT, **_PERSON, "permissions": ListOf(Choice(PERMISSIONS))},
         ("project", "user", "permissions"),
     ),
     "add_service_user": Verb(
-        account_verbs.add_service_user, {**_PROJECT, "service_user": Name("service user")}, ("project", "service_user")
+        accounts.add_service_user, {**_PROJECT, "service_user": Name("service user")}, ("project", "service_user")
     ),
     "add_project": Verb(
-        account_verbs.add_project,
+        accounts.add_project,
         {
             "project": Name("project"),
             **_types(PROJECT, "description", "permissions", "service_users", "contacts", "production", "requested_by"),
@@ -146,11 +146,11 @@ VERBS = {
 
 STEPS = {
     "place_vm": Verb(
-        vm_verbs.place_vm,
+        vms.place_vm,
         {"vm": Name("VM", refers=True), "hypervisor": Name("machine", refers=True)},
         ("vm", "hypervisor"),
     ),
-    "delete_vm": Verb(vm_verbs.delete_vm, {"vm": Name("VM", refers=True)}, ("vm",)),
+    "delete_vm": Verb(vms.delete_vm, {"vm": Name("VM", refers=True)}, ("vm",)),
 }
 """Changes of the description that are one step of a playbook, not an operator's verb by themselves."""
 

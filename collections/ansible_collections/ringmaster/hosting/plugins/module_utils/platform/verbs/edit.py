@@ -10,12 +10,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from . import allocation, description, operations, repository, splice, verbs
+from .. import allocation, description, operations, repository
+from ..language.errors import DescriptionError, Mistake
+from ..language.load import display
+from ..ledger import locked, write_atomically
+from ..model import Description, Options
+from . import splice, table
 from .drafts import Draft
-from .errors import DescriptionError, Mistake
-from .ledger import locked, write_atomically
-from .load import display
-from .model import Description, Options
 
 
 @dataclass
@@ -45,7 +46,7 @@ def apply(options: Options, verb: str, arguments: Mapping[str, Any], *, dry_run:
 def _apply(options: Options, verb: str, arguments: Mapping[str, Any], *, dry_run: bool) -> Outcome:
     with locked(options.ledger.parent):
         found = description.read_valid(options)
-        draft = verbs.draft(found, verb, arguments)
+        draft = table.draft(found, verb, arguments)
         files = _described(found, draft)
         proposed, mistakes = description.read_description(
             options, {Path(f["path"]): f["after"] for f in files}, draft.ledger

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 DOCUMENTATION = r"""
-module: validate
+module: description_check
 short_description: Check a platform description
 version_added: 0.1.0
 author: Ringmaster contributors (@ringmaster)
@@ -28,7 +28,7 @@ attributes:
 
 EXAMPLES = r"""
 - name: Check the description
-  ringmaster.hosting.validate:
+  ringmaster.hosting.description_check:
     source: example/platform/platform.ringmaster.yml
 """
 

@@ -14,7 +14,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from . import load, names, sizes
+from ansible_collections.ringmaster.hosting.plugins.module_utils.values import sizes
+
+from . import load, names
 from .errors import did_you_mean, one_of
 from .load import Source
 

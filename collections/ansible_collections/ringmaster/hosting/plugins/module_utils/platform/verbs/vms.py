@@ -8,12 +8,14 @@ from __future__ import annotations
 import datetime
 from typing import Any
 
-from ..components.registry import COMPONENTS
-from . import backup, names
+from ansible_collections.ringmaster.hosting.plugins.module_utils.components.with_users import WITH_USERS
+
+from ..language import names
+from ..model import Description
+from ..schema import backup
+from ..schema.vm import VM
 from .drafts import Draft, check_same, is_kept
-from .model import Description
 from .request import Request
-from .schema.vm import VM
 
 GRACE_DAYS = 7
 """Days for which a retired VM is kept, unless the request says otherwise."""
@@ -124,7 +126,7 @@ def rotate_secret(found: Description, request: Request) -> Draft:
         request.find("object", "password of backups", name, backup.SECRETS)
     elif not request.find("component", f"component of {vm_name}", component, vm.components):
         return Draft("projects", vm.project, {}, name)
-    known = next((one for one in COMPONENTS if one.name == component), None)
+    known = next((one for one in WITH_USERS if one.name == component), None)
     if known:
         declared = (vm.components[component] or {}).get("users", known.default_users)
         request.find("object", f"{known.title} user", name, [*(str(user.get("name")) for user in declared), *known.own])

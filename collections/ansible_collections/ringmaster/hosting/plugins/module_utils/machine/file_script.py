@@ -17,9 +17,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-PACKAGE = "ansible_collections.ringmaster.hosting.plugins.module_utils.guest"
+PACKAGE = "ansible_collections.ringmaster.hosting.plugins.module_utils.machine"
 #: In the order in which they import each other.
-SOURCES = ("files", "file_apply", "guard", "file_run")
+SOURCES = ("file_plan", "file_apply", "file_rollback", "file_run")
 MARKER = "RINGMASTER-RESULT:"
 
 SCRIPT = """\

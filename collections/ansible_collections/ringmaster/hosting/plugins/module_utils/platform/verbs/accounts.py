@@ -5,9 +5,9 @@
 
 from __future__ import annotations
 
-from .checks import fingerprint, is_fingerprint, key_blob
+from ..language.checks import fingerprint, is_fingerprint, key_blob
+from ..model import Description
 from .drafts import Draft, check_new_account, check_present, check_same
-from .model import Description
 from .request import Request
 
 

@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import schema
-from .containers import Record
-from .model import Description
+from .. import schema
+from ..language.containers import Record
+from ..model import Description
 from .request import Request
 
 

@@ -13,9 +13,8 @@ import struct
 import zoneinfo
 from urllib.parse import urlsplit
 
-from ansible_collections.ringmaster.hosting.plugins.module_utils.guest.firewall import COMPONENT_PORTS
-
-from . import addresses
+from ansible_collections.ringmaster.hosting.plugins.module_utils.network.firewall import COMPONENT_PORTS
+from ansible_collections.ringmaster.hosting.plugins.module_utils.values import addresses
 
 # A modulus below this many bits is weak (BSI TR-02102-1: 3000 bits and more from 2023 on).
 RSA_MINIMUM_BITS = 3072

@@ -8,10 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from . import addresses, checks
+from ansible_collections.ringmaster.hosting.plugins.module_utils.values import addresses
+
 from .allocation import gateway
-from .errors import did_you_mean, one_of
-from .load import Source
+from .language import checks
+from .language.errors import did_you_mean, one_of
+from .language.load import Source
 from .model import Description, Vm
 
 #: What the values of each type must be: a check that says what is wrong, and what is allowed.

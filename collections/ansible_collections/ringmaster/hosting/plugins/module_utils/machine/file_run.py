@@ -11,17 +11,17 @@ import zlib
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.ringmaster.hosting.plugins.module_utils.guest import file_apply, files, guard
+from ansible_collections.ringmaster.hosting.plugins.module_utils.machine import file_apply, file_plan, file_rollback
 
 
-def unpack(payload: str) -> list[files.Entry]:
+def unpack(payload: str) -> list[file_plan.Entry]:
     """Return the entries that the action plugin packed."""
     entries = json.loads(zlib.decompress(base64.b64decode(payload)))
     for entry in entries:
         entry["content"] = base64.b64decode(entry.get("content", ""))
         entry["lines"] = tuple(map(tuple, entry.get("lines", ())))
         entry.update({key: tuple(entry.get(key, ())) for key in ("purge", "apply")})
-    return [files.Entry(**entry) for entry in entries]
+    return [file_plan.Entry(**entry) for entry in entries]
 
 
 def run(options: Mapping[str, Any], *, check_mode: bool, diff_mode: bool) -> dict[str, Any]:
@@ -30,15 +30,15 @@ def run(options: Mapping[str, Any], *, check_mode: bool, diff_mode: bool) -> dic
         if options.get("payload"):
             return _converge(options, check_mode, diff_mode)
         if options.get("token"):
-            state, result = guard.confirm(options["token"])
+            state, result = file_rollback.confirm(options["token"])
             return {"changed": False, "guarded_state": state, "guarded_result": result}
-    except files.FilesError as error:
+    except file_plan.FilesError as error:
         return {"failed": True, "msg": str(error), "problems": error.problems}
     return {"failed": True, "msg": "ringmaster.hosting.files works only through its action plugin"}
 
 
 def _converge(options: Mapping[str, Any], check_mode: bool, diff_mode: bool) -> dict[str, Any]:
-    plan = files.plan(unpack(options["payload"]), check_mode=check_mode)
+    plan = file_plan.plan(unpack(options["payload"]), check_mode=check_mode)
     probe = options.get("applied_if")
     drift = file_apply.run_command(probe) if probe and not plan.changes else ""
     commands = plan.commands
@@ -50,7 +50,7 @@ def _converge(options: Mapping[str, Any], check_mode: bool, diff_mode: bool) -> 
         "applied": commands,
     }
     if diff_mode:
-        result["diff"] = files.diff(plan.changes)
+        result["diff"] = file_plan.diff(plan.changes)
         if drift:
             said = drift.partition("): ")[2] or drift
             result["diff"].append({"before": f"running state differs: {said}\n", "after": "applied again\n"})
@@ -61,16 +61,16 @@ def _converge(options: Mapping[str, Any], check_mode: bool, diff_mode: bool) -> 
     return result
 
 
-def _apply(options: Mapping[str, Any], plan: files.Plan, commands: list[str], result: dict[str, Any]) -> None:
+def _apply(options: Mapping[str, Any], plan: file_plan.Plan, commands: list[str], result: dict[str, Any]) -> None:
     """Carry the plan out, guarded where asked for."""
     seconds, token = int(options.get("confirm_within") or 0), options.get("token") or ""
     if seconds:
-        guard.arm(token, plan.changes, commands, seconds)
+        file_rollback.arm(token, plan.changes, commands, seconds)
     try:
         file_apply.apply(plan.changes, options.get("verify") or "", commands)
-    except files.FilesError:
+    except file_plan.FilesError:
         if seconds:
-            guard.disarm(token)
+            file_rollback.disarm(token)
         raise
     if seconds:
-        guard.finished(token, result)
+        file_rollback.finished(token, result)

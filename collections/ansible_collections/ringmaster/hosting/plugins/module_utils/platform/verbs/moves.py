@@ -5,9 +5,9 @@
 
 from __future__ import annotations
 
-from . import placement
-from .errors import did_you_mean, one_of
-from .model import Description, Vm
+from .. import placement
+from ..language.errors import did_you_mean, one_of
+from ..model import Description, Vm
 from .request import Request
 
 

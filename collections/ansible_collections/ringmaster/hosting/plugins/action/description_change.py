@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.ringmaster.hosting.plugins.module_utils.platform import edit, verbs
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.model import Options
+from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.verbs import edit, table
 from ansible_collections.ringmaster.hosting.plugins.plugin_utils.platform_action import PlatformAction
 
 
@@ -16,7 +16,7 @@ class ActionModule(PlatformAction):
     """Change the description by one verb."""
 
     ARGUMENTS = {
-        "verb": {"type": "str", "required": True, "choices": list(verbs.ALL)},
+        "verb": {"type": "str", "required": True, "choices": list(table.ALL)},
         "request": {"type": "dict", "default": {}},
     }
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform import operations
-from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.errors import render_all
+from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.language.errors import render_all
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.model import Options
 from ansible_collections.ringmaster.hosting.plugins.plugin_utils.platform_action import PlatformAction
 

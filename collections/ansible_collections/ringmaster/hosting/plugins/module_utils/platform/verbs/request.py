@@ -15,11 +15,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from . import checks, load, sizes
-from .containers import ListOf, MapOf
-from .errors import DescriptionError, did_you_mean, one_of, sort_mistakes
-from .load import Source
-from .types import Boolean, Integer, Size, Text, Type
+from ansible_collections.ringmaster.hosting.plugins.module_utils.values import sizes
+
+from ..language import checks, load
+from ..language.containers import ListOf, MapOf
+from ..language.errors import DescriptionError, did_you_mean, one_of, sort_mistakes
+from ..language.load import Source
+from ..language.types import Boolean, Integer, Size, Text, Type
 
 try:
     import yaml

@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.ringmaster.hosting.plugins.module_utils.guest.files import Change, FilesError
+from ansible_collections.ringmaster.hosting.plugins.module_utils.machine.file_plan import Change, FilesError
 
 FOLDER = Path("/var/lib/ringmaster/unconfirmed")
 #: States of a guarded change that ``confirm`` can find.

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.ringmaster.hosting.plugins.module_utils.guest.firewall import COMPONENT_PORTS
+from ansible_collections.ringmaster.hosting.plugins.module_utils.network.firewall import COMPONENT_PORTS
+from ansible_collections.ringmaster.hosting.plugins.module_utils.values import addresses
 
-from . import addresses
 from .model import Description, Vm
 
 EVERYWHERE = ("0.0.0.0/0", "::/0")

@@ -9,6 +9,6 @@ from .mailserver import MAILSERVER
 from .mysql import MYSQL
 from .postgresql import POSTGRESQL
 from .redis import REDIS
-from .users import Component
+from .users import ComponentUsers
 
-COMPONENTS: tuple[Component, ...] = (MAILSERVER, MYSQL, POSTGRESQL, REDIS)
+WITH_USERS: tuple[ComponentUsers, ...] = (MAILSERVER, MYSQL, POSTGRESQL, REDIS)

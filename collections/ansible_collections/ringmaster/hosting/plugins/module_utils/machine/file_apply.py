@@ -15,7 +15,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from ansible_collections.ringmaster.hosting.plugins.module_utils.guest.files import Change, FilesError, Node
+from ansible_collections.ringmaster.hosting.plugins.module_utils.machine.file_plan import Change, FilesError, Node
 
 TEMPORARY_PREFIX = ".rm-new-"
 OLD_PREFIX = ".rm-old-"

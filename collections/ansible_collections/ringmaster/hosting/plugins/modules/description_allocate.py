@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 DOCUMENTATION = r"""
-module: allocate
+module: description_allocate
 short_description: Allocate what a platform description lacks
 version_added: 0.1.0
 author: Ringmaster contributors (@ringmaster)
@@ -49,10 +49,10 @@ notes:
 
 EXAMPLES = r"""
 - name: Allocate what is lacking
-  ringmaster.hosting.allocate:
+  ringmaster.hosting.description_allocate:
 
 - name: Record the host keys that were read over the hypervisor
-  ringmaster.hosting.allocate:
+  ringmaster.hosting.description_allocate:
     host_keys:
       myapp00:
         - ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIPVGmECtw+Roq5w5HYwo9eBo8hg8lPKcjEU+U280gBaY

@@ -1,22 +1,49 @@
 # Copyright: (c) 2026, Ringmaster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a description says about backups: the standard, and what ought to be looked at."""
+"""Key ``backup`` of a VM and of a project: what it may say, the standard, and what the two layers come to."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from .model import Description
+from ..language.containers import Key, ListOf, Record
+from ..language.types import Integer, Text
 
-#: How many days, weeks and months the newest backup of each is kept for.
 KEPT: Mapping[str, int] = {"daily": 14, "weekly": 8, "monthly": 12}
 NONE = "none"
 #: What the secrets of backups are named after: one opens the backup machine, one the repository.
 COMPONENT = "backup"
 SECRETS = ("access", "repository")
+
+BACKUP = Record(
+    "backup",
+    (
+        *(
+            Key(
+                f"keep_{period}",
+                Integer(1, 3650),
+                f"For how many {period.removesuffix('ly').replace('dai', 'day')}s the newest backup of each is kept.",
+                default_text=f"the project's, or {number}",
+            )
+            for period, number in KEPT.items()
+        ),
+        Key(
+            "exclude",
+            ListOf(Text("a path or pattern such as /srv/s-myapp/cache or *.iso", pattern=r"^[^!\s].*$")),
+            "What is left out.",
+            default_text="the project's, or none",
+        ),
+        Key(
+            "paths",
+            ListOf(Text("an absolute path", pattern=r"^/[^\s]*$")),
+            "What is backed up beside homes, `/etc/local`, `/etc/ringmaster` and the dumps of components.",
+            default_text="the project's, or none",
+        ),
+    ),
+    "Every VM is backed up each night unless `backup: none` is written. What a VM does not say, its project says.",
+)
 
 
 def resolve(vm: Any, project: Any) -> dict[str, Any]:
@@ -36,20 +63,3 @@ def resolve(vm: Any, project: Any) -> dict[str, Any]:
         given = [layer[key] for layer in (own, said) if layer.get(key) is not None]
         result[key] = given[0] if given else standard
     return result
-
-
-def warnings(description: Description) -> list[str]:
-    """Return what is allowed but unwise: backups that die with what they are backups of, or that go nowhere."""
-    wanted = [vm.name for vm in description.vms.values() if vm.backup["wanted"]]
-    target = (description.platform.get("services") or {}).get("backup")
-    if not target:
-        names = ", ".join(wanted)
-        return [f"no machine is named for services.backup, so these VMs are not backed up: {names}"] if wanted else []
-    place = description.ledger.placements.get(target, target)  # the target may be a VM of project platform
-    shared = [name for name in wanted if name != target and description.ledger.placements.get(name) == place]
-    if shared and place in description.hypervisors:
-        return [
-            f"services.backup is {target}, and these VMs run on the same hypervisor {place}: {', '.join(shared)}. "
-            "If it is lost, their backups are lost with it"
-        ]
-    return []

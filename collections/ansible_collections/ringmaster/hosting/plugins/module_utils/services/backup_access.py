@@ -12,8 +12,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.backup import COMPONENT, KEPT
-from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.secret import derive, generation
+from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.schema.backup import COMPONENT, KEPT
+from ansible_collections.ringmaster.hosting.plugins.module_utils.values.secret import derive, generation
 
 CA_FILE = "/etc/ringmaster/certificates/ca.pem"
 #: Machines that are no VM belong to no project; their secrets are those of a project that can have no VM of their name.

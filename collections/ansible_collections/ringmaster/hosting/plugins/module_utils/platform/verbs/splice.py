@@ -14,10 +14,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from . import load
-from .containers import MapOf, Record
-from .load import Source
-from .types import Type
+from ..language import load
+from ..language.containers import MapOf, Record
+from ..language.load import Source
+from ..language.types import Type
 
 try:
     import yaml

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.ringmaster.hosting.plugins.module_utils.guest import firewall, networkd, zones
+from ansible_collections.ringmaster.hosting.plugins.module_utils.network import firewall, networkd, zones
 
 #: A VM as an example; its numbers are those of the text.
 VM: dict[str, Any] = {

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 DOCUMENTATION = r"""
-module: describe
+module: description_change
 short_description: Change a platform description in place
 version_added: 0.1.0
 author: Ringmaster contributors (@ringmaster)
@@ -67,12 +67,12 @@ notes:
 
 EXAMPLES = r"""
 - name: Order a VM
-  ringmaster.hosting.describe:
+  ringmaster.hosting.description_change:
     verb: order_vm
     request: {project: myapp, memory: 2GiB, components: [redis]}
 
 - name: Let bob log in and use the service users
-  ringmaster.hosting.describe:
+  ringmaster.hosting.description_change:
     verb: set_permissions
     request: {project: myapp, user: bob, permissions: [login, sudo-srv]}
 """

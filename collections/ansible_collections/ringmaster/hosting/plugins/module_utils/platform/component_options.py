@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from . import load
-from .errors import did_you_mean, one_of
+from .language import load
+from .language.errors import did_you_mean, one_of
 from .schema.common import COMPONENTS
 
 try:
