@@ -9,7 +9,6 @@ import ctypes
 import json
 import os
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -23,10 +22,6 @@ ROOT = Path(__file__).parents[1]
 PLATFORM = ROOT / "molecule/platform"
 NAMESPACE = Path("/run/netns") / os.environ.get("MOLECULE_LAB", "rm-molecule")
 CLONE_NEWNET = 0x40000000
-sys.path.insert(0, str(ROOT / "molecule"))
-# Tests may use what roles put on machines, such as a client; roles copy these folders as they are.
-sys.dont_write_bytecode = True
-sys.path[:0] = map(str, sorted((ROOT / "roles").glob("*/files/rootfs/usr/lib/ringmaster/python")))
 
 
 @pytest.fixture(scope="session", autouse=True)

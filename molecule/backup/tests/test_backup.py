@@ -473,7 +473,7 @@ def test_passwords_are_rotated_and_the_backups_stay(vm: Host, server: Host, play
     assert int(vm.check_output(AS_BAK00 + show)) == before + 1
     vm.check_output("ringmaster-backup prove")
     server.check_output("ringmaster-backup-server maintain bak00")
-    again = server.check_output("/usr/lib/ringmaster/components/backup_server converge")
+    again = server.check_output("/usr/bin/ringmaster backup_server converge")
     assert json.loads(again)["changed"] is False
 
 

@@ -24,7 +24,7 @@ import dns.tsigkeyring
 import dns.zone
 import pytest
 import yaml
-from ringmaster_mailserver import dns as mail
+from ringmaster.mailserver import dns as mail
 from testinfra.host import Host
 
 OUTSIDE, INSIDE, SERVER = "198.18.0.7", "172.20.0.1", "172.20.0.20"

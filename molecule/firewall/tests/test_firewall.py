@@ -6,16 +6,15 @@
 from __future__ import annotations
 
 import contextlib
-import importlib
 import json
 import socket
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from ansible_collections.ringmaster.hosting.plugins.module_utils.network import firewall
+from ringmaster.reach import checks as reach
 from steps import check_of, playbook, writer
 from testinfra.host import Host
 
@@ -44,7 +43,7 @@ def listener(vm: Host) -> Iterator[None]:
 def empty_inbox(vm: Host) -> Iterator[None]:
     yield
     # By hand, not by the watch: what one test leaves must not be taken for what the next one waits for.
-    vm.check_output(f"rm -f {INBOX}/*.nft; /usr/lib/ringmaster/components/firewall converge")
+    vm.check_output(f"rm -f {INBOX}/*.nft; /usr/bin/ringmaster firewall converge")
 
 
 @pytest.fixture(scope="module")
@@ -209,9 +208,6 @@ def test_the_network_check_agrees(vm: Host) -> None:
 @pytest.fixture(scope="module")
 def compared(hostvars: dict[str, dict[str, Any]]) -> Callable[[], tuple[int, str]]:
     """Return a function that asks the VM what a neighbour's check asks, from here."""
-    sys.path.insert(0, str(ROOT / "roles/monitoring_agent/files/rootfs/usr/lib/ringmaster/checks"))
-    reach = importlib.import_module("reach")
-
     here = {"ringmaster_srv_ipv4": "172.20.0.1", "ringmaster_srv_ipv6": "2001:db8:3::1"}
     vm = {**hostvars["neta00"], "inventory_hostname": "neta00"}
     questions = firewall.questions(here, {"neta00": vm}, (22, 443, 5432, 25000))

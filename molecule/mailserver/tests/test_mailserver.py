@@ -20,7 +20,6 @@ import smtplib
 import socket
 import ssl
 import subprocess
-import sys
 import time
 import urllib.parse
 import urllib.request
@@ -30,18 +29,15 @@ from typing import Any
 
 import dkim
 import pytest
+from outside import Person, Received, Relay, compose, deliver, mail_server, running, trust
 from steps import check_of, checks_of
 from testinfra.host import Host
-
-sys.path.insert(0, str(Path(__file__).parent))
-
-from outside import Person, Received, Relay, compose, deliver, mail_server, running, trust
 
 GTUBE = "XJS*C4JDBQADN1.NSBN3*2IDNEN*GTUBE-STANDARD-ANTI-UBE-TEST-EMAIL*C.34X"
 # In two parts, so that this file is not taken for it.
 EICAR = rb"X5O!P%@AP[4\PZX54(P^)7CC)7}" + b"$EICAR-STANDARD-ANTIVIRUS-TEST-FILE!$H+H*"
 RECORDS = "/var/lib/ringmaster/mailserver/dns.json"
-PROGRAM = "/usr/lib/ringmaster/components/mailserver"
+PROGRAM = "/usr/bin/ringmaster mailserver"
 Eventually = Callable[..., None]
 Play = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -676,7 +672,7 @@ def test_mail_programs_find_their_settings(anna: Person, name: str) -> None:
 
 
 def test_self_test_names_what_is_missing(host: Host, address: str) -> None:
-    done = host.run("/usr/lib/ringmaster/mailserver/selftest")
+    done = host.run("/usr/bin/ringmaster mailserver selftest")
     assert done.rc == 1
     lines = done.stdout.splitlines()
     wrong = [line for line in lines if not line.startswith(("ok ", "unknown "))]

@@ -21,7 +21,7 @@ PORT = 3306
 CREDENTIALS = "/etc/ringmaster/credentials/mysql"
 INBOX = "/etc/local/mysql"
 put = writer("s-sql", INBOX)
-PROGRAM = "/usr/lib/ringmaster/components/mysql"
+PROGRAM = "/usr/bin/ringmaster mysql"
 OBJECTS = "/etc/ringmaster/mysql/objects.json"
 Eventually = Callable[..., None]
 

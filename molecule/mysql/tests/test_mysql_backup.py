@@ -126,7 +126,7 @@ def test_restored_after_a_loss_of_everything(mysql: Host) -> None:
     assert run(mysql, "restore")["sentence"] == "Restored blog, shop, zoo; all rows counted."
     assert rows(mysql, "zoo.animals") == 5004
     assert "GRANT SELECT ON `zoo`.*" in sql(mysql, "SHOW GRANTS FOR byhand@'%'")
-    report = json.loads(mysql.check_output("/usr/lib/ringmaster/components/mysql converge"))
+    report = json.loads(mysql.check_output("/usr/bin/ringmaster mysql converge"))
     assert report["steps"] == []  # the users that are declared came back with all that is declared of them
 
 

@@ -23,7 +23,7 @@ PORT = 5432
 CREDENTIALS = "/etc/ringmaster/credentials/postgresql"
 INBOX = "/etc/local/postgresql"
 put = writer("s-pg", INBOX)
-PROGRAM = "/usr/lib/ringmaster/components/postgresql"
+PROGRAM = "/usr/bin/ringmaster postgresql"
 DATA = "/var/lib/postgresql/17/main"
 UNIT = "postgresql@17-main"
 Eventually = Callable[..., None]
@@ -553,10 +553,10 @@ def test_a_database_as_it_was_at_another_time(psql: Psql, server: Host, eventual
     moment = admin(server, "SELECT now()")
     server.check_output("sleep 1")
     good(psql("DELETE FROM regret WHERE n > 1"))
-    server.check_output(f"/usr/lib/ringmaster/postgresql-recover {shlex.quote(moment)} app app_then")
+    server.check_output(f"/usr/bin/ringmaster postgresql recover {shlex.quote(moment)} app app_then")
     assert admin(server, "SELECT count(*) FROM regret", "app_then") == "100"
     assert good(psql("SELECT count(*) FROM regret")) == "1"
-    again = server.run(f"/usr/lib/ringmaster/postgresql-recover {shlex.quote(moment)} app app_then")
+    again = server.run(f"/usr/bin/ringmaster postgresql recover {shlex.quote(moment)} app app_then")
     assert "there is a database app_then" in again.stderr
     admin(server, "DROP DATABASE app_then")
     good(psql("DROP TABLE regret"))

@@ -15,8 +15,8 @@ import pytest
 from steps import check_of
 from testinfra.host import Host
 
-PROGRAM = "/usr/lib/ringmaster/components/postgresql"
-UPGRADE = "/usr/lib/ringmaster/postgresql-upgrade"
+PROGRAM = "/usr/bin/ringmaster postgresql"
+UPGRADE = "/usr/bin/ringmaster postgresql upgrade"
 RECORD = "/var/lib/ringmaster/postgresql-upgrade.json"
 DATA = "/var/lib/postgresql"
 ROWS = 100_000
@@ -138,7 +138,7 @@ def test_it_goes_on_with_its_archive(server: Host, eventually: Callable[..., Non
     moment = admin(server, "SELECT now()")
     server.check_output("sleep 1")
     admin(server, "DELETE FROM young")
-    server.check_output(f"/usr/lib/ringmaster/postgresql-recover {shlex.quote(moment)} app app_then")
+    server.check_output(f"/usr/bin/ringmaster postgresql recover {shlex.quote(moment)} app app_then")
     assert admin(server, "SELECT count(*) FROM young", "app_then") == "1"
     admin(server, "DROP DATABASE app_then")
 

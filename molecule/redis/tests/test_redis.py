@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ringmaster_redis.client import TLS_PORT, Client, RedisError
+from ringmaster.redis.client import TLS_PORT, Client, RedisError
 from steps import check_of, small_disk, writer
 from testinfra.host import Host
 
@@ -129,7 +129,7 @@ def test_redis_cli_over_tls_trusts_the_platform_ca_only(
 def test_a_renewed_certificate_is_taken_over_without_a_restart(redis: Host) -> None:
     folder = "/etc/ringmaster/certificates/redis"
     served = "openssl s_client -connect 127.0.0.1:6380 </dev/null 2>/dev/null | openssl x509 -noout -subject"
-    program = "/usr/lib/ringmaster/components/redis"
+    program = "/usr/bin/ringmaster redis"
     process = redis.check_output("systemctl show -P MainPID redis-server")
     assert json.loads(redis.check_output(f"{program} converge"))["changed"] is False
     redis.check_output(
@@ -148,7 +148,7 @@ def test_a_renewed_certificate_is_taken_over_without_a_restart(redis: Host) -> N
 
 
 def test_without_plain_port_on_demand(redis: Host, hostvars: dict[str, dict[str, Any]]) -> None:
-    configuration, program = "/etc/ringmaster/redis/redis.conf", "/usr/lib/ringmaster/components/redis"
+    configuration, program = "/etc/ringmaster/redis/redis.conf", "/usr/bin/ringmaster redis"
     address = addresses(hostvars, "srv")[0]
     redis.check_output(f"sed -i 's/^port 6379/port 0/' {configuration} && {program} converge")
     try:
@@ -396,7 +396,7 @@ def test_data_survives_switching_the_append_only_file_on_while_stopped(
     """Plain Redis starts empty here."""
     address = addresses(hostvars, "srv")[0]
     configuration = "/etc/ringmaster/redis/redis.conf"
-    program = "/usr/lib/ringmaster/components/redis"
+    program = "/usr/bin/ringmaster redis"
     redis.check_output(f"sed -i 's/^appendonly yes/appendonly no/' {configuration} && {program} converge")
     with connect(address, credentials) as client:
         client.command("SET", "test:snapshot", "kept")

@@ -109,7 +109,7 @@ def test_restored_after_a_loss_of_everything(redis: Host) -> None:
     redis.check_output("systemctl stop redis-server; rm -rf /var/lib/redis/*")
     assert run(redis, "restore")["sentence"] == "Restored 1005 keys."
     assert client(redis, "-n 3 GET elsewhere") == "yes"
-    report = json.loads(redis.check_output("/usr/lib/ringmaster/components/redis converge"))
+    report = json.loads(redis.check_output("/usr/bin/ringmaster redis converge"))
     assert report["steps"] == []
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import socket
 import ssl
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -16,12 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pebble import Authority, authority
 from steps import check_of
 from testinfra.host import Host
-
-sys.path.insert(0, str(Path(__file__).parent))
-
-from pebble import Authority, authority
 
 NAME = "acme.web.example"
 STORE = f"/etc/ringmaster/certificates/{NAME}"
@@ -94,7 +90,7 @@ def test_issue(
 ) -> None:
     master = gateway.check_output("systemctl show -P MainPID nginx")
     # What failed pauses; an operator who has repaired the cause does not wait.
-    done = gateway.run("/usr/lib/ringmaster/certificates renew --force")
+    done = gateway.run("/usr/bin/ringmaster certificates renew --force")
     assert done.rc == 0, done.stderr
     assert f"issue {NAME}: not issued yet" in done.stdout
     assert "reload nginx.service" in done.stdout
@@ -155,11 +151,11 @@ def test_a_ca_that_is_gone_is_told_and_does_no_harm(gateway: Host, addresses: tu
         now = round(time.time())
         changed = json.dumps({**good, "not_before": now - 1000, "not_after": now + 10})
         gateway.check_output(f"cp {STORE}/meta.json /root/meta.json; echo '{changed}' > {STORE}/meta.json")
-        done = gateway.run("/usr/lib/ringmaster/certificates renew")
+        done = gateway.run("/usr/bin/ringmaster certificates renew")
         assert done.rc == 1
         assert NAME in done.stderr
         # It pauses: nothing is asked twice.
-        assert gateway.run("/usr/lib/ringmaster/certificates renew").rc == 0
+        assert gateway.run("/usr/bin/ringmaster certificates renew").rc == 0
         check = age_check(gateway)
         assert check["status"] == 2
         assert f"{NAME} expires in 0.0 days" in check["output"]
@@ -181,4 +177,4 @@ def leave_a_long_one(
     with authority(folder, addresses, 90 * 86400):
         # This CA does not know the account that the other one had.
         gateway.check_output(f"rm -rf {VERSIONS}/acme.json {STORE}/meta.json /var/lib/ringmaster/acme/account/accounts")
-        gateway.check_output("/usr/lib/ringmaster/certificates renew --force")
+        gateway.check_output("/usr/bin/ringmaster certificates renew --force")

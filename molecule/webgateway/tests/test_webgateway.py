@@ -297,7 +297,7 @@ def test_broken_configuration_is_told_and_does_no_harm(gateway: Host, outside: O
     bad = "/etc/ringmaster/nginx/raw/bad.conf"
     gateway.check_output(f"echo 'no_such_thing on;' > {bad}")
     try:
-        done = gateway.run("/usr/lib/ringmaster/components/nginx converge")
+        done = gateway.run("/usr/bin/ringmaster nginx converge")
         assert done.rc == 1
         assert "no_such_thing" in done.stderr
         assert check_of(gateway, "nginx/configuration")["status"] == 2
@@ -305,11 +305,11 @@ def test_broken_configuration_is_told_and_does_no_harm(gateway: Host, outside: O
         gateway.check_output(f"touch -d '10 minutes ago' {bad}; systemctl restart ringmaster-check.timer")
     finally:
         gateway.check_output(f"rm {bad}")
-    assert json.loads(gateway.check_output("/usr/lib/ringmaster/components/nginx converge"))["steps"] == []
+    assert json.loads(gateway.check_output("/usr/bin/ringmaster nginx converge"))["steps"] == []
 
 
 def test_drained_member_gets_nothing_new(gateway: Host, outside: Outside) -> None:
-    program = "/usr/lib/ringmaster/components/haproxy"
+    program = "/usr/bin/ringmaster webgateway"
     assert json.loads(gateway.check_output(f"{program} drain web01"))["changed"]
     try:
         assert not json.loads(gateway.check_output(f"{program} drain web01"))["changed"]

@@ -177,12 +177,8 @@ def test_the_pages_of_200_machines_are_made_in_time(site: Site) -> None:
     machines = [machine(number) for number in range(MACHINES)]
     described = status.description(machines, {}, {"domain": "example.org", "timezone": "Etc/UTC", "services": {}})
     (site.folder / "platform.json").write_text(json.dumps(described))
-    python = ":".join(map(str, ROLES.glob("*/files/rootfs/usr/lib/ringmaster/python")))
-    program = (
-        f"import sys; sys.path[:0] = {python.split(':')!r}; from ringmaster_status.main import main; sys.exit(main())"
-    )
-    static = ROLES / "status/files/rootfs/usr/lib/ringmaster/status"
-    options = ("--description", "platform.json", "--folder", ".", "--static", str(static))
+    program = "import sys; from ringmaster.status.main import main; sys.exit(main())"
+    options = ("--description", "platform.json", "--folder", ".")
     begun = time.monotonic()
     site.run(sys.executable, "-B", "-c", program, *options)
     print(f"{time.monotonic() - begun:12.2f}  all pages, s")

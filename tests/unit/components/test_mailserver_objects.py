@@ -7,20 +7,16 @@ from __future__ import annotations
 
 import hashlib
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 from ansible_collections.ringmaster.hosting.plugins.module_utils.components import mailserver
+from ringmaster.core.inbox import Refused
+from ringmaster.mailserver import directives, dns, keys, maps, metrics
+from ringmaster.mailserver.places import Places
 
 ROOT = Path(__file__).parents[3]
-for role in ("mailserver", "monitoring_agent"):
-    sys.path.insert(0, str(ROOT / f"roles/{role}/files/rootfs/usr/lib/ringmaster/python"))
-
-from ringmaster_components.inbox import Refused  # noqa: E402
-from ringmaster_mailserver import directives, dns, keys, maps, metrics  # noqa: E402
-from ringmaster_mailserver.places import Places  # noqa: E402
 
 SECRET = "a-secret-of-tests-only"
 HASH = "$6$saltsalt$" + "x" * 86

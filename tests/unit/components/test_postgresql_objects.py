@@ -18,9 +18,9 @@ from ansible_collections.ringmaster.hosting.plugins.module_utils.components impo
 from ansible_collections.ringmaster.hosting.plugins.module_utils.components.users import UserError, credentials
 from hypothesis import given
 from hypothesis import strategies as st
-from ringmaster_components.inbox import Refused
-from ringmaster_components.report import Failure, Report
-from ringmaster_postgresql import allowed, cluster, objects, sql
+from ringmaster.core.inbox import Refused
+from ringmaster.core.report import Failure, Report
+from ringmaster.postgresql import allowed, cluster, objects, sql
 
 SECRET = "a secret for tests, long enough"
 VM = {

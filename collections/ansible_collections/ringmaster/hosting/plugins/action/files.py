@@ -15,7 +15,7 @@ from typing import Any
 from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.template import trust_as_template
-from ansible_collections.ringmaster.hosting.plugins.module_utils.machine import file_entries, file_script
+from ansible_collections.ringmaster.hosting.plugins.module_utils.machine import file_entries, file_script, program
 
 MANAGED = "Managed by Ringmaster: changes made here will be overwritten"
 PATIENCE = 30  # seconds at most after the deadline in which the host must be reachable again to say what happened
@@ -25,7 +25,9 @@ class ActionModule(ActionBase):
     """Renders on the controller; nothing is copied in separate round trips."""
 
     TRANSFERS_FILES = False
-    _VALID_ARGS = frozenset(("files", "verify", "apply", "applied_if", "confirm_within", "confirm_at"))
+    _VALID_ARGS = frozenset(
+        ("files", "program", "look_for", "verify", "apply", "applied_if", "confirm_within", "confirm_at")
+    )
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Render, send, and add the handlers that the changed paths ask for."""
@@ -40,8 +42,10 @@ class ActionModule(ActionBase):
             payload = file_entries.pack(entries)
         except file_entries.EntryError as error:
             raise AnsibleActionFail(str(error)) from error
-        options = {key: value for key, value in self._task.args.items() if key not in ("files", "confirm_at")}
-        arguments = {**options, "payload": payload}
+        own = ("files", "program", "confirm_at")
+        options = {key: value for key, value in self._task.args.items() if key not in own}
+        needed = program.needed(self._task.args["program"], program.source()) if self._task.args.get("program") else {}
+        arguments = {**options, "payload": payload, "needed": needed}
         if int(options.get("confirm_within") or 0) and not self._task.check_mode:
             result = self._guarded(arguments, variables, str(self._task.args.get("confirm_at") or ""))
         else:
@@ -64,10 +68,10 @@ class ActionModule(ActionBase):
         return result
 
     def _quick(self, options: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
-        program = file_script.script(options, check_mode=self._task.check_mode, diff_mode=self._task.diff)
+        script = file_script.script(options, check_mode=self._task.check_mode, diff_mode=self._task.diff)
         python = str(variables.get("ansible_python_interpreter") or "/usr/bin/python3")
         python = python if python.startswith("/") else "/usr/bin/python3"
-        done = self._low_level_execute_command(f"{shlex.quote(python)} -", in_data=program)
+        done = self._low_level_execute_command(f"{shlex.quote(python)} -", in_data=script)
         result = file_script.parse(done["stdout"])
         if result is None:
             said = (done["stderr"] or done["stdout"]).strip().splitlines()

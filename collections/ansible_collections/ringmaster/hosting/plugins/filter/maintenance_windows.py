@@ -12,10 +12,10 @@ from ansible.errors import AnsibleFilterError
 from ansible_collections.ringmaster.hosting.plugins.module_utils.services import maintenance
 
 
-def maintenance_windows(members: Iterable[Mapping[str, Any]], roles: str) -> dict[str, dict[str, Any]]:
+def maintenance_windows(members: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
     """Return the window of each VM of a project; raises AnsibleFilterError."""
     try:
-        return maintenance.windows(members, roles)
+        return maintenance.windows(members)
     except (KeyError, ValueError) as error:
         raise AnsibleFilterError(f"maintenance_windows: {error}") from error
 

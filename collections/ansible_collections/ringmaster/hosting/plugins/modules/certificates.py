@@ -127,7 +127,8 @@ from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 
-PROGRAM = Path("/usr/lib/ringmaster/certificates")
+COMMAND = Path("/usr/bin/ringmaster")
+PART = Path("/usr/lib/ringmaster/python/ringmaster/certificates/main.py")
 
 
 def argument_spec() -> dict[str, object]:
@@ -156,11 +157,11 @@ def argument_spec() -> dict[str, object]:
 def main() -> None:
     """Run the module."""
     module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
-    if not PROGRAM.exists():
+    if not PART.exists():
         if module.check_mode:
             module.exit_json(changed=True, steps=["install the program and the certificates"], pending={}, requests=[])
-        module.fail_json(msg=f"{PROGRAM} is missing: role certificates installs it")
-    words = [str(PROGRAM), module.params["phase"] or "request"]
+        module.fail_json(msg="this machine's program has no part 'certificates': role machine brings it")
+    words = [str(COMMAND), "certificates", module.params["phase"] or "request"]
     words += ["--check"] if module.check_mode else []
     code, out, err = module.run_command(words, data=module.params["payload"])
     if code:

@@ -12,8 +12,8 @@ version_added: 0.1.0
 author:
   - Ringmaster contributors (@ringmaster)
 description:
-  - Runs C(/usr/lib/ringmaster/components/<name> converge), the component's own program.
-    Its role installs it. It validates, applies what it can to the running service, restarts only if needed,
+  - Runs C(ringmaster <name> converge), the component's part of the machine's program.
+  - It validates, applies what it can to the running service, restarts only if needed,
     and tells what it did.
   - The same program takes in drop-ins when they change, so that there is one way to a running configuration.
   - Settings that wait for a restart and drop-ins that were left out are told as warnings.
@@ -22,6 +22,9 @@ options:
     description: Name of the component.
     type: str
     required: true
+  inbox:
+    description: Name of the folder of its drop-ins in C(/etc/local), where it is not the component's.
+    type: str
   restart:
     description: Restart the service if settings wait for it.
     type: bool
@@ -72,13 +75,15 @@ from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 
-FOLDER = Path("/usr/lib/ringmaster/components")
+COMMAND = Path("/usr/bin/ringmaster")
+PARTS = Path("/usr/lib/ringmaster/python/ringmaster")
 
 
 def argument_spec() -> dict[str, object]:
     """Return the options of the module."""
     return {
         "name": {"type": "str", "required": True},
+        "inbox": {"type": "str"},
         "restart": {"type": "bool", "default": False},
     }
 
@@ -89,12 +94,13 @@ def main() -> None:
     name = module.params["name"]
     if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
         module.fail_json(msg=f"'{name}' cannot be the name of a component")
-    program = FOLDER / name
-    if not program.exists():
+    if not (PARTS / name / "main.py").exists():
         if module.check_mode:
             module.exit_json(changed=True, steps=["install it"], refused={}, pending_restart=[])
-        module.fail_json(msg=f"{program} is missing: the role of the component installs it")
-    words = [str(program), "converge"]
+        module.fail_json(
+            msg=f"this machine's program has no part '{name}': role machine brings it, in playbooks/base.yml"
+        )
+    words = [str(COMMAND), name, "converge"]
     words += ["--check"] if module.check_mode else []
     words += ["--restart"] if module.params["restart"] else []
     code, out, err = module.run_command(words)
@@ -102,7 +108,7 @@ def main() -> None:
         module.fail_json(msg=f"{name}: {err.strip() or out.strip() or f'exit code {code}'}")
     result = json.loads(out)
     for file, reason in result["refused"].items():
-        module.warn(f"/etc/local/{name}/{file} is left out: {reason}")
+        module.warn(f"/etc/local/{module.params['inbox'] or name}/{file} is left out: {reason}")
     for one in result["pending_restart"]:
         module.warn(f"{name}: '{one['setting']}' is {one['live']} until the next restart, then {one['wanted']}")
     after = "".join(f"{step}\n" for step in result["steps"])

@@ -135,6 +135,17 @@ options:
         description: Whether this entry is looked at. If not, its path is neither written nor removed.
         type: bool
         default: true
+  program:
+    description:
+      - Parts of the machine's program (role P(ringmaster.hosting.machine#role)) that the files here belong to.
+      - Where the machine does not have one of them as this collection does, the call is refused and nothing is
+        changed. Not looked at in check mode, where role C(machine) has only said that it would bring them.
+    type: list
+    elements: str
+  look_for:
+    description: Patterns of paths, as in a shell, V(**) for any number of folders. See RV(found).
+    type: list
+    elements: str
   verify:
     description:
       - Command that is run once after all files are in place and only if something has changed. When it
@@ -164,6 +175,9 @@ options:
   payload:
     description: What the action plugin sends. Not for use in plays.
     type: str
+  needed:
+    description: The digest of each part of O(program), from the action plugin. Not for use in plays.
+    type: dict
   token:
     description: Name of a guarded change, made by the action plugin. Not for use in plays.
     type: str
@@ -221,6 +235,12 @@ changed_paths:
   type: list
   elements: str
   sample: [/etc/ssh/sshd_config.d/10-ringmaster.conf]
+found:
+  description: Files and links that match O(look_for), before anything was changed.
+  returned: when O(look_for) was given
+  type: list
+  elements: str
+  sample: [/usr/lib/ringmaster/firewall]
 applied:
   description: The commands that were (in check mode, would be) run.
   returned: success
@@ -251,6 +271,8 @@ def argument_spec() -> dict[str, Any]:
     }
     return {
         "files": {"type": "list", "elements": "dict", "options": entry},
+        "program": {"type": "list", "elements": "str"},
+        "look_for": {"type": "list", "elements": "str"},
         "verify": {"type": "str"},
         "apply": {"type": "list", "elements": "str"},
         "applied_if": {"type": "str"},
@@ -259,6 +281,7 @@ def argument_spec() -> dict[str, Any]:
         # One opaque string that is never logged: contents may be secret, and listing each as no_log would
         # blank out every word of the result that a short file happens to hold.
         "payload": {"type": "str", "no_log": True},
+        "needed": {"type": "dict"},
         "token": {"type": "str", "no_log": False},
     }
 

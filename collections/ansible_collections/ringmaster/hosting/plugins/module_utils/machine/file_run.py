@@ -6,12 +6,21 @@
 from __future__ import annotations
 
 import base64
+import glob
 import json
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
-from ansible_collections.ringmaster.hosting.plugins.module_utils.machine import file_apply, file_plan, file_rollback
+from ansible_collections.ringmaster.hosting.plugins.module_utils.machine import (
+    file_apply,
+    file_plan,
+    file_rollback,
+    program,
+)
+
+CACHE = "__pycache__"
 
 
 def unpack(payload: str) -> list[file_plan.Entry]:
@@ -28,6 +37,7 @@ def run(options: Mapping[str, Any], *, check_mode: bool, diff_mode: bool) -> dic
     """Converge the entries of ``options`` or confirm a guarded change; a failure is a result, too."""
     try:
         if options.get("payload"):
+            _require(options.get("needed") or {}, check_mode)
             return _converge(options, check_mode, diff_mode)
         if options.get("token"):
             state, result = file_rollback.confirm(options["token"])
@@ -37,6 +47,24 @@ def run(options: Mapping[str, Any], *, check_mode: bool, diff_mode: bool) -> dic
     return {"failed": True, "msg": "ringmaster.hosting.files works only through its action plugin"}
 
 
+def _require(needed: Mapping[str, str], check_mode: bool) -> None:
+    """Refuse to go on where role machine has not been, or was of another version of the collection."""
+    lacking = [] if check_mode else program.lacking(needed)
+    if lacking:
+        raise file_plan.FilesError(
+            [
+                f"This machine's program does not go with these files: {', '.join(lacking)}. Nothing was changed."
+                " Run playbooks/base.yml (VMs) or playbooks/machine.yml (other machines) first; site.yml does both."
+            ]
+        )
+
+
+def _found(patterns: Sequence[str]) -> list[str]:
+    """Return files and links; what Python keeps beside its sources is not looked at."""
+    paths = {Path(path) for pattern in patterns for path in glob.glob(pattern, recursive=True, include_hidden=True)}
+    return sorted(str(path) for path in paths if (path.is_symlink() or path.is_file()) and CACHE not in path.parts)
+
+
 def _converge(options: Mapping[str, Any], check_mode: bool, diff_mode: bool) -> dict[str, Any]:
     plan = file_plan.plan(unpack(options["payload"]), check_mode=check_mode)
     probe = options.get("applied_if")
@@ -44,10 +72,12 @@ def _converge(options: Mapping[str, Any], check_mode: bool, diff_mode: bool) -> 
     commands = plan.commands
     if plan.changes or drift:
         commands = list(dict.fromkeys([*commands, *(options.get("apply") or [])]))
+    found = _found(options.get("look_for") or [])
     result: dict[str, Any] = {
         "changed": bool(plan.changes or drift),
         "changed_paths": plan.paths,
         "applied": commands,
+        **({"found": found} if options.get("look_for") else {}),
     }
     if diff_mode:
         result["diff"] = file_plan.diff(plan.changes)

@@ -19,7 +19,7 @@ from typing import Any
 
 PACKAGE = "ansible_collections.ringmaster.hosting.plugins.module_utils.machine"
 #: In the order in which they import each other.
-SOURCES = ("file_plan", "file_apply", "file_rollback", "file_run")
+SOURCES = ("program", "file_plan", "file_apply", "file_rollback", "file_run")
 MARKER = "RINGMASTER-RESULT:"
 
 SCRIPT = """\

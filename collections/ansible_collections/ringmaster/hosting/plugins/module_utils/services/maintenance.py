@@ -10,21 +10,19 @@ import importlib.util
 import sys
 from collections.abc import Iterable, Mapping
 from itertools import combinations
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-#: Where the arithmetic of windows is, which machines use as well.
-WINDOW = "monitoring_agent/files/rootfs/usr/lib/ringmaster/python/ringmaster_maintenance/window.py"
+from ansible_collections.ringmaster.hosting.plugins.module_utils.machine import program
+
 SHORTEST_MINUTES = 15
 WEEKS = 54
 
 
-def windows(members: Iterable[Mapping[str, Any]], roles: str) -> dict[str, dict[str, Any]]:
+def windows(members: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
     """Return the window of each VM of a project with its slot.
 
     :param members: host variables of the project's VMs.
-    :param roles: folder of the roles.
     :raises ValueError: when a slot would be too short to work in, or windows of two such VMs meet.
     """
     vms = sorted(members, key=lambda vm: int(vm.get("ringmaster_vm_id") or 0))
@@ -48,7 +46,7 @@ def windows(members: Iterable[Mapping[str, Any]], roles: str) -> dict[str, dict[
                 f"the maintenance window of {name} is too short: {number} VMs with the same component share "
                 f"{record['hours']} hours, and each needs {SHORTEST_MINUTES} minutes; make it longer"
             )
-    _refuse_meeting(result, components, _window_module(Path(roles) / WINDOW))
+    _refuse_meeting(result, components, _window_module())
     return result
 
 
@@ -73,7 +71,9 @@ def _refuse_meeting(
                 )
 
 
-def _window_module(path: Path) -> ModuleType:
+def _window_module() -> ModuleType:
+    """Load the arithmetic of windows from the machine's program, which uses it as well."""
+    path = program.source() / "maintenance/window.py"
     specification = importlib.util.spec_from_file_location("ringmaster_maintenance_window", path)
     if specification is None or specification.loader is None:
         raise ValueError(f"{path} is missing")

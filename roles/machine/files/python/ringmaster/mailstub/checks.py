@@ -1,0 +1,38 @@
+# Copyright: (c) 2026, Ringmaster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The checks of a machine that hands its mail to the project's mail server."""
+
+from __future__ import annotations
+
+import smtplib
+import ssl
+from pathlib import Path
+
+from ringmaster.core import checks, smtp
+from ringmaster.core.checks import CRITICAL, OK, level
+
+QUEUE = Path("/var/spool/postfix")
+
+
+def queue(warning: int, critical: int) -> tuple[int, str]:
+    """Messages that wait."""
+    folders = ("maildrop", "incoming", "active", "deferred")
+    waiting = sum(1 for folder in folders for entry in (QUEUE / folder).rglob("*") if entry.is_file())
+    if not waiting:
+        return OK, "No message waits."
+    return level(waiting, warning, critical), f"{waiting} messages wait for the mail server: mailq says why."
+
+
+def server(address: str, port: int, names: list[str]) -> tuple[int, str]:
+    """Whether the mail server answers with TLS and a certificate for one of its names."""
+    context = ssl.create_default_context()
+    failed = ""
+    for name in names:
+        try:
+            smtp.connect(name, address, port, context, 10).quit()
+        except (OSError, smtplib.SMTPException) as error:
+            failed = checks.reason(error)
+        else:
+            return OK, f"{name} answers with TLS on port {port}."
+    return CRITICAL, f"The mail server {names[0]} does not answer on {address} port {port}: {failed}."

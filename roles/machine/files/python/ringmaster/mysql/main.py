@@ -1,0 +1,35 @@
+# Copyright: (c) 2026, Ringmaster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""``ringmaster mysql``: converge the running MariaDB, dump it, prove and restore dumps."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+
+from ringmaster.core import component
+from ringmaster.mysql import dumps, restores
+from ringmaster.mysql.converge import SUFFIX, Places, converge, validate
+
+PLACES = Places()
+MYSQL = component.Component(
+    "mysql",
+    converge=lambda check, restart: converge(PLACES, check=check, restart=restart),
+    validate=lambda: validate(PLACES),
+    inbox=PLACES.inbox,
+    suffix=SUFFIX,
+    dump=dumps.dump,
+    prove=restores.prove,
+    restore=restores.restore,
+)
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    return component.parser(MYSQL)
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Do what the words say; return an exit code."""
+    return component.run(MYSQL, words)

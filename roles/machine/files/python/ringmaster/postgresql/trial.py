@@ -1,0 +1,79 @@
+# Copyright: (c) 2026, Ringmaster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Ask PostgreSQL itself about a configuration, beside the running server.
+
+``postgres -C`` reads a configuration as a start would and refuses what is wrong. With the cluster's control file it
+also computes how much shared memory the whole would take, so that a setting that would keep the server from starting
+is found before it waits for a restart.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import tempfile
+from pathlib import Path
+
+from ringmaster.core.report import Failure, Invalid
+from ringmaster.postgresql.sql import ACCOUNT, Places, as_postgres
+
+INCLUDE = "include_dir "
+# Beside it, sessions need memory for their work and the system its cache.
+SHARE_OF_MEMORY = 0.6
+MOST_CONNECTIONS = 1000
+MIB = 1024 * 1024
+
+
+def examine(places: Places, texts: dict[str, str]) -> None:
+    """Raise Invalid unless the configuration with these drop-ins is valid and fits the machine."""
+    user = pwd.getpwnam(ACCOUNT)
+    folder = Path(tempfile.mkdtemp(prefix="postgresql-trial-", dir="/run"))
+    try:
+        lines = places.configuration.read_text().splitlines()
+        own = [line for line in lines if not line.startswith(INCLUDE)]
+        (folder / "whole.conf").write_text("\n".join([*own, *texts.values(), ""]))
+        exists = (places.data / "PG_VERSION").exists()
+        if exists:
+            (folder / "global").mkdir()
+            for part in ("PG_VERSION", "global/pg_control"):
+                shutil.copyfile(places.data / part, folder / part)
+        for path in (folder, *folder.rglob("*")):
+            os.chown(path, user.pw_uid, user.pw_gid)
+        connections = int(_ask(places, folder, "max_connections"))
+        if not 10 <= connections <= MOST_CONNECTIONS:
+            raise Invalid(f"max_connections must be 10 to {MOST_CONNECTIONS}, not {connections}")
+        if exists:
+            shared = int(_ask(places, folder, "shared_memory_size"))
+            limit = int(_memory_mib() * SHARE_OF_MEMORY)
+            if shared > limit:
+                raise Invalid(f"it would take {shared} MiB of shared memory; this machine can give {limit} MiB")
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _ask(places: Places, folder: Path, setting: str) -> str:
+    # The drop-ins' order counts, and command-line options would win over them.
+    words = ["-D", str(folder), "-c", f"config_file={folder}/whole.conf", "-c", f"data_directory={folder}"]
+    done = as_postgres(places, [str(places.programs / "postgres"), *words, "-C", setting])
+    if done.returncode:
+        raise Invalid(_reason(done.stderr, folder) or f"postgres ended with code {done.returncode}")
+    return done.stdout.strip()
+
+
+def _reason(said: str, folder: Path) -> str:
+    told = []
+    for line in said.splitlines():
+        text = line.split(":  ", 1)[-1].strip()
+        if "skipping missing configuration file" in text or "contains errors" in text or not text:
+            continue
+        told.append(text.replace(f'in file "{folder}/whole.conf" ', ""))
+    return "; ".join(told[:3])
+
+
+def _memory_mib() -> int:
+    for line in Path("/proc/meminfo").read_text().splitlines():
+        if line.startswith("MemTotal:"):
+            return int(line.split()[1]) // 1024
+    raise Failure("/proc/meminfo has no MemTotal")

@@ -1,0 +1,209 @@
+# Copyright: (c) 2026, Ringmaster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Bring the running Redis to what its files say: validate, apply live, restart only if needed."""
+
+from __future__ import annotations
+
+import os
+import ssl
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ringmaster.core import accepted, inbox, state, systemd
+from ringmaster.core.report import Failure, Invalid, Report
+from ringmaster.redis import trial
+from ringmaster.redis.client import SOCKET, RedisError, login
+from ringmaster.redis.directives import ALLOWED
+
+UNIT = "redis-server.service"
+INCLUDE = "include "
+SUFFIX = ".conf"
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where things are."""
+
+    home: Path = Path("/etc/ringmaster/redis")
+    inbox: Path = Path("/etc/local/redis")
+    data: Path = Path("/var/lib/redis")
+    socket: str = SOCKET
+    overcommit: Path = Path("/proc/sys/vm/overcommit_memory")
+
+    @property
+    def configuration(self) -> Path:
+        """The file the server is started with."""
+        return self.home / "redis.conf"
+
+    @property
+    def acl(self) -> Path:
+        """The accounts."""
+        return self.home / "users.acl"
+
+    @property
+    def admin(self) -> Path:
+        """The administrator's credentials, for root only."""
+        return self.home / "admin.env"
+
+    @property
+    def accepted(self) -> Path:
+        """The root-owned folder of accepted drop-ins, which the configuration includes."""
+        return self.home / "accepted"
+
+
+def converge(places: Places, *, check: bool = False, restart: bool = False) -> Report:
+    """Take in the drop-ins and bring the server to its configuration. Raises Failure."""
+    report = Report()
+    signature = inbox.signature(places.inbox, SUFFIX)
+    found = inbox.read(places.inbox, SUFFIX, lambda text: inbox.only_allowed(text, ALLOWED))
+    found, meaning = accepted.judge(found, lambda texts: _try(places, texts), "Redis")
+    report.refused = found.refused
+    accepted.settle(places.accepted, SUFFIX, found.texts, report, check=check)
+    _set_overcommit(places.overcommit, report, check)
+    _serve(places, meaning, report, check, restart)
+    if not check:
+        state.remember("redis", signature, found, report)
+    return report
+
+
+def validate(places: Places) -> None:
+    """Raise Failure unless the configuration with the drop-ins accepted so far is valid."""
+    wanted(places)
+
+
+def wanted(places: Places) -> dict[str, str]:
+    """Return the settings that the configuration with the drop-ins accepted so far gives. Raises Failure."""
+    try:
+        return _try(places, accepted.present(places.accepted, SUFFIX)).settings
+    except Invalid as error:
+        raise Failure(f"Redis does not accept its configuration: {error}") from error
+
+
+def _try(places: Places, texts: dict[str, str]) -> trial.Meaning:
+    """Return what the configuration with these drop-ins means. Raises Invalid."""
+    lines = places.configuration.read_text().splitlines()
+    own = [line for line in lines if not line.startswith(INCLUDE)]
+    whole = "\n".join([*own, *texts.values(), ""])
+    meaning = trial.meaning(whole, places.acl.read_text(), places.admin)
+    limit = _memory() * 9 // 10
+    maxmemory = int(meaning.settings["maxmemory"])
+    if texts and not 0 < maxmemory <= limit:
+        raise Invalid(f"maxmemory must be above 0 and at most {limit // 1024**2} MiB on this machine")
+    return meaning
+
+
+def _memory() -> int:
+    for line in Path("/proc/meminfo").read_text().splitlines():
+        if line.startswith("MemTotal:"):
+            return int(line.split()[1]) * 1024
+    raise Failure("/proc/meminfo has no MemTotal")
+
+
+def _set_overcommit(path: Path, report: Report, check: bool) -> None:
+    """Let fork succeed while much memory is in use, as sysctl.d does at boot. A container has no say."""
+    if path.read_text().strip() == "1" or not os.access(path, os.W_OK) or systemd.is_container():
+        return
+    report.steps.append("set vm.overcommit_memory")
+    if not check:
+        path.write_text("1\n")
+
+
+def _serve(places: Places, meaning: trial.Meaning, report: Report, check: bool, restart: bool) -> None:
+    runs = systemd.prepare(UNIT, report, check)
+
+    def start_again() -> None:
+        if _lacks_log(places.data, meaning.settings):
+            # Redis with an append-only file loads nothing else: it would start empty beside a full snapshot.
+            systemd.step(report, check, "stop", UNIT)
+            report.steps.append("make the append-only file from the snapshot")
+            if not check:
+                log_from_snapshot(places.data, meaning.settings)
+        systemd.step(report, check, "restart", UNIT)
+
+    if not runs:
+        start_again()
+        return
+    try:
+        with login(places.socket, places.admin) as client:
+            ours = client.info().get("config_file") == str(places.configuration)
+            if ours:
+                report.pending_restart = _apply(client, meaning, report, check)
+    except (OSError, RedisError):
+        # It runs with the package's configuration (no socket, no administrator) or not at all.
+        ours = False
+    if not ours or (restart and report.pending_restart):
+        start_again()
+        report.pending_restart = []
+
+
+def _lacks_log(data: Path, settings: dict[str, str]) -> bool:
+    """Whether an append-only file is wanted and missing."""
+    folder = data / settings["appenddirname"]
+    return settings["appendonly"] == "yes" and not any(folder.glob("*.manifest"))
+
+
+def log_from_snapshot(data: Path, settings: dict[str, str]) -> None:
+    """Make the snapshot the base of a new append-only file; the server is stopped."""
+    snapshot = data / settings["dbfilename"]
+    if not snapshot.exists():
+        return
+    owner = snapshot.stat()
+    folder = data / settings["appenddirname"]
+    base = folder / f"{settings['appendfilename']}.1.base.rdb"
+    manifest = folder / f"{settings['appendfilename']}.manifest"
+    folder.mkdir(mode=0o750, exist_ok=True)
+    base.unlink(missing_ok=True)
+    base.hardlink_to(snapshot)  # Redis replaces files, it never writes into an existing one
+    temporary = folder / "temp.manifest.new"
+    temporary.write_text(f"file {base.name} seq 1 type b\n")
+    for path in (folder, temporary):
+        os.chown(path, owner.st_uid, owner.st_gid)
+    temporary.rename(manifest)
+
+
+def _serves_another_certificate(settings: dict[str, str]) -> bool:
+    """Whether clients are shown another certificate than the file holds: it was renewed."""
+    port = int(settings.get("tls-port", "0"))
+    if not port:
+        return False
+    try:
+        shown = ssl.get_server_certificate(("127.0.0.1", port), timeout=5)
+    except OSError:
+        return True
+    return ssl.PEM_cert_to_DER_cert(shown) != ssl.PEM_cert_to_DER_cert(_first(Path(settings["tls-cert-file"])))
+
+
+def _first(chain: Path) -> str:
+    """Return the first certificate of a file, which is the server's own."""
+    end = "-----END CERTIFICATE-----"
+    return chain.read_text().partition(end)[0] + end
+
+
+def _apply(client: Any, meaning: trial.Meaning, report: Report, check: bool) -> list[dict[str, Any]]:
+    """Apply live what can be; return what only a restart can."""
+    pending: list[dict[str, Any]] = []
+    server = client.info().get("run_id", "")
+    for name, (live, wanted) in trial.differences(client.config(), meaning.settings).items():
+        if name in trial.IMMUTABLE:
+            pending.append({"setting": name, "live": live, "wanted": wanted, "run_id": server})
+            continue
+        if not check:
+            try:
+                client.command("CONFIG", "SET", name, wanted)
+            except RedisError as error:
+                pending.append(
+                    {"setting": name, "live": live, "wanted": wanted, "run_id": server, "reason": str(error)}
+                )
+                continue
+        report.steps.append(f"set {name}: {live} -> {wanted}")
+    if _serves_another_certificate(meaning.settings):
+        report.steps.append("load the certificate")
+        if not check:
+            client.command("CONFIG", "SET", "tls-cert-file", meaning.settings["tls-cert-file"])
+    if sorted(client.command("ACL", "LIST")) != sorted(meaning.acl):
+        report.steps.append("load the accounts")
+        if not check:
+            client.command("ACL", "LOAD")
+    return pending

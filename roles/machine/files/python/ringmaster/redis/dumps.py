@@ -1,0 +1,100 @@
+# Copyright: (c) 2026, Ringmaster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Dumps: a snapshot of all keys at one moment, with a record of what a restore must bring back.
+
+A folder holds ``dump.rdb`` and ``manifest.json``. The keys are counted in the snapshot itself, by redis-check-rdb,
+which also verifies its checksum.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+from ringmaster.core import files
+from ringmaster.core.report import Failure
+from ringmaster.redis.client import Client, RedisError, login
+from ringmaster.redis.converge import Places
+
+MANIFEST = "manifest.json"
+SNAPSHOT = "dump.rdb"
+PATIENCE = 3600.0
+FIGURE = re.compile(r"\[info\] (\d+) (keys read|expires|already expired)")
+
+
+def dump(places: Places, folder: Path) -> int:
+    """Fill an empty folder; return the number of keys. Raises Failure."""
+    try:
+        with login(places.socket, places.admin, timeout=30) as client:
+            settings = client.config()
+            _save(client)
+            version = client.info()["redis_version"]
+    except (OSError, RedisError) as error:
+        raise Failure(f"Redis cannot be dumped: {getattr(error, 'strerror', None) or error}") from error
+    source = Path(settings["dir"]) / settings["dbfilename"]
+    _copy(source, folder / SNAPSHOT)
+    keys = count(folder / SNAPSHOT)
+    manifest = {"component": "redis", "version": version, "made_at": int(time.time()), "keys": keys}
+    files.replace(folder / MANIFEST, json.dumps(manifest, indent=1) + "\n", mode=0o600)
+    return keys
+
+
+def _save(client: Client) -> None:
+    """Let Redis write a snapshot now, and wait for it. One that is under way is not good enough: it is older."""
+    end = time.monotonic() + PATIENCE
+    begun = False
+    while time.monotonic() < end:
+        info = client.info()
+        if info.get("loading") == "1":
+            raise Failure("Redis cannot be dumped: it is loading its data")
+        # A rewrite of the append-only file and a snapshot exclude each other.
+        is_busy = "1" in (info["rdb_bgsave_in_progress"], info["aof_rewrite_in_progress"])
+        if not begun and not is_busy:
+            client.command("BGSAVE")
+            begun = True
+        elif begun and info["rdb_bgsave_in_progress"] == "0":
+            if info["rdb_last_bgsave_status"] != "ok":
+                raise Failure("Redis cannot be dumped: writing the snapshot failed; its journal says why")
+            return
+        time.sleep(0.1)
+    raise Failure(f"Redis cannot be dumped: no snapshot within {PATIENCE:.0f} s")
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Copy a snapshot: Redis replaces the file, so that an open one stays what it is."""
+    try:
+        with source.open("rb") as old, target.open("xb") as new:
+            os.fchmod(new.fileno(), 0o600)
+            shutil.copyfileobj(old, new, 1024 * 1024)
+    except OSError as error:
+        raise Failure(f"the snapshot {source} cannot be copied: {error.strerror}") from error
+
+
+def count(snapshot: Path) -> int:
+    """Return the keys of a snapshot after verifying it. Raises Failure."""
+    done = subprocess.run(
+        ["redis-check-rdb", str(snapshot)], capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
+    )
+    figures = {name: int(number) for number, name in FIGURE.findall(done.stdout)}
+    if done.returncode or "keys read" not in figures:
+        last = (done.stdout.strip().splitlines() or ["redis-check-rdb said nothing"])[-1]
+        raise Failure(f"The snapshot {snapshot.name} is damaged: {last.removeprefix('[additional info] ')}.")
+    return figures["keys read"]
+
+
+def manifest(folder: Path) -> dict[str, Any]:
+    """Return what a dump holds. Raises Failure."""
+    try:
+        content = json.loads((folder / MANIFEST).read_text())
+    except (OSError, ValueError) as error:
+        raise Failure(f"{folder} is no complete dump of Redis: {error}") from error
+    if content.get("component") != "redis":
+        raise Failure(f"{folder} is a dump of {content.get('component')}, not of Redis")
+    return content

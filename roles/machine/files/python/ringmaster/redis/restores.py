@@ -1,0 +1,174 @@
+# Copyright: (c) 2026, Ringmaster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Restores: into a scratch server to prove a dump, or into the running one, never over data that is there."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import re
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ringmaster.core import systemd
+from ringmaster.core.component import Wish
+from ringmaster.core.report import Failure
+from ringmaster.redis import dumps, trial
+from ringmaster.redis.client import Client, RedisError, login
+from ringmaster.redis.converge import UNIT, Places, log_from_snapshot, wanted
+
+# On the disk of the data, which has room for it or would not for a restore either.
+SCRATCH = Path("/var/lib")
+# What was there before a restore that replaces it.
+REPLACED = Path("/var/backups/ringmaster/redis.replaced")
+PATIENCE = 600.0
+DATABASE = re.compile(r"db\d+")
+# Loading only: it writes nothing, and nobody but root and redis reaches it.
+SETTINGS = """
+port 0
+unixsocket {folder}/socket
+unixsocketperm 700
+dir {folder}
+dbfilename dump.rdb
+save ""
+appendonly no
+logfile {folder}/log
+sanitize-dump-payload yes
+"""
+
+
+def prove(folder: Path) -> str:
+    """Load a dump into a scratch server and compare; return a sentence. Raises Failure when it is bad."""
+    content = dumps.manifest(folder)
+    snapshot = folder / dumps.SNAPSHOT
+    if dumps.count(snapshot) != content["keys"]:
+        raise Failure("The snapshot does not hold the keys that were dumped.")
+    with _scratch(snapshot) as client:
+        info = client.info()
+        loaded, expired = int(info["rdb_last_load_keys_loaded"]), int(info["rdb_last_load_keys_expired"])
+        sizes = _sizes(info)
+    if loaded + expired != content["keys"] or sum(sizes) > loaded:
+        raise Failure(f"{loaded} keys came back and {expired} were out of date, dumped were {content['keys']}.")
+    hours = (time.time() - content["made_at"]) / 3600
+    out_of_date = f", {expired} of them out of date by now" if expired else ""
+    back = f"{content['keys']} keys in {len(sizes)} databases came back{out_of_date}"
+    return f"{back}; the dump is {hours:.1f} h old."
+
+
+def restore(places: Places, folder: Path, wish: Wish) -> str:
+    """Bring the keys back into the running server; return a sentence. Raises Failure."""
+    content = dumps.manifest(folder)
+    if wish.object or wish.name:
+        raise Failure("Redis is restored as a whole: say it without --object and --as")
+    if dumps.count(folder / dumps.SNAPSHOT) != content["keys"]:
+        raise Failure("the snapshot does not hold the keys that were dumped")
+    present = _keys(places)
+    if present and not wish.replace:
+        raise Failure(f"there are {present} keys in Redis; say --replace to exchange them for those of the dump")
+    settings = wanted(places)
+    aside = ""
+    if present:
+        shutil.rmtree(REPLACED, ignore_errors=True)
+        REPLACED.mkdir(mode=0o700, parents=True)
+        dumps.dump(places, REPLACED)
+        aside = f" What was there lies in {REPLACED}."
+    systemd.systemctl("stop", UNIT)
+    try:
+        _put(places, folder / dumps.SNAPSHOT, settings)
+    finally:
+        systemd.systemctl("start", UNIT)
+    found = _keys(places, patience=PATIENCE)
+    # Some may have been out of date when they were loaded; clients may have written some already.
+    if content["keys"] and not found:
+        raise Failure(f"{found} keys are there, the dump has {content['keys']}")
+    out_of_date = f" of {content['keys']}, the others were out of date" if found != content["keys"] else ""
+    return f"Restored {found} keys{out_of_date}.{aside}"
+
+
+def _put(places: Places, snapshot: Path, settings: dict[str, str]) -> None:
+    """Exchange the data of the stopped server: the snapshot, and the append-only file that it would prefer."""
+    user = pwd.getpwnam("redis")
+    target = places.data / settings["dbfilename"]
+    temporary = target.with_name(f".{target.name}.restore")
+    shutil.copyfile(snapshot, temporary)
+    os.chown(temporary, user.pw_uid, user.pw_gid)
+    temporary.chmod(0o660)
+    shutil.rmtree(places.data / settings["appenddirname"], ignore_errors=True)
+    temporary.rename(target)
+    if settings["appendonly"] == "yes":
+        log_from_snapshot(places.data, settings)
+
+
+def _keys(places: Places, patience: float = 30.0) -> int:
+    """Return the number of keys of the running server; none when it does not run."""
+    end = time.monotonic() + patience
+    while True:
+        try:
+            with login(places.socket, places.admin) as client:
+                info = client.info()
+            if info.get("loading") != "1":
+                return sum(_sizes(info))
+        except FileNotFoundError:
+            if systemd.properties(UNIT, "ActiveState").get("ActiveState") == "inactive":
+                return 0
+        except (OSError, RedisError):
+            pass
+        if time.monotonic() > end:
+            raise Failure("Redis does not say how many keys it has")
+        time.sleep(0.1)
+
+
+def _sizes(info: dict[str, str]) -> list[int]:
+    """Return the keys of each database, which INFO shows as ``db0:keys=3,expires=1,avg_ttl=0``."""
+    return [
+        int(value.removeprefix("keys=").partition(",")[0]) for name, value in info.items() if DATABASE.fullmatch(name)
+    ]
+
+
+@contextmanager
+def _scratch(snapshot: Path) -> Iterator[Client]:
+    """Run a server of its own, without a network, on a copy of a snapshot in a folder that is removed."""
+    user = pwd.getpwnam("redis")
+    needed = 2 * snapshot.stat().st_size + 16 * 1024**2
+    if shutil.disk_usage(SCRATCH).free < needed:
+        raise Failure(f"A proof needs {needed // 1024**2} MiB in {SCRATCH}.")
+    folder = Path(tempfile.mkdtemp(prefix=".redis-proof-", dir=SCRATCH))
+    try:
+        shutil.copyfile(snapshot, folder / "dump.rdb")
+        (folder / "redis.conf").write_text(SETTINGS.format(folder=folder))
+        for path in (folder, folder / "dump.rdb", folder / "redis.conf"):
+            os.chown(path, user.pw_uid, user.pw_gid)
+        words = ["nice", "-n", "10", trial.SERVER, f"{folder}/redis.conf"]
+        process = subprocess.Popen(
+            words, stdin=subprocess.DEVNULL, cwd=folder, user=user.pw_uid, group=user.pw_gid, extra_groups=[]
+        )
+        try:
+            with _loaded(process, folder) as client:
+                yield client
+        finally:
+            process.kill()
+            process.wait()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _loaded(process: subprocess.Popen[bytes], folder: Path) -> Client:
+    end = time.monotonic() + PATIENCE
+    while process.poll() is None and time.monotonic() < end:
+        try:
+            client = Client(f"{folder}/socket")
+            if client.info().get("loading") != "1":
+                return client
+            client.__exit__(None, None, None)
+        except (OSError, RedisError):
+            pass
+        time.sleep(0.1)
+    log = folder / "log"
+    said = log.read_text(errors="replace").strip().splitlines()[-1:] if log.exists() else []
+    raise Failure(f"The scratch server does not load the snapshot: {said[0] if said else 'it did not answer'}")

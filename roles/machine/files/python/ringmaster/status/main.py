@@ -1,0 +1,94 @@
+# Copyright: (c) 2026, Ringmaster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Make the status pages once. A timer does so every half a minute."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ringmaster.status import model, pages, sources
+from ringmaster.status.history import History
+
+STATIC = Path(__file__).parent / "static"
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    result = argparse.ArgumentParser(prog="ringmaster status", description=__doc__)
+    result.add_argument("--description", type=Path, default=Path("/etc/ringmaster/status/platform.json"))
+    result.add_argument("--folder", type=Path, default=Path("/var/lib/ringmaster-status"))
+    result.add_argument("--static", type=Path, default=STATIC)
+    result.add_argument("--prometheus", default="http://127.0.0.1:9090")
+    return result
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Do what the words say; return an exit code."""
+    options = parser().parse_args(words)
+    described = json.loads(options.description.read_text())
+    now = time.time()
+    history = History(options.folder / "history.json")
+    figures = gather(described, options.prometheus, history, now)
+    write(options.folder, options.static, model.build(described, figures, history, now), now)
+    if figures.trouble:
+        print(f"<4>{figures.trouble}.", file=sys.stderr)  # the journal reads the priority
+    return 0
+
+
+def gather(described: Mapping[str, Any], address: str, history: History, now: float) -> model.Figures:
+    """Ask Prometheus and all machines. What is not answered is missing, and the pages say so."""
+    machines = [
+        *described["machines"],
+        *(vm for project in described["projects"] for vm in project["vms"] if vm["state"] == "running"),
+    ]
+    figures = model.Figures(results=sources.results((machine["name"], machine["results"]) for machine in machines))
+    hypervisors = [(machine["name"], machine["results"]) for machine in described["machines"] if machine["hypervisor"]]
+    for answer in sources.results(hypervisors, "/vms.json").values():
+        if isinstance(answer, dict):
+            figures.vms.update(answer.get("vms") or {})
+    prometheus = sources.Prometheus(address)
+    try:
+        figures.probes = prometheus.now('probe_success{job=~"ping|ssh|http"}')
+        figures.maintenance = {
+            labels["instance"] for labels, value in prometheus.now("ringmaster_maintenance_running") if value
+        }
+        figures.alerts = prometheus.alerts()
+        history.refresh(prometheus, [machine["name"] for machine in machines], now)
+    except sources.NoFigures as reason:
+        figures.trouble = str(reason)
+    return figures
+
+
+def write(folder: Path, static: Path, platform: Mapping[str, Any], now: float) -> None:
+    """Write the whole site beside the present one, and exchange them at once."""
+    fresh = Path(tempfile.mkdtemp(prefix="site-", dir=folder))
+    try:
+        for path, html, part in pages.site(platform, now):
+            place = fresh / path
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.with_name(f"{place.name}.html").write_text(html, encoding="utf-8")
+            place.with_name(f"{place.name}.json").write_text(json.dumps(part, ensure_ascii=False), encoding="utf-8")
+        for asset in static.iterdir():
+            shutil.copyfile(asset, fresh / asset.name)
+        for name in [fresh, *(path for path in fresh.rglob("*") if path.is_dir())]:
+            name.chmod(0o755)
+        link, site = folder / ".site.new", folder / "site"
+        link.unlink(missing_ok=True)
+        link.symlink_to(fresh.name)
+        link.replace(site)
+    except BaseException:
+        shutil.rmtree(fresh, ignore_errors=True)
+        raise
+    # Requests that still read the last site may end; the one before it goes.
+    sites = sorted(folder.glob("site-*"), key=lambda path: path.stat().st_mtime)
+    for old in sites[:-2]:
+        shutil.rmtree(old, ignore_errors=True)

@@ -1,0 +1,239 @@
+# Copyright: (c) 2026, Ringmaster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Put together what is known of projects and machines at one moment. Pure: the result is what the JSON files hold."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ringmaster.maintenance.window import Window
+from ringmaster.status.history import SPANS, History
+
+STATES = ("OK", "WARNING", "CRITICAL", "UNKNOWN")
+# Worst first; as the check runner orders them.
+ORDER = ("CRITICAL", "UNKNOWN", "WARNING", "OK")
+# The page that says what to do, and its place for checks that projects declare themselves.
+RUNBOOKS, OWN_CHECKS = "checks.html", "project-checks"
+OLD = 300.0  # seconds after which a machine's results say nothing about now
+
+
+@dataclass
+class Figures:
+    """What was measured: everything by machine, empty where Prometheus gave no answer."""
+
+    results: dict[str, Any] = field(default_factory=dict)
+    vms: dict[str, Any] = field(default_factory=dict)
+    """VM -> what its hypervisor says of it."""
+    probes: list[tuple[Mapping[str, str], float]] = field(default_factory=list)
+    maintenance: set[str] = field(default_factory=set)
+    alerts: list[dict[str, Any]] = field(default_factory=list)
+    trouble: str = ""
+    """Why there are no figures of Prometheus; empty when there are."""
+
+
+def worst(states: Iterable[str]) -> str:
+    """Return the worst of many states; OK when there is none."""
+    found = set(states)
+    return next((state for state in ORDER if state in found), "OK")
+
+
+def build(described: Mapping[str, Any], figures: Figures, history: History, now: float) -> dict[str, Any]:
+    """Return the whole platform as the pages show it."""
+    projects = [_project(project, figures, history, now) for project in described["projects"]]
+    machines = [_machine(machine, figures, history, now) for machine in described["machines"]]
+    return {
+        "made": iso(now),
+        "domain": described["domain"],
+        "trouble": figures.trouble,
+        "state": worst([*(item["state"] for item in projects), *(item["state"] for item in machines)]),
+        "projects": projects,
+        "machines": machines,
+        "incidents": [_incident(incident, now) for incident in described["incidents"]],
+    }
+
+
+def _project(project: Mapping[str, Any], figures: Figures, history: History, now: float) -> dict[str, Any]:
+    vms = [_vm(vm, project["name"], figures, history, now) for vm in project["vms"]]
+    urls = [_url(url, project["name"], figures) for url in project["urls"]]
+    return {
+        "name": project["name"],
+        "description": project["description"],
+        "public": project["public"],
+        "contacts": project["contacts"],
+        "state": worst([*(vm["state"] for vm in vms), *(url["state"] for url in urls)]),
+        "urls": urls,
+        "vms": vms,
+    }
+
+
+def _vm(vm: Mapping[str, Any], project: str, figures: Figures, history: History, now: float) -> dict[str, Any]:
+    if vm["state"] == "running":
+        found = _watched(vm["name"], figures, history, now)
+    else:
+        found = {"state": "OK", "reachable": None, "maintained": False, "checks": [], "uptime": {}, "curves": {}}
+    on_hypervisor = figures.vms.get(vm["name"]) or {}
+    return {
+        **found,
+        "name": vm["name"],
+        "project": project,
+        "wanted": vm["state"],
+        "configuration": {
+            key: value for key, value in vm.items() if key not in ("name", "state", "maintenance", "results")
+        },
+        "pending_restart": on_hypervisor.get("pending_restart", []),
+        "maintenance": _maintenance(vm["maintenance"], now),
+        "planned": _planned(figures.results.get(vm["name"])),
+    }
+
+
+def _machine(machine: Mapping[str, Any], figures: Figures, history: History, now: float) -> dict[str, Any]:
+    found = _watched(machine["name"], figures, history, now)
+    return {**found, **{key: machine[key] for key in ("name", "hypervisor", "services")}}
+
+
+def _watched(name: str, figures: Figures, history: History, now: float) -> dict[str, Any]:
+    checks = [*_reachable(name, figures), *_results(figures.results.get(name, "it was not asked"), now)]
+    checks += _alerts(name, figures)
+    checks.sort(key=lambda check: (ORDER.index(check["state"]), check["component"], check["check"]))
+    answers = [value for labels, value in figures.probes if labels.get("instance") == name]
+    maintained = name in figures.maintenance
+    return {
+        "state": "OK" if maintained else worst(check["state"] for check in checks),
+        "reachable": bool(max(answers)) if answers else None,
+        "maintained": maintained,
+        "checks": checks,
+        "uptime": {span: share for span in SPANS if (share := history.uptime.get(name, {}).get(span)) is not None},
+        "curves": {curve: found[name] for curve, found in history.curves.items() if name in found},
+    }
+
+
+def _reachable(name: str, figures: Figures) -> list[dict[str, Any]]:
+    """Make one check of all probes from outside."""
+    found = [(labels, value) for labels, value in figures.probes if labels.get("instance") == name]
+    if not found:
+        sentence = figures.trouble or "It has not been tried yet."
+        return [_check("host", "reachable", "UNKNOWN", sentence)]
+    silent = [_way(labels) for labels, value in found if not value]
+    ways = [_way(labels) for labels, _value in found]
+    if len(silent) == len(found):
+        return [_check("host", "reachable", "CRITICAL", f"It does not answer in any way ({', '.join(ways)}).")]
+    if silent:
+        state = "CRITICAL" if "SSH" in silent else "WARNING"
+        return [_check("host", "reachable", state, f"No answer by {', '.join(silent)}.")]
+    return [_check("host", "reachable", "OK", f"It answers by {', '.join(ways)}.")]
+
+
+def _way(labels: Mapping[str, str]) -> str:
+    if labels.get("job") == "ssh":
+        return "SSH"
+    family = {"ipv4": "IPv4", "ipv6": "IPv6"}.get(labels.get("family", ""), "")
+    return f"{family} on {labels.get('network', '?')}"
+
+
+def _results(answer: Any, now: float) -> list[dict[str, Any]]:
+    if isinstance(answer, str):
+        return [
+            _check("monitoring_agent", "results", "UNKNOWN", f"The machine does not hand out its results: {answer}.")
+        ]
+    try:
+        age = now - float(answer["time"])
+        found = [
+            _check(
+                str(item["component"]),
+                str(item["check"]),
+                STATES[int(item["status"])],
+                str(item["output"]),
+                since=float(item["since"]),
+            )
+            for item in answer["checks"]
+        ]
+    except (KeyError, TypeError, ValueError, IndexError):
+        return [_check("monitoring_agent", "results", "UNKNOWN", "The machine's results are in an unknown form.")]
+    if age > OLD:
+        for check in found:
+            check["state"] = "UNKNOWN"
+        text = f"No check has run for {age / 60:.0f} minutes; what is shown is from then."
+        found.append(_check("monitoring_agent", "results", "CRITICAL", text, since=float(answer["time"])))
+    return found
+
+
+def _alerts(name: str, figures: Figures) -> list[dict[str, Any]]:
+    """Alerts that no check stands for, such as figures of an exporter."""
+    found = []
+    for alert in figures.alerts:
+        labels = alert.get("labels") or {}
+        told = labels.get("severity") in ("warning", "critical") and alert.get("state") == "firing"
+        if not told or labels.get("instance") != name or labels.get("check"):
+            continue
+        sentence = (alert.get("annotations") or {}).get("summary", "")
+        state = str(labels["severity"]).upper()
+        component = labels.get("component", "alert")
+        name = labels.get("alertname", "?")
+        check = _check(component, name, state, sentence, since=moment(alert["activeAt"]))
+        found.append({**check, "runbook": f"{RUNBOOKS}#{name}"})
+    return found
+
+
+def _url(url: Mapping[str, str], project: str, figures: Figures) -> dict[str, Any]:
+    for labels, value in figures.probes:
+        if labels.get("job") == "http" and labels.get("project") == project and labels.get("check") == url["name"]:
+            state = "OK" if value else "CRITICAL"
+            return {**url, "state": state, "sentence": "It answers." if value else "It does not answer as it should."}
+    return {**url, "state": "UNKNOWN", "sentence": figures.trouble or "It has not been tried yet."}
+
+
+def _check(component: str, check: str, state: str, sentence: str, since: float | None = None) -> dict[str, Any]:
+    return {
+        "component": component,
+        "check": check,
+        "state": state,
+        "since": iso(since) if since is not None else None,
+        "sentence": sentence,
+        "runbook": f"{RUNBOOKS}#{OWN_CHECKS if component in ('project', 'local') else f'{component}-{check}'}",
+    }
+
+
+def _maintenance(record: Mapping[str, Any], now: float) -> dict[str, Any]:
+    """Say when the machine may be worked on: the rule, whether that is now, and the next time."""
+    if not record:
+        return {}
+    window = Window.from_mapping(record)
+    here = datetime.datetime.fromtimestamp(now, datetime.UTC)
+    running, following = window.current(here), window.following(here)
+    return {
+        **record,
+        "open_until": iso(running.end.timestamp()) if running else None,
+        "next_begin": iso(following.begin.timestamp()) if following else None,
+        "next_end": iso(following.end.timestamp()) if following else None,
+    }
+
+
+def _planned(answer: Any) -> list[str]:
+    """What a machine says it will do in its window."""
+    found = answer.get("planned") if isinstance(answer, dict) else None
+    return [str(item) for item in found] if isinstance(found, list) else []
+
+
+def _incident(incident: Mapping[str, Any], now: float) -> dict[str, Any]:
+    begin, end = moment(incident["begin"]), moment(incident["end"]) if incident.get("end") else None
+    when = "planned" if begin > now else "running" if end is None or end > now else "over"
+    return {**incident, "when": when}
+
+
+def moment(text: str) -> float:
+    """Turn a date and time with zone into Unix seconds."""
+    # Prometheus writes nanoseconds, which Python does not read.
+    head, dot, tail = text.replace("Z", "+00:00").partition(".")
+    if dot:
+        zone = tail.lstrip("0123456789")
+        head += zone
+    return datetime.datetime.fromisoformat(head).timestamp()
+
+
+def iso(seconds: float) -> str:
+    """Write a moment as programs and people read it, in UTC."""
+    return datetime.datetime.fromtimestamp(seconds, datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,204 @@
+# Copyright: (c) 2026, Ringmaster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Install updates and restart what uses replaced code; say what waits.
+
+look      what waits; writes metrics and the state that checks and status pages read
+security  security updates now, except of what only the window may restart (hourly)
+window    in the maintenance window everything, with restarts, and a reboot where one is needed (every ten minutes)
+now PACKAGE ...  these packages at once, window or not
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import fcntl
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from ringmaster.core.files import publish
+from ringmaster.maintenance.window import Window
+from ringmaster.updates import decisions
+from ringmaster.updates.decisions import Update
+
+CONFIGURATION = Path("/etc/ringmaster/maintenance.json")
+STATE = Path("/var/lib/ringmaster/updates.json")
+RUNNING = Path("/run/ringmaster/textfile/maintenance.prom")
+METRICS = Path("/run/ringmaster/textfile/updates.prom")
+PLANNED = Path("/run/ringmaster/planned.json")
+REBOOT_FLAG = Path("/run/reboot-required")
+ENVIRONMENT = {
+    "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
+    "LANG": "C.UTF-8",
+    "DEBIAN_FRONTEND": "noninteractive",
+    # apt's hook would restart services by rules of its own; we do it once, at the end.
+    "NEEDRESTART_SUSPEND": "1",
+}
+LOCK_SECONDS = 300
+APT = ["apt-get", "-q", "-y", "-o", f"DPkg::Lock::Timeout={LOCK_SECONDS}", "-o", "Dpkg::Options::=--force-confold"]
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    result = argparse.ArgumentParser(
+        prog="ringmaster updates", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    result.add_argument("what", choices=["look", "security", "window", "now"])
+    result.add_argument("packages", nargs="*")
+    return result
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Do what the words say; return an exit code."""
+    options = parser().parse_args(words)
+    configuration = json.loads(CONFIGURATION.read_text())
+    if options.what in ("security", "window") and not configuration["automatic"]:
+        options.what = "look"
+    with Path("/run/ringmaster-updates.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        moment = datetime.datetime.now(datetime.UTC)
+        window = Window.from_mapping(configuration["window"]) if configuration["window"] else None
+        span = window.current(moment) if window else None
+        report: dict[str, Any] = {"installed": [], "restarted": [], "waits": [], "reboot": ""}
+        if options.what == "window" and span is None:
+            _tell(configuration, window, moment)
+            return 0
+        if options.what != "look":
+            _run([*APT, "update"])
+            waiting = _pending(configuration)
+            chosen = _choose(options, configuration, waiting)
+            if options.what == "window" and (chosen or _reboot_reason()):
+                _maintained(True)
+            if chosen:
+                # So that it is known since when each waited, also where nobody has looked before.
+                _tell(configuration, window, moment)
+                _run([*APT, "install", "--only-upgrade", *(update.package for update in chosen)])
+                report["installed"] = [f"{u.package} {u.installed} -> {u.candidate}" for u in chosen]
+            found = _restart(configuration, in_window=span is not None)
+            report["restarted"], report["waits"] = list(found.now), list(found.window)
+        reason, patched = _tell(configuration, window, datetime.datetime.now(datetime.UTC))
+        report["patched"] = {update.key: round(seconds) for update, seconds in patched}
+        if options.what == "window" and span is not None:
+            left = (span.end - datetime.datetime.now(datetime.UTC)).total_seconds()
+            if reason and decisions.may_reboot(left, configuration["reboot_seconds"]):
+                report["reboot"] = reason
+                _maintained(True)
+                print(json.dumps(report), flush=True)
+                time.sleep(configuration["announce_seconds"])  # for the last reading of the metric
+                _run(["systemctl", "reboot"])
+                return 0
+            _maintained(False)
+        print(json.dumps(report))
+    return 0
+
+
+def _choose(options: argparse.Namespace, configuration: dict[str, Any], waiting: list[Update]) -> list[Update]:
+    if options.what == "now":
+        return [update for update in waiting if decisions.is_guarded(update.package, options.packages)]
+    if options.what == "window":
+        return waiting
+    guarded = configuration["guarded_packages"]
+    return [update for update in waiting if update.security and not decisions.is_guarded(update.package, guarded)]
+
+
+def _pending(configuration: dict[str, Any]) -> list[Update]:
+    answer = _run(["apt-get", "--simulate", "-o", "Debug::NoLocking=1", "--with-new-pkgs", "upgrade"])
+    return decisions.pending(answer, configuration["security_labels"])
+
+
+def _restart(configuration: dict[str, Any], in_window: bool) -> decisions.Restarts:
+    services = decisions.services_to_restart(_run(["needrestart", "-b", "-r", "l"], check=False))
+    found = decisions.sort_services(services, configuration["guarded_services"], in_window)
+    for service in found.now:
+        _run(["systemctl", "try-restart", service], check=False)
+    return found
+
+
+def _reboot_reason() -> str:
+    """Return why the machine should be restarted; nothing if it need not."""
+    running = os.uname().release
+    kernels = sorted(Path("/boot").glob("vmlinuz-*"), key=lambda path: path.stat().st_mtime)
+    names = [path.name.removeprefix("vmlinuz-") for path in kernels]
+    # A kernel that is not among the installed ones (a container's) says nothing about this machine.
+    if running in names and names[-1] != running:
+        return f"kernel {names[-1]} is installed, {running} runs"
+    return "a package asks for it" if REBOOT_FLAG.exists() else ""
+
+
+def _tell(
+    configuration: dict[str, Any], window: Window | None, moment: datetime.datetime
+) -> tuple[str, list[tuple[Update, float]]]:
+    """Write state, metrics and what is planned.
+
+    :returns: why a reboot is needed, and the security updates that were installed since the last time, with the
+        seconds that they had waited.
+    """
+    now = moment.timestamp()
+    updates = _pending(configuration)
+    try:
+        before = json.loads(STATE.read_text())
+    except (OSError, ValueError):
+        before = {}
+    state, patched = decisions.remember(before, updates, now)
+    STATE.parent.mkdir(parents=True, exist_ok=True)
+    state["waiting"] = [update.key for update in updates if update.security]
+    reason = _reboot_reason()
+    following = window.following(moment) if window else None
+    state["lists"] = _lists_of()
+    state["orphans"] = decisions.orphans(_run(["apt", "list", "?obsolete"], check=False))
+    publish(STATE, json.dumps(state, indent=1) + "\n")
+    publish(METRICS, metrics(state, updates, reason, following.begin.timestamp() if following else 0, now))
+    planned = [f"restart: {reason}"] if reason else []
+    planned += [f"update: {update.package} {update.candidate}" for update in updates[:20]]
+    publish(PLANNED, json.dumps(planned) + "\n")
+    return reason, patched
+
+
+def metrics(state: dict[str, Any], updates: Iterable[Update], reason: str, begin: float, now: float) -> str:
+    """Return what node exporter hands out."""
+    waiting = list(updates)
+    security = [entry["since"] for entry in state["seen"].values() if entry["security"]]
+    took = max((entry["seconds"] for entry in state["patched"]), default=None)
+    lines = [
+        f'ringmaster_updates_pending{{kind="security"}} {sum(update.security for update in waiting)}',
+        f'ringmaster_updates_pending{{kind="other"}} {sum(not update.security for update in waiting)}',
+        f"ringmaster_updates_oldest_security_seconds {now - min(security) if security else 0:.0f}",
+        f"ringmaster_reboot_needed {int(bool(reason))}",
+        f"ringmaster_maintenance_next_timestamp_seconds {begin:.0f}",
+    ]
+    if took is not None:
+        lines.append(f"ringmaster_updates_longest_time_to_patched_seconds {took:.0f}")
+    return "\n".join(lines) + "\n"
+
+
+def _lists_of() -> float:
+    """Return when apt last fetched its lists, in Unix seconds."""
+    places = [Path("/var/lib/apt/periodic/update-success-stamp"), Path("/var/lib/apt/lists/partial")]
+    return max((path.stat().st_mtime for path in places if path.exists()), default=0.0)
+
+
+def _maintained(running: bool) -> None:
+    publish(RUNNING, f"ringmaster_maintenance_running {int(running)}\n")
+
+
+def _run(argv: list[str], *, check: bool = True) -> str:
+    end = time.monotonic() + LOCK_SECONDS
+    while True:
+        done = subprocess.run(
+            argv, env=ENVIRONMENT, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
+        )
+        # apt waits for dpkg's lock by itself, but not for that of its lists.
+        if "/var/lib/apt/lists/lock" not in done.stderr or time.monotonic() > end:
+            break
+        time.sleep(1)
+    if check and done.returncode:
+        print(f"<3>{' '.join(argv)}: {(done.stderr or done.stdout).strip()[-800:]}", file=sys.stderr)
+        raise SystemExit(1)
+    return done.stdout

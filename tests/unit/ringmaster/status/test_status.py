@@ -1,0 +1,227 @@
+# Copyright: (c) 2026, Ringmaster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the status pages say, that it is valid HTML, and that nothing slips in."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import shutil
+import subprocess
+import urllib.parse
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import html5lib
+import jinja2
+import pytest
+import status_samples
+from ansible_collections.ringmaster.hosting.plugins.module_utils.services import status
+from ringmaster.status import main, markup, model, pages
+
+# What to do about each check and alert; generated.
+ROLES = Path(__file__).parents[4] / "roles"
+RUNBOOKS = (main.STATIC / "checks.html").read_text()
+
+
+@pytest.fixture
+def platform(tmp_path: Path) -> dict[str, Any]:
+    return status_samples.platform(tmp_path)
+
+
+@pytest.fixture
+def site(platform: dict[str, Any]) -> dict[str, tuple[str, Mapping[str, Any]]]:
+    return {path: (html, part) for path, html, part in pages.site(platform, status_samples.NOW)}
+
+
+def vm(platform: dict[str, Any], name: str) -> dict[str, Any]:
+    return next(vm for project in platform["projects"] for vm in project["vms"] if vm["name"] == name)
+
+
+def sentences(part: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
+    return {f"{check['component']}/{check['check']}": (check["state"], check["sentence"]) for check in part["checks"]}
+
+
+def test_every_page_is_valid_html_and_links_only_to_what_is_there(site: dict[str, Any]) -> None:
+    for path, (html, _part) in site.items():
+        parsed = html5lib.HTMLParser(strict=True, namespaceHTMLElements=False).parse(html)
+        ids = [element.get("id") for element in parsed.iter() if element.get("id")]
+        assert len(ids) == len(set(ids)), path
+        assert "style=" not in html and "<script" not in html, path
+        for address in re.findall(r'(?:href|src)="([^"]*)"', html):
+            parsed_address = urllib.parse.urlparse(urllib.parse.urljoin(f"/{path}.html", address))
+            target = parsed_address.path.lstrip("/")
+            if target == "checks.html":
+                assert f'id="{parsed_address.fragment}"' in RUNBOOKS, (path, address)
+            elif not target.endswith((".css", ".svg")):
+                page = target.removesuffix(".html") if target.endswith(".html") else f"{target}index"
+                assert page in site, (path, address)
+
+
+def test_the_page_of_checks_is_valid_html() -> None:
+    html5lib.HTMLParser(strict=True, namespaceHTMLElements=False).parse(RUNBOOKS)
+    assert "style=" not in RUNBOOKS and "<script" not in RUNBOOKS
+
+
+def test_text_from_outside_is_shown_never_run(site: dict[str, Any]) -> None:
+    html = site["all/index"][0]
+    assert "&lt;script&gt;alert(1)" in html
+    # Nor is it a command to the web server, which looks for these in every page.
+    assert "<!--# echo" not in html
+
+
+def test_private_projects_and_their_incidents_stay_out_of_the_open_pages(site: dict[str, Any]) -> None:
+    for path in ("index", "projects/myapp/index", "projects/myapp/myapp00"):
+        html, part = site[path]
+        assert "shop00" not in html and "Only for shop" not in html, path
+        assert "shop00" not in json.dumps(part) and "Only for shop" not in json.dumps(part), path
+    assert "Only for shop" in site["projects/shop/index"][0]
+    # Sentences of the platform's machines are for operators.
+    assert "host/disk" not in site["index"][0]
+
+
+def test_states(platform: dict[str, Any]) -> None:
+    assert [(p["name"], p["state"]) for p in platform["projects"]] == [("myapp", "CRITICAL"), ("shop", "CRITICAL")]
+    assert vm(platform, "myapp00")["state"] == "WARNING"
+    found = sentences(vm(platform, "myapp00"))
+    assert found["host/reachable"] == ("OK", "It answers by IPv4 on srv, IPv6 on fe, SSH.")
+    assert found["redis/memory"][0] == "WARNING"
+    # An alert that no check stands for; one that is only pending says nothing yet.
+    assert found["redis/RedisRefusesConnections"][0] == "WARNING"
+    assert "alert/Soon" not in found
+    assert vm(platform, "myapp01")["state"] == "CRITICAL"
+    assert sentences(vm(platform, "myapp01"))["host/reachable"] == ("WARNING", "No answer by IPv6 on fe.")
+    assert sentences(vm(platform, "shop00")) == {
+        "host/reachable": ("CRITICAL", "It does not answer in any way (IPv4 on srv, IPv6 on fe, SSH)."),
+        "monitoring_agent/results": ("UNKNOWN", "The machine does not hand out its results: timed out."),
+    }
+    assert vm(platform, "myapp02")["state"] == "OK" and vm(platform, "myapp02")["checks"] == []
+
+
+def test_old_results_are_unknown(tmp_path: Path) -> None:
+    figures = status_samples.figures()
+    figures.results["myapp00"] = status_samples.results(*status_samples.HOST, age=400)
+    found = sentences(
+        vm(
+            model.build(status_samples.described(), figures, status_samples.history(tmp_path), status_samples.NOW),
+            "myapp00",
+        )
+    )
+    assert found["host/disk"][0] == "UNKNOWN"
+    assert found["monitoring_agent/results"] == (
+        "CRITICAL",
+        "No check has run for 7 minutes; what is shown is from then.",
+    )
+
+
+@pytest.mark.parametrize("answer", [{}, {"time": "x", "checks": []}, {"time": 1, "checks": [{"status": 9}]}, "refused"])
+def test_odd_results_are_unknown_and_break_nothing(tmp_path: Path, answer: Any) -> None:
+    figures = status_samples.figures()
+    figures.results["myapp00"] = answer
+    found = sentences(
+        vm(
+            model.build(status_samples.described(), figures, status_samples.history(tmp_path), status_samples.NOW),
+            "myapp00",
+        )
+    )
+    assert found["monitoring_agent/results"][0] == "UNKNOWN"
+
+
+def test_maintenance_hides_trouble_that_the_work_makes(tmp_path: Path) -> None:
+    figures = status_samples.figures()
+    figures.maintenance = {"myapp01"}
+    found = vm(
+        model.build(status_samples.described(), figures, status_samples.history(tmp_path), status_samples.NOW),
+        "myapp01",
+    )
+    assert (found["state"], found["maintained"]) == ("OK", True)
+
+
+def test_without_prometheus_the_pages_say_so_and_show_what_machines_say(tmp_path: Path) -> None:
+    figures = status_samples.figures()
+    figures.probes, figures.alerts, figures.trouble = [], [], "Prometheus does not answer: refused"
+    built = model.build(status_samples.described(), figures, status_samples.history(tmp_path), status_samples.NOW)
+    html = {path: html for path, html, _part in pages.site(built, status_samples.NOW)}["projects/myapp/myapp01"]
+    assert "Some figures are missing: Prometheus does not answer" in html
+    assert "No login: connection refused." in html
+
+
+def test_the_web_server_tells_old_pages_by_the_minute(site: dict[str, Any]) -> None:
+    html = site["index"][0]
+    (expression,) = re.findall(r"date_gmt = /(.*?)/", html)
+    for seconds, fresh in [(0, True), (60, True), (179, True), (260, False), (3600, False), (-3600, False)]:
+        minute = markup.datetime.datetime.fromtimestamp(status_samples.NOW + seconds, markup.datetime.timezone.utc)
+        assert bool(re.match(expression, minute.strftime("%Y%m%d%H%M"))) is fresh, seconds
+    # nginx takes a dollar for a variable, and reads 256 characters.
+    assert "$" not in expression and len(expression) < 200
+
+
+def test_a_site_replaces_the_last_at_once_and_old_ones_go(tmp_path: Path, platform: dict[str, Any]) -> None:
+    static = tmp_path / "static"
+    static.mkdir()
+    (static / "style.css").write_text("")
+    for _number in range(4):
+        main.write(tmp_path, static, platform, status_samples.NOW)
+    assert (tmp_path / "site/projects/myapp/myapp00.json").is_file()
+    assert len(list(tmp_path.glob("site-*"))) == 2
+    with pytest.raises(FileNotFoundError):
+        main.write(tmp_path, tmp_path / "missing", platform, status_samples.NOW)
+    assert (tmp_path / "site/index.html").is_file()
+    assert len(list(tmp_path.glob("site-*"))) == 2
+
+
+@pytest.mark.skipif(shutil.which("rsync") is None, reason="rsync is not installed")
+def test_a_copy_elsewhere_holds_the_open_pages_and_no_other(tmp_path: Path, platform: dict[str, Any]) -> None:
+    main.write(tmp_path, main.STATIC, platform, status_samples.NOW)
+    environment = jinja2.Environment()
+    environment.filters["comment"] = lambda text: f"# {text}"
+    target = str(tmp_path / "copy")
+    names = {"__status_description": status_samples.described(), "status_copy_to": target, "ansible_managed": ""}
+    unit = environment.from_string((ROLES / "status/templates/copy.conf.j2").read_text()).render(names)
+    (line,) = [line for line in unit.splitlines() if line.startswith("ExecStartPost=-+")]
+    words = shlex.split(line.removeprefix("ExecStartPost=-+"))
+    # Root's rsync, and what the unit names as the site; the target is a folder here.
+    words = [word.replace("/var/lib/ringmaster-status", str(tmp_path)) for word in words if "--rsh=" not in word]
+    (tmp_path / "copy/projects/shop").mkdir(parents=True)
+    (tmp_path / "copy/projects/shop/index.html").write_text("private, from before the project closed its pages")
+    subprocess.run(words, check=True)
+    found = {str(path.relative_to(tmp_path / "copy")) for path in (tmp_path / "copy").rglob("*") if path.is_file()}
+    assert {"index.html", "index.json", "checks.html", "style.css", "projects/myapp/myapp00.html"} <= found
+    assert not [path for path in found if path.startswith(("all/", "projects/shop"))]
+
+
+def test_availability_is_never_rounded_up_to_a_hundred() -> None:
+    assert pages._percent(0.999999) == "99.99 %"
+    assert pages._percent(1.0) == "100 %"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("2026-11-25T09:40:00Z", "2026-11-25T09:40:00Z"),
+        ("2026-11-25T09:40:00.123456789Z", "2026-11-25T09:40:00Z"),
+        ("2026-11-25T10:40:00.5+01:00", "2026-11-25T09:40:00Z"),
+        ("2026-11-25 10:40+01:00", "2026-11-25T09:40:00Z"),
+    ],
+)
+def test_moments(text: str, expected: str) -> None:
+    assert model.iso(model.moment(text)) == expected
+
+
+def test_secrets_among_settings_are_hidden() -> None:
+    machine = {
+        "redis_users": [{"name": "app", "password": "s3cret"}],
+        "redis_admin_password": "s3cret",
+        "redis_tls_private_key": "s3cret",
+        "redis_maxmemory_policy": "allkeys-lru",
+        "redis_keys": ["a*"],
+        "other": 1,
+    }
+    found = status.settings(machine, "redis")
+    assert "s3cret" not in json.dumps(found)
+    assert found["maxmemory_policy"] == "allkeys-lru"
+    assert found["keys"] == ["a*"]
+    assert "other" not in found

@@ -1,0 +1,120 @@
+# Copyright: (c) 2026, Ringmaster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Drop-ins of haproxy, and the whole that is made of them."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from ringmaster.core.inbox import Refused
+from ringmaster.webgateway.converge import build
+from ringmaster.webgateway.drop_ins import judge
+
+BACKENDS = frozenset({"app"})
+
+
+def lines(text: str) -> list[str]:
+    return judge(f"backend app\n{text}\n", BACKENDS)["app"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "balance leastconn",
+        "timeout server 120s # long",
+        "option forwardfor",
+        "no option http-keep-alive",
+        'http-request set-header X-A "b c"',
+        "http-request deny if { path_beg /internal }",
+        "http-response set-header Cache-Control no-store",
+        "http-check expect rstatus ^2",
+        "default-server inter 5s fall 3",
+        "stick on src",
+        "acl is_post method POST",
+        "cookie app insert",
+        "http-request return status 200 content-type text/plain string ok",
+    ],
+)
+def test_what_backends_need_is_accepted(line: str) -> None:
+    assert len(lines(line)) == 1
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("server evil 192.0.2.1:80", "'server' is not allowed"),
+        ("errorfile 503 /etc/shadow", "'errorfile' is not allowed"),
+        ("lua-load /srv/s-web/root.lua", "'lua-load' is not allowed"),
+        ("lua-load-per-thread /srv/s-web/root.lua", "'lua-load-per-thread' is not allowed"),
+        ("http-request lua.run", "action 'lua.run'|reads a file"),
+        ("http-request use-service prometheus-exporter", "'use-service' is not allowed"),
+        ("http-request return status 200 file /etc/passwd", "reads a file"),
+        ("http-request return status 200 content-type a lf-file /etc/passwd", "reads a file"),
+        ("http-request set-header X %[env(HOME)]", "reads a file"),
+        ("http-request set-header X %[src,map(/etc/passwd)]", "reads a file"),
+        ("http-request set-header X %[src,map_str(/etc/passwd)]", "reads a file"),
+        ("acl x src -f /etc/passwd", "reads a file"),
+        ("default-server inter 5s ca-file /etc/x", "reads a file|takes pairs"),
+        ("default-server ssl verify", "takes pairs"),
+        ("log global", "'log' is not allowed"),
+        ("external-check command /bin/sh", "not allowed"),
+        ("option external-check", "not allowed"),
+        ("filter spoe engine x", "not allowed"),
+        ("balance roundrobin 'open", "is not closed"),
+        ('balance "a\'b"', "single quote"),
+        ("http-check connect addr 192.0.2.1", "http-check takes"),
+        ("listen x", "not allowed"),
+        ("global", "not allowed"),
+    ],
+)
+def test_what_leads_out_is_refused(line: str, told: str) -> None:
+    with pytest.raises(Refused, match=told):
+        lines(line)
+
+
+@pytest.mark.parametrize("text", ["balance source", "backend other\n balance source", "backend\n", "frontend x"])
+def test_only_declared_backends(text: str) -> None:
+    with pytest.raises(Refused):
+        judge(text, BACKENDS)
+
+
+def test_it_is_written_anew_in_single_quotes() -> None:
+    assert lines('http-request set-header X "a \\"b\\" $HOME"') == ["'http-request' 'set-header' 'X' 'a \"b\" $HOME'"]
+
+
+@given(st.text("abp cekdserv\n'\"\\#%[]{}-", max_size=60))
+def test_lines_hold_no_loose_quote(text: str) -> None:
+    try:
+        found = judge(f"backend app\n{text}", BACKENDS)
+    except Refused:
+        return
+    for line in found["app"]:
+        assert line.count("'") == 2 * len(line.split("' '"))
+
+
+DECLARED = """global
+    maxconn 10
+
+frontend app
+    default_backend app
+
+backend app
+    balance roundrobin
+    server web01 192.0.2.1:80 check
+    server web02 192.0.2.2:80 check
+
+backend more
+    server web01 192.0.2.1:81 check
+"""
+
+
+def test_the_whole_has_drop_ins_and_drained_members_in_their_backend() -> None:
+    text = build(DECLARED, {"a.cfg": "backend app\n balance source\n"}, {"app": ["web01"]})
+    app, more = text.split("\nbackend app\n")[1].split("\nbackend more\n")
+    assert "server web01 192.0.2.1:80 check weight 0" in app
+    assert "server web02 192.0.2.2:80 check\n" in app
+    assert app.index("'balance' 'source'") > app.index("balance roundrobin")
+    assert "weight 0" not in more
+    assert build(DECLARED, {}, {}).split() == DECLARED.split()
