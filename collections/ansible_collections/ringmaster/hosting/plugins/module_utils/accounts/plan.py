@@ -7,53 +7,16 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 
 from . import policy, records, view
 from .database import Database, problems
 from .facts import Applied, Current, FileState
 from .guard import check_guards, check_history
 from .model import Account, AccountsError, Options, Roster
-from .view import Change
+from .work import HomeWork, Plan, WantedFile
 
 EPOCH = datetime.date(1970, 1, 1)
-
-
-@dataclass(frozen=True)
-class HomeWork:
-    """Make a home, or repair owner and mode of the folder itself (mode None: leave it)."""
-
-    path: str
-    uid: int
-    gid: int
-    mode: int | None
-    create: bool
-
-
-@dataclass
-class Plan:
-    """All that a run does, in terms that apply needs no further decisions for."""
-
-    changes: list[Change] = field(default_factory=list)
-    accounts: dict[str, Account] = field(default_factory=dict)
-    applied_text: str | None = None
-    keys: dict[str, str | None] = field(default_factory=dict)
-    files: list[policy.WantedFile] = field(default_factory=list)
-    database: dict[str, str] = field(default_factory=dict)
-    homes: list[HomeWork] = field(default_factory=list)
-    # Whose sessions and processes end: people who are out, and those of Options.end_sessions.
-    departures: list[Account] = field(default_factory=list)
-    crontabs: list[str] = field(default_factory=list)
-    at_jobs: list[str] = field(default_factory=list)
-    linger_on: list[str] = field(default_factory=list)
-    linger_off: list[str] = field(default_factory=list)
-    purge_homes: list[str] = field(default_factory=list)
-    counts: dict[str, int] = field(default_factory=dict)
-
-    @property
-    def changed(self) -> bool:
-        """Tell whether there is anything to do."""
-        return bool(self.changes)
 
 
 def make_plan(
@@ -61,7 +24,7 @@ def make_plan(
     roster: Roster,
     options: Options,
     today: datetime.date,
-    extra_files: list[policy.WantedFile] | None = None,
+    extra_files: list[WantedFile] | None = None,
 ) -> Plan:
     """Compare and decide; raises AccountsError when the roster must not be applied.
 
@@ -157,12 +120,12 @@ def _plan_keys(plan: Plan, current: Current, before: Database) -> None:
             plan.keys[name] = text
 
 
-def _plan_files(plan: Plan, current: Current, wanted: list[policy.WantedFile], before: Database) -> None:
+def _plan_files(plan: Plan, current: Current, wanted: list[WantedFile], before: Database) -> None:
     named = {each.path for each in wanted}
     for account in plan.accounts.values():
         path = policy.limits_path(account.uid)
         if path in current.files and path not in named:
-            wanted.append(policy.WantedFile(path, None, reload_systemd=True))
+            wanted.append(WantedFile(path, None, reload_systemd=True))
     for each in wanted:
         found = current.files.get(each.path)
         if each.text is None:
@@ -175,7 +138,7 @@ def _plan_files(plan: Plan, current: Current, wanted: list[policy.WantedFile], b
         if found is not None and found.kind == "file":
             text = policy.edit(path, found.text, values)
             if text != found.text:
-                plan.files.append(policy.WantedFile(path, text, found.mode))
+                plan.files.append(WantedFile(path, text, found.mode))
 
 
 def _plan_homes(plan: Plan, current: Current, purged: set[str]) -> None:

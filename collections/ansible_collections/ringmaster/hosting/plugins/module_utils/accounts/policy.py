@@ -6,11 +6,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from .model import Limits, Roster
-
-HEADER = "Managed by Ringmaster (module accounts); local changes are overwritten."
+from .work import HEADER, WantedFile
 
 SUDOERS_PATH = "/etc/sudoers.d/ringmaster-accounts"
 SUDOERS = f"""# {HEADER}
@@ -57,17 +55,6 @@ LOGIN_DEFS_PATH = "/etc/login.defs"
 ADDUSER_PATH = "/etc/adduser.conf"
 LOCAL_ID_MAX = 19999
 """Accounts that somebody makes by hand stay below our range: an unknown uid inside it counts as removed."""
-
-
-@dataclass(frozen=True)
-class WantedFile:
-    """A file that belongs to the policy; text None means that it must not exist."""
-
-    path: str
-    text: str | None
-    mode: int = 0o644
-    reload_systemd: bool = False
-    binary: bool = False
 
 
 def files(roster: Roster, limits: dict[str, Limits]) -> list[WantedFile]:

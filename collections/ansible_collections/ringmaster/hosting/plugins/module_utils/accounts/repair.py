@@ -16,7 +16,7 @@ from functools import cache
 
 from . import facts, roster, view
 from .model import STATE_FILE, AccountsError, Limits, Options, Paths
-from .policy import HEADER, WantedFile
+from .work import HEADER, WantedFile
 
 MODULES = (
     "database",
@@ -33,6 +33,7 @@ MODULES = (
     "sessions",
     "swap",
     "view",
+    "work",
 )
 PACKAGE = "ringmaster_accounts"
 PROGRAM_PATH = "/usr/lib/ringmaster/accounts.pyz"

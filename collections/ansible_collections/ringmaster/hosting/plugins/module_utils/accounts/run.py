@@ -29,9 +29,10 @@ from .model import (
     Paths,
     Roster,
 )
-from .plan import Plan, make_plan
+from .plan import make_plan
 from .records import ours
 from .swap import Stage, StagedDatabase, account_lock, run_lock, sync_filesystem
+from .work import Plan, WantedFile
 
 RETIRED_DIRECTORY = f"{STATE_DIRECTORY}/retired"
 
@@ -75,7 +76,7 @@ def run(
     return result
 
 
-def read(paths: Paths, roster: Roster, extra: list[policy.WantedFile]) -> facts.Current:
+def read(paths: Paths, roster: Roster, extra: list[WantedFile]) -> facts.Current:
     """Read all that the plan depends on."""
     texts = facts.read_texts(paths)
     database = Database.parse(texts)

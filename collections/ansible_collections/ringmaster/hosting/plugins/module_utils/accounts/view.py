@@ -7,24 +7,11 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from .database import Database, members
 from .facts import Current, FileState
 from .model import GROUPS, Roster
-
-if TYPE_CHECKING:
-    from .plan import Plan
-
-
-@dataclass(frozen=True)
-class Change:
-    """One thing that differs, in our own words; None means that it is not there."""
-
-    subject: str
-    before: str | None
-    after: str | None
+from .work import Change, Plan
 
 
 def changes(

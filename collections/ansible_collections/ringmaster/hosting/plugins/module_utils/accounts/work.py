@@ -1,0 +1,70 @@
+# Copyright: (c) 2026, Ringmaster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is to be done, as data: `plan` decides it, `view` tells it, `apply` does it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from .model import Account
+
+HEADER = "Managed by Ringmaster (module accounts); local changes are overwritten."
+"""The first line of every file that is ours alone, as a comment."""
+
+
+@dataclass(frozen=True)
+class WantedFile:
+    """A file that is ours alone, owned by root; text None means that it must not exist."""
+
+    path: str
+    text: str | None
+    mode: int = 0o644
+    reload_systemd: bool = False
+    binary: bool = False
+
+
+@dataclass(frozen=True)
+class HomeWork:
+    """Make a home, or repair owner and mode of the folder itself (mode None: leave it)."""
+
+    path: str
+    uid: int
+    gid: int
+    mode: int | None
+    create: bool
+
+
+@dataclass(frozen=True)
+class Change:
+    """One thing that differs, in our own words; None means that it is not there."""
+
+    subject: str
+    before: str | None
+    after: str | None
+
+
+@dataclass
+class Plan:
+    """All that a run does, in terms that apply needs no further decisions for."""
+
+    changes: list[Change] = field(default_factory=list)
+    accounts: dict[str, Account] = field(default_factory=dict)
+    applied_text: str | None = None
+    keys: dict[str, str | None] = field(default_factory=dict)
+    files: list[WantedFile] = field(default_factory=list)
+    database: dict[str, str] = field(default_factory=dict)
+    homes: list[HomeWork] = field(default_factory=list)
+    # Whose sessions and processes end: people who are out, and those of Options.end_sessions.
+    departures: list[Account] = field(default_factory=list)
+    crontabs: list[str] = field(default_factory=list)
+    at_jobs: list[str] = field(default_factory=list)
+    linger_on: list[str] = field(default_factory=list)
+    linger_off: list[str] = field(default_factory=list)
+    purge_homes: list[str] = field(default_factory=list)
+    counts: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def changed(self) -> bool:
+        """Tell whether there is anything to do."""
+        return bool(self.changes)
