@@ -5,11 +5,10 @@ from __future__ import annotations
 
 import datetime
 import re
-from pathlib import Path
 
 import pytest
 from accounts_samples import ALICE, BOB, SYSTEM, TODAY, apply, key, person, roster, snapshot
-from ansible_collections.ringmaster.hosting.plugins.module_utils.accounts import records, repair, view
+from ansible_collections.ringmaster.hosting.plugins.module_utils.accounts import records, timer, view
 from ansible_collections.ringmaster.hosting.plugins.module_utils.accounts.model import AccountsError, Limits
 from ansible_collections.ringmaster.hosting.plugins.modules.accounts import read_limits
 
@@ -253,9 +252,9 @@ def test_a_limit_that_systemd_would_pass_over_is_refused(value):
 
 def test_the_timer_can_be_left_out(paths):
     apply(paths, BASE)
-    assert paths.at(repair.PROGRAM_PATH).exists()
+    assert paths.at(timer.PROGRAM_PATH).exists()
     assert apply(paths, BASE, self_heal=False).changed
-    assert not paths.at(repair.PROGRAM_PATH).exists() and not paths.at(repair.TIMER_PATH).exists()
+    assert not paths.at(timer.PROGRAM_PATH).exists() and not paths.at(timer.TIMER_PATH).exists()
     assert not apply(paths, BASE, self_heal=False).changed
 
 
@@ -351,9 +350,3 @@ def test_no_secret_is_shown(paths):
     paths.at("/etc/shadow").write_text(SYSTEM["shadow"])
     result = apply(paths, BASE)
     assert "$y$" not in str(view.as_diff(result.plan.changes))
-
-
-def test_the_repair_program_is_reproducible_and_holds_every_file():
-    assert repair.program() is repair.program()
-    folder = Path(repair.__file__).parent
-    assert {path.stem for path in folder.glob("*.py")} - {"__init__"} == set(repair.MODULES)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Collection, Mapping
-from dataclasses import asdict
 
 from . import policy, records, view
 from .database import Database, problems
@@ -66,7 +65,7 @@ def make_plan(
     _plan_departures(plan, current, before, options.end_sessions)
     _plan_lingering(plan, current)
     kept = {uid: day for uid, day in removed.items() if not _purged(uid, accounts, purged)}
-    accepted = Applied(roster.raw, _kept_options(options), kept)
+    accepted = Applied(roster.raw, options.kept(), kept)
     if accepted != current.applied:
         plan.applied_text = accepted.text()
     plan.changes = view.changes(plan, current, (before, after), roster, purged)
@@ -80,14 +79,6 @@ def make_plan(
 
 def _is_service_user(roster: Roster, name: str) -> bool:
     return name in roster.accounts and roster.accounts[name].service
-
-
-def _kept_options(options: Options) -> dict[str, object]:
-    """Return the options that the repair timer applies again."""
-    return {
-        "home_retention_days": options.home_retention_days,
-        "limits": {name: asdict(limits) for name, limits in options.limits.items()},
-    }
 
 
 def _removed_since(accounts: Mapping[str, Account], applied: Applied, today: datetime.date) -> dict[int, str]:

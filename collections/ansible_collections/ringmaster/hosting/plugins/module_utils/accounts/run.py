@@ -10,11 +10,12 @@ import datetime
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from . import facts, homes, policy, repair, sessions
+from . import facts, homes, policy, sessions, timer, view
 from .database import SWAP_ORDER, WIDTHS, Database
 from .model import (
     AT_DIRECTORY,
@@ -31,6 +32,7 @@ from .model import (
 )
 from .plan import make_plan
 from .records import ours
+from .roster import parse
 from .swap import Stage, StagedDatabase, account_lock, run_lock, sync_filesystem
 from .work import Plan, WantedFile
 
@@ -60,7 +62,7 @@ def run(
     """Bring the machine to the roster; raises AccountsError when it cannot."""
     paths = paths or Paths()
     today = today or datetime.datetime.now(tz=datetime.UTC).date()
-    extra = repair.files(options.self_heal)
+    extra = timer.files(options.self_heal)
     if check_mode:
         return Result(make_plan(read(paths, roster, extra), roster, options, today, extra))
     with run_lock(paths):
@@ -74,6 +76,24 @@ def run(
         change_system(paths, options, result)
         verify(paths, result)
     return result
+
+
+def main() -> int:
+    """Apply the accepted roster again: what the timer runs. What is written goes to the journal. Returns the status."""
+    try:
+        applied = facts.read_applied(Paths())
+        if not applied.roster:
+            sys.stdout.write(f"No roster was applied yet: {STATE_FILE} is missing.\n")
+            return 0
+        result = run(parse(applied.roster), Options.from_kept(applied.options))
+    except AccountsError as error:
+        sys.stderr.write(f"The accounts could not be repaired: {error}\n")
+        return 1
+    for change in result.plan.changes:
+        sys.stdout.write(f"repaired: {view.sentence(change)}\n")
+    for warning in result.warnings:
+        sys.stdout.write(f"warning: {warning}\n")
+    return 0
 
 
 def read(paths: Paths, roster: Roster, extra: list[WantedFile]) -> facts.Current:
@@ -184,11 +204,11 @@ def change_system(paths: Paths, options: Options, result: Result) -> None:
             homes.prepare(paths, work, [])
     for home in plan.purge_homes:
         homes.purge(paths, home)
-    if any(wanted.path == repair.TIMER_PATH for wanted in plan.files):
-        sessions.switch_unit(paths, Path(repair.TIMER_PATH).name, on=options.self_heal)
+    if any(wanted.path == timer.TIMER_PATH for wanted in plan.files):
+        sessions.switch_unit(paths, Path(timer.TIMER_PATH).name, on=options.self_heal)
         if options.self_heal:
             # Waits for this run to end; from then on a check can tell when the accounts were last compared.
-            sessions.switch_unit(paths, Path(repair.SERVICE_PATH).name, on=True)
+            sessions.switch_unit(paths, Path(timer.SERVICE_PATH).name, on=True)
 
 
 def verify(paths: Paths, result: Result) -> None:
