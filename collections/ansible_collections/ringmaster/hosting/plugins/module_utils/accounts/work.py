@@ -34,6 +34,11 @@ class HomeWork:
     mode: int | None
     create: bool
 
+    @property
+    def closes(self) -> bool:
+        """Tell whether the home is taken from somebody, which waits until nothing of theirs runs."""
+        return not self.create and self.uid == 0
+
 
 @dataclass(frozen=True)
 class Change:
