@@ -52,7 +52,7 @@ def test_first_run_then_nothing_to_do(paths):
     before = snapshot(paths.root)
     again = apply(paths, BASE)
     assert not again.changed
-    assert again.plan.changes == []
+    assert again.changes == []
     assert snapshot(paths.root) == before
 
 
@@ -92,8 +92,8 @@ def test_check_mode_says_exactly_what_a_run_does_and_changes_nothing(paths, case
     assert snapshot(paths.root) == untouched
     done = apply(paths, wanted)
     assert done.changed
-    assert foretold.plan.changes == done.plan.changes
-    diff = view.as_diff(done.plan.changes)
+    assert foretold.changes == done.changes
+    diff = view.as_diff(done.changes)
     assert diff["before"] != diff["after"]
     assert not apply(paths, wanted).changed
     assert not [name for name in snapshot(paths.root) if name.endswith(".ringmaster-new")]
@@ -190,7 +190,7 @@ def test_drift_is_shown_and_repaired(paths, case):
     DRIFT[case](paths.at)
     foretold = apply(paths, BASE, check=True)
     assert foretold.changed
-    assert apply(paths, BASE).plan.changes == foretold.plan.changes
+    assert apply(paths, BASE).changes == foretold.changes
     assert not apply(paths, BASE).changed
     if case == "a second account":
         assert record(paths, "evil").endswith("nologin")
@@ -349,4 +349,4 @@ def test_old_complaints_of_pwck_do_not_stop_a_run(paths):
 def test_no_secret_is_shown(paths):
     paths.at("/etc/shadow").write_text(SYSTEM["shadow"])
     result = apply(paths, BASE)
-    assert "$y$" not in str(view.as_diff(result.plan.changes))
+    assert "$y$" not in str(view.as_diff(result.changes))

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from .model import Account
 
@@ -49,27 +49,21 @@ class Change:
     after: str | None
 
 
-@dataclass
+@dataclass(frozen=True)
 class Plan:
     """All that a run does, in terms that apply needs no further decisions for."""
 
-    changes: list[Change] = field(default_factory=list)
-    accounts: dict[str, Account] = field(default_factory=dict)
-    applied_text: str | None = None
-    keys: dict[str, str | None] = field(default_factory=dict)
-    files: list[WantedFile] = field(default_factory=list)
-    database: dict[str, str] = field(default_factory=dict)
-    homes: list[HomeWork] = field(default_factory=list)
+    accounts: dict[str, Account]
+    applied_text: str | None
+    keys: dict[str, str | None]
+    files: list[WantedFile]
+    database: dict[str, str]
+    homes: list[HomeWork]
+    purge_homes: list[str]
     # Whose sessions and processes end: people who are out, and those of Options.end_sessions.
-    departures: list[Account] = field(default_factory=list)
-    crontabs: list[str] = field(default_factory=list)
-    at_jobs: list[str] = field(default_factory=list)
-    linger_on: list[str] = field(default_factory=list)
-    linger_off: list[str] = field(default_factory=list)
-    purge_homes: list[str] = field(default_factory=list)
-    counts: dict[str, int] = field(default_factory=dict)
-
-    @property
-    def changed(self) -> bool:
-        """Tell whether there is anything to do."""
-        return bool(self.changes)
+    departures: list[Account]
+    crontabs: list[str]
+    at_jobs: list[str]
+    linger_on: list[str]
+    linger_off: list[str]
+    counts: dict[str, int]
