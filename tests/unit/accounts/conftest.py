@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from accounts_samples import machine
-from ansible_collections.ringmaster.hosting.plugins.module_utils.accounts import run
+from ansible_collections.ringmaster.hosting.plugins.module_utils.accounts import apply
 from ansible_collections.ringmaster.hosting.plugins.module_utils.accounts.model import Paths
 
 
@@ -18,5 +18,5 @@ def paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Paths:
     if os.geteuid() != 0:
         pytest.skip("changes owners, needs root")
     if shutil.which("visudo", path="/usr/sbin:/sbin") is None:
-        monkeypatch.setattr(run, "check_sudoers", lambda pending: None)
+        monkeypatch.setattr(apply, "check_sudoers", lambda pending: None)
     return machine(tmp_path)

@@ -5,11 +5,10 @@ from __future__ import annotations
 
 import datetime
 import re
-from pathlib import Path
 
 import pytest
 from accounts_samples import ALICE, BOB, SYSTEM, TODAY, apply, key, person, roster, snapshot
-from ansible_collections.ringmaster.hosting.plugins.module_utils.accounts import records, repair, view
+from ansible_collections.ringmaster.hosting.plugins.module_utils.accounts import records, timer, view
 from ansible_collections.ringmaster.hosting.plugins.module_utils.accounts.model import AccountsError, Limits
 from ansible_collections.ringmaster.hosting.plugins.modules.accounts import read_limits
 
@@ -53,7 +52,7 @@ def test_first_run_then_nothing_to_do(paths):
     before = snapshot(paths.root)
     again = apply(paths, BASE)
     assert not again.changed
-    assert again.plan.changes == []
+    assert again.changes == []
     assert snapshot(paths.root) == before
 
 
@@ -93,8 +92,8 @@ def test_check_mode_says_exactly_what_a_run_does_and_changes_nothing(paths, case
     assert snapshot(paths.root) == untouched
     done = apply(paths, wanted)
     assert done.changed
-    assert foretold.plan.changes == done.plan.changes
-    diff = view.as_diff(done.plan.changes)
+    assert foretold.changes == done.changes
+    diff = view.as_diff(done.changes)
     assert diff["before"] != diff["after"]
     assert not apply(paths, wanted).changed
     assert not [name for name in snapshot(paths.root) if name.endswith(".ringmaster-new")]
@@ -191,7 +190,7 @@ def test_drift_is_shown_and_repaired(paths, case):
     DRIFT[case](paths.at)
     foretold = apply(paths, BASE, check=True)
     assert foretold.changed
-    assert apply(paths, BASE).plan.changes == foretold.plan.changes
+    assert apply(paths, BASE).changes == foretold.changes
     assert not apply(paths, BASE).changed
     if case == "a second account":
         assert record(paths, "evil").endswith("nologin")
@@ -253,9 +252,9 @@ def test_a_limit_that_systemd_would_pass_over_is_refused(value):
 
 def test_the_timer_can_be_left_out(paths):
     apply(paths, BASE)
-    assert paths.at(repair.PROGRAM_PATH).exists()
+    assert paths.at(timer.PROGRAM_PATH).exists()
     assert apply(paths, BASE, self_heal=False).changed
-    assert not paths.at(repair.PROGRAM_PATH).exists() and not paths.at(repair.TIMER_PATH).exists()
+    assert not paths.at(timer.PROGRAM_PATH).exists() and not paths.at(timer.TIMER_PATH).exists()
     assert not apply(paths, BASE, self_heal=False).changed
 
 
@@ -350,10 +349,4 @@ def test_old_complaints_of_pwck_do_not_stop_a_run(paths):
 def test_no_secret_is_shown(paths):
     paths.at("/etc/shadow").write_text(SYSTEM["shadow"])
     result = apply(paths, BASE)
-    assert "$y$" not in str(view.as_diff(result.plan.changes))
-
-
-def test_the_repair_program_is_reproducible_and_holds_every_file():
-    assert repair.program() is repair.program()
-    folder = Path(repair.__file__).parent
-    assert {path.stem for path in folder.glob("*.py")} - {"__init__"} == set(repair.MODULES)
+    assert "$y$" not in str(view.as_diff(result.changes))

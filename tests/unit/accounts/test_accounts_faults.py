@@ -16,9 +16,9 @@ from pathlib import Path
 
 import pytest
 from accounts_samples import ALICE, BOB, apply, key, machine, person, raw, roster, snapshot
-from ansible_collections.ringmaster.hosting.plugins.module_utils.accounts import database, repair, run, swap
+from ansible_collections.ringmaster.hosting.plugins.module_utils.accounts import database, run, swap
 from ansible_collections.ringmaster.hosting.plugins.module_utils.accounts.facts import read_applied
-from ansible_collections.ringmaster.hosting.plugins.module_utils.accounts.model import AccountsError, Paths
+from ansible_collections.ringmaster.hosting.plugins.module_utils.accounts.model import AccountsError, Options, Paths
 from ansible_collections.ringmaster.hosting.plugins.module_utils.accounts.roster import parse
 
 CAROL = person("carol", 20110, "login", "sudo-srv", "wheel")
@@ -166,15 +166,15 @@ def test_a_program_that_holds_the_account_lock_is_named(paths, monkeypatch):
 
 def test_the_timer_applies_the_kept_roster_with_its_options(paths, monkeypatch, capsys):
     apply(paths, FIRST, home_retention_days=5)
-    monkeypatch.setattr(repair, "Paths", lambda: paths)
+    monkeypatch.setattr(run, "Paths", lambda: paths)
     real = run.run
     monkeypatch.setattr(run, "run", lambda roster, options: real(roster, options, paths=paths))
-    assert repair.main() == 0
+    assert run.main() == 0
     assert capsys.readouterr().out == ""
     paths.at("/etc/ssh/authorized_keys.d/eve").write_text("ssh-ed25519 AAAA evil\n")
-    assert repair.main() == 0
+    assert run.main() == 0
     assert capsys.readouterr().out == "repaired: person eve: changed\n"
-    assert repair.kept_options(read_applied(paths)).home_retention_days == 5
+    assert Options.from_kept(read_applied(paths).options).home_retention_days == 5
 
 
 def test_a_broken_state_file_is_explained(paths):

@@ -174,13 +174,13 @@ def main() -> None:
     answer: dict[str, object] = {
         "changed": result.changed,
         "generation": wanted.generation,
-        "changes": [view.sentence(change) for change in plan.changes],
+        "changes": [view.sentence(change) for change in result.changes],
         "people": {state: plan.counts[state] for state in ("active", "locked", "removed")},
         "service_users": plan.counts["service_users"],
         "ended": sorted(account.name for account in plan.departures),
     }
     if module._diff:
-        answer["diff"] = view.as_diff(plan.changes)
+        answer["diff"] = view.as_diff(result.changes)
     module.exit_json(**answer)
 
 

@@ -12,15 +12,20 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .database import WIDTHS
+from . import policy, records
+from .database import WIDTHS, Database
 from .model import (
     AT_DIRECTORY,
+    CRONTAB_DIRECTORY,
     KEYS_DIRECTORY,
+    LINGER_DIRECTORY,
     STATE_FILE,
     UID_FIRST,
     UID_LAST,
     AccountsError,
+    Options,
     Paths,
+    Roster,
 )
 
 PENDING_SUFFIX = ".ringmaster-new"
@@ -90,6 +95,23 @@ class Current:
     applied: Applied = field(default_factory=Applied)
 
 
+def read(paths: Paths, roster: Roster, options: Options) -> Current:
+    """Read all that a roster is compared with."""
+    texts = read_texts(paths)
+    accounts = records.with_missing(Database.parse(texts), roster.accounts).values()
+    return Current(
+        texts=texts,
+        keys=read_keys(paths),
+        homes=read_homes(paths, sorted(account.home for account in accounts)),
+        files=read_files(paths, policy.paths(roster, options, [account.uid for account in accounts])),
+        lingering=listed(paths, LINGER_DIRECTORY),
+        crontabs=listed(paths, CRONTAB_DIRECTORY),
+        at_jobs=read_at_jobs(paths),
+        processes=read_processes(paths),
+        applied=read_applied(paths),
+    )
+
+
 def read_texts(paths: Paths) -> dict[str, str]:
     """Read passwd, shadow, group and gshadow; bytes that are not UTF-8 survive the round trip."""
     texts = {}
@@ -113,6 +135,12 @@ def read_file(path: Path) -> FileState | None:
         return FileState("", found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode), "other")
     text = path.read_bytes().decode("utf-8", "surrogateescape")
     return FileState(text, found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode))
+
+
+def read_files(paths: Paths, wanted: Iterable[str]) -> dict[str, FileState]:
+    """Read the files that exist."""
+    states = {path: read_file(paths.at(path)) for path in wanted}
+    return {path: state for path, state in states.items() if state is not None}
 
 
 def read_keys(paths: Paths) -> dict[str, FileState]:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from .facts import PENDING_SUFFIX
 from .model import AccountsError, Paths
-from .plan import HomeWork
+from .work import HomeWork
 
 SKELETON = "/etc/skel"
 

@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 UID_FIRST = 20100
@@ -96,6 +97,22 @@ class Options:
     replace_state: bool = False
     end_sessions: frozenset[str] = frozenset()
     limits: dict[str, Limits] = field(default_factory=dict)
+
+    def kept(self) -> dict[str, object]:
+        """Return the options that the repair timer applies again, as JSON holds them."""
+        return {
+            "home_retention_days": self.home_retention_days,
+            "limits": {name: asdict(limits) for name, limits in self.limits.items()},
+        }
+
+    @classmethod
+    def from_kept(cls, kept: Mapping[str, object]) -> Options:
+        """Return the options that were kept; what is missing or of another type has its default."""
+        days, limits = kept.get("home_retention_days"), kept.get("limits")
+        return cls(
+            home_retention_days=days if isinstance(days, int) else cls.home_retention_days,
+            limits={name: Limits(**values) for name, values in limits.items()} if isinstance(limits, dict) else {},
+        )
 
 
 @dataclass(frozen=True)

@@ -1,226 +1,172 @@
 # Copyright: (c) 2026, Ringmaster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""From what is there and what is wanted to what must be done. Pure: the same input gives the same plan."""
+"""From a comparison to what must be done. Pure: the same comparison gives the same plan."""
 
 from __future__ import annotations
 
-import datetime
-from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass, field
-
-from . import policy, records, view
-from .database import Database, problems
-from .facts import Applied, Current, FileState
-from .guard import check_guards, check_history
-from .model import Account, AccountsError, Options, Roster
-from .view import Change
-
-EPOCH = datetime.date(1970, 1, 1)
+from . import guard, policy, records
+from .comparison import Comparison
+from .facts import FileState, HomeState
+from .model import STATES, Account, AccountsError
+from .work import HomeWork, Plan, WantedFile
 
 
-@dataclass(frozen=True)
-class HomeWork:
-    """Make a home, or repair owner and mode of the folder itself (mode None: leave it)."""
-
-    path: str
-    uid: int
-    gid: int
-    mode: int | None
-    create: bool
-
-
-@dataclass
-class Plan:
-    """All that a run does, in terms that apply needs no further decisions for."""
-
-    changes: list[Change] = field(default_factory=list)
-    accounts: dict[str, Account] = field(default_factory=dict)
-    applied_text: str | None = None
-    keys: dict[str, str | None] = field(default_factory=dict)
-    files: list[policy.WantedFile] = field(default_factory=list)
-    database: dict[str, str] = field(default_factory=dict)
-    homes: list[HomeWork] = field(default_factory=list)
-    # Whose sessions and processes end: people who are out, and those of Options.end_sessions.
-    departures: list[Account] = field(default_factory=list)
-    crontabs: list[str] = field(default_factory=list)
-    at_jobs: list[str] = field(default_factory=list)
-    linger_on: list[str] = field(default_factory=list)
-    linger_off: list[str] = field(default_factory=list)
-    purge_homes: list[str] = field(default_factory=list)
-    counts: dict[str, int] = field(default_factory=dict)
-
-    @property
-    def changed(self) -> bool:
-        """Tell whether there is anything to do."""
-        return bool(self.changes)
+def make_plan(comparison: Comparison) -> Plan:
+    """Decide what to do; raises AccountsError when the roster must not be applied."""
+    guard.check(comparison)
+    return Plan(
+        accounts=comparison.accounts,
+        applied_text=_applied_text(comparison),
+        keys=_keys(comparison),
+        files=[*_whole_files(comparison), *_edited_files(comparison)],
+        database=_database(comparison),
+        homes=_homes(comparison),
+        purge_homes=_purge_homes(comparison),
+        departures=[*_departures(comparison), *_nobodies(comparison)],
+        crontabs=_crontabs(comparison),
+        at_jobs=_at_jobs(comparison),
+        linger_on=sorted(_lingering(comparison) - comparison.current.lingering),
+        linger_off=_linger_off(comparison),
+        counts=_counts(comparison),
+    )
 
 
-def make_plan(
-    current: Current,
-    roster: Roster,
-    options: Options,
-    today: datetime.date,
-    extra_files: list[policy.WantedFile] | None = None,
-) -> Plan:
-    """Compare and decide; raises AccountsError when the roster must not be applied.
+def _applied_text(comparison: Comparison) -> str | None:
+    accepted = comparison.accepted
+    return None if accepted == comparison.current.applied else accepted.text()
 
-    extra_files are managed like the policy's files (the repair timer).
-    """
-    before = Database.parse(current.texts)
-    clashes = records.conflicts(before, roster.accounts)
-    if clashes:
-        raise AccountsError("The roster cannot be applied; nothing was changed:\n- " + "\n- ".join(clashes))
-    check_history(current.applied, roster, options)
-    strangers = sorted(name for name in options.limits if not _is_service_user(roster, name))
-    if strangers:
-        raise AccountsError(
-            f"limits: {', '.join(strangers)}: no such service user in project {roster.project}; there are "
-            f"{', '.join(name for name in roster.accounts if _is_service_user(roster, name)) or 'none'}."
-        )
-    accounts = records.with_missing(before, roster.accounts)
-    check_guards(before, accounts, current.applied, roster, options)
 
-    plan = Plan(accounts=accounts)
-    removed = _removed_since(accounts, current.applied, today)
-    purged = {
-        name
-        for name, account in accounts.items()
-        if account.state == "removed"
-        and not account.service
-        and (today - datetime.date.fromisoformat(removed[account.uid])).days >= options.home_retention_days
+def _keys(comparison: Comparison) -> dict[str, str | None]:
+    found = comparison.current.keys
+    wanted = {
+        account.name: "".join(f"{key}\n" for key in account.keys)
+        for account in comparison.accounts.values()
+        if account.may_log_in and account.keys
     }
-    after = Database.parse(current.texts)
-    records.write(after, accounts, (today - EPOCH).days, purged)
-    broken = [each for each in problems(after) if each not in problems(before)]
-    if broken:
-        raise AccountsError("The new account files would be wrong: " + "; ".join(broken))
-    plan.database = {name: text for name, text in after.render().items() if text != current.texts[name]}
-
-    _plan_keys(plan, current, before)
-    _plan_files(plan, current, [*policy.files(roster, options.limits), *(extra_files or [])], before)
-    _plan_homes(plan, current, purged)
-    _plan_departures(plan, current, before, options.end_sessions)
-    _plan_lingering(plan, current)
-    kept = {uid: day for uid, day in removed.items() if not _purged(uid, accounts, purged)}
-    accepted = Applied(roster.raw, _kept_options(options), kept)
-    if accepted != current.applied:
-        plan.applied_text = accepted.text()
-    plan.changes = view.changes(plan, current, (before, after), roster, purged)
-    for state in ("active", "locked", "removed"):
-        plan.counts[state] = sum(
-            1 for each in accounts.values() if each.state == state and not each.service and each.name not in purged
-        )
-    plan.counts["service_users"] = sum(1 for each in accounts.values() if each.service and each.active)
+    plan: dict[str, str | None] = {
+        name: None for name in found if name not in wanted and not _is_of_the_system(comparison, name)
+    }
+    plan.update((name, text) for name, text in wanted.items() if found.get(name) != FileState(text, 0, 0, 0o644))
     return plan
 
 
-def _is_service_user(roster: Roster, name: str) -> bool:
-    return name in roster.accounts and roster.accounts[name].service
+def _is_of_the_system(comparison: Comparison, name: str) -> bool:
+    """Tell whether a name is not ours: root, say. A name without an account is nobody's."""
+    record = comparison.before.passwd.find(name)
+    return record is not None and not records.ours(record) and name not in comparison.accounts
 
 
-def _kept_options(options: Options) -> dict[str, object]:
-    """Return the options that the repair timer applies again."""
-    return {
-        "home_retention_days": options.home_retention_days,
-        "limits": {name: asdict(limits) for name, limits in options.limits.items()},
-    }
-
-
-def _removed_since(accounts: Mapping[str, Account], applied: Applied, today: datetime.date) -> dict[int, str]:
-    """Return uid -> ISO date of the day an account was first seen as removed."""
-    return {
-        account.uid: applied.removed.get(account.uid, today.isoformat())
-        for account in accounts.values()
-        if account.state == "removed"
-    }
-
-
-def _purged(uid: int, accounts: Mapping[str, Account], purged: set[str]) -> bool:
-    return any(accounts[name].uid == uid for name in purged)
-
-
-def _plan_keys(plan: Plan, current: Current, before: Database) -> None:
-    wanted = {
-        account.name: "".join(f"{key}\n" for key in account.keys)
-        for account in plan.accounts.values()
-        if account.may_log_in and account.keys
-    }
-    for name in current.keys:
-        record = before.passwd.find(name)
-        # root and other accounts of the system are not ours; a file without an account is nobody's.
-        foreign = record is not None and not records.ours(record) and name not in plan.accounts
-        if name not in wanted and not foreign:
-            plan.keys[name] = None
-    for name, text in wanted.items():
-        if current.keys.get(name) != FileState(text, 0, 0, 0o644):
-            plan.keys[name] = text
-
-
-def _plan_files(plan: Plan, current: Current, wanted: list[policy.WantedFile], before: Database) -> None:
+def _whole_files(comparison: Comparison) -> list[WantedFile]:
+    wanted = policy.files(comparison.roster, comparison.options)
     named = {each.path for each in wanted}
-    for account in plan.accounts.values():
+    for account in comparison.accounts.values():
         path = policy.limits_path(account.uid)
-        if path in current.files and path not in named:
-            wanted.append(policy.WantedFile(path, None, reload_systemd=True))
-    for each in wanted:
-        found = current.files.get(each.path)
-        if each.text is None:
-            if found is not None:
-                plan.files.append(each)
-        elif found != FileState(each.text, 0, 0, each.mode):
-            plan.files.append(each)
+        if path not in named:
+            wanted.append(WantedFile(path, None, reload_systemd=True))
+    found = comparison.current.files
+    return [each for each in wanted if found.get(each.path) != _file_state(each)]
+
+
+def _file_state(wanted: WantedFile) -> FileState | None:
+    return None if wanted.text is None else FileState(wanted.text, 0, 0, wanted.mode)
+
+
+def _edited_files(comparison: Comparison) -> list[WantedFile]:
+    edited = []
     for path, values in policy.edits().items():
-        found = current.files.get(path)
+        found = comparison.current.files.get(path)
         if found is not None and found.kind == "file":
             text = policy.edit(path, found.text, values)
             if text != found.text:
-                plan.files.append(policy.WantedFile(path, text, found.mode))
+                edited.append(WantedFile(path, text, found.mode))
+    return edited
 
 
-def _plan_homes(plan: Plan, current: Current, purged: set[str]) -> None:
-    for account in plan.accounts.values():
-        found = current.homes.get(account.home)
-        if account.name in purged:
-            if found is not None:
-                plan.purge_homes.append(account.home)
-            continue
-        if found is not None and not found.directory:
-            raise AccountsError(f"{account.home} is not a directory; move it away, then run again.")
-        if account.state == "removed":
-            # A person's home is closed; a service user's may still be read by others (a web server, say).
-            if found is not None and not account.service and (found.uid, found.gid, found.mode) != (0, 0, 0o700):
-                plan.homes.append(HomeWork(account.home, 0, 0, 0o700, create=False))
-            continue
-        mode = 0o755 if account.service else 0o700
-        if found is None:
-            plan.homes.append(HomeWork(account.home, account.uid, account.gid, mode, create=True))
-        elif (found.uid, found.gid) != (account.uid, account.gid) or (not account.service and found.mode != mode):
-            keep = account.service
-            plan.homes.append(HomeWork(account.home, account.uid, account.gid, None if keep else mode, create=False))
+def _database(comparison: Comparison) -> dict[str, str]:
+    texts = comparison.current.texts
+    return {name: text for name, text in comparison.after.render().items() if text != texts[name]}
 
 
-def _plan_departures(plan: Plan, current: Current, before: Database, end_sessions: Collection[str]) -> None:
-    for account in plan.accounts.values():
-        if not (account.service and account.active):
-            if account.name in current.crontabs:
-                plan.crontabs.append(account.name)
-            plan.at_jobs.extend(current.at_jobs.get(account.uid, ()))
-        if account.active:
-            if not account.service and account.name in end_sessions and current.processes.get(account.uid):
-                plan.departures.append(account)
-            continue
-        shadow = before.shadow.find(account.name)
-        was_open = shadow is not None and shadow[7] != "1"
-        if was_open or current.processes.get(account.uid):
-            plan.departures.append(account)
-    known = {account.uid for account in plan.accounts.values()}
-    for uid in sorted(set(current.processes) - known):
-        # A uid of our range without any account: what is left of somebody whose record is gone.
-        plan.departures.append(Account(f"#{uid}", uid, state="removed"))
+def _homes(comparison: Comparison) -> list[HomeWork]:
+    works = (
+        _home(account, comparison.current.homes.get(account.home))
+        for account in comparison.accounts.values()
+        if account.name not in comparison.purged
+    )
+    return [work for work in works if work is not None]
 
 
-def _plan_lingering(plan: Plan, current: Current) -> None:
-    wanted = {account.name for account in plan.accounts.values() if account.service and account.active}
-    plan.linger_on = sorted(wanted - current.lingering)
-    plan.linger_off = sorted(name for name in current.lingering if name in plan.accounts and name not in wanted)
+def _home(account: Account, found: HomeState | None) -> HomeWork | None:
+    if found is not None and not found.directory:
+        raise AccountsError(f"{account.home} is not a directory; move it away, then run again.")
+    if account.state == "removed":
+        # A person's home is closed; a service user's may still be read by others (a web server, say).
+        if found is None or account.service or (found.uid, found.gid, found.mode) == (0, 0, 0o700):
+            return None
+        return HomeWork(account.home, 0, 0, 0o700, create=False)
+    mode = 0o755 if account.service else 0o700
+    if found is None:
+        return HomeWork(account.home, account.uid, account.gid, mode, create=True)
+    is_owned = (found.uid, found.gid) == (account.uid, account.gid)
+    if is_owned and (account.service or found.mode == mode):
+        return None
+    return HomeWork(account.home, account.uid, account.gid, None if account.service else mode, create=False)
+
+
+def _purge_homes(comparison: Comparison) -> list[str]:
+    homes = (account.home for account in comparison.accounts.values() if account.name in comparison.purged)
+    return [home for home in homes if home in comparison.current.homes]
+
+
+def _departures(comparison: Comparison) -> list[Account]:
+    return [account for account in comparison.accounts.values() if _departs(comparison, account)]
+
+
+def _departs(comparison: Comparison, account: Account) -> bool:
+    is_running = bool(comparison.current.processes.get(account.uid))
+    if account.active:
+        return is_running and not account.service and account.name in comparison.options.end_sessions
+    shadow = comparison.before.shadow.find(account.name)
+    was_open = shadow is not None and shadow[7] != "1"
+    return was_open or is_running
+
+
+def _nobodies(comparison: Comparison) -> list[Account]:
+    """Return the uids of our range without any account: what is left of somebody whose record is gone."""
+    known = {account.uid for account in comparison.accounts.values()}
+    return [Account(f"#{uid}", uid, state="removed") for uid in sorted(set(comparison.current.processes) - known)]
+
+
+def _without_own_jobs(comparison: Comparison) -> list[Account]:
+    """Return who may have neither a crontab nor jobs of at: all but active service users."""
+    return [each for each in comparison.accounts.values() if not (each.service and each.active)]
+
+
+def _crontabs(comparison: Comparison) -> list[str]:
+    crontabs = comparison.current.crontabs
+    return [account.name for account in _without_own_jobs(comparison) if account.name in crontabs]
+
+
+def _at_jobs(comparison: Comparison) -> list[str]:
+    jobs = comparison.current.at_jobs
+    return [job for account in _without_own_jobs(comparison) for job in jobs.get(account.uid, ())]
+
+
+def _lingering(comparison: Comparison) -> set[str]:
+    """Return who lingers in the end, of our range."""
+    return {account.name for account in comparison.accounts.values() if account.service and account.active}
+
+
+def _linger_off(comparison: Comparison) -> list[str]:
+    ours = comparison.current.lingering.intersection(comparison.accounts)
+    return sorted(ours - _lingering(comparison))
+
+
+def _counts(comparison: Comparison) -> dict[str, int]:
+    staying = [each for name, each in comparison.accounts.items() if name not in comparison.purged]
+    people = [each for each in staying if not each.service]
+    return {
+        **{state: sum(each.state == state for each in people) for state in STATES},
+        "service_users": sum(each.service and each.active for each in staying),
+    }

@@ -1,16 +1,16 @@
 # Copyright: (c) 2026, Ringmaster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The rules that go with the accounts, as files: who may become whom, and who may start things at boot."""
+"""The files that go with the accounts: who may become whom, who may start things at boot, and the timer."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Iterable
 
-from .model import Limits, Roster
-
-HEADER = "Managed by Ringmaster (module accounts); local changes are overwritten."
+from . import timer
+from .model import Limits, Options, Roster
+from .work import HEADER, WantedFile
 
 SUDOERS_PATH = "/etc/sudoers.d/ringmaster-accounts"
 SUDOERS = f"""# {HEADER}
@@ -59,19 +59,8 @@ LOCAL_ID_MAX = 19999
 """Accounts that somebody makes by hand stay below our range: an unknown uid inside it counts as removed."""
 
 
-@dataclass(frozen=True)
-class WantedFile:
-    """A file that belongs to the policy; text None means that it must not exist."""
-
-    path: str
-    text: str | None
-    mode: int = 0o644
-    reload_systemd: bool = False
-    binary: bool = False
-
-
-def files(roster: Roster, limits: dict[str, Limits]) -> list[WantedFile]:
-    """Return the policy's whole files for a roster (those that are edited in place are in `edits`)."""
+def files(roster: Roster, options: Options) -> list[WantedFile]:
+    """Return the whole files for a roster (those that are edited in place are in `edits`)."""
     service_users = sorted(account.name for account in roster.accounts.values() if account.service)
     allowed = "".join(f"{name}\n" for name in ["root", *service_users])
     wanted = [
@@ -84,9 +73,15 @@ def files(roster: Roster, limits: dict[str, Limits]) -> list[WantedFile]:
     for account in roster.accounts.values():
         if account.service:
             path = limits_path(account.uid)
-            text = slice_limits(limits.get(account.name, Limits()))
+            text = slice_limits(options.limits.get(account.name, Limits()))
             wanted.append(WantedFile(path, text, reload_systemd=True))
-    return wanted
+    return [*wanted, *timer.files(options.self_heal)]
+
+
+def paths(roster: Roster, options: Options, uids: Iterable[int]) -> list[str]:
+    """Return where the files of `files` and `edits` are, and where limits of any of these uids would be."""
+    whole = [each.path for each in files(roster, options)]
+    return list(dict.fromkeys([*whole, *map(limits_path, uids), *edits()]))
 
 
 def limits_path(uid: int) -> str:

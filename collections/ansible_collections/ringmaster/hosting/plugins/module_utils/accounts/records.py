@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 
 from .database import Database, Table, members
 from .model import (
@@ -15,7 +15,6 @@ from .model import (
     SERVICE_GID,
     UID_FIRST,
     UID_LAST,
-    USERS_GID,
     Account,
 )
 
@@ -23,36 +22,6 @@ from .model import (
 def ours(record: list[str]) -> bool:
     """Tell whether a record of passwd lies in our range."""
     return record[2].isdigit() and UID_FIRST <= int(record[2]) <= UID_LAST
-
-
-def conflicts(database: Database, accounts: Mapping[str, Account]) -> list[str]:
-    """Find names, uids and gids that the system already uses for something else."""
-    found = []
-    by_uid = {record[2]: record[0] for record in database.passwd}
-    for account in accounts.values():
-        record = database.passwd.find(account.name)
-        if record is not None and record[2] != str(account.uid):
-            whose = "belongs to the system" if not ours(record) else "never changes"
-            found.append(
-                f"{account.name}: the name is in /etc/passwd with uid {record[2]}, which {whose}; "
-                f"the roster gives it uid {account.uid}"
-            )
-        other = by_uid.get(str(account.uid))
-        if other is not None and other != account.name:
-            found.append(
-                f"{account.name}: uid {account.uid} belongs to {other!r} on this machine; "
-                "a uid is never given to another name, so give the new name a new uid"
-            )
-    by_gid = {record[2]: record[0] for record in database.group}
-    for name, gid in {**GROUPS, "users": USERS_GID}.items():
-        record = database.group.find(name)
-        if record is not None and record[2] != str(gid):
-            found.append(f"group {name}: /etc/group has it with gid {record[2]}, it must be {gid}")
-        elif record is None and name == "users":
-            found.append(f"group users: it is missing from /etc/group (Debian ships it with gid {USERS_GID})")
-        elif record is None and str(gid) in by_gid:
-            found.append(f"group {name}: its gid {gid} belongs to group {by_gid[str(gid)]!r} on this machine")
-    return found
 
 
 def with_missing(database: Database, accounts: Mapping[str, Account]) -> dict[str, Account]:
@@ -71,7 +40,7 @@ def with_missing(database: Database, accounts: Mapping[str, Account]) -> dict[st
     return wanted
 
 
-def write(database: Database, accounts: Mapping[str, Account], today: int, purged: set[str]) -> None:
+def write(database: Database, accounts: Mapping[str, Account], today: int, purged: Set[str]) -> None:
     """Change the records to what the accounts ask for. today is in days since 1970; purged names go away."""
     database.passwd.drop(lambda record: record[0] in purged and ours(record))
     database.shadow.drop(lambda record: record[0] in purged)

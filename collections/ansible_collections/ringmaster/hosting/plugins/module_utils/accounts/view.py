@@ -1,116 +1,34 @@
 # Copyright: (c) 2026, Ringmaster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Show a plan in our own words: a paragraph before and after for each thing that changes, never a secret."""
+"""Tell what a plan changes: a paragraph before and after for each thing that differs, never a secret."""
 
 from __future__ import annotations
 
-import base64
-import hashlib
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
+from . import words
+from .comparison import Comparison
 from .database import Database, members
-from .facts import Current, FileState
-from .model import GROUPS, Roster
-
-if TYPE_CHECKING:
-    from .plan import Plan
-
-
-@dataclass(frozen=True)
-class Change:
-    """One thing that differs, in our own words; None means that it is not there."""
-
-    subject: str
-    before: str | None
-    after: str | None
+from .facts import FileState, HomeState
+from .model import GROUPS, Account
+from .words import Standing
+from .work import Change, HomeWork, Plan, WantedFile
 
 
-def changes(
-    plan: Plan, current: Current, databases: tuple[Database, Database], roster: Roster, purged: set[str]
-) -> list[Change]:
+def changes(comparison: Comparison, plan: Plan) -> list[Change]:
     """Return what differs, ordered by kind and name."""
-    found: list[Change] = []
-    before, after = databases
-
-    def add(subject: str, old: str | None, new: str | None) -> None:
-        if old != new:
-            found.append(Change(subject, old, new))
-
-    if plan.applied_text is not None:
-        old = f"generation {current.applied.generation}" if current.applied.roster else None
-        new = f"generation {roster.generation}"
-        found.append(Change("roster", old, new if new != old else f"{new}, other content"))
-    for name in GROUPS:
-        add(f"group {name}", _group(before, name), _group(after, name))
-    for record in before.group:
-        if record[0] not in GROUPS:
-            add(f"group {record[0]}", _group(before, record[0]), _group(after, record[0]))
-    groups_before, groups_after = _memberships(before), _memberships(after)
-    homes = {each.path: each for each in plan.homes}
-    for account in sorted(plan.accounts.values(), key=lambda each: each.name):
-        name, home = account.name, account.home
-        state = current.homes.get(home)
-        home_before = f"{state.uid}:{state.gid} {state.mode:04o}" if state else "missing"
-        home_after = home_before
-        if home in homes:
-            work = homes[home]
-            mode = work.mode if work.mode is not None else (state.mode if state else 0)
-            home_after = f"{work.uid}:{work.gid} {mode:04o}"
-        if home in plan.purge_homes:
-            home_after = "missing"
-        lingers = name in current.lingering
-        will_linger = (lingers or name in plan.linger_on) and name not in plan.linger_off
-        jobs = current.at_jobs.get(account.uid, ())
-        kept_jobs = [job for job in jobs if job not in plan.at_jobs]
-        running = current.processes.get(account.uid, 0)
-        key = current.keys.get(name)
-        new_key = FileState(plan.keys[name] or "") if name in plan.keys else key
-        if name in plan.keys and plan.keys[name] is None:
-            new_key = None
-        was = (
-            before.passwd.find(name),
-            before.shadow.find(name),
-            groups_before.get(name, []),
-            key,
-            _belongings(home_before, lingers, name in current.crontabs, len(jobs)),
-        )
-        will_be = (
-            after.passwd.find(name),
-            after.shadow.find(name),
-            groups_after.get(name, []),
-            new_key,
-            _belongings(
-                home_after,
-                will_linger,
-                name in current.crontabs and name not in plan.crontabs,
-                len(kept_jobs),
-            ),
-        )
-        # Words are made only for those that differ, which of thousands are few.
-        if name in purged or was != will_be:
-            kind = "service user" if account.service else "person"
-            add(f"{kind} {name}", _account(*was), None if name in purged else _account(*will_be))
-        if running and (not account.active or account in plan.departures):
-            add(f"processes of {name}", f"{running} running", None)
-    for account in plan.departures:
-        if account.name not in plan.accounts:
-            add(f"processes of {account.name}", f"{current.processes.get(account.uid, 0)} running", None)
-    for name, text in sorted(plan.keys.items()):
-        if name not in plan.accounts:
-            add(f"keys of {name}", _keys(current.keys.get(name)), _keys(FileState(text)) if text else None)
-    for wanted in plan.files:
-        add(
-            f"file {wanted.path}",
-            _file(current.files.get(wanted.path), wanted.binary),
-            None if wanted.text is None else _file(FileState(wanted.text, mode=wanted.mode), wanted.binary),
-        )
-    if not found:
-        # What has no words of its own (a missing newline at the end, say) is still never changed silently.
-        for name in plan.database:
-            found.append(Change(f"file /etc/{name}", "as it was", "rewritten"))
-    return found
+    told = [
+        *_roster(comparison, plan),
+        *_groups(comparison),
+        *_accounts(comparison, plan),
+        *_processes_of_nobody(comparison, plan),
+        *_keys_of_nobody(comparison, plan),
+        *(_file(comparison, wanted) for wanted in plan.files),
+    ]
+    found = [each for each in told if each.before != each.after]
+    # What has no words of its own (a missing newline at the end, say) is still never changed silently.
+    return found or [Change(f"file /etc/{name}", "as it was", "rewritten") for name in plan.database]
 
 
 def as_diff(found: list[Change]) -> dict[str, str]:
@@ -123,6 +41,12 @@ def as_diff(found: list[Change]) -> dict[str, str]:
     }
 
 
+def _paragraph(subject: str, text: str | None) -> str:
+    if text is None:
+        return ""
+    return f"{subject}\n" + "".join(f"    {line}\n" for line in text.rstrip("\n").split("\n"))
+
+
 def sentence(change: Change) -> str:
     """Say in one line what happens to a subject."""
     if change.before is None:
@@ -130,69 +54,70 @@ def sentence(change: Change) -> str:
     return f"{change.subject}: {'gone' if change.after is None else 'changed'}"
 
 
-def _paragraph(subject: str, text: str | None) -> str:
-    if text is None:
-        return ""
-    return f"{subject}\n" + "".join(f"    {line}\n" for line in text.rstrip("\n").split("\n"))
+def _roster(comparison: Comparison, plan: Plan) -> Iterator[Change]:
+    if plan.applied_text is not None:
+        applied = comparison.current.applied
+        old = f"generation {applied.generation}" if applied.roster else None
+        new = f"generation {comparison.roster.generation}"
+        yield Change("roster", old, new if new != old else f"{new}, other content")
 
 
-def _group(database: Database, name: str) -> str | None:
-    record, shadow = database.group.find(name), database.gshadow.find(name)
-    if record is None:
-        return None
-    text = f"gid {record[2]}, members: {', '.join(members(record[3])) or 'none'}"
-    if record[1] != "x":
-        text += "\npassword field is not x"
-    if shadow is None:
-        return text + "\nno record in gshadow"
-    if shadow[3] != record[3]:
-        text += f"\nmembers in gshadow: {', '.join(members(shadow[3])) or 'none'}"
-    if shadow[2]:
-        text += f"\nadministrators: {shadow[2]}"
-    if shadow[1] not in ("!", "*", ""):
-        text += "\nwith a password"
-    elif name in GROUPS and shadow[1] != "!":
-        text += f"\npassword field {shadow[1]!r}"
-    return text
+def _groups(comparison: Comparison) -> Iterator[Change]:
+    others = (record[0] for record in comparison.before.group if record[0] not in GROUPS)
+    for name in (*GROUPS, *others):
+        yield Change(f"group {name}", words.group(comparison.before, name), words.group(comparison.after, name))
 
 
-def _account(
-    record: list[str] | None,
-    shadow: list[str] | None,
-    groups: list[str],
-    keys: FileState | None,
-    belongings: list[str],
-) -> str | None:
-    lines = []
-    if record is not None:
-        lines.append(f"uid {record[2]}, gid {record[3]}, home {record[5]}, shell {record[6]}")
-        lines.append(f"full name: {record[4]}")
-        if record[1] != "x":
-            lines.append("password field of passwd is not x")
-        if shadow is None:
-            lines.append("no record in shadow")
-        else:
-            password = "none" if shadow[1] == "*" else ("locked" if shadow[1].startswith("!") else "set")
-            expired = "expired" if shadow[7] == "1" else f"expires on day {shadow[7]}" if shadow[7] else "open"
-            lines.append(f"account {expired}, password {password}")
-            if shadow[3:7] + shadow[8:] != ["0", "99999", "7", "", ""] or shadow[2] in ("", "0"):
-                lines.append(f"password ageing {':'.join(shadow[2:])}")
-        lines.append("groups: " + (", ".join(groups) or "none"))
-    if keys is not None:
-        lines.extend(_keys(keys).split("\n"))
-    lines.extend(belongings)
-    return "\n".join(lines) if lines else None
+def _accounts(comparison: Comparison, plan: Plan) -> Iterator[Change]:
+    was = _standings_before(comparison)
+    will_be = _standings_after(comparison, plan, was)
+    departing = {account.name for account in plan.departures}
+    for name, account in sorted(plan.accounts.items()):
+        old, new = was[name], will_be.get(name)
+        # Words are made only for those that differ, which of thousands are few.
+        if old != new:
+            kind = "service user" if account.service else "person"
+            yield Change(f"{kind} {name}", words.account(old), words.account(new) if new else None)
+        if not account.active or name in departing:
+            yield _processes(comparison, account)
 
 
-def _belongings(home: str, lingers: bool, crontab: bool, at_jobs: int) -> list[str]:
-    lines = [] if home == "missing" else [f"home folder {home}"]
-    if lingers:
-        lines.append("starts at boot (lingers)")
-    if crontab:
-        lines.append("has a crontab")
-    if at_jobs:
-        lines.append(f"at jobs: {at_jobs}")
-    return lines
+def _standings_before(comparison: Comparison) -> dict[str, Standing]:
+    current, groups = comparison.current, _memberships(comparison.before)
+    return {
+        name: Standing(
+            record=comparison.before.passwd.find(name),
+            shadow=comparison.before.shadow.find(name),
+            groups=groups.get(name, []),
+            keys=current.keys.get(name),
+            home=current.homes.get(account.home),
+            lingers=name in current.lingering,
+            has_crontab=name in current.crontabs,
+            at_jobs=current.at_jobs.get(account.uid, ()),
+        )
+        for name, account in comparison.accounts.items()
+    }
+
+
+def _standings_after(comparison: Comparison, plan: Plan, was: dict[str, Standing]) -> dict[str, Standing]:
+    """Return how all accounts stand in the end, but for those that go for good."""
+    groups = _memberships(comparison.after)
+    works = {work.path: work for work in plan.homes}
+    ended_jobs = set(plan.at_jobs)
+    return {
+        name: Standing(
+            record=comparison.after.passwd.find(name),
+            shadow=comparison.after.shadow.find(name),
+            groups=groups.get(name, []),
+            keys=_planned_keys(plan.keys[name]) if name in plan.keys else was[name].keys,
+            home=_planned_home(works[account.home], was[name].home) if account.home in works else was[name].home,
+            lingers=(was[name].lingers or name in plan.linger_on) and name not in plan.linger_off,
+            has_crontab=was[name].has_crontab and name not in plan.crontabs,
+            at_jobs=tuple(job for job in was[name].at_jobs if job not in ended_jobs),
+        )
+        for name, account in comparison.accounts.items()
+        if name not in comparison.purged
+    }
 
 
 def _memberships(database: Database) -> dict[str, list[str]]:
@@ -203,33 +128,33 @@ def _memberships(database: Database) -> dict[str, list[str]]:
     return found
 
 
-def _keys(state: FileState | None) -> str:
-    if state is None:
-        return ""
-    if state.kind != "file":
-        return "keys: not a file"
-    lines = [f"key {_fingerprint(line)}" for line in state.text.splitlines() if line.strip()]
-    if (state.uid, state.gid, state.mode) != (0, 0, 0o644):
-        lines.append(f"key file {state.uid}:{state.gid} {state.mode:04o}")
-    return "\n".join(lines or ["key file is empty"])
+def _planned_keys(text: str | None) -> FileState | None:
+    return None if text is None else FileState(text)
 
 
-def _fingerprint(line: str) -> str:
-    parts = line.split(None, 2)
-    try:
-        digest = hashlib.sha256(base64.b64decode(parts[1], validate=True)).digest()
-    except (ValueError, IndexError):
-        return line
-    shown = f"{parts[0]} SHA256:{base64.b64encode(digest).decode().rstrip('=')}"
-    return " ".join([shown, *parts[2:]])
+def _planned_home(work: HomeWork, found: HomeState | None) -> HomeState:
+    mode = work.mode if work.mode is not None else (found.mode if found else 0)
+    return HomeState(work.uid, work.gid, mode)
 
 
-def _file(state: FileState | None, binary: bool) -> str | None:
-    if state is None:
-        return None
-    if state.kind != "file":
-        return "not a file"
-    text = state.text
-    if binary:
-        text = "SHA256 " + hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
-    return f"owner {state.uid}:{state.gid}, mode {state.mode:04o}\n{text}"
+def _processes(comparison: Comparison, account: Account) -> Change:
+    running = comparison.current.processes.get(account.uid, 0)
+    return Change(f"processes of {account.name}", f"{running} running" if running else None, None)
+
+
+def _processes_of_nobody(comparison: Comparison, plan: Plan) -> Iterator[Change]:
+    for account in plan.departures:
+        if account.name not in plan.accounts:
+            yield _processes(comparison, account)
+
+
+def _keys_of_nobody(comparison: Comparison, plan: Plan) -> Iterator[Change]:
+    for name in sorted(plan.keys):
+        if name not in plan.accounts:
+            yield Change(f"keys of {name}", words.keys(comparison.current.keys[name]), None)
+
+
+def _file(comparison: Comparison, wanted: WantedFile) -> Change:
+    found = comparison.current.files.get(wanted.path)
+    will_be = None if wanted.text is None else FileState(wanted.text, mode=wanted.mode)
+    return Change(f"file {wanted.path}", words.file(found, wanted.binary), words.file(will_be, wanted.binary))

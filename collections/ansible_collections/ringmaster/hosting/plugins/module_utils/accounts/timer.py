@@ -8,38 +8,27 @@ This package packs its own sources into one file that Python runs; nothing else 
 
 from __future__ import annotations
 
-import importlib
 import io
-import sys
 import zipfile
 from functools import cache
+from importlib import resources
 
-from . import facts, roster, view
-from .model import STATE_FILE, AccountsError, Limits, Options, Paths
-from .policy import HEADER, WantedFile
+from .model import STATE_FILE
+from .work import HEADER, WantedFile
 
-MODULES = (
-    "database",
-    "facts",
-    "guard",
-    "homes",
-    "model",
-    "plan",
-    "policy",
-    "records",
-    "repair",
-    "roster",
-    "run",
-    "sessions",
-    "swap",
-    "view",
-)
 PACKAGE = "ringmaster_accounts"
+MAIN = f"""import sys
+from {PACKAGE}.run import main
+
+sys.exit(main())
+"""
+
 PROGRAM_PATH = "/usr/lib/ringmaster/accounts.pyz"
 SERVICE_PATH = "/etc/systemd/system/ringmaster-accounts.service"
 TIMER_PATH = "/etc/systemd/system/ringmaster-accounts.timer"
 WANTS_PATH = "/etc/systemd/system/timers.target.d/50-ringmaster-accounts.conf"
 
+# The units are text in Python, because Ansible takes nothing but Python along with a module.
 SERVICE = f"""# {HEADER}
 [Unit]
 Description=Apply the last accounts roster again
@@ -80,13 +69,14 @@ def files(wanted: bool) -> list[WantedFile]:
 
 @cache
 def program() -> str:
-    """Pack this package into one runnable file; the same code always gives the same bytes."""
-    sources = {"__main__.py": f"import sys\nfrom {PACKAGE}.repair import main\n\nsys.exit(main())\n"}
-    sources[f"{PACKAGE}/__init__.py"] = ""
-    for name in MODULES:
-        module = importlib.import_module(f"{__package__}.{name}")
-        source = module.__loader__.get_source(module.__name__)  # type: ignore[union-attr]
-        sources[f"{PACKAGE}/{name}.py"] = source
+    """Pack this package into one runnable file; the same code always gives the same bytes.
+
+    Packed is what lies beside this file: in the repository, in what Ansible brings along, in the program itself.
+    """
+    sources = {"__main__.py": MAIN, f"{PACKAGE}/__init__.py": ""}
+    for file in sorted(resources.files(__package__).iterdir(), key=lambda each: each.name):
+        if file.name.endswith(".py") and file.name != "__init__.py":
+            sources[f"{PACKAGE}/{file.name}"] = file.read_text(encoding="utf-8")
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
         for name, source in sources.items():
@@ -95,33 +85,3 @@ def program() -> str:
             entry.external_attr = 0o644 << 16
             archive.writestr(entry, source)
     return buffer.getvalue().decode("utf-8", "surrogateescape")
-
-
-def main() -> int:
-    """Apply the accepted roster again; what is written goes to the journal. Returns the exit status."""
-    from . import run  # noqa: PLC0415 - run imports this file
-
-    try:
-        applied = facts.read_applied(Paths())
-        if not applied.roster:
-            sys.stdout.write(f"No roster was applied yet: {STATE_FILE} is missing.\n")
-            return 0
-        result = run.run(roster.parse(applied.roster), kept_options(applied))
-    except AccountsError as error:
-        sys.stderr.write(f"The accounts could not be repaired: {error}\n")
-        return 1
-    for change in result.plan.changes:
-        sys.stdout.write(f"repaired: {view.sentence(change)}\n")
-    for warning in result.warnings:
-        sys.stdout.write(f"warning: {warning}\n")
-    return 0
-
-
-def kept_options(applied: facts.Applied) -> Options:
-    """Return the options that the accepted roster was applied with."""
-    days = applied.options.get("home_retention_days", 90)
-    limits = applied.options.get("limits", {})
-    return Options(
-        home_retention_days=days if isinstance(days, int) else 90,
-        limits={name: Limits(**values) for name, values in limits.items()} if isinstance(limits, dict) else {},
-    )
