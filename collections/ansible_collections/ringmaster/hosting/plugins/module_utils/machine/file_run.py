@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import base64
-import glob
 import json
 import zlib
 from collections.abc import Mapping, Sequence
@@ -61,7 +60,7 @@ def _require(needed: Mapping[str, str], check_mode: bool) -> None:
 
 def _found(patterns: Sequence[str]) -> list[str]:
     """Return files and links; what Python keeps beside its sources is not looked at."""
-    paths = {Path(path) for pattern in patterns for path in glob.glob(pattern, recursive=True, include_hidden=True)}
+    paths = {path for pattern in patterns for path in Path("/").glob(pattern.lstrip("/"))}
     return sorted(str(path) for path in paths if (path.is_symlink() or path.is_file()) and CACHE not in path.parts)
 
 

@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from ansible_collections.ringmaster.hosting.plugins.module_utils.accounts import repair
+from ansible_collections.ringmaster.hosting.plugins.module_utils.accounts import timer
 
 from . import program
 
-BY_MODULES = (repair.PROGRAM_PATH, repair.SERVICE_PATH, repair.TIMER_PATH)
+BY_MODULES = (timer.PROGRAM_PATH, timer.SERVICE_PATH, timer.TIMER_PATH, timer.WANTS_PATH)
 """What modules write by themselves."""
 COMPUTED = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
 VARIABLE = re.compile(r"\s*(\w+)\s*")
@@ -82,8 +82,8 @@ def _pattern(path: str, known: Mapping[str, str]) -> str:
 def withdrawn(found: Iterable[str], roles: Path, sent: Iterable[str]) -> list[str]:
     """Return those of a machine's files that no role ships any more.
 
-    ``found`` are the paths at the role's ``__machine_places``, ``sent`` the parts of the program that this machine has been sent: what lies in
-    the folder of another part is of an older version as a whole, and goes or stays with its component.
+    ``found`` are the paths at the role's ``__machine_places``, ``sent`` the parts of the program that this machine has
+    been sent: what lies in the folder of another part is of an older version as a whole, and goes with its component.
     """
     patterns = shipped(roles)
     literal = {pattern for pattern in patterns if not any(sign in pattern for sign in "*?[")}
