@@ -21,11 +21,13 @@ HTML_PAGE = ROLES / "status/files/rootfs/usr/lib/ringmaster/status/checks.html"
 INTRODUCTION = """\
 # Checks and alerts
 
-Generated from the roles by `docs/reference/generate`; do not edit. How checks run and who is told: [monitoring](../monitoring.md).
+Generated from the roles by `docs/reference/generate`; do not edit.
+How checks run and who is told: [monitoring](../monitoring.md).
 
-On a machine, `ringmaster-check` shows the newest results with their sentences, worst first, and `ringmaster-check --now` runs all
-checks first. Alerts and status pages link to this text, which every platform's status pages have as `checks.html`. It is written
-in `files/runbook.yml` of each role.
+On a machine, `ringmaster-check` shows the newest results with their sentences, worst first, and \
+`ringmaster-check --now` runs all checks first.
+Alerts and status pages link to this text, which every platform's status pages have as `checks.html`.
+It is written in `files/runbook.yml` of each role.
 """
 
 
