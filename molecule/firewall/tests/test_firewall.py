@@ -75,7 +75,7 @@ def test_a_rule_of_the_project_opens_a_port_without_root(
     accepted = vm.file("/etc/ringmaster/firewall/accepted/app.nft")
     assert (accepted.user, accepted.mode) == ("root", 0o640)
     assert vm.run("/usr/lib/ringmaster/firewall status").rc == 0
-    # The platform's ruleset is loaded anew, as after a change of the description: the rule stays.
+    # The platform's ruleset is reloaded, as after a change of the description: the rule stays.
     vm.check_output("/usr/lib/ringmaster/firewall load")
     assert reaches()
     vm.check_output(f"sudo -u s-neta rm {INBOX}/app.nft")

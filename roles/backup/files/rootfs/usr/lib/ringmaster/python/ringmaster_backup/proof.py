@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, Ringmaster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The weekly proof: restore from the newest backup, and look whether it is what it should be.
+"""The weekly proof: restore from the newest backup, and check whether it is what it should be.
 
 It runs on the machine itself: only there are the programs of its components in their versions, and only so the whole
 way is proven that a restore takes: network, certificate, password, repository. What the machine cannot prove of itself,

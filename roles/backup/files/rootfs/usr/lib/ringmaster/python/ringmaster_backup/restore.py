@@ -85,7 +85,7 @@ def _live(path: Path) -> int:
 def choose(restic: Restic, wanted: str) -> dict[str, Any]:
     """Return the snapshot for a whole machine: by default the newest one that an earlier machine of this name made.
 
-    A machine that was made anew may already have backed up its own emptiness.
+    A machine that was recreated may already have backed up its own emptiness.
     """
     if wanted != "before":
         return restic.snapshot(wanted)

@@ -5,7 +5,7 @@
 
 A message of a Maildir never changes, so a dump holds further names (hard links) of the same files: it costs no space,
 takes seconds, and is what a mailbox was at that moment. What changes in place is copied; indexes are left out, Dovecot
-makes them anew.
+makes them again.
 """
 
 from __future__ import annotations

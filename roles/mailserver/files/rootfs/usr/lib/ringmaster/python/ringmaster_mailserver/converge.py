@@ -56,7 +56,7 @@ def validate(places: Places) -> None:
 
 
 def apply_objects(places: Places) -> None:
-    """Make the maps anew, after a password was changed."""
+    """Make the maps again after a password was changed."""
     _maps(places, places.read_objects(), Report(), False)
 
 

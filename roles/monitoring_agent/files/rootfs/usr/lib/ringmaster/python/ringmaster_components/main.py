@@ -81,7 +81,7 @@ def run(program: Program, words: list[str] | None = None) -> int:
 def _parser(program: Program) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog=program.name, description=f"The component {program.name} of this machine.")
     verbs = parser.add_subparsers(dest="verb", required=True)
-    verbs.add_parser("validate", help="look whether the configuration is valid")
+    verbs.add_parser("validate", help="check whether the configuration is valid")
     converge = verbs.add_parser("converge", help="bring the running service to its configuration")
     converge.add_argument("--check", action="store_true", help="change nothing, only tell")
     converge.add_argument("--restart", action="store_true", help="restart if settings wait for it")

@@ -49,7 +49,7 @@ class Places:
 
     @property
     def active(self) -> Path:
-        """What the virtual hosts include: accepted drop-ins, written anew, a file for each virtual host."""
+        """What the virtual hosts include: accepted drop-ins, rewritten, a file for each virtual host."""
         return self.home / "active"
 
 

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, Ringmaster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Point-in-time recovery by pgBackRest: its repository, and a database as it was beside the living one."""
+"""Point-in-time recovery by pgBackRest: its repository, and a database as it was next to the live one."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def _version(places: Places) -> int:
 
 
 def recover(places: Places, moment: str, database: str, target: str) -> str:
-    """Bring a database, as it was at a moment, beside the living ones; return a sentence. Raises Failure."""
+    """Bring a database, as it was at a moment, next to the live ones; return a sentence. Raises Failure."""
     if target in sql.ask_or_fail(places, "SELECT json_agg(datname) FROM pg_database"):
         raise Failure(f"there is a database {target}; name another one")
     _archive(places)
@@ -85,7 +85,7 @@ def _archive(places: Places) -> None:
 
 def main() -> int:
     """Run the program; return its exit code."""
-    about = "Bring a database, as it was at another time, beside the living one."
+    about = "Bring a database, as it was at another time, next to the live one."
     parser = argparse.ArgumentParser(prog="postgresql-recover", description=about)
     parser.add_argument("moment", help="such as '2026-11-24 16:00:00+00'")
     parser.add_argument("database", help="as it is called")
