@@ -10,5 +10,7 @@ from pathlib import Path
 
 PROGRAMS = Path(__file__).parents[3] / "roles/certificates/files/rootfs/usr/lib/ringmaster"
 sys.path.insert(0, str(PROGRAMS / "python"))
+# The sentences of checks use what the agent brings along.
+sys.path.insert(1, str(PROGRAMS.parents[4] / "monitoring_agent/files/rootfs/usr/lib/ringmaster/python"))
 # Roles copy these folders as they are.
 sys.dont_write_bytecode = True

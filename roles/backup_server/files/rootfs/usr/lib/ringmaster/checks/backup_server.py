@@ -16,6 +16,7 @@ sys.path.insert(0, "/usr/lib/ringmaster/python")
 from ringmaster_backup_server import copy, maintenance
 from ringmaster_backup_server.repositories import load, without_owner
 from ringmaster_components import checks
+from ringmaster_components.report import counted
 
 OK, WARNING, CRITICAL = 0, 1, 2
 HOUR, DAY = 3600, 86400
@@ -56,7 +57,7 @@ def received(critical_hours: float) -> tuple[int, str]:
     if silent:
         more = f" and {len(silent) - 5} more" if len(silent) > 5 else ""
         return CRITICAL, f"No backup arrived from {', '.join(silent[:5])}{more}.{kept}"
-    return OK, f"Backups of all {len(repositories)} machines arrived within {critical_hours:.0f} hours.{kept}"
+    return OK, f"Backups of {counted(len(repositories), 'machine')} arrived within {critical_hours:.0f} hours.{kept}"
 
 
 def repositories_sound(warning_hours: float) -> tuple[int, str]:
@@ -71,9 +72,8 @@ def repositories_sound(warning_hours: float) -> tuple[int, str]:
         return WARNING, f"Not maintained: {'; '.join(failed[:3])}."
     passed = time.time() - state.get("finished", BEGIN.stat().st_mtime)
     total = sum(entry.get("bytes", 0) for entry in known.values()) / (1 << 30)
-    sentence = (
-        f"{len(known)} repositories ({total:.1f} GiB) were maintained {passed / HOUR:.0f} h ago, none is damaged."
-    )
+    kept = counted(len(known), "repository", "repositories")
+    sentence = f"{kept} ({total:.1f} GiB), last maintained {passed / HOUR:.0f} h ago, none damaged."
     return (WARNING if passed > warning_hours * HOUR else OK), sentence
 
 

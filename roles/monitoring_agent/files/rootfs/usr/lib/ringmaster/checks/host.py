@@ -14,6 +14,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from ringmaster_components.report import counted
+
 OK, WARNING, CRITICAL, UNKNOWN = 0, 1, 2, 3
 DISK_FILESYSTEMS = frozenset({"ext2", "ext3", "ext4", "xfs", "btrfs", "f2fs", "zfs"})
 FOREIGN = "/run/host/"  # what a container shows of its host
@@ -96,8 +98,7 @@ def failed_units() -> tuple[int, str]:
     answer = _command("systemctl", "list-units", "--state=failed", "--plain", "--no-legend", "--no-pager")
     units = [line.split()[0] for line in answer.splitlines() if line.split()]
     if units:
-        noun = "unit has" if len(units) == 1 else "units have"
-        return WARNING, f"{len(units)} {noun} failed: {', '.join(units)}."
+        return WARNING, f"{counted(len(units), 'unit has', 'units have')} failed: {', '.join(units)}."
     return OK, "No unit has failed."
 
 

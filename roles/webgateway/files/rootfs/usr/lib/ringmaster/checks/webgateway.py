@@ -13,6 +13,7 @@ sys.path.insert(0, "/usr/lib/ringmaster/python")
 
 from ringmaster_components import checks
 from ringmaster_components.checks import CRITICAL, OK, WARNING
+from ringmaster_components.report import counted
 from ringmaster_haproxy import converge as haproxy
 from ringmaster_haproxy import runtime
 
@@ -54,7 +55,7 @@ def backends() -> tuple[int, str]:
         return CRITICAL, f"{'; '.join(dead + down[:5])}."
     if down:
         return WARNING, f"{'; '.join(down[:5])}."
-    return OK, f"All members of {len(names)} backends are up."
+    return OK, f"All members of {counted(len(names), 'backend')} are up."
 
 
 def drained(warning_hours: float) -> tuple[int, str]:

@@ -111,12 +111,12 @@ def prove_files(restic: Restic, snapshot: dict[str, Any], settings: Configuratio
     restic.run(*words)  # --verify: every restored file is read again and compared with the hashes in the snapshot
     restored = list(_regular_files(target))
     if len(restored) < len(chosen):
-        raise Failure(f"{len(chosen)} files of {place} were to be restored, {len(restored)} were")
+        raise Failure(f"{place}: {len(restored)} of {len(chosen)} files came back")
     same = sum(compare(path, Path(place) / path.relative_to(target)) for path in restored)
     part = f" of {len(files)}" if is_part else ""
     size = sum(path.stat().st_size for path in restored) / MIB
-    told = f"{len(restored)}{part} files of {place} ({size:.1f} MiB) are as they were backed up"
-    return f"{told}, {same} are so on this machine, too"
+    noun, verb = ("file", "is as it was") if len(files) == 1 else ("files", "are as they were")
+    return f"{len(restored)}{part} {noun} of {place} ({size:.1f} MiB) {verb} backed up, {same} of them here, too"
 
 
 def choose_home(restic: Restic, snapshot: str) -> str | None:

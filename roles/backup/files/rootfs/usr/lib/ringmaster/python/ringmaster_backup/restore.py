@@ -119,7 +119,7 @@ def machine(restic: Restic, snapshot: dict[str, Any], *, replace: bool, say: Cal
         done = files.restore(restic, snapshot, path, in_place=True, over="nothing" if is_platforms else "everything")
         report["files"] += done.files
         report["kept"] += [] if is_platforms else done.kept
-        say(f"{path}: {done.files} files in {done.seconds:.1f} s")
+        say(f"{path}: {done.files} file{'s' * (done.files != 1)} in {done.seconds:.1f} s")
     there = {entry["name"] for entry in restic.ls(snapshot["id"], str(DUMPS)) if entry["path"] != str(DUMPS)}
     for definition in configuration.definitions()[0]:
         if definition.restore and definition.component in there:

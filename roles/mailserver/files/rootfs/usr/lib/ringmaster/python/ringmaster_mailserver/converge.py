@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ringmaster_components import accepted, files, inbox, state
-from ringmaster_components.report import Failure, Invalid, Report
+from ringmaster_components.report import Failure, Invalid, Report, counted
 
 from ringmaster_mailserver import directives, dns, keys, maps, passwords, services, trial
 from ringmaster_mailserver.places import Places, run
@@ -130,7 +130,8 @@ def _told(name: str, before: str, after: str) -> str:
     """Say what changes in a map by its keys only: values may be hashes."""
     old, new = set(before.splitlines()), set(after.splitlines())
     added, removed = len(new - old), len(old - new)
-    return f"write the map {name}: {len(new)} entries, {added} new or changed, {removed} gone or changed"
+    entries = counted(len(new), "entry", "entries")
+    return f"write the map {name}: {entries}, {added} new or changed, {removed} gone or changed"
 
 
 def _sieve(places: Places, objects: dict[str, Any], report: Report, check: bool) -> None:
@@ -187,7 +188,7 @@ def _records(places: Places, objects: dict[str, Any], public: dict[str, str], re
         path = places.data / name
         if path.exists() and path.read_text() == text:
             continue
-        report.steps.append(f"write {path}: {len(found)} records")
+        report.steps.append(f"write {path}: {counted(len(found), 'record')}")
         if not check:
             places.data.mkdir(mode=0o755, parents=True, exist_ok=True)
             files.replace(path, text)

@@ -11,7 +11,9 @@ import pwd
 from pathlib import Path
 
 from ringmaster_components import inbox
+from ringmaster_components.checks import in_use
 from ringmaster_components.inbox import Refused
+from ringmaster_components.report import counted
 
 from ringmaster_check.definitions import DEFAULT_USER, Definition, DefinitionError, parse
 from ringmaster_check.execution import OK, WARNING
@@ -45,8 +47,9 @@ def load(folder: Path) -> tuple[list[Definition], tuple[int, str] | None]:
     taken_in = inbox.read(folder, ".json", judge)
     if taken_in.refused:
         reasons = "; ".join(f"{name}: {reason}" for name, reason in taken_in.refused.items())
-        return accepted, (WARNING, f"{len(taken_in.refused)} files of {folder} are left out: {reasons}.")
-    return accepted, (OK, f"{len(accepted)} checks of {folder} are in use, none is refused.")
+        left = counted(len(taken_in.refused), f"file of {folder} is", f"files of {folder} are")
+        return accepted, (WARNING, f"{left} left out: {reasons}.")
+    return accepted, (OK, in_use(len(accepted), str(folder), "check"))
 
 
 def _with_component(text: str) -> str:

@@ -15,6 +15,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from ringmaster_components.report import counted
+
 from ringmaster_check import definitions, execution, local, results
 from ringmaster_check.definitions import Definition
 
@@ -121,7 +123,7 @@ def _own_outcome(number: int, problems: list[str], now: float) -> execution.Outc
     if problems:
         message = " ".join(problems)
         return execution.Outcome(OWN, execution.CRITICAL, execution.one_line(message), now, 0.0)
-    return execution.Outcome(OWN, execution.OK, f"{number} checks are defined.", now, 0.0)
+    return execution.Outcome(OWN, execution.OK, f"{counted(number, 'check is', 'checks are')} defined.", now, 0.0)
 
 
 def _tell_changes(previous: dict[str, results.Result], current: dict[str, results.Result]) -> None:

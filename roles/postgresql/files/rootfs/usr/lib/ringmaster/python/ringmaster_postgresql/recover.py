@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 from ringmaster_components import systemd
-from ringmaster_components.report import Failure, Report
+from ringmaster_components.report import Failure, Report, counted
 
 from ringmaster_postgresql import dumps, restores, sql
 from ringmaster_postgresql.sql import Places
@@ -69,7 +69,8 @@ def recover(places: Places, moment: str, database: str, target: str) -> str:
             wanted = dumps.counts(scratch, database)
         restores.create(places, folder, database, target)
     rows = sum(wanted["tables"].values())
-    return f"{target} is {database} as it was at {moment}: {len(wanted['tables'])} tables with {rows} rows."
+    tables = counted(len(wanted["tables"]), "table")
+    return f"{target} is {database} as it was at {moment}: {tables} with {counted(rows, 'row')}."
 
 
 def _archive(places: Places) -> None:

@@ -28,7 +28,7 @@ from typing import Any
 
 from ringmaster_components import files, systemd
 from ringmaster_components.main import lock
-from ringmaster_components.report import Failure
+from ringmaster_components.report import Failure, counted
 
 from ringmaster_postgresql import cluster, sql
 from ringmaster_postgresql.sql import Places
@@ -97,7 +97,7 @@ def finish(places: Places) -> str:
     done = sql.as_postgres(places, words)
     if done.returncode:
         raise Failure(f"vacuumdb: {done.stderr.strip()[-300:]}")
-    return f"Updated {', '.join(updated) or 'no extension'}; analysed {len(names)} databases."
+    return f"Updated {', '.join(updated) or 'no extension'}; analysed {counted(len(names), 'database')}."
 
 
 def confirm() -> str:
