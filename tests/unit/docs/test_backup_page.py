@@ -5,11 +5,10 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
+from programs import load
+from prose import ROOT
 
-sys.path.insert(0, str(Path(__file__).parents[3] / "docs/reference"))
-import backups
+backups = load(ROOT / "docs/reference/backups.py")
 
 
 def test_the_page_is_current():

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import re
+
 import prose
 import pytest
 
@@ -38,3 +40,18 @@ def test_tables_code_and_generated_regions_are_no_prose():
     text = "A. B.\n\n    a. b.\n\n```\nc. d.\n```\n\n| e. f. |\n|---|\n\n"
     text += "<!-- table: x -->\ng. h.\n<!-- end -->\n\n- i.\n  j.\n"
     assert list(prose.paragraphs(text)) == [(0, 1), (15, 17)]
+
+
+WORDS = {
+    r"\banew\b": "again, or re-",
+    r"name: Look whether": "Check whether",
+    r"\b(the own|in wrong hands|things looked at)\b": "one's own, compromised, checks",
+    r"(?<![.,\d])\b1 [a-z]+s (are|do|have)\b": "plural by number",
+}
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_pages_runbooks_and_names_of_tasks_have_plain_words(word):
+    files = [*prose.pages(), *prose.ROOT.glob("playbooks/**/*.yml"), *prose.ROOT.glob("roles/*/tasks/*.yml")]
+    files += prose.ROOT.glob("roles/*/files/runbook.yml")
+    assert not [f"{path}: {WORDS[word]}" for path in files if re.search(word, path.read_text())]
