@@ -17,15 +17,18 @@ import yaml
 
 ROLES = Path(__file__).resolve().parents[2] / "roles"
 PAGE = "checks.md"
-HTML_PAGE = ROLES / "status/files/rootfs/usr/lib/ringmaster/status/checks.html"
+PROGRAM = ROLES / "machine/files/python/ringmaster"
+HTML_PAGE = PROGRAM / "status/static/checks.html"
 INTRODUCTION = """\
 # Checks and alerts
 
-Generated from the roles by `docs/reference/generate`; do not edit. How checks run and who is told: [monitoring](../monitoring.md).
+Generated from the roles by `docs/reference/generate`; do not edit.
+How checks run and who is told: [monitoring](../monitoring.md).
 
-On a machine, `ringmaster-check` shows the newest results with their sentences, worst first, and `ringmaster-check --now` runs all
-checks first. Alerts and status pages link to this text, which every platform's status pages have as `checks.html`. It is written
-in `files/runbook.yml` of each role.
+On a machine, `ringmaster-check` shows the newest results with their sentences, worst first, and \
+`ringmaster-check --now` runs all checks first.
+Alerts and status pages link to this text, which every platform's status pages have as `checks.html`.
+It is written in `files/runbook.yml` of each role.
 """
 
 
@@ -54,7 +57,7 @@ def _walk(content: Any) -> Iterator[dict[str, Any]]:
 
 @functools.cache
 def _docstrings(module: str) -> dict[str, str]:
-    (path,) = ROLES.glob(f"*/files/rootfs/usr/lib/ringmaster/checks/{module}.py")
+    path = PROGRAM / module / "checks.py"
     tree = ast.parse(path.read_text(encoding="utf-8"))
     return {node.name: ast.get_docstring(node) or "" for node in tree.body if isinstance(node, ast.FunctionDef)}
 

@@ -14,9 +14,9 @@ author:
 description:
   - Runs C(ringmaster <name> converge), the component's part of the machine's program.
   - It validates, applies what it can to the running service, restarts only if needed,
-    and tells what it did.
+    and reports what it did.
   - The same program takes in drop-ins when they change, so that there is one way to a running configuration.
-  - Settings that wait for a restart and drop-ins that were left out are told as warnings.
+  - Settings that wait for a restart and drop-ins that were left out are reported as warnings.
 options:
   name:
     description: Name of the component.

@@ -45,7 +45,7 @@ def tables() -> dict[str, str]:
     icmp = [
         ["everybody", "IPv4", ", ".join(firewall.ICMP)],
         ["everybody", "IPv6", ", ".join(firewall.ICMPV6)],
-        ["the own link", "IPv6", ", ".join(firewall.ICMPV6_LINK)],
+        ["the local link", "IPv6", ", ".join(firewall.ICMPV6_LINK)],
     ]
     return {
         "policy": _table(["interface", "from", "protocol", "ports", "why"], policy),
@@ -76,5 +76,5 @@ def renew(text: str) -> str:
 
 
 def write(page: Path) -> None:
-    """Write the tables of the page anew."""
+    """Rewrite the tables of the page."""
     page.write_text(renew(page.read_text(encoding="utf-8")), encoding="utf-8")
