@@ -126,7 +126,7 @@ def kept() -> str:
 
 def took() -> str:
     """Return what was measured, from the page that has the measurement."""
-    row = r"^\| What \| (.+) \| (.+) \| (.+) \|\n\|[-|]+\n\| `ringmaster-backup` \| (\S+) \| (\S+) \| (\S+) \|$"
+    row = r"^\| What \| (.+) \| (.+) \| (.+) \|\n\|[-|]+\n\| `ringmaster backup` \| (\S+) \| (\S+) \| (\S+) \|$"
     (found,) = re.findall(row, MEASUREMENTS.read_text(encoding="utf-8"), re.MULTILINE)
     return _table(found[:3], [[f"{seconds} s" for seconds in found[3:]]])
 

@@ -25,8 +25,8 @@ INTRODUCTION = """\
 Generated from the roles by `docs/reference/generate`; do not edit.
 How checks run and who is told: [monitoring](../monitoring.md).
 
-On a machine, `ringmaster-check` shows the newest results with their sentences, worst first, and \
-`ringmaster-check --now` runs all checks first.
+On a machine, `ringmaster check` shows the newest results with their sentences, worst first, and \
+`ringmaster check --now` runs all checks first.
 Alerts and status pages link to this text, which every platform's status pages have as `checks.html`.
 It is written in `files/runbook.yml` of each role.
 """
