@@ -77,6 +77,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 COMMAND = Path("/usr/bin/ringmaster")
 PARTS = Path("/usr/lib/ringmaster/python/ringmaster")
+DEFINITIONS = Path("/usr/lib/ringmaster/checks.d")
 
 
 def argument_spec() -> dict[str, object]:
@@ -94,9 +95,10 @@ def main() -> None:
     name = module.params["name"]
     if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
         module.fail_json(msg=f"'{name}' cannot be the name of a component")
+    if module.check_mode and not (DEFINITIONS / f"{name}.json").exists():
+        # Before its role has run for the first time, there is nothing to compare with.
+        module.exit_json(changed=True, steps=["install it"], refused={}, pending_restart=[])
     if not (PARTS / name / "main.py").exists():
-        if module.check_mode:
-            module.exit_json(changed=True, steps=["install it"], refused={}, pending_restart=[])
         module.fail_json(
             msg=f"this machine's program has no part '{name}': role machine brings it, in playbooks/base.yml"
         )
