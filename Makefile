@@ -51,5 +51,5 @@ generate: ready ## write every page, table and file that comes from the code
 docs: tools ## build all documentation to HTML, in build/docs
 	@PATH=$(CURDIR)/.venv/bin:$$PATH .venv/bin/python tests/gates/collection.py html
 
-lock: ready ## write requirements.lock anew from pyproject.toml
+lock: ready ## rewrite requirements.lock from pyproject.toml
 	@bin/lock

@@ -56,7 +56,7 @@ options:
     description:
       - Address of the git repository that holds the description, for runs in copies that are thrown away, as in AWX.
       - Verbs and allocations clone it, change the clone, commit and push. A rejected push means that somebody
-        was quicker; then all is read and allocated anew. Nothing counts before it is pushed.
+        was quicker; then all is read and allocated again. Nothing counts before it is pushed.
       - Without it, changes are made in place, and committing them is the operator's work.
     type: str
     env:

@@ -25,8 +25,8 @@ INTRODUCTION = """\
 Generated from the roles by `docs/reference/generate`; do not edit.
 How checks run and who is told: [monitoring](../monitoring.md).
 
-On a machine, `ringmaster-check` shows the newest results with their sentences, worst first, and \
-`ringmaster-check --now` runs all checks first.
+On a machine, `ringmaster check` shows the newest results with their sentences, worst first, and \
+`ringmaster check --now` runs all checks first.
 Alerts and status pages link to this text, which every platform's status pages have as `checks.html`.
 It is written in `files/runbook.yml` of each role.
 """
@@ -57,7 +57,8 @@ def _walk(content: Any) -> Iterator[dict[str, Any]]:
 
 @functools.cache
 def _docstrings(module: str) -> dict[str, str]:
-    tree = ast.parse((PROGRAM / module / "checks.py").read_text(encoding="utf-8"))
+    path = PROGRAM / module / "checks.py"
+    tree = ast.parse(path.read_text(encoding="utf-8"))
     return {node.name: ast.get_docstring(node) or "" for node in tree.body if isinstance(node, ast.FunctionDef)}
 
 

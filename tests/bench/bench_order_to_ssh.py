@@ -29,7 +29,7 @@ FORGET = (
 
 
 def ordered(site: LabSite) -> float:
-    """Remove the VM, order it anew, and return the seconds until the operator is logged in."""
+    """Remove the VM, order it again, and return the seconds until the operator is logged in."""
     site.root(HYPERVISOR, FORGET)
     start = time.monotonic()
     site.tool("play", "provision.yml")

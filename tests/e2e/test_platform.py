@@ -236,7 +236,7 @@ def test_a_unit_of_the_service_user_starts_at_boot_and_tmp_is_new(site: Site) ->
     keys_before = site.root("cat /etc/ssh/ssh_host_*_key.pub; cat /etc/machine-id").stdout
     assert site.ssh("bob", "touch /tmp/left-over && echo kept > ~/kept").returncode == 0
 
-    # The VM boots its own kernel through its own GRUB, also after both were installed anew.
+    # The VM boots its own kernel through its own GRUB, also after both were reinstalled.
     installed = site.root(
         "export DEBIAN_FRONTEND=noninteractive; apt-get -qq update && apt-get install -y -qq --reinstall "
         "grub-pc grub-pc-bin linux-image-$(uname -r) >/dev/null && grub-install /dev/vda",

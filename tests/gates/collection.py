@@ -168,7 +168,7 @@ def build(folder: Path) -> str:
     if listed.keys() != modules:
         raise GateError(f"ansible-doc lists {sorted(listed)}, there are {sorted(modules)}")
 
-    ignored = shutil.ignore_patterns("allocations.yml", "known_hosts")  # as git ignores them: start anew
+    ignored = shutil.ignore_patterns("allocations.yml", "known_hosts")  # as git ignores them: start without
     shutil.copytree(ROOT / EXAMPLE, user / "platform", ignore=ignored)
     inventory = "platform/platform.ringmaster.yml"
     for playbook in ("validate", "allocate"):

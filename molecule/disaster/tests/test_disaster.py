@@ -129,7 +129,7 @@ def test_a_vm_was_deleted_and_its_grace_period_is_over(machine: Callable[[str], 
 def test_the_controller_is_gone(machine: Callable[[str], Host], tmp_path: Path) -> None:
     """All that is left is what the backup machine holds, and what page and operator keep elsewhere: secret and keys."""
     server = machine("svc0")
-    # As after every change: VMs that were made anew have new host keys.
+    # As after every change: VMs that were recreated have new host keys.
     play("playbooks/backup_platform")
     play("playbooks/backup_now", vm="svc0")
     server.check_output("rm -rf /var/backups/ringmaster/platform /root/platform")

@@ -70,11 +70,11 @@ def test_a_rule_of_the_project_opens_a_port_without_root(
     assert not reaches()
     put(vm, "app.nft", f'# the application\niifname ethsrv ip saddr {STRANGER} tcp dport {PORT} accept comment "app"\n')
     eventually(reaches)
-    assert sentence(vm) == ("ok", f"1 drop-ins of {INBOX} are in use, none is refused.")
+    assert sentence(vm) == ("ok", f"1 drop-in of {INBOX} is in use, none is refused.")
     accepted = vm.file("/etc/ringmaster/firewall/accepted/app.nft")
     assert (accepted.user, accepted.mode) == ("root", 0o640)
     assert vm.run("/usr/lib/ringmaster/firewall status").rc == 0
-    # The platform's ruleset is loaded anew, as after a change of the description: the rule stays.
+    # The platform's ruleset is reloaded, as after a change of the description: the rule stays.
     vm.check_output("/usr/lib/ringmaster/firewall load")
     assert reaches()
     vm.check_output(f"sudo -u s-neta rm {INBOX}/app.nft")
@@ -220,7 +220,7 @@ def test_what_is_reached_is_compared_with_the_description(
 ) -> None:
     address = hostvars["neta00"]["ringmaster_srv_ipv6"]
     try:
-        assert compared() == (0, "8 answers of 1 VMs are as the description says.")
+        assert compared() == (0, "8 answers of 1 VM are as the description says.")
         vm.check_output("nft insert rule inet ringmaster input meta nfproto ipv6 tcp dport 5432 accept")
         told = f"Not as the description says, from here: neta00 ({address}) port 5432 is open."
         assert compared() == (1, told)
@@ -229,7 +229,7 @@ def test_what_is_reached_is_compared_with_the_description(
         assert compared() == (1, told.replace("5432 is open", "443 is closed"))
         # A VM that says nothing at all is the matter of another check.
         vm.check_output("nft insert rule inet ringmaster input meta nfproto ipv6 tcp dport 22 drop")
-        assert compared() == (0, "4 answers of 1 VMs are as the description says. 1 addresses do not answer.")
+        assert compared() == (0, "4 answers of 1 VM are as the description says. 1 address does not answer.")
     finally:
         vm.check_output("/usr/lib/ringmaster/firewall load")
 

@@ -485,7 +485,7 @@ def test_metrics_reach_prometheus(place: dict[str, Any], eventually: Eventually)
 
 
 def test_no_silent_empty_cluster(server: Host) -> None:
-    """A lost disk and another version are told; nothing is made."""
+    """A lost disk and another version are reported; nothing is made."""
     server.check_output(f"systemctl stop {UNIT}; mv {DATA} {DATA}.away")
     try:
         result = server.run(f"{PROGRAM} converge")

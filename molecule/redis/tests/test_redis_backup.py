@@ -81,7 +81,7 @@ def test_a_damaged_dump_is_found(redis: Host, damage: str, told: str) -> None:
 def test_data_is_never_replaced_unasked(redis: Host) -> None:
     done = redis.run(words(redis, "restore"))
     assert done.rc == 1
-    assert done.stderr == "there are 1005 keys in Redis; say --replace to exchange them for those of the dump\n"
+    assert done.stderr == "Redis holds 1005 keys; say --replace to exchange them for those of the dump\n"
     assert "as a whole" in redis.run(words(redis, "restore", more="--object 0 --replace")).stderr
 
 

@@ -325,7 +325,7 @@ def test_drained_member_gets_nothing_new(gateway: Host, outside: Outside) -> Non
 
 
 def test_reloads_under_load_lose_nothing(gateway: Host, outside: Outside) -> None:
-    """Four visitors ask within the lab, each time anew, while nginx and haproxy reload three times each."""
+    """Four visitors ask within the lab, over a new connection each time; nginx and haproxy reload three times each."""
     context = ssl.create_default_context(cafile=str(CA))
     codes: list[object] = []
     is_over = threading.Event()

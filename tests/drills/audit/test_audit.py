@@ -11,16 +11,13 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
 
 import pytest
+from light_machine import ADDRESS, LightMachine
 
 ROOT = Path(__file__).resolve().parents[3]
-sys.path.insert(0, str(ROOT / "tests/integration/accounts"))
-
-from light_machine import ADDRESS, LightMachine  # noqa: E402
 
 PLAYBOOK = Path(__file__).with_name("base.yml")
 SSHD = "/etc/ssh/sshd_config.d/10-ringmaster.conf"

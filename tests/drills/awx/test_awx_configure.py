@@ -13,7 +13,6 @@ import http.server
 import json
 import os
 import subprocess
-import sys
 import threading
 import urllib.parse
 from collections.abc import Iterator
@@ -21,11 +20,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from peers import peers
 
 ROOT = Path(__file__).resolve().parents[3]
-sys.path.insert(0, str(ROOT / "tests"))
-
-from peers import peers  # noqa: E402
 
 KEYS = ("name", "identifier", "id", "workflow_job_template")
 """What objects are asked for by."""

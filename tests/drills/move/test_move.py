@@ -35,7 +35,7 @@ def test_move_there_and_back(site: Site) -> None:
     assert site.domains(VM) == {there: "running"}
     assert site.placement(VM) == there
     assert site.ssh(ADDRESS, "cat /root/kept /etc/machine-id", wait=900).split() == ["kept", machine_id]
-    # Root's swap and tmp were made anew, and are in use.
+    # Root's swap and tmp were remade, and are in use.
     assert "/dev/vdb" in site.ssh(ADDRESS, "swapon --show --noheadings")
     for address in HYPERVISORS.values():
         assert "ringmaster-move" not in site.ssh(address, "cat /root/.ssh/authorized_keys")

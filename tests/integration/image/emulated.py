@@ -67,7 +67,7 @@ class Machine:
         self.seed({})
 
     def blank(self, role: str, size: int) -> None:
-        """Make the raw disk of a role anew: empty, ``size`` bytes."""
+        """Recreate the raw disk of a role: empty, ``size`` bytes."""
         with (self.folder / f"{role}.raw").open("wb") as file:
             file.truncate(size)
 

@@ -10,7 +10,6 @@ import copy
 import os
 import shutil
 import subprocess
-import sys
 import time
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
@@ -18,13 +17,9 @@ from pathlib import Path
 from typing import Any
 
 import libvirt
+import libvirt_samples as samples
 import pytest
-
-HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE.parents[1] / "unit/libvirt"))
-
-import libvirt_samples as samples  # noqa: E402
-from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt import (  # noqa: E402
+from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt import (
     apply,
     connection,
     converge,
@@ -32,6 +27,7 @@ from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt import 
     storage,
 )
 
+HERE = Path(__file__).parent
 IMAGE = "ringmaster-empty-0123456789abcdef.qcow2"
 
 

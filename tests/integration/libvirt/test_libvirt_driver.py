@@ -96,7 +96,7 @@ def test_deleted_after_its_grace_period(driver: Any) -> None:
     assert done["diff"]["before"]["disks.root.size"] == "2GiB"
     assert (done["state"], done["created"]) == ("absent", False)
     assert volumes_of(driver) == kept
-    # Converged again before the description has forgotten it: it is not made anew.
+    # Converged again before the description has forgotten it: it is not recreated.
     assert driver.settle(state="retiring", **DUE)["changed"] is False
     assert driver.all(driver.data(state="absent", **DUE))["deleted"] == ["myapp00"]
 

@@ -175,7 +175,7 @@ def test_cut_short_and_done_again(pair: Pair) -> None:
     pair.copy()
     pair.copy()
     pair.define("present")
-    # The ledger still names the source, so the copy is made anew.
+    # The ledger still names the source, so the copy is made again.
     pair.copy()
     assert running(pair.target) is None
     pair.define("present")
@@ -389,7 +389,7 @@ def test_cached_disks_do_not_go_live(sharing: Pair) -> None:
 
 
 def test_storage_that_is_mounted_elsewhere_is_refused(sharing: Pair) -> None:
-    """The path of the image stands in the disk itself."""
+    """The path of the image is written in the disk itself."""
     offer = sharing.step(sharing.source, "offer")
     with pytest.raises(HypervisorError, match="mount it at the same place"):
         sharing.step(sharing.target, "prepare", token=offer["token"], root_path="/elsewhere/root.qcow2")

@@ -233,7 +233,7 @@ def test_images_are_immutable_and_imported_once(machine: Any, libvirtd: Path) ->
     assert ensure()["changed"]
     assert path.stat().st_mode & 0o777 == 0o444
     assert ensure(source=Path("/none"))["changed"] is False
-    # A transfer that broke off is not read-only yet: it is done anew.
+    # A transfer that broke off is not read-only yet: it is done again.
     path.chmod(0o600)
     path.write_bytes(b"half")
     assert ensure()["changed"]

@@ -156,7 +156,7 @@ def test_every_pair_is_as_the_policy_says(
     assert len(expected) > 300
     assert 0 < sum(expected.values()) < len(expected)
     assert wrong(answers, expected) == []
-    # On the server network a refusal is told, so that a mistake shows at once.
+    # On the server network a refusal is answered, so that a mistake shows at once.
     told = {answers[one] for one, permitted in expected.items() if not permitted and one.target.startswith("172.20.")}
     assert told <= {"EHOSTUNREACH", "EACCES", "silence"}
     if not at_gateway:

@@ -139,7 +139,7 @@ def test_who_comes_back_in_time_finds_everything(paths):
     assert read(paths, "/home/bob/notes") == "mine"
     apply(paths, roster(ALICE, generation=4), today=TODAY + datetime.timedelta(days=40))
     apply(paths, roster(ALICE, generation=4), today=TODAY + datetime.timedelta(days=100))
-    assert paths.at("/home/bob").exists(), "the time begins anew with each removal"
+    assert paths.at("/home/bob").exists(), "the time begins again with each removal"
 
 
 def test_removed_people_that_were_never_here_stay_away(paths):

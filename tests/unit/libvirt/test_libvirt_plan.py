@@ -271,7 +271,7 @@ def test_live_step_that_failed_is_not_repeated() -> None:
 
 
 def test_guest_that_has_not_followed_is_not_asked_again() -> None:
-    """A VM starts with its maximum until its balloon driver is up: that is told, and is no change."""
+    """A VM starts with its maximum until its balloon driver is up: that is reported, and is no change."""
     base = samples.running().live
     live = dataclasses.replace(base, fields={**base.fields, "memory_mib": 2048})
     found = samples.make(samples.spec(), samples.running(live=live))

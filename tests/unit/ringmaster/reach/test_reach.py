@@ -26,7 +26,7 @@ OPEN = {("172.20.1.2", 22), ("172.20.1.2", 443), ("172.20.1.3", 22)}
         # One lost packet is no finding.
         ([("172.20.1.2", 443)], 1, 0, "5 answers"),
         # A VM that is down: nothing is said about its firewall.
-        ([("172.20.1.3", 22)], 9, 0, "3 answers of 2 VMs are as the description says. 1 addresses do not answer."),
+        ([("172.20.1.3", 22)], 9, 0, "3 answers of 2 VMs are as the description says. 1 address does not answer."),
     ],
 )
 def test_what_is_said(

@@ -75,11 +75,11 @@ options:
     description: Folder that keeps downloaded packages. The default is C(packages) in O(folder).
     type: path
   refresh:
-    description: Build anew, and keep the new result when a package version differs.
+    description: Rebuild, and keep the new result when a package version differs.
     type: bool
     default: false
   force:
-    description: Build anew whatever there is.
+    description: Rebuild whatever there is.
     type: bool
     default: false
   keep:

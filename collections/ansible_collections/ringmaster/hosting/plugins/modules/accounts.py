@@ -63,8 +63,8 @@ options:
     default: {}
   end_sessions:
     description:
-      - People whose sessions and processes end although they keep the account, because a key of theirs is in
-        wrong hands. Keys are changed before. Names that are not on this machine are passed over.
+      - People whose sessions and processes end although they keep the account, because a key of theirs is
+        compromised. Keys are changed before. Names that are not on this machine are passed over.
     type: list
     elements: str
     default: []

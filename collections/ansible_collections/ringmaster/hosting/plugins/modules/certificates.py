@@ -129,6 +129,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 COMMAND = Path("/usr/bin/ringmaster")
 PART = Path("/usr/lib/ringmaster/python/ringmaster/certificates/main.py")
+DEFINITION = Path("/usr/lib/ringmaster/checks.d/certificates.json")
 
 
 def argument_spec() -> dict[str, object]:
@@ -157,9 +158,10 @@ def argument_spec() -> dict[str, object]:
 def main() -> None:
     """Run the module."""
     module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
+    if module.check_mode and not DEFINITION.exists():
+        # Before the role has run for the first time, openssl may be missing as well.
+        module.exit_json(changed=True, steps=["install the program and the certificates"], pending={}, requests=[])
     if not PART.exists():
-        if module.check_mode:
-            module.exit_json(changed=True, steps=["install the program and the certificates"], pending={}, requests=[])
         module.fail_json(msg="this machine's program has no part 'certificates': role machine brings it")
     words = [str(COMMAND), "certificates", module.params["phase"] or "request"]
     words += ["--check"] if module.check_mode else []

@@ -14,9 +14,9 @@ author:
 description:
   - Runs C(ringmaster <name> converge), the component's part of the machine's program.
   - It validates, applies what it can to the running service, restarts only if needed,
-    and tells what it did.
+    and reports what it did.
   - The same program takes in drop-ins when they change, so that there is one way to a running configuration.
-  - Settings that wait for a restart and drop-ins that were left out are told as warnings.
+  - Settings that wait for a restart and drop-ins that were left out are reported as warnings.
 options:
   name:
     description: Name of the component.
@@ -77,6 +77,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 COMMAND = Path("/usr/bin/ringmaster")
 PARTS = Path("/usr/lib/ringmaster/python/ringmaster")
+DEFINITIONS = Path("/usr/lib/ringmaster/checks.d")
 
 
 def argument_spec() -> dict[str, object]:
@@ -94,9 +95,10 @@ def main() -> None:
     name = module.params["name"]
     if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
         module.fail_json(msg=f"'{name}' cannot be the name of a component")
+    if module.check_mode and not (DEFINITIONS / f"{name}.json").exists():
+        # Before its role has run for the first time, there is nothing to compare with.
+        module.exit_json(changed=True, steps=["install it"], refused={}, pending_restart=[])
     if not (PARTS / name / "main.py").exists():
-        if module.check_mode:
-            module.exit_json(changed=True, steps=["install it"], refused={}, pending_restart=[])
         module.fail_json(
             msg=f"this machine's program has no part '{name}': role machine brings it, in playbooks/base.yml"
         )

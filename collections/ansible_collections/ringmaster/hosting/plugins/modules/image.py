@@ -14,7 +14,7 @@ author: Ringmaster contributors (@ringmaster)
 description:
   - Imports a qcow2 file as an immutable volume that is named by a digest. VM disks are overlays on it.
   - The file is transferred from the controller, and only when the pool does not have the image yet.
-  - An import that broke off is done anew.
+  - An import that broke off is done again.
   - An image is never changed and never deleted.
 extends_documentation_fragment:
   - ringmaster.hosting.libvirt

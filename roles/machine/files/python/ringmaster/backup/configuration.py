@@ -22,7 +22,7 @@ SCRATCH = Path("/var/lib/ringmaster/proof")
 LOCKS = Path("/run/ringmaster")
 CACHE = Path("/var/cache/ringmaster-backup")
 
-#: What is backed up where it exists. Crontabs belong to service users; the rest of the system is made anew.
+#: What is backed up where it exists. Crontabs belong to service users; the rest of the system is reinstalled.
 STANDARD_PATHS = ("/srv", "/home", "/root", "/etc/local", "/etc/ringmaster", "/var/spool/cron/crontabs")
 #: What is never backed up: caches, what a restore put aside, and the key to the backups themselves.
 STANDARD_EXCLUDES = (

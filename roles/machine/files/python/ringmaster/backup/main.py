@@ -54,7 +54,7 @@ def parser() -> argparse.ArgumentParser:
     component.add_argument("--object", help="only this database, mailbox, …")
     component.add_argument("--as", dest="name", help="under another name")
     component.add_argument("--replace", action="store_true", help="over live data")
-    whole = verb("restore-machine", _machine, "Restore everything on a machine that was made anew.")
+    whole = verb("restore-machine", _machine, "Restore everything on a machine that was recreated.")
     whole.add_argument("--replace", action="store_true", help="although this machine has backups of its own")
     for parser_of_verb, default in ((one, "latest"), (component, "latest"), (whole, "before")):
         parser_of_verb.add_argument("--snapshot", default=default, metavar="ID", help=f"default: {default}")

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, Ringmaster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The weekly proof: restore from the newest backup, and look whether it is what it should be.
+"""The weekly proof: restore from the newest backup, and check whether it is what it should be.
 
 It runs on the machine itself: only there are the programs of its components in their versions, and only so the whole
 way is proven that a restore takes: network, certificate, password, repository. What the machine cannot prove of itself,
@@ -111,12 +111,12 @@ def prove_files(restic: Restic, snapshot: dict[str, Any], settings: Configuratio
     restic.run(*words)  # --verify: every restored file is read again and compared with the hashes in the snapshot
     restored = list(_regular_files(target))
     if len(restored) < len(chosen):
-        raise Failure(f"{len(chosen)} files of {place} were to be restored, {len(restored)} were")
+        raise Failure(f"{place}: {len(restored)} of {len(chosen)} files came back")
     same = sum(compare(path, Path(place) / path.relative_to(target)) for path in restored)
     part = f" of {len(files)}" if is_part else ""
     size = sum(path.stat().st_size for path in restored) / MIB
-    told = f"{len(restored)}{part} files of {place} ({size:.1f} MiB) are as they were backed up"
-    return f"{told}, {same} are so on this machine, too"
+    noun, verb = ("file", "is as it was") if len(files) == 1 else ("files", "are as they were")
+    return f"{len(restored)}{part} {noun} of {place} ({size:.1f} MiB) {verb} backed up, {same} of them here, too"
 
 
 def choose_home(restic: Restic, snapshot: str) -> str | None:

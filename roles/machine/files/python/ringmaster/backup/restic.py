@@ -137,7 +137,7 @@ def wait_until_reachable(access: Access, tries: int, pause: float, say: Callable
         except OSError as error:
             reason = f"the backup machine {address.hostname}:{address.port} does not answer: {error.strerror or error}"
             if number == tries:
-                raise Unreachable(f"{reason} (tried {number} times)") from error
+                raise Unreachable(f"{reason} (tried {number} time{'s' * (number != 1)})") from error
             say(f"{reason}; trying again in {pause:g} s")
             time.sleep(pause)
     raise AssertionError("tries is at least 1")

@@ -85,7 +85,7 @@ def _live(path: Path) -> int:
 def choose(restic: Restic, wanted: str) -> dict[str, Any]:
     """Return the snapshot for a whole machine: by default the newest one that an earlier machine of this name made.
 
-    A machine that was made anew may already have backed up its own emptiness.
+    A machine that was recreated may already have backed up its own emptiness.
     """
     if wanted != "before":
         return restic.snapshot(wanted)
@@ -119,7 +119,7 @@ def machine(restic: Restic, snapshot: dict[str, Any], *, replace: bool, say: Cal
         done = files.restore(restic, snapshot, path, in_place=True, over="nothing" if is_platforms else "everything")
         report["files"] += done.files
         report["kept"] += [] if is_platforms else done.kept
-        say(f"{path}: {done.files} files in {done.seconds:.1f} s")
+        say(f"{path}: {done.files} file{'s' * (done.files != 1)} in {done.seconds:.1f} s")
     there = {entry["name"] for entry in restic.ls(snapshot["id"], str(DUMPS)) if entry["path"] != str(DUMPS)}
     for definition in configuration.definitions()[0]:
         if definition.restore and definition.component in there:

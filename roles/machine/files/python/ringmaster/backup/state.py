@@ -38,7 +38,7 @@ def read(path: Path = STATE) -> dict[str, Any]:
 
 
 def update(changes: Mapping[str, Any], path: Path = STATE, metrics: Path = METRICS) -> None:
-    """Change keys of the state, atomically, and write the metrics anew."""
+    """Change keys of the state, atomically, and rewrite the metrics."""
     state = {**read(path), **changes}
     path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
     write(path, json.dumps(state, indent=1) + "\n")

@@ -14,6 +14,7 @@ from ringmaster.backup_server import copy, upkeep
 from ringmaster.backup_server.repositories import load, without_owner
 from ringmaster.core import checks
 from ringmaster.core.checks import CRITICAL, OK, WARNING
+from ringmaster.core.report import counted
 
 HOUR, DAY = 3600, 86400
 BEGIN = Path("/usr/lib/ringmaster/checks.d/backup_server.json")
@@ -53,7 +54,7 @@ def received(critical_hours: float) -> tuple[int, str]:
     if silent:
         more = f" and {len(silent) - 5} more" if len(silent) > 5 else ""
         return CRITICAL, f"No backup arrived from {', '.join(silent[:5])}{more}.{kept}"
-    return OK, f"Backups of all {len(repositories)} machines arrived within {critical_hours:.0f} hours.{kept}"
+    return OK, f"Backups of {counted(len(repositories), 'machine')} arrived within {critical_hours:.0f} hours.{kept}"
 
 
 def repositories_sound(warning_hours: float) -> tuple[int, str]:
@@ -68,9 +69,8 @@ def repositories_sound(warning_hours: float) -> tuple[int, str]:
         return WARNING, f"Not maintained: {'; '.join(failed[:3])}."
     passed = time.time() - state.get("finished", BEGIN.stat().st_mtime)
     total = sum(entry.get("bytes", 0) for entry in known.values()) / (1 << 30)
-    sentence = (
-        f"{len(known)} repositories ({total:.1f} GiB) were maintained {passed / HOUR:.0f} h ago, none is damaged."
-    )
+    kept = counted(len(known), "repository", "repositories")
+    sentence = f"{kept} ({total:.1f} GiB), last maintained {passed / HOUR:.0f} h ago, none damaged."
     return (WARNING if passed > warning_hours * HOUR else OK), sentence
 
 

@@ -114,7 +114,7 @@ def _list(options: argparse.Namespace) -> int:
         print(json.dumps({"machines": found, "without_owner": lost}))
         return 0
     for name, entry in found.items():
-        print(entry.get("error") or f"{name}: {len(entry['backups'])} backups")
+        print(entry.get("error") or f"{name}: {len(entry['backups'])} backup{'s' * (len(entry['backups']) != 1)}")
         for one in entry["backups"]:
             print(f"  {_line(one)}")
     if lost:

@@ -101,7 +101,7 @@ class Repository:
         return total
 
     def opens(self) -> bool:
-        """Whether the password opens it; raises Failure when that cannot be told."""
+        """Whether the password opens it; raises Failure when that cannot be found out."""
         try:
             self.restic("cat", "config", "--no-lock")
         except WrongPassword:

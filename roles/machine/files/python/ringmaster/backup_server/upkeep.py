@@ -76,7 +76,7 @@ def _maintain_one(repository: Repository, entry: dict[str, Any], everything: boo
     for start in range(0, len(old), 100):
         repository.restic("forget", *(one.id for one in old[start : start + 100]))
     if old:
-        say(f"{repository.name}: forgot {len(old)} backups")
+        say(f"{repository.name}: forgot {len(old)} backup{'s' * (len(old) != 1)}")
         entry["to_prune"] = True
     if entry.get("to_prune") and (everything or now - entry.get("pruned", 0) > 6.5 * DAY):
         repository.restic("prune", "--max-unused", "10%")

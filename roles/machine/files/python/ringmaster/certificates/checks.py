@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 from ringmaster.core.checks import CRITICAL, OK, WARNING
+from ringmaster.core.report import counted
 
 HOME = Path("/etc/ringmaster/certificates")
 DAY = 86400
@@ -30,9 +31,10 @@ def age(warning_days: float, critical_days: float) -> tuple[int, str]:
     bad = [text for level, _left, text in sorted(levels, key=lambda one: (-one[0], one[1])) if level > OK]
     if bad:
         more = f"; and {len(bad) - 5} more" if len(bad) > 5 else ""
-        return worst, f"{len(bad)} of {len(levels)} certificates: {'; '.join(bad[:5])}{more}."
+        return worst, f"{len(bad)} of {counted(len(levels), 'certificate')}: {'; '.join(bad[:5])}{more}."
     _level, days, text = min(levels, key=lambda one: one[1])
-    return OK, f"{len(levels)} certificates are good; the first to expire is {text} ({days:.0f} days)."
+    good = counted(len(levels), "certificate is good", "certificates are good")
+    return OK, f"{good}; the first to expire is {text} ({counted(round(days), 'day')})."
 
 
 def _judge(entry: dict[str, object], since: float, warning_days: float, critical_days: float) -> tuple[int, float, str]:

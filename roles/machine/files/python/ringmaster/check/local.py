@@ -12,8 +12,9 @@ from pathlib import Path
 
 from ringmaster.check.definitions import DEFAULT_USER, Definition, DefinitionError, parse
 from ringmaster.core import inbox
-from ringmaster.core.checks import OK, WARNING
+from ringmaster.core.checks import OK, WARNING, in_use
 from ringmaster.core.inbox import Refused
+from ringmaster.core.report import counted
 
 COMPONENT = "local"
 REPORT = Definition(component=COMPONENT, name="drop-ins")
@@ -44,8 +45,9 @@ def load(folder: Path) -> tuple[list[Definition], tuple[int, str] | None]:
     taken_in = inbox.read(folder, ".json", judge)
     if taken_in.refused:
         reasons = "; ".join(f"{name}: {reason}" for name, reason in taken_in.refused.items())
-        return accepted, (WARNING, f"{len(taken_in.refused)} files of {folder} are left out: {reasons}.")
-    return accepted, (OK, f"{len(accepted)} checks of {folder} are in use, none is refused.")
+        left = counted(len(taken_in.refused), f"file of {folder} is", f"files of {folder} are")
+        return accepted, (WARNING, f"{left} left out: {reasons}.")
+    return accepted, (OK, in_use(len(accepted), str(folder), "check"))
 
 
 def _with_component(text: str) -> str:

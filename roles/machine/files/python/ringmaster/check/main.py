@@ -19,6 +19,7 @@ from ringmaster.check import definitions, execution, local, results
 from ringmaster.check.definitions import Definition
 from ringmaster.core.checks import CRITICAL, OK
 from ringmaster.core.files import publish
+from ringmaster.core.report import counted
 
 DESCRIPTION = """\
 Show the results of the checks of this machine. The checks run every minute by ringmaster-check.timer;
@@ -125,7 +126,7 @@ def _own_outcome(number: int, problems: list[str], now: float) -> execution.Outc
     if problems:
         message = " ".join(problems)
         return execution.Outcome(OWN, CRITICAL, execution.one_line(message), now, 0.0)
-    return execution.Outcome(OWN, OK, f"{number} checks are defined.", now, 0.0)
+    return execution.Outcome(OWN, OK, f"{counted(number, 'check is', 'checks are')} defined.", now, 0.0)
 
 
 def _tell_changes(previous: dict[str, results.Result], current: dict[str, results.Result]) -> None:

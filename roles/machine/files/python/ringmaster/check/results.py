@@ -78,7 +78,7 @@ def by_severity(results: Iterable[Result]) -> list[Result]:
 
 
 def read(path: Path) -> dict[str, Result]:
-    """Return the stored results by key. What cannot be read counts as nothing: it is made anew."""
+    """Return the stored results by key. What cannot be read counts as nothing: it is made again."""
     try:
         content = json.loads(path.read_text())
         if content["format"] != FORMAT:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ringmaster.core import inbox, state
+from ringmaster.core.report import counted
 
 OK, WARNING, CRITICAL, UNKNOWN = 0, 1, 2, 3
 PATIENCE = 180
@@ -69,7 +70,14 @@ def drop_ins(component: str, suffix: str, folder: Path) -> tuple[int, str]:
     if refused:
         parts = [f"{name} is left out: {why}" for name, why in sorted(refused.items())]
         return WARNING, f"In {folder}, {'; '.join(parts)}."
-    return OK, f"{len(known.get('accepted', []))} drop-ins of {folder} are in use, none is refused."
+    return OK, in_use(len(known.get("accepted", [])), str(folder))
+
+
+def in_use(number: int, place: str, what: str = "drop-in") -> str:
+    """Say how many files of the project's own are in use, where none is refused."""
+    if not number:
+        return f"No {what}s in {place}."
+    return f"{counted(number, f'{what} of {place} is', f'{what}s of {place} are')} in use, none is refused."
 
 
 def restart_pending(component: str, run_id: str, warning_days: float) -> tuple[int, str]:

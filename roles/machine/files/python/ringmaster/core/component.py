@@ -95,7 +95,7 @@ def parser(component: Component) -> argparse.ArgumentParser:
     title = f"The component {component.name} of this machine."
     result = argparse.ArgumentParser(prog=f"ringmaster {component.name}", description=title)
     verbs = result.add_subparsers(dest="verb", required=True, metavar="VERB")
-    verbs.add_parser("validate", help="look whether the configuration is valid")
+    verbs.add_parser("validate", help="check whether the configuration is valid")
     converge = verbs.add_parser("converge", help="bring the running service to its configuration")
     converge.add_argument("--check", action="store_true", help="change nothing, only tell")
     converge.add_argument("--restart", action="store_true", help="restart if settings wait for it")

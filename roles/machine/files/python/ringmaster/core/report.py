@@ -17,6 +17,11 @@ class Invalid(Exception):
     """The service does not accept a configuration; the text is what the service said."""
 
 
+def counted(number: int, one: str, many: str = "") -> str:
+    """Return a number with its noun, and with a verb where one is given: ``1 check is``, ``2 checks are``."""
+    return f"{number} {one if number == 1 else many or f'{one}s'}"
+
+
 @dataclass
 class Report:
     """What was (in check mode, would be) done, and what is left to know.

@@ -12,7 +12,7 @@ from ringmaster.core.report import Failure, Report
 
 
 def systemctl(*words: str) -> str:
-    """Run systemctl; return what it says. Raises Failure with the end of the unit's journal, the last word's."""
+    """Run systemctl; return what it says. Raises Failure with the end of the journal of the last word, a unit."""
     done = subprocess.run(["systemctl", *words], capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
     if done.returncode:
         journal = subprocess.run(
@@ -39,7 +39,7 @@ def properties(unit: str, *names: str) -> dict[str, str]:
 
 
 def prepare(unit: str, report: Report, check: bool) -> bool:
-    """Load the unit anew if its files changed, enable it, and return whether it runs."""
+    """Reload the unit if its files changed, enable it, and return whether it runs."""
     found = properties(unit, "ActiveState", "UnitFileState", "NeedDaemonReload")
     if found.get("NeedDaemonReload") == "yes":
         step(report, check, "daemon-reload")

@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 from ringmaster.core.checks import CRITICAL, OK, UNKNOWN, WARNING
+from ringmaster.core.report import counted
 from ringmaster.dns.loading import Places, differences, names
 
 DAY = 86400
@@ -29,7 +30,8 @@ def zones() -> tuple[int, str]:
     if problems:
         more = f", and {len(problems) - 1} more" if len(problems) > 1 else ""
         return CRITICAL, f"{problems[0][0].upper()}{problems[0][1:]}{more}."
-    return OK, f"{len(names(Places().sources))} zones are served as they were brought here."
+    served = counted(len(names(Places().sources)), "zone is served as it was", "zones are served as they were")
+    return OK, f"{served} brought here."
 
 
 def answers(addresses: list[str], name: str, expected: list[str]) -> tuple[int, str]:
@@ -44,7 +46,8 @@ def answers(addresses: list[str], name: str, expected: list[str]) -> tuple[int, 
     if wrong:
         return CRITICAL, f"The name {name} is not answered as it should be on {', '.join(wrong)}."
     milliseconds = 1000 * (time.monotonic() - begun)
-    return OK, f"The own name is answered on {len(addresses)} addresses over UDP and TCP; {milliseconds:.0f} ms in all."
+    where = counted(len(addresses), "address", "addresses")
+    return OK, f"The own name is answered on {where} over UDP and TCP; {milliseconds:.0f} ms in all."
 
 
 def recursion(address: str, names_to_ask: list[str]) -> tuple[int, str]:
@@ -70,7 +73,8 @@ def secondaries(zone: str, own: str, servers: list[str], warning_minutes: float)
     ]
     if problems and age > warning_minutes:
         return WARNING, f"The serial of {zone} is {ours} for {age:.0f} min, but {', '.join(problems)}."
-    return OK, f"{len(servers)} secondaries have serial {ours} of {zone}{', or still have time' * bool(problems)}."
+    have = counted(len(servers), "secondary has", "secondaries have")
+    return OK, f"{have} serial {ours} of {zone}{', or still time' * bool(problems)}."
 
 
 def _soa(zone: str, server: str) -> str:
@@ -94,4 +98,4 @@ def signatures(zone: str, folder: str, warning_days: float, critical_days: float
         return UNKNOWN, f"The signatures of zone {zone} cannot be read."
     days = (min(ends).timestamp() - time.time()) / DAY
     level = CRITICAL if days < critical_days else WARNING if days < warning_days else OK
-    return level, f"The first signature of {zone} ends in {days:.1f} days; {len(ends)} signatures."
+    return level, f"The first signature of {zone} ends in {days:.1f} days; {counted(len(ends), 'signature')}."

@@ -136,7 +136,7 @@ def _forget(path: Path) -> None:
 
 
 def _serve(places: Places) -> Iterator[str]:
-    """Start the name server or let it read everything anew; wait until it serves the zones."""
+    """Start the name server or let it read everything again; wait until it serves the zones."""
     active = run("systemctl", "is-active", "--quiet", UNIT).returncode == 0
     words = ["rndc", "reload"] if active else ["systemctl", "restart", UNIT]
     if run("systemctl", "is-enabled", "--quiet", UNIT).returncode:

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ringmaster.core.checks import CRITICAL, OK, UNKNOWN, WARNING
+from ringmaster.core.report import counted
 
 DISK_FILESYSTEMS = frozenset({"ext2", "ext3", "ext4", "xfs", "btrfs", "f2fs", "zfs"})
 FOREIGN = "/run/host/"  # what a container shows of its host
@@ -97,8 +98,7 @@ def failed_units() -> tuple[int, str]:
     answer = _command("systemctl", "list-units", "--state=failed", "--plain", "--no-legend", "--no-pager")
     units = [line.split()[0] for line in answer.splitlines() if line.split()]
     if units:
-        noun = "unit has" if len(units) == 1 else "units have"
-        return WARNING, f"{len(units)} {noun} failed: {', '.join(units)}."
+        return WARNING, f"{counted(len(units), 'unit has', 'units have')} failed: {', '.join(units)}."
     return OK, "No unit has failed."
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ringmaster.core.checks import CRITICAL, OK, UNKNOWN, WARNING
+from ringmaster.core.report import counted
 
 STATE = Path("/run/ringmaster/vms.json")
 INTERFACES = Path("/sys/class/net")
@@ -31,7 +32,7 @@ def libvirt_answers() -> tuple[int, str]:
     if found["error"]:
         return CRITICAL, f"libvirt does not answer: {found['error']}."
     running = sum(vm["state"] == "running" for vm in found["vms"].values())
-    return OK, f"libvirt answers; {running} of {len(found['vms'])} VMs run."
+    return OK, f"libvirt answers; {running} of {counted(len(found['vms']), 'VM')} running."
 
 
 def _needs_figures(function: Callable[..., tuple[int, str]]) -> Callable[..., tuple[int, str]]:
@@ -91,7 +92,7 @@ def memory(found: dict[str, Any], capacity_mib: int, warning: int) -> tuple[int,
     """Memory booked for VMs, in percent of what may be promised."""
     booked = sum(vm["memory_mib"] for vm in found["vms"].values())
     percent = 100 * booked / max(1, capacity_mib)
-    sentence = f"{booked} MiB of {capacity_mib} MiB ({percent:.0f} %) are booked by {len(found['vms'])} VMs."
+    sentence = f"{booked} MiB of {capacity_mib} MiB ({percent:.0f} %) are booked by {counted(len(found['vms']), 'VM')}."
     if percent > 100:
         return CRITICAL, sentence
     return (WARNING if percent >= warning else OK), sentence
@@ -107,7 +108,8 @@ def anti_spoofing(found: dict[str, Any]) -> tuple[int, str]:
         return CRITICAL, f"Could fake addresses, because the kernel lacks their filters: {', '.join(lost)}."
     if any(how == "unknown" for _name, _tap, how in cards):
         return UNKNOWN, "The packet filter of this hypervisor cannot be read (nft list chains bridge)."
-    sentence = f"{sum(how == 'filtered' for _name, _tap, how in cards)} network cards are filtered"
+    number = sum(how == "filtered" for _name, _tap, how in cards)
+    sentence = counted(number, "network card is filtered", "network cards are filtered")
     return OK, f"{sentence}; not filtered by choice: {', '.join(free)}." if free else f"{sentence}."
 
 

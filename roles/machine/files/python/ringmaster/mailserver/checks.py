@@ -18,7 +18,7 @@ from pathlib import Path
 
 from ringmaster.core import checks, files, smtp, state
 from ringmaster.core.checks import CRITICAL, OK, UNKNOWN, WARNING, level
-from ringmaster.core.report import Failure
+from ringmaster.core.report import Failure, counted
 from ringmaster.mailserver import keys, resolve
 from ringmaster.mailserver.converge import signature_of
 from ringmaster.mailserver.places import SELECTOR, Places
@@ -49,7 +49,7 @@ def ports(hostname: str, addresses: list[str]) -> tuple[int, str]:
         problems.append(f"the spam filter: {checks.reason(error)}")
     if problems:
         return CRITICAL, f"Not reachable with TLS: {'; '.join(problems[:5])}."
-    return OK, f"All ports answer with TLS on {len(addresses)} addresses."
+    return OK, f"All ports answer with TLS on {counted(len(addresses), 'address', 'addresses')}."
 
 
 def _speak(hostname: str, address: str, port: int) -> None:
@@ -149,7 +149,7 @@ def queue(warning: int, critical: int) -> tuple[int, str]:
         return OK, "The queue is empty."
     # Deferred files bear the time of their next attempt.
     hours = max(0.0, time.time() - min(found)) / 3600
-    sentence = f"{len(found)} messages wait in the queue, the oldest for {hours:.1f} h."
+    sentence = f"{counted(len(found), 'message waits', 'messages wait')} in the queue, the oldest for {hours:.1f} h."
     return level(len(found), warning, critical), sentence
 
 
@@ -167,8 +167,8 @@ def dns() -> tuple[int, str]:
         return UNKNOWN, f"The DNS cannot be asked: {checks.reason(error)}."
     if wrong:
         more = f" and {len(wrong) - 3} more" if len(wrong) > 3 else ""
-        how_many = f"{len(wrong)} of {len(wanted)} records differ from {RECORDS.with_suffix('.zone')}"
-        return WARNING, f"{how_many}: {'; '.join(wrong[:3])}{more}."
+        how_many = counted(len(wrong), f"of {len(wanted)} records differs", f"of {len(wanted)} records differ")
+        return WARNING, f"{how_many} from {RECORDS.with_suffix('.zone')}: {'; '.join(wrong[:3])}{more}."
     return OK, f"All {len(wanted)} records are in the DNS."
 
 
@@ -198,7 +198,7 @@ def dkim() -> tuple[int, str]:
             bad.append(f"{name} has another key than {key}: what is signed looks forged")
     if bad or unpublished:
         return CRITICAL if bad else WARNING, f"{'; '.join((bad + unpublished)[:3])}."
-    return OK, f"The keys of {len(domains)} domains sign, and the DNS has them."
+    return OK, f"The keys of {counted(len(domains), 'domain')} sign, and the DNS has them."
 
 
 def quota(warning: int) -> tuple[int, str]:
@@ -217,7 +217,8 @@ def quota(warning: int) -> tuple[int, str]:
             if percent.isdigit() and int(percent) >= warning:
                 full.append(f"{user} ({percent} %)")
     if full:
-        return WARNING, f"{len(full)} mailboxes are nearly full: {', '.join(sorted(full)[:5])}."
+        those = counted(len(full), "mailbox is", "mailboxes are")
+        return WARNING, f"{those} nearly full: {', '.join(sorted(full)[:5])}."
     return OK, f"No mailbox of {number} is nearly full."
 
 
@@ -253,4 +254,4 @@ def inbox() -> tuple[int, str]:
     if refused:
         parts = [f"{name} is left out: {why}" for name, why in sorted(refused.items())]
         return WARNING, f"In /etc/local, {'; '.join(parts)}."
-    return OK, f"{len(known.get('accepted', []))} drop-ins of Postfix and Dovecot are in use, none is refused."
+    return OK, checks.in_use(len(known.get("accepted", [])), "/etc/local/postfix and /etc/local/dovecot")

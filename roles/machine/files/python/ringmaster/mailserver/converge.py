@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ringmaster.core import accepted, files, inbox, state
-from ringmaster.core.report import Failure, Invalid, Report
+from ringmaster.core.report import Failure, Invalid, Report, counted
 from ringmaster.mailserver import directives, dns, keys, maps, passwords, services, trial
 from ringmaster.mailserver.places import Places, run
 
@@ -55,7 +55,7 @@ def validate(places: Places) -> None:
 
 
 def apply_objects(places: Places) -> None:
-    """Make the maps anew, after a password was changed."""
+    """Make the maps again after a password was changed."""
     _maps(places, places.read_objects(), Report(), False)
 
 
@@ -129,7 +129,8 @@ def _told(name: str, before: str, after: str) -> str:
     """Say what changes in a map by its keys only: values may be hashes."""
     old, new = set(before.splitlines()), set(after.splitlines())
     added, removed = len(new - old), len(old - new)
-    return f"write the map {name}: {len(new)} entries, {added} new or changed, {removed} gone or changed"
+    entries = counted(len(new), "entry", "entries")
+    return f"write the map {name}: {entries}, {added} new or changed, {removed} gone or changed"
 
 
 def _sieve(places: Places, objects: dict[str, Any], report: Report, check: bool) -> None:
@@ -186,7 +187,7 @@ def _records(places: Places, objects: dict[str, Any], public: dict[str, str], re
         path = places.data / name
         if path.exists() and path.read_text() == text:
             continue
-        report.steps.append(f"write {path}: {len(found)} records")
+        report.steps.append(f"write {path}: {counted(len(found), 'record')}")
         if not check:
             places.data.mkdir(mode=0o755, parents=True, exist_ok=True)
             files.replace(path, text)

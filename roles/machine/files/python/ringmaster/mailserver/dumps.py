@@ -5,7 +5,7 @@
 
 A message of a Maildir never changes, so a dump holds further names (hard links) of the same files: it costs no space,
 takes seconds, and is what a mailbox was at that moment. What changes in place is copied; indexes are left out, Dovecot
-makes them anew.
+makes them again.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ringmaster.core.component import Wish
-from ringmaster.core.report import Failure
+from ringmaster.core.report import Failure, counted
 from ringmaster.core.systemd import systemctl
 from ringmaster.mailserver.places import Places, run
 
@@ -81,7 +81,7 @@ def prove(places: Places, folder: Path) -> str:
             _copy(folder / "mail" / domain / name, home)
             found = _messages(scratch / "dovecot.conf", home, address)
             if found != wanted:
-                raise Failure(f"the dump of {address} has {found} readable messages, {wanted} were counted")
+                raise Failure(f"the dump of {address} has {counted(found, 'readable message')}, not {wanted}")
             shutil.rmtree(home)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
@@ -93,7 +93,8 @@ def prove(places: Places, folder: Path) -> str:
     if (folder / "roundcube.sqlite").exists():
         _prove_database(folder / "roundcube.sqlite")
     total = sum(counts.values())
-    return f"Dovecot read {total} messages of {len(counts)} mailboxes; {len(keys)} DKIM keys are whole."
+    whole = counted(len(keys), "DKIM key is", "DKIM keys are")
+    return f"Dovecot read {_messages_of(total, len(counts))}; {whole} whole."
 
 
 def restore(places: Places, folder: Path, wish: Wish) -> str:
@@ -104,14 +105,18 @@ def restore(places: Places, folder: Path, wish: Wish) -> str:
             raise Failure(f"the dump has no mailbox {wish.object}; it has {', '.join(sorted(counts)[:20])}")
         target = wish.name or wish.object
         _restore_mailbox(places, folder, wish.object, target, wish.replace)
-        return f"{counts[wish.object]} messages of {wish.object} are back in {target}."
+        return f"Brought back into {target}: {counted(counts[wish.object], 'message')} of {wish.object}."
     present = [address for address in counts if _has_mail(_home(places, address))]
     if present and not wish.replace:
-        raise Failure(f"{len(present)} mailboxes are there ({present[0]}, …): --replace replaces them")
+        raise Failure(f"mail is there, of {', '.join(present[:3])}{', …' * (len(present) > 3)}: --replace replaces it")
     for address in counts:
         _restore_mailbox(places, folder, address, address, wish.replace)
     _restore_rest(places, folder, wish.replace)
-    return f"{sum(counts.values())} messages of {len(counts)} mailboxes are back, with passwords, keys and the filter."
+    return f"Brought back {_messages_of(sum(counts.values()), len(counts))}, with passwords, keys and the filter."
+
+
+def _messages_of(messages: int, mailboxes: int) -> str:
+    return f"{counted(messages, 'message')} of {counted(mailboxes, 'mailbox', 'mailboxes')}"
 
 
 def _restore_rest(places: Places, folder: Path, replace: bool) -> None:

@@ -88,6 +88,6 @@ def run(*, as_data: bool) -> int:
     else:
         for what, status, sentence in found:
             print(f"{STATES[status]:8} {what}: {sentence}")
-        print(f"{len(found)} things looked at, {len(bad)} to do.")
+        print(f"{len(found)} checks, {len(bad)} to fix.")
     sys.stdout.flush()
     return 1 if bad else 0

@@ -51,7 +51,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(content)
 
     def log_message(self, *_arguments: object) -> None:
-        """Say nothing: requests are told by ``change``."""
+        """Say nothing: requests are reported by ``change``."""
 
 
 def change(places: Places, address: str, old: str, new: str) -> None:

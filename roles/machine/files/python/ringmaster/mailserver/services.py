@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, Ringmaster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The daemons of a mail server: each reads anew what changed, without an interruption where it can."""
+"""The daemons of a mail server: each rereads what changed, without an interruption where it can."""
 
 from __future__ import annotations
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ringmaster.core import checks, smtp
 from ringmaster.core.checks import CRITICAL, OK, level
+from ringmaster.core.report import counted
 
 QUEUE = Path("/var/spool/postfix")
 
@@ -21,7 +22,8 @@ def queue(warning: int, critical: int) -> tuple[int, str]:
     waiting = sum(1 for folder in folders for entry in (QUEUE / folder).rglob("*") if entry.is_file())
     if not waiting:
         return OK, "No message waits."
-    return level(waiting, warning, critical), f"{waiting} messages wait for the mail server: mailq says why."
+    sentence = f"{counted(waiting, 'message waits', 'messages wait')} for the mail server: mailq says why."
+    return level(waiting, warning, critical), sentence
 
 
 def server(address: str, port: int, names: list[str]) -> tuple[int, str]:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ringmaster.core import checks
 from ringmaster.core.checks import CRITICAL, OK, level
+from ringmaster.core.report import counted
 from ringmaster.mysql.client import Client, MariaDbError, by_file, quoted
 
 CREDENTIALS = Path("/etc/ringmaster/monitoring/mysql.cnf")
@@ -44,7 +45,8 @@ def login_and_round_trip(addresses: list[str]) -> tuple[int, str]:
     if problems:
         return CRITICAL, f"No round trip: {'; '.join(problems)}."
     milliseconds = 1000 * (time.monotonic() - begun)
-    return OK, f"Login works on {len(addresses)} addresses, and the round trip; {milliseconds:.0f} ms in all."
+    where = counted(len(addresses), "address", "addresses")
+    return OK, f"Login works on {where}, and the round trip; {milliseconds:.0f} ms in all."
 
 
 @_needs_answer
@@ -56,8 +58,9 @@ def connections(warning: int, critical: int) -> tuple[int, str]:
     now, limit = status["Threads_connected"], int(_client().one("SELECT @@max_connections"))
     refused = status["Connection_errors_max_connections"]
     sentence = (
-        f"{now} of {limit} connections are in use, {status['Max_used_connections']} at most since the start; "
-        f"{refused} were refused because all were, {status['Aborted_connects']} failed to log in."
+        f"{counted(now, f'of {limit} connections is', f'of {limit} connections are')} in use, "
+        f"{status['Max_used_connections']} at most since the start; "
+        f"{counted(refused, 'was', 'were')} refused because all were, {status['Aborted_connects']} failed to log in."
     )
     return level(100 * now / limit, warning, critical), sentence
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from ringmaster.core.component import Wish
-from ringmaster.core.report import Failure
+from ringmaster.core.report import Failure, counted
 from ringmaster.mysql import dumps, objects
 from ringmaster.mysql.client import SOCKET, Client, MariaDbError, error_of, identifier, root
 
@@ -61,8 +61,8 @@ def prove(folder: Path) -> str:
     tables = sum(len(one["tables"]) for one in databases.values())
     rows = sum(sum(one["tables"].values()) for one in databases.values())
     hours = (time.time() - content["made_at"]) / 3600
-    back = f"{len(databases)} databases with {tables} tables and {rows} rows came back, all counted and checked"
-    return f"{back}; the dump is {hours:.1f} h old."
+    back = f"{counted(len(databases), 'database')} with {counted(tables, 'table')} and {counted(rows, 'row')} came back"
+    return f"{back}, all counted and checked; the dump is {hours:.1f} h old."
 
 
 def restore(folder: Path, wish: Wish) -> str:
@@ -172,7 +172,7 @@ def _compare(client: Client, name: str, wanted: Mapping[str, Any]) -> None:
             continue
         rows = int(client.one(f"SELECT COUNT(*) FROM {identifier(name)}.{identifier(table)}"))
         if wanted["tables"].get(table) != rows:
-            differences.append(f"{table} has {rows} rows, dumped were {wanted['tables'].get(table, 'none')}")
+            differences.append(f"{table} has {counted(rows, 'row')}, dumped were {wanted['tables'].get(table, 'none')}")
     if differences:
         raise Failure(f"The database {name} did not come back as it was: {'; '.join(differences[:5])}.")
 

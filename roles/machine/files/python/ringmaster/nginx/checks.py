@@ -17,6 +17,7 @@ from typing import Any
 
 from ringmaster.core import checks
 from ringmaster.core.checks import CRITICAL, OK
+from ringmaster.core.report import counted
 from ringmaster.nginx import converge as nginx
 
 PLACES = nginx.Places()
@@ -46,9 +47,9 @@ def workers(patience: float) -> tuple[int, str]:
         minutes = (time.time() - newest) / 60
         return (
             CRITICAL,
-            f"The workers are older than the configuration of {minutes:.0f} minutes ago: not reloaded.",
+            f"The workers are older than the configuration of {counted(round(minutes), 'minute')} ago: not reloaded.",
         )
-    return OK, f"{len(found)} workers serve the newest configuration."
+    return OK, f"{counted(len(found), 'worker serves', 'workers serve')} the newest configuration."
 
 
 def _started(pid: int) -> float:
@@ -76,7 +77,7 @@ def vhosts() -> tuple[int, str]:
     if bad:
         more = f"; and {len(bad) - 5} more" if len(bad) > 5 else ""
         return CRITICAL, f"{'; '.join(bad[:5])}{more}."
-    return OK, f"{names} virtual hosts answer as they should."
+    return OK, f"{counted(names, 'virtual host answers as it', 'virtual hosts answer as they')} should."
 
 
 class _Connection(http.client.HTTPConnection):

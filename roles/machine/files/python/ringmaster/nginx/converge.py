@@ -48,7 +48,7 @@ class Places:
 
     @property
     def active(self) -> Path:
-        """What the virtual hosts include: accepted drop-ins, written anew, a file for each virtual host."""
+        """What the virtual hosts include: accepted drop-ins, rewritten, a file for each virtual host."""
         return self.home / "active"
 
 

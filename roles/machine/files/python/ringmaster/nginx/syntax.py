@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The syntax of nginx's configuration: text to directives and back.
 
-What is judged is what nginx gets: drop-ins are never copied, they are written anew from what was read here, each
+What is judged is what nginx gets: drop-ins are never copied, they are rewritten from what was read here, each
 word in quotes. So a text that this reader and nginx understand differently cannot slip through.
 """
 

@@ -18,6 +18,7 @@ from typing import Any
 from ringmaster.core import checks
 from ringmaster.core.checks import CRITICAL, GIB, OK, WARNING, level
 from ringmaster.core.files import read_environment
+from ringmaster.core.report import counted
 from ringmaster.postgresql import cluster
 
 CREDENTIALS = Path("/etc/ringmaster/monitoring/postgresql.env")
@@ -83,7 +84,7 @@ def login_and_round_trip(addresses: list[str]) -> tuple[int, str]:
     if problems:
         return CRITICAL, f"No round trip: {'; '.join(problems)}."
     milliseconds = 1000 * (time.monotonic() - begun)
-    sentence = f"Login works on the socket and {len(addresses)} addresses, and the round trip"
+    sentence = f"Login works on the socket and {counted(len(addresses), 'address', 'addresses')}, and the round trip"
     return OK, f"{sentence}; {milliseconds:.0f} ms in all."
 
 
@@ -95,7 +96,8 @@ def connections(warning: int, critical: int) -> tuple[int, str]:
         (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'),
         current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int)
     """)
-    return level(100 * now / limit, warning, critical), f"{now} of {limit} connections are in use."
+    in_use = counted(now, f"of {limit} connections is in use", f"of {limit} connections are in use")
+    return level(100 * now / limit, warning, critical), f"{in_use}."
 
 
 @_needs_answer
@@ -111,7 +113,8 @@ def transactions(warning_minutes: float, critical_minutes: float) -> tuple[int, 
       SELECT coalesce(json_agg(gid), '[]') FROM pg_prepared_xacts WHERE prepared < now() - interval '1 hour'
     """)
     if prepared:
-        return WARNING, f"{len(prepared)} prepared transactions wait for more than an hour: {', '.join(prepared[:3])}."
+        waiting = counted(len(prepared), "prepared transaction waits", "prepared transactions wait")
+        return WARNING, f"{waiting} for more than an hour: {', '.join(prepared[:3])}."
     if oldest is None:
         return OK, "No transaction is open."
     who = f"of {oldest['user']} in {oldest['database']} (process {oldest['pid']}, {oldest['state']})"

@@ -59,7 +59,7 @@ def guard(places: Places, marker: Path = MARKER) -> None:
     if marker.exists():
         raise Failure(
             f"{places.data} is gone, but this machine had a cluster of PostgreSQL {marker.read_text().strip()}. "
-            f"Bring it back, or restore a backup; to begin anew, remove {marker}."
+            f"Bring it back, or restore a backup; to begin with an empty one, remove {marker}."
         )
 
 

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, Ringmaster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Point-in-time recovery by pgBackRest: its repository, and a database as it was beside the living one."""
+"""Point-in-time recovery by pgBackRest: its repository, and a database as it was next to the live one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 from ringmaster.core import systemd
-from ringmaster.core.report import Failure, Report
+from ringmaster.core.report import Failure, Report, counted
 from ringmaster.postgresql import dumps, restores, sql
 from ringmaster.postgresql.sql import Places
 
@@ -48,7 +48,7 @@ def _version(places: Places) -> int:
 
 
 def recover(places: Places, moment: str, database: str, target: str) -> str:
-    """Bring a database, as it was at a moment, beside the living ones; return a sentence. Raises Failure."""
+    """Bring a database, as it was at a moment, next to the live ones; return a sentence. Raises Failure."""
     if target in sql.ask_or_fail(places, "SELECT json_agg(datname) FROM pg_database"):
         raise Failure(f"there is a database {target}; name another one")
     _archive(places)
@@ -68,7 +68,8 @@ def recover(places: Places, moment: str, database: str, target: str) -> str:
             wanted = dumps.counts(scratch, database)
         restores.create(places, folder, database, target)
     rows = sum(wanted["tables"].values())
-    return f"{target} is {database} as it was at {moment}: {len(wanted['tables'])} tables with {rows} rows."
+    tables = counted(len(wanted["tables"]), "table")
+    return f"{target} is {database} as it was at {moment}: {tables} with {counted(rows, 'row')}."
 
 
 def _archive(places: Places) -> None:

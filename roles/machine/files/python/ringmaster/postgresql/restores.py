@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from ringmaster.core.component import Wish
-from ringmaster.core.report import Failure
+from ringmaster.core.report import Failure, counted
 from ringmaster.postgresql import cluster, dumps, objects, sql
 from ringmaster.postgresql.sql import Places
 
@@ -60,8 +60,8 @@ def prove(places: Places, folder: Path) -> str:
     rows = sum(sum(one["tables"].values()) for one in content["databases"].values())
     hours = (time.time() - content["made_at"]) / 3600
     number = len(content["databases"])
-    back = f"{number} databases with {tables} tables and {rows} rows came back, all counted"
-    return f"{back}; the dump is {hours:.1f} h old."
+    back = f"{counted(number, 'database')} with {counted(tables, 'table')} and {counted(rows, 'row')} came back"
+    return f"{back}, all counted; the dump is {hours:.1f} h old."
 
 
 def restore(places: Places, folder: Path, wish: Wish) -> str:

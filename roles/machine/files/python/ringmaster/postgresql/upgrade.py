@@ -28,7 +28,7 @@ from typing import Any
 
 from ringmaster.core import files, systemd
 from ringmaster.core.component import lock
-from ringmaster.core.report import Failure
+from ringmaster.core.report import Failure, counted
 from ringmaster.postgresql import cluster, sql
 from ringmaster.postgresql.sql import Places
 
@@ -96,7 +96,7 @@ def finish(places: Places) -> str:
     done = sql.as_postgres(places, words)
     if done.returncode:
         raise Failure(f"vacuumdb: {done.stderr.strip()[-300:]}")
-    return f"Updated {', '.join(updated) or 'no extension'}; analysed {len(names)} databases."
+    return f"Updated {', '.join(updated) or 'no extension'}; analysed {counted(len(names), 'database')}."
 
 
 def confirm() -> str:

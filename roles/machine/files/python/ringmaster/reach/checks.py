@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from ringmaster.core.checks import OK, WARNING
+from ringmaster.core.report import counted
 
 SECONDS = 2.0
 AT_ONCE = 256
@@ -67,8 +68,7 @@ def compare(questions: list[dict[str, Any]], interval: int) -> tuple[int, str]:
     if wrong:
         more = f", and {len(wrong) - SHOWN} more" if len(wrong) > SHOWN else ""
         return WARNING, f"Not as the description says, from here: {'; '.join(wrong[:SHOWN])}{more}."
-    unheard = f" {len(silent)} addresses do not answer." if silent else ""
-    return (
-        OK,
-        f"{len(asked)} answers of {len({one['vm'] for one in questions})} VMs are as the description says.{unheard}",
-    )
+    unheard = f" {counted(len(silent), 'address does', 'addresses do')} not answer." if silent else ""
+    source = counted(len({one["vm"] for one in questions}), "VM")
+    answered = counted(len(asked), f"answer of {source} is", f"answers of {source} are")
+    return OK, f"{answered} as the description says.{unheard}"

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ringmaster.core import checks
 from ringmaster.core.checks import CRITICAL, OK, WARNING, level
+from ringmaster.core.report import counted
 from ringmaster.redis.client import CA, PORT, TLS_PORT, RedisError, login
 
 CREDENTIALS = Path("/etc/ringmaster/monitoring/redis.env")
@@ -44,7 +45,8 @@ def login_and_round_trip(addresses: list[str], plain: bool) -> tuple[int, str]:
     if problems:
         return CRITICAL, f"No round trip: {'; '.join(problems)}."
     milliseconds = 1000 * (time.monotonic() - begun)
-    return OK, f"Login works on {len(addresses)} addresses, and the round trip; {milliseconds:.0f} ms in all."
+    where = counted(len(addresses), "address", "addresses")
+    return OK, f"Login works on {where}, and the round trip; {milliseconds:.0f} ms in all."
 
 
 @_needs_answer
@@ -57,7 +59,7 @@ def memory(warning: int, critical: int) -> tuple[int, str]:
     percent = 100 * used / limit
     sentence = f"{used // MIB} MiB of {limit // MIB} MiB ({percent:.0f} %) are in use, policy {policy}"
     if policy != "noeviction":
-        return OK, f"{sentence}, {info['evicted_keys']} keys evicted since the start."
+        return OK, f"{sentence}, {counted(int(info['evicted_keys']), 'key')} evicted since the start."
     return level(percent, warning, critical), f"{sentence}."
 
 
@@ -66,7 +68,8 @@ def connections(warning: int, critical: int) -> tuple[int, str]:
     """Connections, in percent of maxclients."""
     info = _info()
     now, limit = int(info["connected_clients"]), int(info["maxclients"])
-    sentence = f"{now} of {limit} connections are in use, {info['rejected_connections']} refused since the start."
+    in_use = counted(now, f"of {limit} connections is in use", f"of {limit} connections are in use")
+    sentence = f"{in_use}, {info['rejected_connections']} refused since the start."
     return level(100 * now / limit, warning, critical), sentence
 
 
@@ -88,8 +91,8 @@ def persistence() -> tuple[int, str]:
         return CRITICAL, f"Data is not safe on disk: {', '.join(problems)}."
     hours = (time.time() - int(info["rdb_last_save_time"])) / 3600
     how = "The append-only file is written" if with_log else "There is no append-only file"
-    changes = info["rdb_changes_since_last_save"]
-    return OK, f"{how}; the last snapshot is {hours:.1f} h old, {changes} changes since."
+    changes = int(info["rdb_changes_since_last_save"])
+    return OK, f"{how}; the last snapshot is {hours:.1f} h old, {counted(changes, 'change')} since."
 
 
 def disk(warning: int, critical: int) -> tuple[int, str]:

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from ringmaster.core import systemd
 from ringmaster.core.component import Wish
-from ringmaster.core.report import Failure
+from ringmaster.core.report import Failure, counted
 from ringmaster.redis import dumps, trial
 from ringmaster.redis.client import Client, RedisError, login
 from ringmaster.redis.converge import UNIT, Places, log_from_snapshot, wanted
@@ -54,10 +54,10 @@ def prove(folder: Path) -> str:
         loaded, expired = int(info["rdb_last_load_keys_loaded"]), int(info["rdb_last_load_keys_expired"])
         sizes = _sizes(info)
     if loaded + expired != content["keys"] or sum(sizes) > loaded:
-        raise Failure(f"{loaded} keys came back and {expired} were out of date, dumped were {content['keys']}.")
+        raise Failure(f"Keys that came back: {loaded}; out of date: {expired}; dumped: {content['keys']}.")
     hours = (time.time() - content["made_at"]) / 3600
     out_of_date = f", {expired} of them out of date by now" if expired else ""
-    back = f"{content['keys']} keys in {len(sizes)} databases came back{out_of_date}"
+    back = f"{counted(content['keys'], 'key')} in {counted(len(sizes), 'database')} came back{out_of_date}"
     return f"{back}; the dump is {hours:.1f} h old."
 
 
@@ -70,7 +70,7 @@ def restore(places: Places, folder: Path, wish: Wish) -> str:
         raise Failure("the snapshot does not hold the keys that were dumped")
     present = _keys(places)
     if present and not wish.replace:
-        raise Failure(f"there are {present} keys in Redis; say --replace to exchange them for those of the dump")
+        raise Failure(f"Redis holds {counted(present, 'key')}; say --replace to exchange them for those of the dump")
     settings = wanted(places)
     aside = ""
     if present:
@@ -86,9 +86,9 @@ def restore(places: Places, folder: Path, wish: Wish) -> str:
     found = _keys(places, patience=PATIENCE)
     # Some may have been out of date when they were loaded; clients may have written some already.
     if content["keys"] and not found:
-        raise Failure(f"{found} keys are there, the dump has {content['keys']}")
+        raise Failure(f"no keys are there, the dump has {content['keys']}")
     out_of_date = f" of {content['keys']}, the others were out of date" if found != content["keys"] else ""
-    return f"Restored {found} keys{out_of_date}.{aside}"
+    return f"Restored {counted(found, 'key')}{out_of_date}.{aside}"
 
 
 def _put(places: Places, snapshot: Path, settings: dict[str, str]) -> None:

@@ -31,7 +31,7 @@ CURVES = {
         'sum by (instance) (rate(node_network_receive_bytes_total{device!="lo"}[15m])'
         ' + rate(node_network_transmit_bytes_total{device!="lo"}[15m]))'
     ),
-    # Worst of the quarter of an hour: 0 good, 1 warning, 2 critical; what could not be told is no trouble here.
+    # Worst of the quarter of an hour: 0 good, 1 warning, 2 critical; what is not known is no trouble here.
     "checks": "max by (instance) (max_over_time((ringmaster_check_status % 3)[15m:1m]))",
     "reachable": "min by (instance) (min_over_time(ringmaster:available[15m]))",
 }

@@ -212,7 +212,8 @@ def _configuration(vm: Part) -> str:
         f"<li>{text(item['network'])} {text(item['family'])}: <code>{text(item['address'])}</code></li>"
         for item in found["addresses"]
     )
-    size = f"{found['memory_mib']} MiB memory, {found['cores']} cores, {found['disk_gib']} GiB disk"
+    cores = f"{found['cores']} core{'s' * (found['cores'] != 1)}"
+    size = f"{found['memory_mib']} MiB memory, {cores}, {found['disk_gib']} GiB disk"
     result = facts(
         [
             ("Size", text(size)),
@@ -257,7 +258,8 @@ def _maintenance(vm: Part) -> str:
     window = vm["maintenance"]
     if not window:
         return "<p>No maintenance window is known.</p>"
-    rule = f"{', '.join(window['days'])} from {window['start']} ({window['timezone']}) for {window['hours']:g} hours"
+    hours = f"{window['hours']:g} hour{'s' * (window['hours'] != 1)}"
+    rule = f"{', '.join(window['days'])} from {window['start']} ({window['timezone']}) for {hours}"
     pairs = [("Window", text(rule))]
     if window["open_until"]:
         pairs.append(("Now", f"the window is open until {when(window['open_until'])}"))

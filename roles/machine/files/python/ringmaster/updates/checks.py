@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 
 from ringmaster.core.checks import CRITICAL, OK, UNKNOWN, WARNING
+from ringmaster.core.report import counted
 
 STATE = Path("/var/lib/ringmaster/updates.json")
 CONFIGURATION = Path("/etc/ringmaster/maintenance.json")
@@ -37,10 +38,11 @@ def security(warning_hours: float, critical_hours: float) -> tuple[int, str]:
         return WARNING, f"apt has not fetched its lists since {(now - found['lists']) / HOUR:.0f} h."
     waiting = [entry["since"] for entry in found["seen"].values() if entry["security"]]
     if not waiting:
-        return OK, f"No security update waits; {len(found['seen'])} others do."
+        return OK, f"No security update waits; {counted(len(found['seen']), 'other does', 'others do')}."
     hours = (now - min(waiting)) / HOUR
     names = ", ".join(key.split()[0] for key in found["waiting"][:5])
-    sentence = f"{len(waiting)} security updates wait, the oldest for {hours:.0f} h: {names}."
+    those = counted(len(waiting), "security update waits", "security updates wait")
+    sentence = f"{those}, the oldest for {hours:.0f} h: {names}."
     return (CRITICAL if hours >= critical_hours else WARNING if hours >= warning_hours else OK), sentence
 
 
@@ -55,7 +57,7 @@ def supported(ends: dict[str, str], warning_days: float) -> tuple[int, str]:
         )
     days = (datetime.date.fromisoformat(end) - datetime.date.today()).days
     status = CRITICAL if days < 0 else WARNING if days < warning_days else OK
-    sentence = f"Debian {release} gets security updates until {end} ({days} days)."
+    sentence = f"Debian {release} gets security updates until {end} ({counted(days, 'day')})."
     if days < 0:
         sentence = f"Debian {release} has had no security updates since {end}."
     try:

@@ -10,6 +10,7 @@ import time
 
 from ringmaster.core import checks
 from ringmaster.core.checks import CRITICAL, OK, WARNING
+from ringmaster.core.report import counted
 from ringmaster.webgateway import converge as haproxy
 from ringmaster.webgateway import runtime
 
@@ -51,7 +52,7 @@ def backends() -> tuple[int, str]:
         return CRITICAL, f"{'; '.join(dead + down[:5])}."
     if down:
         return WARNING, f"{'; '.join(down[:5])}."
-    return OK, f"All members of {len(names)} backends are up."
+    return OK, f"All members of {counted(len(names), 'backend')} are up."
 
 
 def drained(warning_hours: float) -> tuple[int, str]:

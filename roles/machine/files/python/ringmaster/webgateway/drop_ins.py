@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What a drop-in of a project may add to a declared backend, and how it is read.
 
-What is judged is what haproxy gets: each line is written anew from the words read here, in single quotes, in which
+What is judged is what haproxy gets: each line is rewritten from the words read here, in single quotes, in which
 haproxy expands nothing.
 """
 

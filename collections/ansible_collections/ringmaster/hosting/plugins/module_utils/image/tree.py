@@ -25,7 +25,7 @@ from ansible_collections.ringmaster.hosting.plugins.module_utils.image.store imp
 )
 
 RECIPE = 1
-"""Raise it when the code here changes what a tree looks like: older trees are then made anew."""
+"""Raise it when the code here changes what a tree looks like: older trees are then rebuilt."""
 
 SPACE_MIB = 2048
 

@@ -129,7 +129,7 @@ def _stop(context: Context, _action: Action) -> None:
 def stop_domain(domain: Any, timeout: float, force: bool) -> None:
     """Ask the guest to shut down, wait ``timeout`` seconds until it is off, then switch it off if ``force``.
 
-    A guest that starts anew meanwhile counts as stopped only when libvirt says so: the state is asked,
+    A guest that starts again meanwhile counts as stopped only when libvirt says so: the state is asked,
     not assumed.
 
     :raises HypervisorError: when it still runs and ``force`` is false.

@@ -14,7 +14,7 @@ from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt.metadat
 from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt.spec import GIB, MIB
 
 DISPOSABLE = ("swap", "tmp")
-"""Disks whose content is re-made at every boot: they may be created anew and never shrink."""
+"""Disks whose content is re-made at every boot: they may be recreated and never shrink."""
 
 ABSENT, RUNNING, STOPPED, PAUSED = "absent", "running", "stopped", "paused"
 

@@ -186,7 +186,7 @@ def _creation_refusal(role: str, spec: Spec, current: Current, wanted: int) -> R
     if current.config is not None:
         return Refusal(
             f"volume {current.volumes[role].name} of the existing VM {spec.name} has vanished from its pool",
-            "an empty disk would hide the loss: restore the volume, or undefine the domain to start anew",
+            "an empty disk would hide the loss: restore the volume, or undefine the domain to start with an empty one",
         )
     if spec.root_must_exist:
         return Refusal(

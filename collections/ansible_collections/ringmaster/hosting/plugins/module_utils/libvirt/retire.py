@@ -29,7 +29,7 @@ def make_plan(spec: Spec, seed_hash: str, environment: Environment, current: Cur
         return _deletion(spec, environment, current)
     if spec.state == "retiring":
         if current.config is None:
-            # Neither made for its last days, nor made anew with empty disks after it was deleted.
+            # Neither made for its last days, nor recreated with empty disks after it was deleted.
             return Plan(notes=(f"{spec.name} is being retired and is not here",))
         spec = dataclasses.replace(spec, state="stopped", autostart=False)
     return plan.make_plan(spec, seed_hash, environment, current)

@@ -4,7 +4,7 @@
 """A copy of a VM's root disk as it is at one moment: a qcow2 file that stands alone.
 
 Of a running VM by libvirt's backup API, which copies while the guest goes on and touches no chain of images; of a
-stopped one by qemu-img. Swap and /tmp are made anew by every VM and are left out.
+stopped one by qemu-img. Swap and /tmp are remade by every VM and are left out.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@
 
 Everything goes through libvirt's volumes, so pools of type dir, logical and others look the same.
 A pool is never refreshed: that fails while another stream runs, and it is not needed, because asking
-a volume for its facts reads them anew.
+a volume for its facts reads them again.
 """
 
 from __future__ import annotations
@@ -175,7 +175,7 @@ def image_capacity(pool: Any, name: str) -> int | None:
 def import_image(connection: Any, pool: Any, name: str, path: Path, checksum: str = "") -> str:
     """Copy a qcow2 file into the pool as an immutable image and return its SHA-256.
 
-    A broken-off earlier import is written anew. The image is made read-only as the last step.
+    A broken-off earlier import is rewritten. The image is made read-only as the last step.
 
     :param checksum: expected SHA-256, empty to accept any.
     :raises HypervisorError: when the file is not qcow2 or has another checksum.

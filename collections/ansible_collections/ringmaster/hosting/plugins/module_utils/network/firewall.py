@@ -32,7 +32,7 @@ COMPONENT_PORTS: dict[str, tuple[tuple[str, str, bool], ...]] = {
 #: ICMP types that must pass (RFC 4890, sections 4.3 and 4.4; for IPv4 the like).
 ICMP = ("echo-request", "echo-reply", "destination-unreachable", "time-exceeded", "parameter-problem")
 ICMPV6 = (*ICMP, "packet-too-big")
-#: Neighbour discovery and multicast listeners: from the own link only. Router advertisements stay out:
+#: Neighbour discovery and multicast listeners: from the local link only. Router advertisements stay out:
 #: addresses and routes are static.
 ICMPV6_LINK = ("nd-neighbor-solicit", "nd-neighbor-advert", "mld-listener-query", "mld2-listener-report")
 
@@ -187,7 +187,7 @@ def edge(vms: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     """Return what the gateway lets in from outside, from the same permissions that the VMs have.
 
     ``server`` and ``frontend`` are lists of ``{from, to, proto, addresses}``: equal permissions of several VMs are one
-    entry, "any" as protocol goes without ports. ``closed`` are the addresses on the frontend network that nothing
+    entry, "any" as protocol has no ports. ``closed`` are the addresses on the frontend network that nothing
     else may reach. What everybody may reach on the server network is not repeated here.
     """
     opened: dict[tuple[Any, ...], list[str]] = {}

@@ -44,7 +44,7 @@ def tables() -> dict[str, str]:
     icmp = [
         ["everybody", "IPv4", ", ".join(firewall.ICMP)],
         ["everybody", "IPv6", ", ".join(firewall.ICMPV6)],
-        ["the own link", "IPv6", ", ".join(firewall.ICMPV6_LINK)],
+        ["the local link", "IPv6", ", ".join(firewall.ICMPV6_LINK)],
     ]
     return {
         "policy": _table(["interface", "from", "protocol", "ports", "why"], policy),

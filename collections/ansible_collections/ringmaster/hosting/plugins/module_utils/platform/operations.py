@@ -125,7 +125,7 @@ def _allocate(
             ledger_source.wrong(
                 ledger_source.find("host_keys", name, key=True),
                 f"{name} shows another SSH host key than the recorded one; it may be another machine",
-                hint="if it was really made anew, allow replace_host_keys",
+                hint="if it was really recreated, allow replace_host_keys",
             )
         _refuse(found)
         allocation.record_addresses(found, plan, confirmed_addresses)

@@ -43,15 +43,17 @@ INTRODUCTION = """\
 
 Generated from `module_utils/platform/schema/` by `docs/reference/generate`; do not edit.
 
-A platform is a folder. `platform.ringmaster.yml` is its inventory source, the file to pass to Ansible; beside it stand
-`platform.yml`, one file per person in `users/`, one per project in `projects/` and one per incident in `incidents/`.
-`allocations.yml` is written by Ringmaster. The annotated example is [example/platform](../../example/platform).
+A platform is a folder.
+`platform.ringmaster.yml` is its inventory source, the file to pass to Ansible; beside it stand `platform.yml`, one \
+file per person in `users/`, one per project in `projects/` and one per incident in `incidents/`.
+`allocations.yml` is written by Ringmaster.
+The annotated example is [example/platform](../../example/platform).
 
-Everything in these files is data: a template such as `{{ … }}` is shown, never run. `ansible-playbook -i
-<platform>/platform.ringmaster.yml playbooks/validate.yml` checks them and names every mistake with file, line and
-column. For editors there is a JSON Schema of [platform.yml](schema/platform.json), of
-[users](schema/user.json), of [projects](schema/project.json) and of
-[incidents](schema/incident.json).
+Everything in these files is data: a template such as `{{ … }}` is shown, never run.
+`ansible-playbook -i <platform>/platform.ringmaster.yml playbooks/validate.yml` checks them and names every mistake \
+with file, line and column.
+For editors there is a JSON Schema of [platform.yml](schema/platform.json), of [users](schema/user.json), of \
+[projects](schema/project.json) and of [incidents](schema/incident.json).
 """
 
 
@@ -62,7 +64,7 @@ def page() -> str:
     for record in schema.FILES.values():
         parts += _sections(record, seen)
     parts.append(
-        "## allocations.yml: the ledger\n\nWritten by Ringmaster and committed with the description. An entry "
+        "## allocations.yml: the ledger\n\nWritten by Ringmaster and committed with the description.\nAn entry "
         "outlives what it names: nothing is ever given out twice.\n\n" + _table(LEDGER)
     )
     return "\n".join(part.rstrip("\n") + "\n" for part in parts)
@@ -71,7 +73,7 @@ def page() -> str:
 def _names() -> str:
     rows = [f"| {kind} | {text} | `{pattern}` |" for kind, (pattern, text) in names.RULES.items()]
     head = (
-        "## Names\n\nProjects, VMs, machines, people and service users share one namespace. The number of a VM is "
+        "## Names\n\nProjects, VMs, machines, people and service users share one namespace.\nThe number of a VM is "
         "never used again.\n\n| name of a | rule | pattern |\n|---|---|---|\n"
     )
     return head + "\n".join(rows) + "\n"
@@ -83,8 +85,8 @@ def _sizes() -> str:
         for memory, disk in ((1024, 10), (4096, 50), (16384, 200))
     ]
     return (
-        "## Sizes\n\nSizes have a unit: " + ", ".join(sizes.UNITS) + ". Two disks follow from them: swap has half the "
-        "memory and at least 1GiB, `/tmp` a tenth of the root disk and at least 5GiB. A VM books its `memory_max` and "
+        "## Sizes\n\nSizes have a unit: " + ", ".join(sizes.UNITS) + ".\nTwo disks follow from them: swap has half the "
+        "memory and at least 1GiB, `/tmp` a tenth of the root disk and at least 5GiB.\nA VM books its `memory_max` and "
         "all three disks on its hypervisor.\n\n| memory | swap | disk | /tmp |\n|---|---|---|---|\n"
         + "\n".join(rows)
         + "\n"

@@ -4,7 +4,7 @@
 """A description that lives in a git repository: what is changed counts when it is pushed, and not before.
 
 AWX runs in copies that it throws away, and several runs at once have no lock in common but the branch itself. Every
-attempt begins with a fresh clone, and a rejected push means that somebody was quicker: read and allocate anew.
+attempt begins with a fresh clone, and a rejected push means that somebody was quicker: read and allocate again.
 """
 
 from __future__ import annotations

@@ -89,7 +89,7 @@ def _merged(data: Any, patch: Any) -> Any:
 
 def _merge(text: str, path: tuple[str, ...], patch: Mapping[str, Any], kind: Type | None) -> str:
     for key, value in patch.items():
-        # Composed anew for every key, because each change moves what follows.
+        # Composed again for every key, because each change moves what follows.
         node = _at(text, path)
         entry = _entries(node).get(key)
         if value is None:

@@ -1,0 +1,80 @@
+# Copyright: (c) 2026, Ringmaster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What roles ship, and what is taken for withdrawn: nothing that might be shipped, everything that is not."""
+
+from __future__ import annotations
+
+import fnmatch
+from pathlib import Path
+
+import pytest
+import yaml
+from ansible_collections.ringmaster.hosting.plugins.module_utils.machine import program, shipped
+
+ROLES = program.source().parents[3]
+PARTS = program.parts(program.source())
+PLACES = yaml.safe_load((ROLES / "machine/vars/main.yml").read_text())["__machine_places"]
+OURS = ("/usr/lib/ringmaster/", "/usr/bin/ringmaster", "/etc/systemd/system/ringmaster")
+
+
+@pytest.fixture(scope="module")
+def all_of_it() -> list[str]:
+    return shipped.shipped(ROLES)
+
+
+def is_looked_for(path: str) -> bool:
+    return any(fnmatch.fnmatch(path, pattern.replace("**/*", "*")) for pattern in PLACES)
+
+
+def test_what_is_ours_by_its_name_is_looked_for(all_of_it: list[str]) -> None:
+    """A file that is shipped and not looked for would stay for ever when it is withdrawn."""
+    assert [path for path in all_of_it if path.startswith(OURS) and not is_looked_for(path)] == []
+
+
+def test_a_computed_path_keeps_a_name_of_its_own(all_of_it: list[str]) -> None:
+    """Else it would cover a whole folder, and nothing there would ever be withdrawn."""
+    computed = [path for path in all_of_it if "*" in path and is_looked_for(path.replace("*", "x"))]
+    assert [path for path in computed if not Path(path).name.strip("*.")] == []
+    assert [path for path in computed if path.startswith("*")] == []
+
+
+def test_nothing_that_is_shipped_is_withdrawn(all_of_it: list[str]) -> None:
+    found = [path.replace("*", "x") for path in all_of_it]
+    assert shipped.withdrawn(found, ROLES, PARTS) == []
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/usr/lib/ringmaster/components/redis",
+        "/usr/lib/ringmaster/python/ringmaster_redis/client.py",
+        "/usr/lib/ringmaster/python/ringmaster/redis/gone.py",
+        "/usr/lib/ringmaster/checks/redis.py",
+        "/usr/lib/ringmaster/checks.d/gone.json",
+        "/usr/bin/ringmaster-gone",
+        "/etc/systemd/system/ringmaster-haproxy-inbox.path",
+        "/etc/tmpfiles.d/ringmaster-gone.conf",
+    ],
+)
+def test_what_no_role_ships_is_withdrawn(path: str) -> None:
+    assert shipped.withdrawn([path, "/usr/bin/ringmaster"], ROLES, PARTS) == [path]
+
+
+def test_the_folder_of_a_part_that_was_not_sent_is_left_alone() -> None:
+    path = "/usr/lib/ringmaster/python/ringmaster/redis/gone.py"
+    assert shipped.withdrawn([path], ROLES, ["core"]) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "parts"),
+    [
+        ("/usr/lib/ringmaster/python/ringmaster/redis/client.py", ["redis"]),
+        ("/usr/lib/ringmaster/checks/redis.py", ["redis"]),
+        ("/usr/lib/ringmaster/python/ringmaster/core/files.py", []),
+        ("/usr/lib/ringmaster/python/ringmaster/gone/client.py", []),
+        ("/usr/lib/ringmaster/checks.d/redis.json", []),
+    ],
+)
+def test_parts_of_what_nobody_describes(path: str, parts: list[str]) -> None:
+    assert shipped.orphaned([path], ROLES, ["core"]) == parts
