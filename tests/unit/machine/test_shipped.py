@@ -27,6 +27,10 @@ def is_looked_for(path: str) -> bool:
     return any(fnmatch.fnmatch(path, pattern.replace("**/*", "*")) for pattern in PLACES)
 
 
+def test_the_kept_list_is_current(all_of_it: list[str]) -> None:
+    assert (ROLES / shipped.LIST).read_text().splitlines() == all_of_it, "run make generate"
+
+
 def test_what_is_ours_by_its_name_is_looked_for(all_of_it: list[str]) -> None:
     """A file that is shipped and not looked for would stay for ever when it is withdrawn."""
     assert [path for path in all_of_it if path.startswith(OURS) and not is_looked_for(path)] == []

@@ -4,7 +4,8 @@
 """Which files of a machine are ours, and which of those some role still ships. Controller side.
 
 What roles ship is read from the roles themselves: their trees, and every ``path`` in their tasks and variables. Where a
-path is computed, its computed part may be anything, so that nothing is taken for withdrawn that might be shipped.
+path is computed, its computed part may be anything, so that nothing is taken for withdrawn that might be shipped. That
+takes a second, so it is done once: docs/reference/generate keeps the list, and a run reads it for every machine.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from ansible_collections.ringmaster.hosting.plugins.module_utils.accounts import
 
 from . import program
 
+LIST = "machine/files/shipped.txt"
+"""The kept list, below the folder of the roles."""
 BY_MODULES = (timer.PROGRAM_PATH, timer.SERVICE_PATH, timer.TIMER_PATH, timer.WANTS_PATH)
 """What modules write by themselves."""
 COMPUTED = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
@@ -34,7 +37,11 @@ def shipped(roles: Path) -> list[str]:
         found.update(f"/{path.relative_to(tree)}" for path in tree.rglob("*") if not path.is_dir())
         found.update(_written(role))
     folder = roles / "machine/files/python/ringmaster"
-    found.update(f"{program.PYTHON}/{path.relative_to(folder.parent)}" for path in folder.rglob("*") if path.is_file())
+    found.update(
+        f"{program.PYTHON}/{path.relative_to(folder.parent)}"
+        for path in folder.rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    )
     for entry in program.entries(program.parts(folder), folder):
         if "tree" not in entry:
             found.add(entry["path"])
@@ -43,7 +50,7 @@ def shipped(roles: Path) -> list[str]:
 
 def _written(role: Path) -> Iterator[str]:
     """Yield the paths of a role's ``files`` entries, and of what it passes to another role by a variable."""
-    documents = [yaml.safe_load(path.read_text(encoding="utf-8")) for path in sorted(role.glob("*/*.yml"))]
+    documents = [yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader) for path in sorted(role.glob("*/*.yml"))]
     known = {
         name: value
         for document in documents
@@ -85,7 +92,7 @@ def withdrawn(found: Iterable[str], roles: Path, sent: Iterable[str]) -> list[st
     ``found`` are the paths at the role's ``__machine_places``, ``sent`` the parts of the program that this machine has
     been sent: what lies in the folder of another part is of an older version as a whole, and goes with its component.
     """
-    patterns = shipped(roles)
+    patterns = (roles / LIST).read_text(encoding="utf-8").splitlines()
     literal = {pattern for pattern in patterns if not any(sign in pattern for sign in "*?[")}
     computed = [re.compile(fnmatch.translate(pattern)) for pattern in patterns if pattern not in literal]
     ours = {f"{program.PYTHON}/ringmaster/{part}/" for part in sent}
