@@ -144,11 +144,11 @@ def pages(domains: Iterable[str], hostname: str, is_publicly_trusted: bool) -> l
         ]
         if is_publicly_trusted:
             raw += _page("= /.well-known/mta-sts.txt", "mta-sts.txt", "text/plain")
-        names = ["autodiscover", *(["mta-sts"] if is_publicly_trusted else [])]
+        labels = ["autodiscover", *(["mta-sts"] if is_publicly_trusted else [])]
         result.append(
             {
                 "name": f"autoconfig.{domain}",
-                "aliases": [f"{name}.{domain}" for name in names],
+                "aliases": [f"{label}.{domain}" for label in labels],
                 # Mail programs ask without TLS, too; nothing here is a secret.
                 "http": "serve",
                 "redirect": f"https://{hostname}/",

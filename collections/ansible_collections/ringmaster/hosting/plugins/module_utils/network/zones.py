@@ -15,6 +15,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Union
 
+from ansible_collections.ringmaster.hosting.plugins.module_utils.values.fqdn import fqdn
+
 VIEWS = ("internal", "external")
 SERIAL = "@SERIAL@"
 ADDRESS_TYPES = {4: "A", 6: "AAAA"}
@@ -162,7 +164,7 @@ def _is_reachable(settings: Settings, hosts: Mapping[str, Sequence[Address]], se
 def _addresses_of(domain: str, hosts: Mapping[str, Sequence[Address]]) -> Iterator[Record]:
     for name, addresses in hosts.items():
         for address in addresses:
-            yield Record(f"{name}.{domain}.", ADDRESS_TYPES[address.version], str(address))
+            yield Record(f"{fqdn(name, domain)}.", ADDRESS_TYPES[address.version], str(address))
 
 
 def _declared(settings: Settings, zone: str, view: str) -> Iterator[Record]:
@@ -216,7 +218,7 @@ def _reverse(
     names: dict[Address, str] = {}
     for name, addresses in hosts.items():
         for address in addresses:
-            names.setdefault(address, f"{name}.{settings.domain}.")
+            names.setdefault(address, f"{fqdn(name, settings.domain)}.")
     zones = {
         name: (Zone(view, name, reverse=True), network)
         for prefix in dict.fromkeys(settings.networks)
