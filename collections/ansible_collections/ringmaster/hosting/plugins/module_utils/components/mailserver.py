@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import re
 from collections.abc import Iterable, Mapping
@@ -91,6 +92,12 @@ def objects(declared: Mapping[str, Any], platform_secret: str, vm: Mapping[str, 
             for family in ("ipv4", "ipv6")
         },
     }
+
+
+def said(hostvars: Mapping[str, Mapping[str, Any]], names: Iterable[str]) -> dict[str, str]:
+    """Return by name the texts of those servers' ``dns.json`` that were just read: variable ``__mail_records``."""
+    read = {name: hostvars[name].get("__mail_records") or {} for name in names}
+    return {name: base64.b64decode(one["content"]).decode() for name, one in read.items() if "content" in one}
 
 
 def zone_records(

@@ -125,6 +125,14 @@ def build(settings: Settings) -> list[Zone]:
     return [zone for view in VIEWS for zone in _view(settings, view)]
 
 
+def texts(
+    hosts: Mapping[str, Sequence[str]], *, ttl: int = 300, negative_ttl: int = 60, **settings: Any
+) -> list[dict[str, str]]:
+    """Return all zones of both views as plain data: view, name, file and text. Arguments are those of Settings."""
+    built = build(Settings(hosts=hosts, ttl=int(ttl), negative_ttl=int(negative_ttl), **settings))
+    return [{"view": zone.view, "name": zone.name, "file": zone.file, "text": zone.text} for zone in built]
+
+
 def _view(settings: Settings, view: str) -> Iterator[Zone]:
     hosts = {name: _visible(addresses, view) for name, addresses in settings.hosts.items()}
     servers = [name for name in settings.name_servers if _is_reachable(settings, hosts, name)]
