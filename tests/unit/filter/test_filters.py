@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import importlib
 import inspect
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ FOLDER = ROOT / "collections" / Path(*PACKAGE.split("."))
 LONGEST = 6
 """Lines of a function, without signature and docstring."""
 BRANCHES = (ast.If, ast.For, ast.While, ast.Try, ast.Match, ast.With)
+STEP = re.compile(r"\{%-?\s*(set _\s*=|do )")
 
 
 def filters() -> Iterator[tuple[str, Callable[..., Any]]]:
@@ -107,3 +109,12 @@ def test_errors_that_were_named_become_those_of_filters_and_others_stay() -> Non
 def test_errors_say_what_they_always_said(name: str, arguments: list[Any], options: dict[str, Any], told: str) -> None:
     with pytest.raises(AnsibleFilterError, match=told):
         dict(filters())[name](*arguments, **options)
+
+
+def test_jinja_is_not_used_as_a_programming_language() -> None:
+    """Values that are collected or changed step by step come from a filter."""
+    places = [path for folder in ("roles", "playbooks") for path in (ROOT / folder).rglob("*.yml")]
+    places += (ROOT / "roles").rglob("*.j2")
+    assert len(places) > 200
+    found = [str(path.relative_to(ROOT)) for path in places if STEP.search(path.read_text(encoding="utf-8"))]
+    assert not found
