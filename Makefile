@@ -7,7 +7,7 @@ CMD ?=
 LABTOOL = .venv/bin/python bin/lab --lab $(LAB) --platform $(PLATFORM)
 
 .DEFAULT_GOAL := help
-.PHONY: help ready tools up status ssh down clean check test drill bench docs lock
+.PHONY: help ready tools up status ssh down clean check test drill bench generate docs lock
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
@@ -44,6 +44,9 @@ drill: tools ## what takes longer: faults, real boots, restores, the long scenar
 
 bench: tools ## measure; asserts nothing
 	@tests/run bench
+
+generate: ready ## write every page, table and file that comes from the code
+	@bin/generate
 
 docs: tools ## build all documentation to HTML, in build/docs
 	@PATH=$(CURDIR)/.venv/bin:$$PATH .venv/bin/python tests/gates/collection.py html

@@ -63,7 +63,8 @@ def pytest(*arguments: str) -> list[str]:
 def gates() -> list[Item]:
     """Return what needs no machine."""
     generators = ["awx/generate", *(str(path.relative_to(ROOT)) for path in sorted((ROOT / "docs").glob("*/generate")))]
-    python = ["collections", "inventory_plugins", "roles", "molecule", "tests", "bin/lab", *generators]
+    programs = ["bin/generate", "bin/lab", *generators]
+    python = ["collections", "docs", "inventory_plugins", "roles", "molecule", "tests", *programs]
     return [
         Item("ruff", tool("ruff", "check", *python)),
         Item("ruff format", tool("ruff", "format", "--check", *python)),

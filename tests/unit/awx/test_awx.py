@@ -180,7 +180,7 @@ def test_awx_finds_each_playbook_once() -> None:
 
 
 def test_surveys_are_those_of_the_verbs() -> None:
-    assert (ROOT / "awx/verbs.yml").read_text() == load(ROOT / "awx/generate").page(), "run awx/generate"
+    assert (ROOT / "awx/verbs.yml").read_text() == load(ROOT / "awx/generate").page(), "run make generate"
     templates = yaml.safe_load((ROOT / "awx/verbs.yml").read_text())["awx_verbs"]
     for template in templates:
         assert (ROOT / template["playbook"]).exists()

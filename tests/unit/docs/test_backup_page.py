@@ -12,7 +12,7 @@ backups = load(ROOT / "docs/reference/backups.py")
 
 
 def test_the_page_is_current():
-    assert backups.PAGE.read_text() == backups.renew(backups.PAGE.read_text()), "run docs/reference/generate"
+    assert backups.PAGE.read_text() == backups.renew(backups.PAGE.read_text()), "run make generate"
 
 
 def test_the_tables_follow_the_code(monkeypatch):

@@ -16,8 +16,8 @@ reference = load(REFERENCE / "checks.py")
 
 
 def test_the_page_is_current() -> None:
-    assert (REFERENCE / reference.PAGE).read_text() == reference.page(), "run docs/reference/generate"
-    assert reference.HTML_PAGE.read_text() == reference.html_page(), "run docs/reference/generate"
+    assert (REFERENCE / reference.PAGE).read_text() == reference.page(), "run make generate"
+    assert reference.HTML_PAGE.read_text() == reference.html_page(), "run make generate"
     assert "`" not in reference.html_page()
 
 

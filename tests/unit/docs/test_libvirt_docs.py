@@ -16,7 +16,7 @@ FOLDER = ROOT / "docs/virtual-machines"
 
 def test_generated_pages_are_current() -> None:
     for name, text in load(FOLDER / "generate").pages().items():
-        assert (FOLDER / name).read_text() == text, "run docs/virtual-machines/generate"
+        assert (ROOT / name).read_text() == text, "run make generate"
 
 
 def test_every_test_that_the_answers_name_exists() -> None:

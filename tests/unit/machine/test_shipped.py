@@ -28,7 +28,7 @@ def is_looked_for(path: str) -> bool:
 
 
 def test_the_kept_list_is_current(all_of_it: list[str]) -> None:
-    assert (ROLES / shipped.LIST).read_text().splitlines() == all_of_it, "run docs/reference/generate"
+    assert (ROLES / shipped.LIST).read_text().splitlines() == all_of_it, "run make generate"
 
 
 def test_what_is_ours_by_its_name_is_looked_for(all_of_it: list[str]) -> None:

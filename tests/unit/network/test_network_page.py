@@ -12,7 +12,7 @@ PAGE = Path(__file__).parents[3] / "docs" / "networking.md"
 
 
 def test_the_tables_are_current() -> None:
-    assert PAGE.read_text() == network_page.renew(PAGE.read_text()), "run docs/reference/generate"
+    assert PAGE.read_text() == network_page.renew(PAGE.read_text()), "run make generate"
 
 
 def test_a_table_without_a_place_is_told() -> None:

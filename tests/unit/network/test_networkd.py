@@ -1,4 +1,4 @@
-"""The networkd files of a VM: routes, rules and names per design section 4."""
+"""The networkd files of a VM: addresses, routes, rules and names."""
 
 from __future__ import annotations
 

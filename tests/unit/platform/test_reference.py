@@ -25,7 +25,7 @@ EXAMPLES = {
 
 @pytest.mark.parametrize("name", reference.files())
 def test_generated_files_are_current(name: str) -> None:
-    assert (REFERENCE / name).read_text() == reference.files()[name], "run docs/reference/generate"
+    assert (REFERENCE / name).read_text() == reference.files()[name], "run make generate"
 
 
 @pytest.mark.parametrize("file", EXAMPLES)

@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from ringmaster.core.checks import CRITICAL, OK, UNKNOWN, WARNING
+from ringmaster.core.checks import CRITICAL, OK, UNKNOWN, WARNING, level
 from ringmaster.core.report import counted
 
 DISK_FILESYSTEMS = frozenset({"ext2", "ext3", "ext4", "xfs", "btrfs", "f2fs", "zfs"})
@@ -40,8 +40,8 @@ def _fullest(warning: int, critical: int, measure, what: str) -> tuple[int, str]
     if not found:
         return OK, "No file system on a disk is mounted."
     found.sort(reverse=True)
-    status = max(_level(percent, warning, critical) for percent, _place, _rest in found)
-    shown = [one for one in found if _level(one[0], warning, critical)] or found[:1]
+    status = max(level(percent, warning, critical) for percent, _place, _rest in found)
+    shown = [one for one in found if level(one[0], warning, critical)] or found[:1]
     parts = [f"{place} is {percent:.0f} % {what} ({rest})" for percent, place, rest in shown]
     return status, "; ".join(parts) + "."
 
@@ -75,7 +75,7 @@ def swap(warning_mib: int, critical_mib: int) -> tuple[int, str]:
     used = total - figures.get("SwapFree", 0) // MIB
     if not total:
         return OK, "There is no swap."
-    return _level(used, warning_mib, critical_mib), f"{used} MiB of {total} MiB of swap are in use."
+    return level(used, warning_mib, critical_mib), f"{used} MiB of {total} MiB of swap are in use."
 
 
 def memory(available_warning: int, pressure_warning: float) -> tuple[int, str]:
@@ -140,7 +140,7 @@ def reboot_required(warning_days: float, critical_days: float) -> tuple[int, str
         return OK, "No reboot is needed."
     days = (time.time() - min(when for when, _why in reasons)) / 86400
     why = "; ".join(why for _when, why in reasons)
-    return _level(days, warning_days, critical_days), f"A reboot has been needed for {days:.1f} days: {why}."
+    return level(days, warning_days, critical_days), f"A reboot has been needed for {days:.1f} days: {why}."
 
 
 def _kernel_key(path: Path) -> list[tuple[int, str]]:
@@ -176,16 +176,10 @@ def roster(unit: str, warning_minutes: float, critical_minutes: float) -> tuple[
     since = "since the machine started" if not ended else f"for {minutes:.0f} min"
     if ended and values.get("Result") != "success":
         return WARNING, f"Applying the roster of accounts failed {minutes:.0f} min ago (see {unit})."
-    status = _level(minutes, warning_minutes, critical_minutes)
+    status = level(minutes, warning_minutes, critical_minutes)
     if status or not ended:
         return status, f"The accounts have not been compared with the roster {since}."
     return OK, f"The accounts were compared with the roster {minutes:.0f} min ago."
-
-
-def _level(value: float, warning: float, critical: float) -> int:
-    if value >= critical:
-        return CRITICAL
-    return WARNING if value >= warning else OK
 
 
 def _mounts() -> Iterator[tuple[str, frozenset[str]]]:

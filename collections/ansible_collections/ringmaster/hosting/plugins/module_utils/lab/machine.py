@@ -30,6 +30,7 @@ ANSWER_SECONDS = 60.0
 HALT = signal.SIGRTMIN + 3
 """What systemd as init takes as: halt."""
 TELL_AGAIN = 3.0
+# A process of its own, because it runs in the network namespace of the lab.
 CONNECT = """
 import socket, sys, time
 deadline = time.monotonic() + float(sys.argv[2])

@@ -17,6 +17,7 @@ from ansible_collections.ringmaster.hosting.plugins.module_utils.lab.keys import
 from ansible_collections.ringmaster.hosting.plugins.module_utils.lab.network import nameservers
 from ansible_collections.ringmaster.hosting.plugins.module_utils.lab.run import namespace_path
 
+# Text in Python and no file of its own: with a module, Ansible brings nothing but Python along.
 LAUNCHER = """#!/bin/sh
 # Written by ringmaster.hosting.lab_machine. nspawn ends with status 133 when the machine reboots.
 set -eu

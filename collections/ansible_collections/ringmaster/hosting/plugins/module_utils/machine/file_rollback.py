@@ -25,6 +25,7 @@ FOLDER = Path("/var/lib/ringmaster/unconfirmed")
 #: States of a guarded change that ``confirm`` can find.
 CONFIRMED, RUNNING, ROLLED_BACK, UNKNOWN = "confirmed", "running", "rolled_back", "unknown"
 
+# Text in Python and no file of its own: it is filled in on the machine, where Ansible brings nothing but Python along.
 SCRIPT = """#!/bin/sh
 # Puts back what was before a change that nobody confirmed. "boot" as argument: services are not running yet.
 cd {folder} || exit 0

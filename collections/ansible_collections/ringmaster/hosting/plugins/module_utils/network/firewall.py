@@ -136,7 +136,7 @@ def typed_rules(rules: Iterable[Mapping[str, Any]], vm: Mapping[str, Any], owner
 
 
 def policy(vm: Mapping[str, Any]) -> list[Permission]:
-    """Return the permissions of a VM from its host variables (design, section 4).
+    """Return the permissions of a VM from its host variables; the table in docs/networking.md is made from it.
 
     Reads ringmaster_management_networks, ringmaster_project, ringmaster_project_addresses,
     ringmaster_project_firewall, ringmaster_components, ringmaster_services, inventory_hostname, and the

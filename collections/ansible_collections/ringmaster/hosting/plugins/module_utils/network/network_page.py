@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from ansible_collections.ringmaster.hosting.plugins.module_utils.network import firewall, networkd, zones
@@ -73,8 +72,3 @@ def renew(text: str) -> str:
             raise ValueError(f"the page has {len(parts) - 1} places for table {name}")
         text = f"\n{table}\n".join(parts)
     return text
-
-
-def write(page: Path) -> None:
-    """Rewrite the tables of the page."""
-    page.write_text(renew(page.read_text(encoding="utf-8")), encoding="utf-8")

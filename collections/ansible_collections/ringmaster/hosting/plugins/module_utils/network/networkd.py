@@ -3,8 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The systemd-networkd files of a VM, for its seed (first boot) and for role ``network`` (ever after).
 
-What a VM's network looks like is fixed in the design, section 4: two interfaces by MAC, static addresses, one
-default route per family, and replies that leave where the question came in.
+Two interfaces that are found by their MAC addresses, static addresses, one default route per family, and replies that
+leave where the question came in, because the hypervisor's filters let an interface send from its own addresses only.
+``docs/networking.md`` shows it to people.
 """
 
 from __future__ import annotations

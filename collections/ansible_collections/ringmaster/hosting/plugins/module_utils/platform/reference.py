@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 from ansible_collections.ringmaster.hosting.plugins.module_utils.values import sizes
@@ -27,14 +26,6 @@ def files() -> dict[str, str]:
         for name, record in schema.FILES.items()
     }
     return {**result, PAGE: page()}
-
-
-def write(folder: Path) -> None:
-    """Write the generated files into docs/reference."""
-    for name, text in files().items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
 
 
 def json_schema(name: str, record: Record) -> dict[str, Any]:

@@ -21,7 +21,11 @@ LAST_ID = 0xFFFFFF
 
 
 def mac(site: int, role: str, vm_id: int) -> str:
-    """Return ``02:<site>:<role>:<id as three bytes>`` (design, section 4); role is fe or srv."""
+    """Return ``02:<site>:<role>:<id as three bytes>`` ; role is fe or srv.
+
+    02 marks an address that is administered locally; a VM keeps its own on every hypervisor, and the site keeps apart
+    platforms that share a network.
+    """
     parts = (2, site, ROLES[role], vm_id >> 16 & 255, vm_id >> 8 & 255, vm_id & 255)
     return ":".join(f"{part:02x}" for part in parts)
 

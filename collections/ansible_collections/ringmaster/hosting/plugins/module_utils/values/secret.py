@@ -20,9 +20,9 @@ def derive(
 ) -> str:
     """Return 32 letters and digits for an object, the same ones each time (190 bits).
 
-    HMAC-SHA256 of ``v1/project/vm/component/object/generation`` under the platform's secret (design, section
-    3), stretched by a counter, in base64 without the characters that would need quoting anywhere. Raises
-    ValueError for a weak secret or a part that could be taken for two.
+    HMAC-SHA256 of ``v1/project/vm/component/object/generation`` under the platform's secret, so that no password has to
+    be stored: whoever has the secret makes them again. Stretched by a counter, in base64 without the characters that
+    would need quoting anywhere. Raises ValueError for a weak secret or a part that could be taken for two.
     """
     if len(platform_secret) < MINIMUM_SECRET:
         raise ValueError(f"the platform secret must have at least {MINIMUM_SECRET} characters")

@@ -54,10 +54,13 @@ def suggest(text: str) -> str:
 
 
 def swap_mib(memory_mib: int) -> int:
-    """Size of the swap disk: half the memory, at least 1 GiB (design, section 4)."""
+    """Size of the swap disk: half the memory, at least 1 GiB: room to move idle pages out, not to work in."""
     return max(1024, memory_mib // 2)
 
 
 def tmp_gib(disk_gib: int) -> int:
-    """Size of the disk for /tmp: a tenth of the root disk rounded up, at least 5 GiB (design, section 4)."""
+    """Size of the disk for /tmp: a tenth of the root disk rounded up, at least 5 GiB.
+
+    A disk of its own, so that whoever fills /tmp fills neither the root file system nor the memory.
+    """
     return max(5, -(-disk_gib // 10))
