@@ -50,7 +50,9 @@ def shipped(roles: Path) -> list[str]:
 
 def _written(role: Path) -> Iterator[str]:
     """Yield the paths of a role's ``files`` entries, and of what it passes to another role by a variable."""
-    documents = [yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader) for path in sorted(role.glob("*/*.yml"))]
+    documents = [
+        yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader) for path in sorted(role.glob("*/*.yml"))
+    ]
     known = {
         name: value
         for document in documents
