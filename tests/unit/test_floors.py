@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
@@ -16,19 +17,16 @@ PACKAGE = "ansible_collections.ringmaster.hosting.plugins.module_utils"
 CONTROLLER = ROOT / "collections" / Path(*PACKAGE.split("."))
 MACHINE = ROOT / "roles/machine/files/python/ringmaster"
 
-# From the ground up. A folder may import itself and what lies on lower floors.
-FLOORS = (
-    ("values", "accounts", "certificates", "image", "lab"),
-    ("machine",),
-    ("network",),
-    ("components", "libvirt"),
-    ("platform.language",),
-    ("platform.schema",),
-    ("platform",),
-    ("platform.verbs",),
-    ("services",),
-)
-FLOOR = {folder: number for number, folders in enumerate(FLOORS) for folder in folders}
+
+def drawn() -> dict[str, int]:
+    """Return the floor of each folder, dotted, as docs/architecture.md draws them."""
+    page = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| ([1-9]) \| ([^|]+) \|", page, re.MULTILINE)
+    return {name.replace("/", "."): int(floor) for floor, names in rows for name in re.findall(r"`([a-z/]+)`", names)}
+
+
+# A folder may import itself and what lies on lower floors.
+FLOOR = drawn()
 # The program's parts, and those beside the core that each may import.
 PARTS = {
     "status": {"maintenance"},
