@@ -81,6 +81,8 @@ def test_auditors_before_and_after(tmp_path: Path) -> None:
         roster = {"format": 1, "project": "myapp", "generation": 1, "hash": "1", "people": people, "service_users": []}
         variables = {
             "ringmaster_domain": "example.org",
+            "ringmaster_fqdn": "myapp00.example.org",
+            "ringmaster_fe_fqdn": "myapp00.fe.example.org",
             "ringmaster_operator_keys": [machine.key("operator")],
             "ringmaster_management_networks": ["172.20.0.0/22"],
             "platform_secret": "a secret for this drill",

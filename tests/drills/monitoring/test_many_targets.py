@@ -22,8 +22,7 @@ from typing import Any
 import jinja2
 import pytest
 import yaml
-from ansible_collections.ringmaster.hosting.plugins.filter.alert_rules import alert_rules
-from ansible_collections.ringmaster.hosting.plugins.module_utils.services import exporters, status
+from ansible_collections.ringmaster.hosting.plugins.module_utils.services import exporters, runbooks, status
 
 HERE = Path(__file__).parent
 ROLES = HERE.parents[2] / "roles"
@@ -109,7 +108,7 @@ def configure(folder: Path) -> None:
     (folder / "prometheus/prometheus.yml").write_text(template.render({**names, **times}))
     for name, targets in exporters.targets(machine(number) for number in range(MACHINES)).items():
         (folder / f"prometheus/targets/{name}.json").write_text(json.dumps(targets))
-    for role, text in alert_rules(str(ROLES), "https://status.example.org/checks.html").items():
+    for role, text in runbooks.alert_rules(str(ROLES), "https://status.example.org/checks.html").items():
         (folder / f"prometheus/rules/{role}.yml").write_text(text)
 
 

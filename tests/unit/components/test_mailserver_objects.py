@@ -251,3 +251,12 @@ def test_tlsa_digest_is_of_the_public_key(tmp_path: Path) -> None:
     wanted = hashlib.sha256(subprocess.run(whole, check=True, capture_output=True).stdout).hexdigest()
     assert keys.tls_digest(Places(tls_key=key)) == wanted
     assert keys.tls_digest(Places(tls_key=tmp_path / "none")) == ""
+
+
+def test_what_was_read_just_now_is_text_by_server() -> None:
+    hosts = {
+        "post00": {"__mail_records": {"content": "eyJhIjogIsOkIn0K"}},
+        "post01": {"__mail_records": {"skipped": True}},
+        "post02": {},
+    }
+    assert mailserver.said(hosts, hosts) == {"post00": '{"a": "ä"}\n'}

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from ansible_collections.ringmaster.hosting.plugins.filter.alert_rules import alert_rules
+from ansible_collections.ringmaster.hosting.plugins.module_utils.services import runbooks
 from programs import load
 
 REFERENCE = Path(__file__).parents[3] / "docs/reference"
@@ -53,7 +53,7 @@ def test_every_check_and_alert_says_what_to_do_and_nothing_is_left_over() -> Non
 
 def test_every_link_of_an_alert_resolves() -> None:
     url = "https://status.example.org/checks.html"
-    rules = alert_rules(str(reference.ROLES), url)
+    rules = runbooks.alert_rules(str(reference.ROLES), url)
     for text in (reference.page(), reference.html_page()):
         places = set(re.findall(r'id="([^"]+)"', text))
         for role, content in rules.items():

@@ -97,3 +97,12 @@ def test_packing_round_trip() -> None:
 def test_the_documented_keys_are_the_accepted_ones() -> None:
     options = module.argument_spec()["files"]["options"]  # type: ignore[index]
     assert set(options) == set(file_entries.KEYS)
+
+
+def test_named_texts_are_entries() -> None:
+    texts = {"10-ethfe.network": "a\n", "10-ethfe.link": "%s"}
+    assert file_entries.of_texts(texts, "/etc/systemd/network/%s", mode="0644") == [
+        {"path": "/etc/systemd/network/10-ethfe.network", "content": "a\n", "mode": "0644"},
+        {"path": "/etc/systemd/network/10-ethfe.link", "content": "%s", "mode": "0644"},
+    ]
+    assert file_entries.of_texts({}, "/x/%s") == []

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.ringmaster.hosting.plugins.filter import firewall_questions
 from ansible_collections.ringmaster.hosting.plugins.module_utils.network import firewall
 from hypothesis import given
 from hypothesis import strategies as st
@@ -236,18 +235,6 @@ def test_equal_permissions_of_several_vms_are_one_opening() -> None:
     some = [{**VM, "inventory_hostname": f"myapp{n:02}", "ringmaster_srv_ipv4": f"172.20.1.{n}"} for n in range(5)]
     (members, monitoring) = firewall.edge(some)["server"]
     assert len(members["addresses"]) == len(monitoring["addresses"]) == 5
-
-
-def test_who_asks_whom() -> None:
-    running = ["shop00", "shop01", "shop02", "mail00", "blog00"]
-    assert firewall_questions.targets_of("shop00", running)[0] == "shop01"
-    assert firewall_questions.targets_of("shop02", running)[0] == "shop00"
-    for name in running:
-        foreign = firewall_questions.targets_of(name, running)[-1]
-        assert foreign[:-2] != name[:-2]
-    assert len(firewall_questions.targets_of("mail00", running)) == 1  # no other of its own project
-    assert firewall_questions.targets_of("svc0", running, everybody=True) == sorted(running)
-    assert firewall_questions.targets_of("svc0", running) == []
 
 
 def test_questions_are_asked_where_the_asker_has_an_address() -> None:

@@ -5,27 +5,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
-import yaml
 from ansible_collections.ringmaster.hosting.plugins.module_utils.services import runbooks
-
-
-def alert_rules(roles: str, page: str) -> dict[str, str]:
-    """Return role -> text of its ``files/checks.rules.yml``; roles without one are left out.
-
-    :param page: URL of the page with all checks; each alert is given the link to its place there.
-    """
-    found = sorted(Path(roles).resolve().glob("*/files/checks.rules.yml"))
-    return {path.parents[1].name: _linked(path.read_text(encoding="utf-8"), page) for path in found}
-
-
-def _linked(text: str, page: str) -> str:
-    content = yaml.safe_load(text)
-    for rule in (rule for group in content["groups"] for rule in group["rules"] if "alert" in rule):
-        rule["annotations"]["runbook_url"] = f"{page}#{runbooks.place(rule)}"
-    return yaml.safe_dump(content, sort_keys=False, width=1000, allow_unicode=True)
 
 
 class FilterModule:
@@ -33,4 +15,4 @@ class FilterModule:
 
     def filters(self) -> dict[str, Any]:
         """Return the filters by name."""
-        return {"alert_rules": alert_rules}
+        return {"alert_rules": runbooks.alert_rules}

@@ -9,18 +9,15 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from ansible.errors import AnsibleFilterError
 from ansible_collections.ringmaster.hosting.plugins.module_utils.services.backup_access import access
+from ansible_collections.ringmaster.hosting.plugins.plugin_utils.filters import wrap
 
 
 def backup_access(
     machine: Mapping[str, Any], platform_secret: str, server: Mapping[str, Any], port: int = 8000
 ) -> dict[str, str]:
-    """Return the access as a dictionary; raises AnsibleFilterError."""
-    try:
-        return asdict(access(machine, platform_secret, server, int(port)))
-    except (KeyError, ValueError) as error:
-        raise AnsibleFilterError(f"backup_access: {error}") from error
+    """Return the access as a dictionary."""
+    return asdict(access(machine, platform_secret, server, int(port)))
 
 
 class FilterModule:
@@ -28,4 +25,4 @@ class FilterModule:
 
     def filters(self) -> dict[str, Any]:
         """Return the filters by name."""
-        return {"backup_access": backup_access}
+        return {"backup_access": wrap("backup_access: {}", backup_access, KeyError, ValueError)}

@@ -8,16 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ansible.errors import AnsibleFilterError
-from ansible_collections.ringmaster.hosting.plugins.module_utils.services import backup_access
+from ansible_collections.ringmaster.hosting.plugins.module_utils.services.backup_access import repositories
+from ansible_collections.ringmaster.hosting.plugins.plugin_utils.filters import wrap
 
 
 def backup_repositories(machines: Iterable[Mapping[str, Any]], platform_secret: str) -> dict[str, Any]:
-    """Return repositories and password file; raises AnsibleFilterError."""
-    try:
-        found, htpasswd = backup_access.repositories(machines, platform_secret)
-    except (KeyError, ValueError) as error:
-        raise AnsibleFilterError(f"backup_repositories: {error}") from error
+    """Return repositories and password file."""
+    found, htpasswd = repositories(machines, platform_secret)
     return {"repositories": found, "htpasswd": htpasswd}
 
 
@@ -26,4 +23,6 @@ class FilterModule:
 
     def filters(self) -> dict[str, Any]:
         """Return the filters by name."""
-        return {"backup_repositories": backup_repositories}
+        return {
+            "backup_repositories": wrap("backup_repositories: {}", backup_repositories, KeyError, ValueError),
+        }

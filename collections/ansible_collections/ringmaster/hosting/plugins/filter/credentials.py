@@ -5,20 +5,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Any
 
-from ansible.errors import AnsibleFilterError
 from ansible_collections.ringmaster.hosting.plugins.module_utils.components.users import entries
 from ansible_collections.ringmaster.hosting.plugins.module_utils.components.with_users import WITH_USERS
-
-
-def credentials(vms: Iterable[Mapping[str, Any]], platform_secret: str) -> list[dict[str, Any]]:
-    """Return entries for module ``files``; raises AnsibleFilterError."""
-    try:
-        return entries(WITH_USERS, vms, platform_secret)
-    except (KeyError, ValueError) as error:
-        raise AnsibleFilterError(f"credentials: {error}") from error
+from ansible_collections.ringmaster.hosting.plugins.plugin_utils.filters import wrap
 
 
 class FilterModule:
@@ -26,4 +18,4 @@ class FilterModule:
 
     def filters(self) -> dict[str, Any]:
         """Return the filters by name."""
-        return {"credentials": credentials}
+        return {"credentials": wrap("credentials: {}", partial(entries, WITH_USERS), KeyError, ValueError)}

@@ -5,58 +5,21 @@
 
 from __future__ import annotations
 
-DOCUMENTATION = r"""
-name: firewall_edge
-short_description: What the gateway lets in from outside
-version_added: 0.1.0
-author:
-  - Ringmaster contributors (@ringmaster)
-description:
-  - Computes it from the same permissions that the firewalls of the VMs have.
-options:
-  _input:
-    description: The variables of all hosts, C(hostvars).
-    type: dict
-    required: true
-  vms:
-    description: Names of the VMs.
-    type: list
-    elements: str
-    required: true
-"""
-
-EXAMPLES = r"""
-- name: Show
-  ansible.builtin.debug:
-    msg: "{{ hostvars | ringmaster.hosting.firewall_edge(groups['vms']) }}"
-"""
-
-RETURN = r"""
-_value:
-  description:
-    - Lists C(server) and C(frontend) of C({from, to, proto, addresses}), and C(closed), the addresses on the frontend
-      network that nothing else may reach.
-  type: dict
-"""
-
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ansible.errors import AnsibleFilterError
 from ansible_collections.ringmaster.hosting.plugins.module_utils.network import firewall
+from ansible_collections.ringmaster.hosting.plugins.plugin_utils.filters import wrap
 
 
 def firewall_edge(hostvars: Mapping[str, Any], vms: Sequence[str]) -> dict[str, Any]:
     """Return what the gateway lets in from outside."""
-    try:
-        return firewall.edge(hostvars[name] for name in vms)
-    except ValueError as error:
-        raise AnsibleFilterError(f"firewall_edge: {error}") from error
+    return firewall.edge(hostvars[name] for name in vms)
 
 
 class FilterModule:
-    """Ansible's entry point."""
+    """Filters of the collection for the firewall."""
 
-    def filters(self) -> dict[str, Callable[..., Any]]:
-        """Return the filters of this file."""
-        return {"firewall_edge": firewall_edge}
+    def filters(self) -> dict[str, Any]:
+        """Return the filters by name."""
+        return {"firewall_edge": wrap("firewall_edge: {}", firewall_edge, ValueError)}

@@ -8,16 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from ansible.errors import AnsibleFilterError
 from ansible_collections.ringmaster.hosting.plugins.module_utils.machine import program, shipped
+from ansible_collections.ringmaster.hosting.plugins.plugin_utils.filters import wrap
 
 
 def machine_program(parts: Iterable[str]) -> list[dict[str, Any]]:
-    """Return entries for module ``files``; raises AnsibleFilterError for an unknown part."""
-    try:
-        return program.entries(parts, program.source())
-    except ValueError as error:
-        raise AnsibleFilterError(f"machine_program: {error}") from error
+    """Return entries for module ``files``; a part may be unknown."""
+    return program.entries(parts, program.source())
 
 
 def withdrawn(found: Iterable[str], parts: Iterable[str]) -> list[str]:
@@ -35,4 +32,8 @@ class FilterModule:
 
     def filters(self) -> dict[str, Any]:
         """Return the filters by name."""
-        return {"machine_program": machine_program, "withdrawn": withdrawn, "orphaned": orphaned}
+        return {
+            "machine_program": wrap("machine_program: {}", machine_program, ValueError),
+            "orphaned": orphaned,
+            "withdrawn": withdrawn,
+        }

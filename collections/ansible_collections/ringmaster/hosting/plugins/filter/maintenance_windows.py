@@ -5,19 +5,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ansible.errors import AnsibleFilterError
 from ansible_collections.ringmaster.hosting.plugins.module_utils.services import maintenance
-
-
-def maintenance_windows(members: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Return the window of each VM of a project; raises AnsibleFilterError."""
-    try:
-        return maintenance.windows(members)
-    except (KeyError, ValueError) as error:
-        raise AnsibleFilterError(f"maintenance_windows: {error}") from error
+from ansible_collections.ringmaster.hosting.plugins.plugin_utils.filters import wrap
 
 
 class FilterModule:
@@ -25,4 +16,6 @@ class FilterModule:
 
     def filters(self) -> dict[str, Any]:
         """Return the filters by name."""
-        return {"maintenance_windows": maintenance_windows}
+        return {
+            "maintenance_windows": wrap("maintenance_windows: {}", maintenance.windows, KeyError, ValueError),
+        }

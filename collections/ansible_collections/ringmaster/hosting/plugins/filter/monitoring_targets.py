@@ -5,19 +5,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ansible.errors import AnsibleFilterError
 from ansible_collections.ringmaster.hosting.plugins.module_utils.services import exporters
-
-
-def monitoring_targets(machines: Iterable[Mapping[str, Any]]) -> dict[str, list[dict[str, Any]]]:
-    """Return the targets by file name; raises AnsibleFilterError."""
-    try:
-        return exporters.targets(machines)
-    except KeyError as error:
-        raise AnsibleFilterError(f"monitoring_targets: a host lacks the variable {error}") from error
+from ansible_collections.ringmaster.hosting.plugins.plugin_utils.filters import wrap
 
 
 class FilterModule:
@@ -25,4 +16,6 @@ class FilterModule:
 
     def filters(self) -> dict[str, Any]:
         """Return the filters by name."""
-        return {"monitoring_targets": monitoring_targets}
+        return {
+            "monitoring_targets": wrap("monitoring_targets: a host lacks the variable {}", exporters.targets, KeyError),
+        }

@@ -5,24 +5,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ansible.errors import AnsibleFilterError
 from ansible_collections.ringmaster.hosting.plugins.module_utils.components import postgresql
-
-
-def postgresql_objects(
-    users: Iterable[Mapping[str, Any]],
-    databases: Iterable[Mapping[str, Any]],
-    platform_secret: str,
-    vm: Mapping[str, Any],
-) -> dict[str, Any]:
-    """Return databases, roles with SCRAM verifiers, and packages; raises AnsibleFilterError."""
-    try:
-        return postgresql.objects(users, databases, platform_secret, vm)
-    except (KeyError, ValueError) as error:
-        raise AnsibleFilterError(f"postgresql_objects: {error}") from error
+from ansible_collections.ringmaster.hosting.plugins.plugin_utils.filters import wrap
 
 
 class FilterModule:
@@ -30,4 +16,4 @@ class FilterModule:
 
     def filters(self) -> dict[str, Any]:
         """Return the filters by name."""
-        return {"postgresql_objects": postgresql_objects}
+        return {"postgresql_objects": wrap("postgresql_objects: {}", postgresql.objects, KeyError, ValueError)}

@@ -7,33 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible.errors import AnsibleFilterError
-from ansible_collections.ringmaster.hosting.plugins.module_utils.values.secret import derive
-
-
-def secret(
-    platform_secret: Any,
-    *,
-    project: str,
-    vm: str,
-    component: str,
-    object: str,  # noqa: A002
-    generation: int = 1,
-) -> str:
-    """Return the secret of one object; raises AnsibleFilterError."""
-    if not isinstance(platform_secret, str):
-        raise AnsibleFilterError("secret: the input must be the platform secret, a text")
-    try:
-        return derive(
-            platform_secret,
-            project=project,
-            vm=vm,
-            component=component,
-            object_name=object,
-            generation=int(generation),
-        )
-    except ValueError as error:
-        raise AnsibleFilterError(f"secret: {error}") from error
+from ansible_collections.ringmaster.hosting.plugins.module_utils.values.secret import of_object
+from ansible_collections.ringmaster.hosting.plugins.plugin_utils.filters import wrap
 
 
 class FilterModule:
@@ -41,4 +16,4 @@ class FilterModule:
 
     def filters(self) -> dict[str, Any]:
         """Return the filters by name."""
-        return {"secret": secret}
+        return {"secret": wrap("secret: {}", of_object, ValueError)}

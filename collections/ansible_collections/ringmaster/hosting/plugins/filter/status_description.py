@@ -1,25 +1,14 @@
 # Copyright: (c) 2026, Ringmaster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Filter ``status_description``: what the status pages say of the platform."""
+"""Filters for the status pages: what they say of the platform, and to whom."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ansible.errors import AnsibleFilterError
 from ansible_collections.ringmaster.hosting.plugins.module_utils.services import status
-
-
-def status_description(
-    machines: Iterable[Mapping[str, Any]], incidents: Mapping[str, Mapping[str, Any]], platform: Mapping[str, Any]
-) -> dict[str, Any]:
-    """Return the description for the status pages; raises AnsibleFilterError."""
-    try:
-        return status.description(machines, incidents, platform)
-    except KeyError as error:
-        raise AnsibleFilterError(f"status_description: the variable {error} is missing") from error
+from ansible_collections.ringmaster.hosting.plugins.plugin_utils.filters import wrap
 
 
 class FilterModule:
@@ -27,4 +16,7 @@ class FilterModule:
 
     def filters(self) -> dict[str, Any]:
         """Return the filters by name."""
-        return {"status_description": status_description}
+        return {
+            "status_description": wrap("status_description: the variable {} is missing", status.description, KeyError),
+            "status_password_files": status.password_files,
+        }

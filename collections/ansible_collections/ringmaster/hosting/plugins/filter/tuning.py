@@ -7,18 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible.errors import AnsibleFilterError
-from ansible_collections.ringmaster.hosting.plugins.module_utils.components.tuning import FORMULAS, TuningError
-
-
-def tuning(component: str, *, memory_mib: int, cores: int, share: float = 1.0, **options: Any) -> dict[str, str]:
-    """Return the computed settings of ``component``; raises AnsibleFilterError."""
-    if component not in FORMULAS:
-        raise AnsibleFilterError(f"tuning: no formulas for '{component}'; there are some for {', '.join(FORMULAS)}")
-    try:
-        return FORMULAS[component](int(memory_mib), int(cores), float(share), **options)
-    except (TuningError, TypeError) as error:
-        raise AnsibleFilterError(f"tuning of {component}: {error}") from error
+from ansible_collections.ringmaster.hosting.plugins.module_utils.components import tuning
+from ansible_collections.ringmaster.hosting.plugins.plugin_utils.filters import wrap
 
 
 class FilterModule:
@@ -26,4 +16,4 @@ class FilterModule:
 
     def filters(self) -> dict[str, Any]:
         """Return the filters by name."""
-        return {"tuning": tuning}
+        return {"tuning": wrap("{}", tuning.settings, tuning.TuningError)}

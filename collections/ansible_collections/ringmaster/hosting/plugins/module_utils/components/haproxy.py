@@ -49,6 +49,22 @@ class Backend:
         return [_target(member, self.port) for member in self.members]
 
 
+def backends(
+    declared: Iterable[Mapping[str, Any]],
+    *,
+    vm: str,
+    project: Sequence[Mapping[str, Any]],
+    groups: Mapping[str, Sequence[str]],
+) -> dict[str, Any]:
+    """Return upstreams for nginx, sections for haproxy, and members by backend. Arguments are those of ``resolve``."""
+    found = resolve(declared, vm, project, groups)
+    return {
+        "nginx": [{"name": one.name, "servers": one.servers()} for one in found],
+        "haproxy": render(found),
+        "members": {one.name: [member.name for member in one.members] for one in found if one.balancer == "haproxy"},
+    }
+
+
 def resolve(
     declared: Iterable[Mapping[str, Any]],
     me: str,

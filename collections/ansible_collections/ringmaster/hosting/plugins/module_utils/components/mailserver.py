@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import re
 from collections.abc import Iterable, Mapping
@@ -93,6 +94,12 @@ def objects(declared: Mapping[str, Any], platform_secret: str, vm: Mapping[str, 
     }
 
 
+def said(hostvars: Mapping[str, Mapping[str, Any]], names: Iterable[str]) -> dict[str, str]:
+    """Return by name the texts of those servers' ``dns.json`` that were just read: variable ``__mail_records``."""
+    read = {name: hostvars[name].get("__mail_records") or {} for name in names}
+    return {name: base64.b64decode(one["content"]).decode() for name, one in read.items() if "content" in one}
+
+
 def zone_records(
     found: Iterable[Mapping[str, str]], zones: Iterable[str], declared: Iterable[Mapping[str, Any]]
 ) -> list[dict[str, Any]]:
@@ -144,11 +151,11 @@ def pages(domains: Iterable[str], hostname: str, is_publicly_trusted: bool) -> l
         ]
         if is_publicly_trusted:
             raw += _page("= /.well-known/mta-sts.txt", "mta-sts.txt", "text/plain")
-        names = ["autodiscover", *(["mta-sts"] if is_publicly_trusted else [])]
+        labels = ["autodiscover", *(["mta-sts"] if is_publicly_trusted else [])]
         result.append(
             {
                 "name": f"autoconfig.{domain}",
-                "aliases": [f"{name}.{domain}" for name in names],
+                "aliases": [f"{label}.{domain}" for label in labels],
                 # Mail programs ask without TLS, too; nothing here is a secret.
                 "http": "serve",
                 "redirect": f"https://{hostname}/",

@@ -10,6 +10,7 @@ The operator's and the project's own settings are laid over the results by the r
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 # What Debian, the monitoring and the logs need beside a component that fills the machine.
 SYSTEM_MIB = 256
@@ -190,6 +191,16 @@ def _check(memory_mib: int, cores: int, share: float) -> None:
         raise TuningError(f"a machine has at least one core, not {cores}")
     if not 0 < share <= 1:
         raise TuningError(f"memory_share must be above 0 and at most 1, not {share}")
+
+
+def settings(component: str, *, memory_mib: int, cores: int, share: float = 1.0, **options: Any) -> dict[str, str]:
+    """Return the settings that fit a component to its machine. Raises TuningError, which names the component."""
+    if component not in FORMULAS:
+        raise TuningError(f"tuning: no formulas for '{component}'; there are some for {', '.join(FORMULAS)}")
+    try:
+        return FORMULAS[component](int(memory_mib), int(cores), float(share), **options)
+    except (TuningError, TypeError) as error:
+        raise TuningError(f"tuning of {component}: {error}") from error
 
 
 FORMULAS: Mapping[str, Callable[..., dict[str, str]]] = {

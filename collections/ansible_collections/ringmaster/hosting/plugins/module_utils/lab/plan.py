@@ -23,7 +23,9 @@ OUTSIDE_ADDRESS = "198.18.0.7/32"
 """An address of the namespace outside the management networks: where 'the Internet' asks from."""
 
 
-def lab_plan(hostvars: Mapping[str, Mapping[str, Any]], groups: Mapping[str, list[str]], light: bool) -> dict[str, Any]:
+def lab_plan(
+    hostvars: Mapping[str, Mapping[str, Any]], groups: Mapping[str, list[str]], light: bool = False
+) -> dict[str, Any]:
     """Return {bridges, routes, machines} as the modules lab_network and lab_machine take them.
 
     Its service machines are machines of the lab. With `light`, so are the platform's VMs, and the namespace is their

@@ -18,6 +18,7 @@ from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt.errors 
 from ansible_collections.ringmaster.hosting.plugins.module_utils.network import networkd
 
 _NICS = (("ethfe", "fe"), ("ethsrv", "srv"))
+BRIDGES = {"ethfe": "br-fe", "ethsrv": "br-srv"}
 
 
 def _need(host_vars: Mapping[str, Any], name: str) -> Any:
@@ -103,11 +104,11 @@ def seed_files(name: str, host_vars: Mapping[str, Any]) -> dict[str, str]:
     return files
 
 
-def vm_spec(host_vars: Mapping[str, Any], image: str, bridges: Mapping[str, str]) -> dict[str, Any]:
+def vm_spec(host_vars: Mapping[str, Any], image: str, bridges: Mapping[str, str] | None = None) -> dict[str, Any]:
     """Build the specification of one VM.
 
     :param image: name of the base image's volume.
-    :param bridges: bridge of each network card's role.
+    :param bridges: bridge of each network card's role, where it is another one than BRIDGES says.
     :raises HypervisorError: naming the VM and the variable that is missing or wrong.
     """
     name = str(_need(host_vars, "inventory_hostname"))
@@ -132,7 +133,7 @@ def vm_spec(host_vars: Mapping[str, Any], image: str, bridges: Mapping[str, str]
                 {
                     "role": role,
                     "mac": str(_need(host_vars, f"ringmaster_{network}_mac")).lower(),
-                    "bridge": bridges[role],
+                    "bridge": {**BRIDGES, **(bridges or {})}[role],
                     "mtu": int(mtus[network] or networkd.MTU),
                     "anti_spoofing": bool(host_vars.get("ringmaster_anti_spoofing", True)),
                     "addresses": [str(ipaddress.ip_address(one)) for one in _addresses(host_vars, network)],

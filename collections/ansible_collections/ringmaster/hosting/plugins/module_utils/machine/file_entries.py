@@ -31,6 +31,11 @@ class EntryError(Exception):
     """An entry that cannot be used; the text names it and the remedy."""
 
 
+def of_texts(texts: Mapping[str, str], path: str, **options: Any) -> list[dict[str, Any]]:
+    """Return an entry for each named text; in ``path``, the name stands for ``%s``."""
+    return [{"path": path.replace("%s", name), "content": text, **options} for name, text in texts.items()]
+
+
 def normalise(index: int, raw: Any) -> dict[str, Any]:
     """Return entry number ``index`` (from 0) with checked types; raise EntryError for the first mistake."""
     name = f"files[{index}]"

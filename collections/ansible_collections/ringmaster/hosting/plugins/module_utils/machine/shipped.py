@@ -16,10 +16,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
 from ansible_collections.ringmaster.hosting.plugins.module_utils.accounts import timer
 
 from . import program
+
+try:
+    import yaml
+except ImportError:  # sanity tests import module_utils without third-party libraries
+    yaml = None  # type: ignore[assignment]
 
 LIST = "machine/files/shipped.txt"
 """The kept list, below the folder of the roles."""

@@ -10,6 +10,7 @@ and ``render`` (for the VM) read the same list and cannot disagree about its ord
 from __future__ import annotations
 
 import ipaddress
+from collections import ChainMap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -230,7 +231,18 @@ def table(permissions: Sequence[Permission]) -> list[dict[str, str]]:
     ]
 
 
-def lines(permissions: Sequence[Permission]) -> list[str]:
+def shown(variables: Mapping[str, Any], *, lines: bool = False, **overrides: Any) -> list[Any]:
+    """Return a VM's policy as a table, or as lines of text; ``overrides`` win over its host variables."""
+    permissions = policy(ChainMap(overrides, variables))  # type: ignore[arg-type]
+    return in_columns(permissions) if lines else table(permissions)
+
+
+def ruleset(variables: Mapping[str, Any], **overrides: Any) -> str:
+    """Return a VM's policy as text for ``nft -f``; ``overrides`` win over its host variables."""
+    return render(policy(ChainMap(overrides, variables)))  # type: ignore[arg-type]
+
+
+def in_columns(permissions: Sequence[Permission]) -> list[str]:
     """Return the policy in columns, one line for each permission, with a header; many sources are counted."""
     rows = [{key: key for key in ("interface", "from", "protocol", "ports", "reason")}]
     for item, row in zip(permissions, table(permissions), strict=True):

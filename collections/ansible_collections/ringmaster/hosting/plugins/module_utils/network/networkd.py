@@ -11,6 +11,7 @@ leave where the question came in, because the hypervisor's filters let an interf
 from __future__ import annotations
 
 import ipaddress
+from collections import ChainMap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -106,6 +107,13 @@ def render(vm: Mapping[str, Any], *, former: bool = False) -> dict[str, str]:
         domain = str(vm.get("ringmaster_domain") or "")
         files[f"10-{port.name}.network"] = _network(port, default_for, resolvers, domain)
     return files
+
+
+def files(variables: Mapping[str, Any], match_mac: bool = True, former: bool = False) -> dict[str, str]:
+    """Return file name -> text as ``render`` does; without ``match_mac`` interfaces are found by their name."""
+    if not match_mac:
+        variables = ChainMap({"ringmaster_fe_mac": "", "ringmaster_srv_mac": ""}, variables)  # type: ignore[arg-type]
+    return render(variables, former=former)
 
 
 def _text(sections: Iterable[tuple[str, Sequence[tuple[str, str]]]]) -> str:

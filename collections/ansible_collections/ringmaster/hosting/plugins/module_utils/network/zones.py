@@ -15,6 +15,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Union
 
+from ansible_collections.ringmaster.hosting.plugins.module_utils.values.fqdn import fqdn
+
 VIEWS = ("internal", "external")
 SERIAL = "@SERIAL@"
 ADDRESS_TYPES = {4: "A", 6: "AAAA"}
@@ -123,6 +125,14 @@ def build(settings: Settings) -> list[Zone]:
     return [zone for view in VIEWS for zone in _view(settings, view)]
 
 
+def texts(
+    hosts: Mapping[str, Sequence[str]], *, ttl: int = 300, negative_ttl: int = 60, **settings: Any
+) -> list[dict[str, str]]:
+    """Return all zones of both views as plain data: view, name, file and text. Arguments are those of Settings."""
+    built = build(Settings(hosts=hosts, ttl=int(ttl), negative_ttl=int(negative_ttl), **settings))
+    return [{"view": zone.view, "name": zone.name, "file": zone.file, "text": zone.text} for zone in built]
+
+
 def _view(settings: Settings, view: str) -> Iterator[Zone]:
     hosts = {name: _visible(addresses, view) for name, addresses in settings.hosts.items()}
     servers = [name for name in settings.name_servers if _is_reachable(settings, hosts, name)]
@@ -162,7 +172,7 @@ def _is_reachable(settings: Settings, hosts: Mapping[str, Sequence[Address]], se
 def _addresses_of(domain: str, hosts: Mapping[str, Sequence[Address]]) -> Iterator[Record]:
     for name, addresses in hosts.items():
         for address in addresses:
-            yield Record(f"{name}.{domain}.", ADDRESS_TYPES[address.version], str(address))
+            yield Record(f"{fqdn(name, domain)}.", ADDRESS_TYPES[address.version], str(address))
 
 
 def _declared(settings: Settings, zone: str, view: str) -> Iterator[Record]:
@@ -216,7 +226,7 @@ def _reverse(
     names: dict[Address, str] = {}
     for name, addresses in hosts.items():
         for address in addresses:
-            names.setdefault(address, f"{name}.{settings.domain}.")
+            names.setdefault(address, f"{fqdn(name, settings.domain)}.")
     zones = {
         name: (Zone(view, name, reverse=True), network)
         for prefix in dict.fromkeys(settings.networks)

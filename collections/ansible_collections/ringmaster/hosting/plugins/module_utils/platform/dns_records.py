@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from ansible_collections.ringmaster.hosting.plugins.module_utils.values import addresses
+from ansible_collections.ringmaster.hosting.plugins.module_utils.values.fqdn import frontend_name, machine_of
 
 from .allocation import gateway
 from .language import checks
@@ -38,15 +39,15 @@ def hosts(description: Description, addresses_of: Callable[[Description, Vm], di
     result: dict[str, list[str]] = {}
     for vm in description.vms.values():
         found = addresses_of(description, vm)
-        for suffix, role in (("", "srv"), (".fe", "fe")):
+        for name, role in ((vm.name, "srv"), (frontend_name(vm.name), "fe")):
             ours = [found[f"{role}_{family}"] for family in ("ipv4", "ipv6") if found.get(f"{role}_{family}")]
             if ours:
-                result[f"{vm.name}{suffix}"] = ours
+                result[name] = ours
     for machines in (description.hypervisors, description.machines):
         for name, record in machines.items():
             ours = list(addresses.declared((record["srv_ipv4"], record["srv_ipv6"])))
             result[name] = ours or [record["address"]]
-    for name, role in (("gateway", "server"), ("gateway.fe", "frontend")):
+    for name, role in (("gateway", "server"), (frontend_name("gateway"), "frontend")):
         network = description.network(role)
         ours = [gateway(network, family) for family in ("ipv4", "ipv6") if network.get(family)]
         if name not in result and any(ours):
@@ -100,8 +101,8 @@ def check(description: Description) -> None:
                 allowed=one_of([zone for zone in zones if zone]),
                 hint=did_you_mean(record["zone"], [zone for zone in zones if zone]),
             )
-        last = record["name"].removesuffix(".fe")
-        if (record["zone"] or zones[0]) == zones[0] and last in generated:
+        machine = machine_of(record["name"])
+        if (record["zone"] or zones[0]) == zones[0] and machine in generated:
             source.wrong(
                 source.find(*here, "name"),
                 f"{where}.name: '{record['name']}' is the name of a machine",

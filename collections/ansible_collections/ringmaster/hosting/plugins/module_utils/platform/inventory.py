@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.ringmaster.hosting.plugins.module_utils.values import addresses
+from ansible_collections.ringmaster.hosting.plugins.module_utils.values.fqdn import fqdn, frontend_fqdn
 
 from . import allocation, dns_records, roster
 from .allocation import gateway
@@ -172,7 +173,7 @@ def _project_vars(description: Description, project: str) -> dict[str, Any]:
                 "name": vm.name,
                 "srv_ipv4": found["srv_ipv4"],
                 "srv_ipv6": found["srv_ipv6"],
-                "fqdn": f"{vm.name}.{description.domain}",
+                "fqdn": fqdn(vm.name, description.domain),
             }
             for vm, found in zip(vms, resolved, strict=True)
         ],
@@ -241,8 +242,8 @@ def _add_vm(inventory: Inventory, description: Description, vm: Vm) -> None:
         "ringmaster_swap_mib": vm.swap_mib,
         "ringmaster_tmp_gib": vm.tmp_gib,
         "ringmaster_image": vm.image,
-        "ringmaster_fqdn": f"{vm.name}.{description.domain}",
-        "ringmaster_fe_fqdn": f"{vm.name}.fe.{description.domain}",
+        "ringmaster_fqdn": fqdn(vm.name, description.domain),
+        "ringmaster_fe_fqdn": frontend_fqdn(vm.name, description.domain),
         "ringmaster_components": list(vm.components),
         "ringmaster_protected": vm.protected,
         "ringmaster_state": vm.state,
@@ -330,8 +331,8 @@ def _add_orphan(inventory: Inventory, description: Description, name: str) -> No
         "ringmaster_vm_id": vm_id,
         "ringmaster_uuid": vm_uuid(project, name),
         "ringmaster_hypervisor": ledger.placements.get(name, ""),
-        "ringmaster_fqdn": f"{name}.{description.domain}",
-        "ringmaster_fe_fqdn": f"{name}.fe.{description.domain}",
+        "ringmaster_fqdn": fqdn(name, description.domain),
+        "ringmaster_fe_fqdn": frontend_fqdn(name, description.domain),
         "ringmaster_orphan": True,
         **{f"ringmaster_{key}": value for key, value in found.items()},
     }
@@ -366,7 +367,7 @@ def _add_machines(inventory: Inventory, description: Description) -> None:
 def _machine_vars(description: Description, name: str, record: dict[str, Any]) -> dict[str, Any]:
     variables: dict[str, Any] = {
         "ansible_host": record["address"],
-        "ringmaster_fqdn": f"{name}.{description.domain}",
+        "ringmaster_fqdn": fqdn(name, description.domain),
         "ringmaster_srv_ipv4": record["srv_ipv4"] or "",
         "ringmaster_srv_ipv6": record["srv_ipv6"] or "",
     }

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ansible_collections.ringmaster.hosting.plugins.module_utils.values import addresses
+from ansible_collections.ringmaster.hosting.plugins.module_utils.values.fqdn import fqdn, frontend_fqdn
 
 from .language import names
 from .ledger import Ledger
@@ -27,14 +28,14 @@ def render(description: Description, ledger: Ledger) -> str:
 
 def _aliases(description: Description, ledger: Ledger, name: str) -> Iterator[str]:
     yield name
-    yield f"{name}.{description.domain}"
+    yield fqdn(name, description.domain)
     for machines in (description.hypervisors, description.machines):
         if name in machines:
             record = machines[name]
             yield from addresses.declared((record["address"], record["srv_ipv4"], record["srv_ipv6"]))
             return
     if name in ledger.vm_ids:
-        yield f"{name}.fe.{description.domain}"
+        yield frontend_fqdn(name, description.domain)
         yield from addresses.declared((ledger.ipv4_srv.get(name), ledger.ipv4_frontend.get(name)))
         for role in ("server", "frontend"):
             yield addresses.ipv6(description.network(role)["ipv6"], ledger.vm_ids[name])

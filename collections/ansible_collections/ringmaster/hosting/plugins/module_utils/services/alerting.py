@@ -23,6 +23,22 @@ SILENT = "none"
 NOTICE = "notice"
 
 
+def projects(machines: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return ``{name, contacts, webhooks}`` of each project, in the order of its first machine.
+
+    What a project's file says is the same on all of its machines, so that the first one stands for it.
+
+    :param machines: host variables of all machines; those of no project are passed over.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    for machine in machines:
+        name = machine.get("ringmaster_project")
+        if name is not None and name not in found:
+            contacts, webhooks = (machine.get(f"ringmaster_project_{told}", []) for told in ("contacts", "webhooks"))
+            found[name] = {"name": name, "contacts": contacts, "webhooks": webhooks}
+    return list(found.values())
+
+
 def configuration(
     projects: Iterable[Mapping[str, Any]], platform: Mapping[str, Any], mail: Mapping[str, Any]
 ) -> dict[str, Any]:

@@ -9,6 +9,8 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from ansible_collections.ringmaster.hosting.plugins.module_utils.machine.file_entries import of_texts
+
 from .exporters import PROBED, RESULTS_PORT, address_of, endpoint
 
 #: Settings whose values are not shown to anybody.
@@ -41,6 +43,23 @@ def description(
         "machines": others,
         "incidents": [{"name": name, **record} for name, record in sorted(incidents.items(), reverse=True)],
     }
+
+
+def password_files(machines: Iterable[Mapping[str, Any]], folder: str) -> list[dict[str, Any]]:
+    """Return a file for each project, with the people who have a password for web pages and any permission there.
+
+    :param machines: host variables of all machines; one of each project stands for it.
+    :returns: entries for module ``files``.
+    """
+    texts: dict[str, str] = {}
+    for machine in machines:
+        project = machine.get("ringmaster_project")
+        if project is not None and project not in texts:
+            people: dict[str, str] = {}
+            for found in (machine.get("ringmaster_web_passwords") or {}).values():
+                people.update(found)
+            texts[project] = "\n".join(f"{person}:{people[person]}" for person in sorted(people)) + "\n"
+    return of_texts(texts, f"{folder}/%s", group="www-data", mode="0640", sensitive=True)
 
 
 def _project(name: str, machine: Mapping[str, Any]) -> dict[str, Any]:

@@ -41,6 +41,23 @@ def derive(
     return result[:LENGTH]
 
 
+def of_object(
+    platform_secret: Any,
+    *,
+    project: str,
+    vm: str,
+    component: str,
+    object: str,  # noqa: A002
+    generation: int = 1,
+) -> str:
+    """Return the secret of one object, for playbooks: they may hand over anything. Raises ValueError."""
+    if not isinstance(platform_secret, str):
+        raise ValueError("the input must be the platform secret, a text")
+    return derive(
+        platform_secret, project=project, vm=vm, component=component, object_name=object, generation=int(generation)
+    )
+
+
 def generation(machine: Mapping[str, Any], component: str, object_name: str) -> int:
     """Return the current generation of a secret by the host variables of its machine; rotating adds one."""
     generations = machine.get("ringmaster_secret_generations") or {}

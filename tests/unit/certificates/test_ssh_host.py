@@ -9,11 +9,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from ansible.errors import AnsibleFilterError
-from ansible_collections.ringmaster.hosting.plugins.filter.ssh_host_certificate import (
-    ssh_host_authority,
-    ssh_host_certificate,
-)
+from ansible_collections.ringmaster.hosting.plugins.module_utils.certificates import ssh_host
 
 SECRET = "a secret for tests"
 
@@ -31,9 +27,9 @@ def public_key(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 def test_openssh_reads_it(public_key: str, tmp_path: Path) -> None:
     names = ["vm00.example.org", "", "192.0.2.1", "2001:db8::1", "192.0.2.1"]
-    text = ssh_host_certificate(SECRET, public_key=public_key, name="vm00", names=names)
+    text = ssh_host.certificate(SECRET, public_key=public_key, name="vm00", names=names)
     (tmp_path / "cert.pub").write_text(text)
-    (tmp_path / "ca.pub").write_text(ssh_host_authority(SECRET) + "\n")
+    (tmp_path / "ca.pub").write_text(ssh_host.authority(SECRET) + "\n")
     shown = keygen("-L", "-f", tmp_path / "cert.pub")
     authority = keygen("-l", "-f", tmp_path / "ca.pub").split()[1]
     assert "ssh-ed25519-cert-v01@openssh.com host certificate" in shown
@@ -41,11 +37,11 @@ def test_openssh_reads_it(public_key: str, tmp_path: Path) -> None:
     assert 'Key ID: "vm00"' in shown and "Valid: forever" in shown
     principals = shown.partition("Principals:")[2].partition("Critical")[0].split()
     assert principals == ["vm00.example.org", "192.0.2.1", "2001:db8::1"]
-    assert text == ssh_host_certificate(SECRET, public_key=public_key, name="vm00", names=names)
+    assert text == ssh_host.certificate(SECRET, public_key=public_key, name="vm00", names=names)
 
 
 def test_another_secret_is_another_authority() -> None:
-    assert ssh_host_authority(SECRET) != ssh_host_authority(SECRET + "!")
+    assert ssh_host.authority(SECRET) != ssh_host.authority(SECRET + "!")
 
 
 @pytest.mark.parametrize(
@@ -57,7 +53,7 @@ def test_another_secret_is_another_authority() -> None:
     ],
 )
 def test_bad_input_is_named(public_key: str, change: dict[str, object], told: str) -> None:
-    with pytest.raises(AnsibleFilterError, match=told):
-        ssh_host_certificate(SECRET, **{"public_key": public_key, "name": "x", "names": ["x"], **change})
-    with pytest.raises(AnsibleFilterError, match="platform secret"):
-        ssh_host_authority("short")
+    with pytest.raises(ssh_host.SshHostError, match=told):
+        ssh_host.certificate(SECRET, **{"public_key": public_key, "name": "x", "names": ["x"], **change})
+    with pytest.raises(ssh_host.SshHostError, match="platform secret"):
+        ssh_host.authority("short")
