@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import pytest
 from ansible_collections.ringmaster.hosting.plugins.module_utils.accounts import roster
-from ansible_collections.ringmaster.hosting.plugins.module_utils.platform import checks
+from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.language import checks
 
 BOTH, NEITHER = (True, True), (False, False)
 DESCRIPTION_ONLY, MACHINE_ONLY = (True, False), (False, True)
