@@ -22,8 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from upgrade_facts import Record, assert_complete, assert_untouched, manifest, record
-from upgrade_kinds import KINDS, OF_EVERY_VM, Fact, Kind
+from upgrade_facts import KINDS, Kind, Record, assert_complete, assert_untouched, manifest, record
 from upgrade_site import HERE, Machine, Site, changes, checkout
 
 BASE = "7439801"
@@ -58,8 +57,8 @@ class Drill:
     machines: dict[str, Machine]
     number: int = 10
     """Of the drop-ins that are in use."""
-    seconds: float = 120
-    """What a whole run takes."""
+    seconds: float = 0
+    """What a whole run takes, once it is known."""
     before: dict[str, Record] = field(default_factory=dict)
 
     def each(self, act: Callable[[Machine, Kind], object]) -> dict[str, object]:
@@ -67,30 +66,25 @@ class Drill:
         with ThreadPoolExecutor(len(KINDS)) as pool:
             return dict(zip(NAMES, pool.map(lambda kind: act(self.machines[kind.machine], kind), KINDS), strict=True))
 
-    def inboxes(self, machine: Machine, kind: Kind) -> list[Fact]:
-        """Return the drop-ins of a machine that are in use."""
-        return [fact.at(self.number) for fact in (*kind.inboxes, *(OF_EVERY_VM if kind.inboxes else ()))]
-
     def put(self, machine: Machine, kind: Kind) -> None:
         """Put data on a machine, and a drop-in into each inbox."""
-        for fact in (*kind.data, *self.inboxes(machine, kind)):
+        for fact in kind.facts(self.number):
             machine.check_output(fact.put)
 
     def read(self, machine: Machine, kind: Kind) -> None:
         """See that data are there and drop-ins in use."""
-        for fact in (*kind.data, *self.inboxes(machine, kind)):
+        for fact in kind.facts(self.number):
             machine.becomes(fact.ask, fact.answer)
 
     def use(self, machine: Machine, kind: Kind) -> None:
         """Let a machine do all that it does by itself: check itself, take drop-ins, back itself up and prove that."""
         machine.check_output("systemctl start ringmaster-check.service")
-        for fact in self.inboxes(machine, kind):
+        for fact in kind.drop_ins(self.number):
             machine.check_output(fact.put)
         self.read(machine, kind)
-        if kind.backed_up:
-            machine.check_output(
-                "systemctl start ringmaster-backup.service && systemctl start ringmaster-backup-proof.service", 600
-            )
+        if kind.table.get("backed_up", True):
+            machine.check_output("systemctl start ringmaster-backup.service", 600)
+            machine.check_output("systemctl start ringmaster-backup-proof.service", 600)
 
     def works(self) -> None:
         """See that all machines work, and that nothing on them has changed for those who use them."""
@@ -108,7 +102,7 @@ class Drill:
         """Make the machines this checkout's; then a run changes nothing, and they are as fresh ones."""
         with timed("converge") as seconds:
             self.site.play(HERE, "site.yml")
-        self.seconds = seconds[0]
+        self.seconds = self.seconds or seconds[0]
         with timed("again"):
             changed = changes(self.site.play(HERE, "site.yml"))
         assert set(NAMES) <= set(changed)
@@ -203,7 +197,7 @@ def test_in_one_go(at_base: Drill, fresh: dict[str, dict[str, str]]) -> None:
 def test_after_runs_cut_short(at_base: Drill, fresh: dict[str, dict[str, str]], cuts: list[tuple[str, float]]) -> None:
     for playbook, part in cuts:
         with timed(f"{playbook}{f', killed after {part:.0%} of its time' if part else ''}"):
-            at_base.site.play(HERE, playbook, cut=part * at_base.seconds)
+            at_base.site.play(HERE, playbook, cut=part * (at_base.seconds or 120))
         with timed("all works"):
             at_base.works()
     at_base.converge(fresh)

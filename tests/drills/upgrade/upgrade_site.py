@@ -66,10 +66,9 @@ class Machine:
     def run(self, command: str, seconds: float = 300) -> subprocess.CompletedProcess[str]:
         """Run a shell command."""
         options = (
-            "BatchMode=yes",
-            "IdentitiesOnly=yes",
-            "ConnectTimeout=10",
-            f"UserKnownHostsFile={self.platform}/known_hosts",
+            *("BatchMode=yes", "IdentitiesOnly=yes", f"UserKnownHostsFile={self.platform}/known_hosts"),
+            *("ConnectTimeout=10", "ServerAliveInterval=5", "ControlMaster=auto", "ControlPersist=60"),
+            f"ControlPath={Path.home()}/.ansible/cp/{self.lab}/drill-%h",
         )
         argv = ["nsenter", f"--net=/run/netns/{self.lab}", "ssh", "-F", "none", "-i", str(HERE / ".lab/keys/operator")]
         argv += [word for option in options for word in ("-o", option)]
@@ -133,6 +132,8 @@ class Site:
             self._run(argv, self.born)
         for share in SHARES:
             self.tool(self.born, "-e", json.dumps(share), "up", "--machines-only")
+        for machine in self.machines().values():
+            machine.check_output("echo force-unsafe-io > /etc/dpkg/dpkg.cfg.d/drill")
 
     def down(self) -> None:
         """Remove the lab."""
