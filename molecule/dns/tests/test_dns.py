@@ -30,7 +30,7 @@ from testinfra.host import Host
 OUTSIDE, INSIDE, SERVER = "198.18.0.7", "172.20.0.1", "172.20.0.20"
 DOMAIN = "molecule.example"
 SOURCES = "/etc/ringmaster/dns/zones"
-PROGRAM = "/usr/lib/ringmaster/dns"
+PROGRAM = "/usr/bin/ringmaster dns"
 
 
 @pytest.fixture(scope="session")

@@ -81,8 +81,12 @@ def put(host: Host, path: str, text: str) -> None:
     host.check_output(f"sudo -u s-web sh -c {shlex.quote(f'printf %s {shlex.quote(text)} > {path}')}")
 
 
-def refused(host: Host, component: str) -> dict[str, str]:
-    return json.loads(host.check_output(f"cat /var/lib/ringmaster/{component}.json"))["refused"]
+PARTS = {"nginx": "nginx", "haproxy": "webgateway"}
+"""What the machine's program calls who converges a daemon."""
+
+
+def refused(host: Host, daemon: str) -> dict[str, str]:
+    return json.loads(host.check_output(f"cat /var/lib/ringmaster/{PARTS[daemon]}.json"))["refused"]
 
 
 @pytest.fixture
@@ -348,7 +352,7 @@ def test_reloads_under_load_lose_nothing(gateway: Host, outside: Outside) -> Non
         for number in range(3):
             for component, suffix in (("nginx", "conf"), ("haproxy", "cfg")):
                 gateway.check_output(f"echo '# {number}' > /etc/ringmaster/{component}/raw/touch.{suffix}")
-                told = gateway.check_output(f"/usr/lib/ringmaster/components/{component} converge")
+                told = gateway.check_output(f"ringmaster {PARTS[component]} converge")
                 assert json.loads(told)["steps"] == [f"reload {component}.service"]
     finally:
         is_over.set()
@@ -356,7 +360,7 @@ def test_reloads_under_load_lose_nothing(gateway: Host, outside: Outside) -> Non
             visitor.join()
         for component in ("nginx", "haproxy"):
             gateway.check_output(f"rm -f /etc/ringmaster/{component}/raw/touch.*")
-            gateway.check_output(f"/usr/lib/ringmaster/components/{component} converge")
+            gateway.check_output(f"ringmaster {PARTS[component]} converge")
     assert len(codes) > 50
     assert set(codes) == {b"200"}
 
