@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, Ringmaster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""PostgreSQL's declared objects: on the controller, and the plan on the machine."""
+"""PostgreSQL's declared objects, and the credentials made of them; the plan on the machine: tests/unit/ringmaster."""
 
 from __future__ import annotations
 
@@ -16,11 +16,6 @@ import pytest
 import yaml
 from ansible_collections.ringmaster.hosting.plugins.module_utils.components import postgresql
 from ansible_collections.ringmaster.hosting.plugins.module_utils.components.users import UserError, credentials
-from hypothesis import given
-from hypothesis import strategies as st
-from ringmaster.core.inbox import Refused
-from ringmaster.core.report import Failure, Report
-from ringmaster.postgresql import allowed, cluster, objects, sql
 
 SECRET = "a secret for tests, long enough"
 VM = {
@@ -104,99 +99,3 @@ def test_a_shell_can_read_the_credentials() -> None:
     password = postgresql.POSTGRESQL.password(SECRET, VM, "app")
     url = f"postgresql://app:{password}@myapp00.example.org:5432/second?sslmode=verify-full"
     assert done.stdout.split() == ["myapp00.example.org", "app", "second", url]
-
-
-EMPTY: dict[str, Any] = {
-    "roles": {"postgres": {"login": True, "verifier": None, "limit": -1, "mark": None, "powers": True}},
-    "members": [],
-    "databases": {
-        "postgres": {"owner": "postgres", "limit": -1, "acl": None},
-        "template1": {"owner": "postgres", "limit": -1, "acl": ["=c/postgres", "postgres=CTc/postgres"]},
-    },
-    "settings": [],
-}
-
-
-def plan(users: list[dict[str, Any]], databases: list[dict[str, Any]], state: dict[str, Any]) -> list[objects.Step]:
-    return objects.plan(objects.Objects(**wanted(users, databases)), state)
-
-
-def test_plan_for_an_empty_server_closes_it_first() -> None:
-    words = [step.words for step in plan([{"name": "app"}], [{"name": "app"}], EMPTY)]
-    assert words[0] == "create the user ringmaster_monitor"
-    assert words.index("create the group app_owner") < words.index("create the database app")
-    assert words.index("create the database app") < words.index("close the database app to others")
-    assert words[-2:] == ["take app into app_owner", "let app act as app_owner"]
-
-
-def test_a_role_that_is_not_ours_is_never_touched_and_a_forgotten_one_is_locked() -> None:
-    own = {"login": True, "verifier": "x", "limit": -1, "powers": False}
-    roles = {**EMPTY["roles"], "by_hand": {**own, "mark": None}, "old": {**own, "mark": objects.MARK}}
-    steps = plan([], [], {**EMPTY, "roles": roles})
-    assert [step.words for step in steps if "old" in step.words or "by_hand" in step.words] == [
-        "lock the user old, who is not declared any more"
-    ]
-    assert not any("DROP" in step.statements for step in steps)
-
-
-def test_nothing_is_dropped_without_being_asked() -> None:
-    state = {**EMPTY, "databases": {**EMPTY["databases"], "app": {"owner": "app_owner", "limit": -1, "acl": None}}}
-    assert not any("DROP" in step.statements for step in plan([], [], state))
-    asked = plan([], [{"name": "app", "state": "absent", "allow_drop": True}], state)
-    assert any(step.statements == 'DROP DATABASE "app" WITH (FORCE);' for step in asked)
-
-
-@given(st.text())
-def test_quoting_keeps_texts_together(text: str) -> None:
-    inner = sql.literal(text)[1:-1].replace("''", "")
-    assert "'" not in inner
-    assert '"' not in sql.name(text)[1:-1].replace('""', "")
-
-
-@given(st.text(alphabet=st.sampled_from("ab_=' \\\n\r\t#./-1wokmeinclud")))
-def test_only_allowed_settings_get_through(text: str) -> None:
-    try:
-        allowed.judge(text)
-    except Refused:
-        return
-    for line in text.split("\n"):
-        if not allowed.EMPTY.fullmatch(line):
-            found = allowed.LINE.fullmatch(line)
-            assert found
-            assert found["name"].lower() in allowed.ALLOWED
-
-
-@pytest.mark.parametrize("word", ["command", "library", "libraries", "file", "_path", "director", "addresses", "hba"])
-def test_no_allowed_setting_names_something_that_leads_out(word: str) -> None:
-    exceptions = {"temp_file_limit", "log_temp_files"}
-    assert {name for name in allowed.ALLOWED if word in name} <= exceptions
-
-
-def test_an_empty_cluster_is_never_made_beside_another(tmp_path: Path) -> None:
-    class Places(sql.Places):
-        data = tmp_path / "17/main"
-
-    places, marker = Places(17), tmp_path / "marker"
-    report = Report()
-    cluster.ensure(places, report, check=True, marker=marker)
-    assert report.steps == ["make the cluster 17/main"]
-    marker.write_text("17\n")
-    with pytest.raises(Failure, match="is gone, but this machine had a cluster of PostgreSQL 17"):
-        cluster.ensure(places, Report(), check=True, marker=marker)
-    (tmp_path / "15/main").mkdir(parents=True)
-    (tmp_path / "15/main/PG_VERSION").write_text("15\n")
-    with pytest.raises(Failure, match="there is a cluster of PostgreSQL 15"):
-        cluster.ensure(places, Report(), check=True, marker=marker)
-
-
-def test_an_old_cluster_is_left_alone_once_it_was_upgraded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Places(sql.Places):
-        data = tmp_path / "15/main"
-
-    Places.data.mkdir(parents=True)
-    (Places.data / "PG_VERSION").write_text("15\n")
-    monkeypatch.setattr(cluster, "UPGRADE", tmp_path / "upgrade.json")
-    cluster.guard(Places(15))
-    cluster.UPGRADE.write_text('{"from": 15, "to": 17, "state": "upgraded"}')
-    with pytest.raises(Failure, match="was upgraded to PostgreSQL 17: set the component's version to 17"):
-        cluster.guard(Places(15))

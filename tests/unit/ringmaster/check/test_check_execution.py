@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from ringmaster.check.definitions import Definition
-from ringmaster.check.execution import Modules, Outcome, one_line, run_all
+from ringmaster.check.execution import AT_ONCE, Modules, Outcome, one_line, run_all
 from ringmaster.core.checks import CRITICAL, OK, UNKNOWN, WARNING
 
 ME = getpass.getuser()
@@ -100,6 +100,15 @@ def test_checks_run_side_by_side(modules: Modules) -> None:
     outcomes = run_all([shell("sleep 1") for _ in range(4)], modules)
     assert len(outcomes) == 4
     assert time.monotonic() - begun < 2.5
+
+
+def test_no_more_than_so_many_at_once(modules: Modules, tmp_path: Path) -> None:
+    there = tmp_path / "there"
+    there.mkdir()
+    counts = f"touch {there}/$$; ls {there} | wc -l; sleep 0.3; rm {there}/$$"
+    outcomes = run_all([shell(counts) for _ in range(3 * AT_ONCE)], modules)
+    assert len(outcomes) == 3 * AT_ONCE
+    assert max(int(outcome.message) for outcome in outcomes) <= AT_ONCE
 
 
 @pytest.mark.parametrize(

@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from ansible_collections.ringmaster.hosting.plugins.module_utils.services import maintenance
 from ringmaster.updates import checks, decisions, main
 from ringmaster.updates.decisions import Update
 
+ROLES = Path(__file__).parents[4] / "roles"
 SIMULATED = """\
 Reading package lists...
 Inst libssl3t64 [3.5.1-1] (3.5.1-1+deb13u1 Debian-Security:13/stable-security [amd64]) []
@@ -46,6 +48,15 @@ def test_what_is_restarted(in_window: bool, now: tuple[str, ...], window: tuple[
     services = decisions.services_to_restart(printed)
     found = decisions.sort_services(services, ["postgresql*"], in_window)
     assert (found.now, found.window, found.reboot) == (now, window, ("dbus.service",))
+
+
+def test_what_the_role_leaves_to_the_window() -> None:
+    """Those with data, mail or VMs; what is back in a moment is restarted at once."""
+    defaults = yaml.safe_load((ROLES / "updates/defaults/main.yml").read_text())
+    guarded = ["dovecot", "libvirtd", "mariadb", "postfix@-", "postgresql@17-main", "redis-server", "virtqemud"]
+    names = tuple(f"{name}.service" for name in (*guarded, "haproxy", "nginx"))
+    found = decisions.sort_services(names, defaults["updates_guarded_services"], False)
+    assert (sorted(found.window), sorted(found.now)) == (sorted(names[:-2]), sorted(names[-2:]))
 
 
 def test_time_to_patched() -> None:

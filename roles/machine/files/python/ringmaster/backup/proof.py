@@ -5,7 +5,7 @@
 
 It runs on the machine itself: only there are the programs of its components in their versions, and only so the whole
 way is proven that a restore takes: network, certificate, password, repository. What the machine cannot prove of itself,
-the server does: it reads every repository in turn (``ringmaster-backup-server maintain``).
+the server does: it reads every repository in turn (``ringmaster backup-server maintain``).
 """
 
 from __future__ import annotations

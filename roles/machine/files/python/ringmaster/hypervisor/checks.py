@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, Ringmaster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The checks of a hypervisor, from what ringmaster-hypervisor read a moment ago."""
+"""The checks of a hypervisor, from what ``ringmaster hypervisor`` read a moment ago."""
 
 from __future__ import annotations
 

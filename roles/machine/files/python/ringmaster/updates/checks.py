@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, Ringmaster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The check of updates: what ringmaster-updates found, and whether it looks."""
+"""The check of updates: what ``ringmaster updates`` found, and whether it looks."""
 
 from __future__ import annotations
 

@@ -1,7 +1,9 @@
 # Copyright: (c) 2026, Ringmaster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which files of a machine are ours, and which of those some role still ships. Controller side.
+"""What the roles ship, and which of the files found on a machine no role ships any more. Controller side.
+
+Whether such a file is ours at all, the machine decides by what is in it: withdraw.py.
 
 What roles ship is read from the roles themselves: their trees, and every ``path`` in their tasks and variables. Where a
 path is computed, its computed part may be anything, so that nothing is taken for withdrawn that might be shipped. That

@@ -1,0 +1,77 @@
+# Copyright: (c) 2026, Ringmaster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What roles write from their defaults alone: rendered as Ansible does, without a machine."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar, trust_as_template
+
+ROLES = Path(__file__).parents[3] / "roles"
+
+
+def templar(role: str, **changes: Any) -> Templar:
+    """Return a templar with the variables of a role, and with changes in place of some."""
+    loader = DataLoader()
+    variables: dict[str, Any] = {"role_path": str(ROLES / role), "ansible_managed": "Managed"}
+    for name in ("defaults", "vars"):
+        path = ROLES / role / name / "main.yml"
+        if path.exists():
+            variables |= loader.load_from_file(str(path), trusted_as_template=True) or {}
+    return Templar(loader, variables=variables | changes)
+
+
+def rendered(role: str, template: str, **changes: Any) -> list[str]:
+    text = (ROLES / role / "templates" / template).read_text()
+    return templar(role, **changes).template(trust_as_template(text)).splitlines()
+
+
+def variable(role: str, name: str) -> Any:
+    return templar(role).template(trust_as_template(f"{{{{ {name} }}}}"))
+
+
+def test_kernel_settings_of_the_operator_lie_over_those_of_the_role() -> None:
+    assert "-net.ipv4.conf.all.rp_filter = 2" in rendered("base", "sysctl.conf.j2")
+    lines = rendered("base", "sysctl.conf.j2", base_sysctls={"net.ipv4.conf.all.rp_filter": 1, "vm.swappiness": 10})
+    settings = dict(line.removeprefix("-").split(" = ") for line in lines if " = " in line)
+    assert (settings["net.ipv4.conf.all.rp_filter"], settings["vm.swappiness"]) == ("1", "10")
+    assert settings["net.ipv6.conf.all.accept_ra"] == "0"
+    # Where a container refuses one, the others are set all the same.
+    assert [line for line in lines if " = " in line and not line.startswith("-")] == []
+
+
+def test_the_journal_has_a_size_and_an_age() -> None:
+    lines = rendered("base", "journald.conf.j2", base_journal_max_use="7M", base_journal_max_retention="3day")
+    assert {"SystemMaxUse=7M", "MaxRetentionSec=3day"} <= set(lines)
+    lines = rendered("base", "journald.conf.j2")
+    assert [line for line in lines if line.endswith("=")] == []
+
+
+@pytest.mark.parametrize(("role", "name"), [("vm_image", "vm_image_packages"), ("lab", "lab_tree_packages")])
+def test_what_every_vm_has_is_in_the_image_and_in_the_tree_of_a_lab(role: str, name: str) -> None:
+    text = yaml.safe_load((ROLES / role / "defaults/main.yml").read_text())[name]
+    found = re.search(r"lookup\('ansible.builtin.file', role_path ~ '/(\S+)'\) \| from_yaml\)\.(\w+)", text)
+    assert found, text
+    assert len(yaml.safe_load((ROLES / role / found[1]).read_text())[found[2]]) > 20
+    assert found[2] == "base_packages"
+
+
+def test_an_account_sends_so_many_messages_in_an_hour_and_no_more_at_once() -> None:
+    lines = rendered("mailserver", "ratelimit.conf.j2", mailserver_messages_per_account_and_hour=7)
+    assert {"burst = 7;", 'rate = "7 / 1h";'} <= {line.strip() for line in lines}
+
+
+def test_figures_are_kept_for_a_time_and_up_to_a_size() -> None:
+    (line,) = (line for line in rendered("monitoring", "prometheus.conf.j2") if line.startswith("ExecStart=/"))
+    words = dict(word.split("=", 1) for word in line.split() if word.startswith("--storage.tsdb.retention"))
+    assert words == {
+        f"--storage.tsdb.retention.{word}": variable("monitoring", name)
+        for word, name in (("time", "monitoring_retention"), ("size", "monitoring_retention_size"))
+    }
