@@ -23,6 +23,7 @@ READERS = ("/etc/systemd/system/**", "/etc/ringmaster/**/*.json", "/usr/lib/ring
 """Where something may name a file of ours."""
 MARKS = (b"Managed by Ringmaster", b"Ringmaster contributors", b"/usr/lib/ringmaster")
 """One of these is in every file that we put into a folder which is not ours alone."""
+MENTION = re.compile(rb"/[\w./-]+|\bringmaster_\w+")
 LIMIT = 1 << 20  # bytes; what is larger names nothing
 
 
@@ -39,13 +40,12 @@ def plan(paths: Iterable[str], texts: Mapping[str, bytes]) -> Plan:
     """Return what to do about withdrawn paths. ``texts`` are the contents of all files that may name them. Pure."""
     going = {path for path in paths if path in texts and is_ours(path, texts[path])}
     kept: dict[str, str] = {}
-    while True:
-        staying = {path: text for path, text in texts.items() if path not in going}
-        named = {path: who for path in sorted(going) if (who := _who_names(path, staying))}
-        if not named:
-            break
-        kept |= named
-        going -= set(named)
+    asked = sorted(texts.keys() - going)
+    while asked:
+        who = {name: path for path in reversed(asked) for name in mentioned(texts[path])}
+        asked = sorted(path for path in going if any(name in who for name in names_of(path)))
+        kept |= {path: next(who[name] for name in names_of(path) if name in who) for path in asked}
+        going -= set(asked)
     units = [Path(path).name for path in sorted(going) if Path(path).parent == UNITS and "@." not in Path(path).name]
     return Plan(sorted(going), kept, units)
 
@@ -57,21 +57,19 @@ def is_ours(path: str, text: bytes) -> bool:
     return Path(path).is_relative_to(HOME) or any(mark in text for mark in MARKS)
 
 
-def names_of(path: str) -> list[str]:
+def names_of(path: str) -> list[bytes]:
     """Return the words by which something may refer to a file: its path, or the Python package that it is in."""
     place = Path(path)
     if place.is_relative_to(PYTHON) and place.parent != PYTHON:
         package = place.relative_to(PYTHON).parts[0]
         if package != "ringmaster":
-            return [path, package]
-    return [path]
+            return [path.encode(), package.encode()]
+    return [path.encode()]
 
 
-def _who_names(path: str, staying: Mapping[str, bytes]) -> str:
-    pattern = re.compile(
-        rb"|".join(rb"(?<![\w./-])" + re.escape(name.encode()) + rb"(?![\w/-])" for name in names_of(path))
-    )
-    return next((who for who, text in sorted(staying.items()) if who != path and pattern.search(text)), "")
+def mentioned(text: bytes) -> set[bytes]:
+    """Return all paths and names of packages of ours in a text. In one pass: a machine has a megabyte of such texts."""
+    return {found.rstrip(b".-/") for found in MENTION.findall(text)}
 
 
 def read(paths: Sequence[str]) -> dict[str, bytes]:
