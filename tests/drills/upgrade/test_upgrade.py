@@ -151,7 +151,8 @@ def fresh(folder: Path) -> dict[str, dict[str, str]]:
 @pytest.fixture(scope="module")
 def drill(folder: Path, fresh: object) -> Iterator[Drill]:
     """Machines that BASE has made, with data on them."""
-    code = folder / "base"
+    # Not beside the site: playbooks take the collections that lie in their own folder.
+    code = folder / "commit"
     if not code.exists():
         checkout(BASE, code)
     site = site_in(folder, "base", code)
