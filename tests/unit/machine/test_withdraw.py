@@ -75,6 +75,22 @@ def test_units_are_stopped_but_no_templates() -> None:
     assert (plan.remove, plan.units) == (sorted(paths), [Path(UNIT).name])
 
 
+def test_what_enables_a_unit_does_not_keep_it(tmp_path: Path) -> None:
+    unit, wants = tmp_path / "ringmaster-old.path", tmp_path / "multi-user.target.wants/ringmaster-old.path"
+    other, cache = tmp_path / "ringmaster-new.service", tmp_path / "__pycache__/old.pyc"
+    for path, text in ((unit, MARK), (other, MARK), (cache, b"compiled")):
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(text)
+    wants.parent.mkdir()
+    wants.symlink_to(unit)
+    gone = tmp_path / "ringmaster-gone"
+    gone.symlink_to("ringmaster")
+    texts = withdraw.read([str(unit), str(gone), str(tmp_path / "not-there")], [f"{tmp_path}/**"])
+    assert sorted(texts) == sorted(map(str, (unit, other, gone)))
+    assert texts[str(gone)].endswith(b" ringmaster")
+    assert withdraw.plan([str(unit), str(gone)], texts).kept == {}
+
+
 @pytest.fixture
 def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, list[list[str]]]:
     """A machine's folders below another root, and the commands that were run."""

@@ -72,12 +72,15 @@ def mentioned(text: bytes) -> set[bytes]:
     return {found.rstrip(b".-/") for found in MENTION.findall(text)}
 
 
-def read(paths: Sequence[str]) -> dict[str, bytes]:
-    """Return the contents of the withdrawn files and of all that may name them; of a link, where it leads."""
+def read(paths: Sequence[str], readers: Sequence[str] = READERS) -> dict[str, bytes]:
+    """Return the contents of the withdrawn files and of all that may name them; of a withdrawn link, where it leads.
+
+    Other links name nothing: those that enable a unit go with it.
+    """
     found = {Path(path) for path in paths}
-    for pattern in READERS:
+    for pattern in readers:
         base, _stars, rest = pattern.partition("/**")
-        found |= set(Path(base).rglob(rest.lstrip("/") or "*"))
+        found |= {path for path in Path(base).rglob(rest.lstrip("/") or "*") if not path.is_symlink()}
     texts = {}
     for path in sorted(found):
         if CACHE in path.parts:
