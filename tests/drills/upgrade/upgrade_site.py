@@ -23,7 +23,7 @@ from ansible_collections.ringmaster.hosting.plugins.module_utils.lab import cgro
 
 HERE = Path(__file__).resolve().parents[3]
 DRILL = Path(__file__).resolve().parent
-PATIENCE = 20 * 60
+PATIENCE = 40 * 60
 """Seconds that one run of playbooks may take before it counts as hanging."""
 SHARES = (
     {"lab_light": True, "lab_hosts": "vms:machines"},
