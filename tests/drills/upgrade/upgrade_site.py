@@ -23,7 +23,7 @@ from ansible_collections.ringmaster.hosting.plugins.module_utils.lab import cgro
 
 HERE = Path(__file__).resolve().parents[3]
 DRILL = Path(__file__).resolve().parent
-PATIENCE = 20 * 60
+PATIENCE = 40 * 60
 """Seconds that one run of playbooks may take before it counts as hanging."""
 SHARES = (
     {"lab_light": True, "lab_hosts": "vms:machines"},
@@ -130,8 +130,10 @@ class Site:
             # Without addresses, nothing would start.
             argv = [str(HERE / ".venv/bin/ansible-playbook"), "-i", str(self.inventory), "playbooks/allocate.yml"]
             self._run(argv, self.born)
+        # By its real path: a machine in another folder would write its first files again, over those of roles.
+        place = {"lab_folder": str((HERE / ".lab").resolve())}
         for share in SHARES:
-            self.tool(self.born, "-e", json.dumps(share), "up", "--machines-only")
+            self.tool(self.born, "-e", json.dumps(share | place), "up", "--machines-only")
         for machine in self.machines().values():
             machine.check_output("echo force-unsafe-io > /etc/dpkg/dpkg.cfg.d/drill")
 
