@@ -110,15 +110,23 @@ def test_every_part_keeps_the_contract(part: str) -> None:
     assert ended.value.code == command.USAGE_ERROR
 
 
-def test_the_launcher_runs_isolated(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "words"), [("ringmaster", ["check", "--help"]), ("ringmaster-check", ["--help"])], ids=["command", "link"]
+)
+def test_the_launcher_runs_isolated(tmp_path: Path, name: str, words: list[str]) -> None:
     """As on a machine, but for the place of the package; what lies where a user could put it does not count."""
-    launcher = tmp_path / "ringmaster"
+    launcher = tmp_path / name
     text = (PROGRAM / "rootfs/usr/bin/ringmaster").read_text()
-    assert text.startswith("#!/usr/bin/python3 -I\n")
-    launcher.write_text(text.replace('"/usr/lib/ringmaster/python"', repr(str(PROGRAM / "python"))))
+    assert "exec /usr/bin/python3 -I -c" in text
+    launcher.write_text(
+        text.replace('"/usr/lib/ringmaster/python"', f'"{PROGRAM / "python"}"').replace(
+            "/usr/bin/python3", sys.executable
+        )
+    )
+    launcher.chmod(0o755)
     (tmp_path / "argparse.py").write_text("raise SystemExit(99)")
     done = subprocess.run(
-        [sys.executable, "-I", str(launcher), "check", "--help"],
+        [str(launcher), *words],
         cwd=tmp_path,
         env={"PYTHONPATH": str(tmp_path)},
         capture_output=True,
