@@ -177,8 +177,8 @@ def at_base(drill: Drill) -> Drill:
     """The machines as BASE left them."""
     with timed("back to base"):
         drill.site.restore()
-        # A lab's start writes /etc/hosts and resolv.conf; and the first run after it restarts haproxy, which forgets with
-        # /run what it has loaded.
+        # A lab's start writes /etc/hosts and resolv.conf; and the first run after it restarts haproxy, which forgets
+        # with /run what it has loaded.
         drill.site.play(drill.site.born, "base.yml", "components.yml")
     drill.number = 10
     drill.each(drill.read)
