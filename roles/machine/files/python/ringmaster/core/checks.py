@@ -60,9 +60,9 @@ def disk(folder: Path, warning: float, critical: float) -> tuple[int, str]:
     return level(percent, warning, critical), sentence
 
 
-def drop_ins(component: str, suffix: str, folder: Path) -> tuple[int, str]:
+def drop_ins(component: str, suffix: str, folder: Path, daemon: str = "") -> tuple[int, str]:
     """Drop-ins that were left out, or that nobody has looked at."""
-    known = state.read(component)
+    known = state.read(daemon or component)
     now = inbox.signature(folder, suffix)
     if now != known.get("signature", now) and time.time() - folder.stat().st_ctime > PATIENCE:
         return WARNING, f"A change in {folder} waits for ringmaster-{component}-inbox.service to look at it."

@@ -55,6 +55,8 @@ class Component:
     - ``prove(folder)`` restores a dump beside the running service, checks the data, takes everything away, and
       returns a sentence; a Failure is a dump that cannot be trusted.
     - ``restore(folder, wish)`` returns a sentence.
+
+    ``daemon`` is what it converges, where that is called otherwise: its lock and its notes have that name.
     """
 
     name: str
@@ -66,6 +68,12 @@ class Component:
     prove: Callable[[Path], str] | None = None
     restore: Callable[[Path, Wish], str] | None = None
     more: Mapping[str, Verb] = field(default_factory=dict)
+    daemon: str = ""
+
+    @property
+    def key(self) -> str:
+        """The name of its locks and notes."""
+        return self.daemon or self.name
 
     @property
     def inboxes(self) -> tuple[Path, ...]:
@@ -81,7 +89,7 @@ def run(component: Component, words: Sequence[str] | None = None) -> int:
         return component.more[options.verb].run(options)
     try:
         # A dump takes long and changes nothing, so that it does not hold up a converge.
-        with lock(f"{component.name}.dump" if options.verb in ("dump", "prove") else component.name):
+        with lock(f"{component.key}.dump" if options.verb in ("dump", "prove") else component.key):
             return _VERBS[options.verb](component, options)
     except Failure as failure:
         if options.verb == "prove":
@@ -141,7 +149,7 @@ def _inbox(component: Component, _options: argparse.Namespace) -> int:
     systemd watches nothing while the service of the inbox runs, and a file that comes between our last look and its end
     is not told. So ringmaster-inbox-again@ looks once more after it, when systemd watches again.
     """
-    seen = LOCKS / f"{component.name}.inbox.json"
+    seen = LOCKS / f"{component.key}.inbox.json"
     before = _seen(seen)
     while (now := [one for folder in component.inboxes for one in inbox.signature(folder, component.suffix)]) != before:
         before = now

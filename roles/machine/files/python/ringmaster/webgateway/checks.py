@@ -68,4 +68,4 @@ def drained(warning_hours: float) -> tuple[int, str]:
 
 def inbox() -> tuple[int, str]:
     """Drop-ins in /etc/local/haproxy that were left out."""
-    return checks.drop_ins(haproxy.NAME, haproxy.SUFFIX, PLACES.inbox)
+    return checks.drop_ins(haproxy.NAME, haproxy.SUFFIX, PLACES.inbox, haproxy.DAEMON)

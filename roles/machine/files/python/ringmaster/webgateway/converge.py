@@ -21,6 +21,7 @@ from ringmaster.webgateway.drop_ins import judge
 
 UNIT = "haproxy.service"
 NAME = "webgateway"
+DAEMON = "haproxy"
 SUFFIX = ".cfg"
 BACKEND = re.compile(r"backend ([a-z][a-z0-9_-]*)")
 SERVER = re.compile(r"    server ([a-z0-9-]+) ")
@@ -73,7 +74,7 @@ def converge(places: Places, *, check: bool = False) -> Report:
         files.replace(places.configuration, text)
     _serve(places, text, report, check)
     if not check:
-        state.remember(NAME, signature, found, report)
+        state.remember(DAEMON, signature, found, report)
     return report
 
 

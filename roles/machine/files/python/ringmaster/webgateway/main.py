@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 from ringmaster.core import component
 from ringmaster.core.report import Failure, Report
-from ringmaster.webgateway.converge import NAME, SUFFIX, Places, converge, drain, sessions, validate
+from ringmaster.webgateway.converge import DAEMON, NAME, SUFFIX, Places, converge, drain, sessions, validate
 
 PLACES = Places()
 
@@ -29,7 +29,7 @@ def _drain_arguments(parser: argparse.ArgumentParser) -> None:
 def _drain(options: argparse.Namespace) -> int:
     report = Report()
     try:
-        with component.lock(NAME):
+        with component.lock(DAEMON):
             report = drain(PLACES, options.member, options.backend, undo=options.undo, check=options.check)
         end = time.monotonic() + (0 if options.check or options.undo else options.wait)
         while (left := sessions(options.member)) and time.monotonic() < end:
@@ -48,6 +48,7 @@ WEBGATEWAY = component.Component(
     validate=lambda: validate(PLACES),
     inbox=PLACES.inbox,
     suffix=SUFFIX,
+    daemon=DAEMON,
     more={"drain": component.Verb("give a member no new sessions", _drain, _drain_arguments)},
 )
 
