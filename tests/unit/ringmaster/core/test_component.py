@@ -53,6 +53,12 @@ def test_failure_is_one_sentence(places: Path, capsys: pytest.CaptureFixture[str
     assert capsys.readouterr().err == "it is broken\n"
 
 
+def test_the_lock_is_called_as_the_daemon_is(places: Path) -> None:
+    """Whoever else converges that daemon, such as the program of an earlier version, waits for the same lock."""
+    assert component.run(program(places, daemon="other"), ["validate"]) == 0
+    assert [path.name for path in (places / "locks").iterdir()] == ["other.lock"]
+
+
 def test_dump_replaces_the_old_one_only_when_it_is_complete(places: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = places / "backups" / "thing"
 
