@@ -234,8 +234,9 @@ def test_checks(server: Host) -> None:
     def run(name: str) -> tuple[int, str]:
         one = next(one for one in definitions if one["name"] == name)
         function = one["function"].partition(":")[2]
-        call = f"import json, dns; print(json.dumps(dns.{function}(**{one.get('arguments', {})!r})))"
-        level, said = json.loads(server.check_output("cd /usr/lib/ringmaster/checks && python3 -B -c %s", call))
+        arguments = one.get("arguments", {})
+        call = f"import json; from ringmaster.dns import checks; print(json.dumps(checks.{function}(**{arguments!r})))"
+        level, said = json.loads(server.check_output("cd /usr/lib/ringmaster/python && python3 -B -c %s", call))
         return level, said
 
     assert run("zones")[0] == 0
