@@ -125,6 +125,7 @@ def test_removed_with_what_python_made_and_empty_folders(machine: tuple[Path, li
         "units",
     ]
     assert [argv[1:] for argv in commands] == [
+        ["daemon-reload"],
         ["disable", "--now", "ringmaster-old.path"],
         ["daemon-reload"],
         ["reset-failed", "ringmaster-old.path"],

@@ -126,6 +126,7 @@ options:
         description:
           - Commands to run, without a shell and in the same round trip, after all files are in place and when
             this path (of a tree, anything in it) has changed.
+          - Where a file in C(/etc/systemd/system) has changed, C(systemctl daemon-reload) runs before them.
           - Each command runs once, in the order of the entries.
           - When one fails, all files are put back, the commands that had run are run again, and the task
             fails; so the next run finds the change again.

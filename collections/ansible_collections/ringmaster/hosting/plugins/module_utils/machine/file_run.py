@@ -20,6 +20,10 @@ from ansible_collections.ringmaster.hosting.plugins.module_utils.machine import 
 )
 
 CACHE = "__pycache__"
+UNITS = "/etc/systemd/system/"
+SYSTEMD = Path("/run/systemd/system")
+"""There where systemd runs."""
+RELOAD = "systemctl daemon-reload"
 
 
 def unpack(payload: str) -> list[file_plan.Entry]:
@@ -71,6 +75,9 @@ def _converge(options: Mapping[str, Any], check_mode: bool, diff_mode: bool) -> 
     commands = plan.commands
     if plan.changes or drift:
         commands = list(dict.fromkeys([*commands, *(options.get("apply") or [])]))
+    if SYSTEMD.is_dir() and RELOAD not in commands and any(path.startswith(UNITS) for path in plan.paths):
+        # Else systemd would go on with what it has read before, and start a program that may be gone.
+        commands = [RELOAD, *commands]
     found = _found(options.get("look_for") or [])
     result: dict[str, Any] = {
         "changed": bool(plan.changes or drift),

@@ -97,6 +97,8 @@ def apply(wanted: Plan) -> None:
 
     Raises CalledProcessError when a unit cannot be stopped; nothing is removed then.
     """
+    # What systemd has read before may still name what goes.
+    subprocess.run(["systemctl", "daemon-reload"], check=True, capture_output=True, text=True)
     if wanted.units:
         subprocess.run(["systemctl", "disable", "--now", *wanted.units], check=True, capture_output=True, text=True)
     for name in wanted.remove:
