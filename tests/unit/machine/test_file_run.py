@@ -21,7 +21,7 @@ from ansible_collections.ringmaster.hosting.plugins.module_utils.machine import 
         ("other/a.service", True, [], []),
     ],
 )
-def test_systemd_reads_units_again_when_one_has_changed(
+def test_systemd_reads_units_again_when_one_has_changed(  # noqa: PLR0917
     place: str, there: bool, apply: list[str], applied: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Roles name what is started; a service that only a timer starts is named nowhere, and must not stay as it was."""
