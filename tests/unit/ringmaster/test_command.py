@@ -50,12 +50,17 @@ def test_an_unknown_part_is_named_with_what_there_is(
     assert said in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("name", ["backup-server", "backup_server"])
-def test_a_part_is_written_with_either_hyphen(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [("backup-server", "backup-server"), ("backup_server", "backup-server"), ("haproxy", "webgateway")],
+)
+def test_a_part_is_written_with_either_hyphen_and_known_by_its_daemon(
+    name: str, shown: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SystemExit) as ended:
         command.main(["ringmaster", name, "--help"])
     assert ended.value.code == 0
-    assert "usage: ringmaster backup-server" in capsys.readouterr().out
+    assert f"usage: ringmaster {shown}" in capsys.readouterr().out
 
 
 def test_the_names_from_before_are_parts(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,6 +18,8 @@ from pathlib import Path
 
 COMMAND = "ringmaster"
 PACKAGE = Path(__file__).parent
+ALSO = {"haproxy": "webgateway"}
+"""Daemons by whose name a part was called before: people type it, and units of an upgrade that goes on name it."""
 COMPLETE = "--complete"
 """Asked by the shell: print what may follow these words."""
 USAGE_ERROR = 2
@@ -37,7 +39,7 @@ def main(argv: Sequence[str]) -> int:
     if not words or words[0] in ("-h", "--help", "help"):
         print(help_text())
         return 0 if words else USAGE_ERROR
-    part = words[0].replace("-", "_")
+    part = _part(words[0])
     if part not in parts():
         close = difflib.get_close_matches(part, parts(), 1)
         meant = f"; did you mean '{close[0]}'?" if close else "."
@@ -48,6 +50,11 @@ def main(argv: Sequence[str]) -> int:
     except PermissionError as error:
         print(f"{COMMAND} {part}: {error.filename or error.strerror}: only root can do this.", file=sys.stderr)
         return 1
+
+
+def _part(word: str) -> str:
+    name = word.replace("-", "_")
+    return ALSO.get(name, name)
 
 
 def parts() -> list[str]:
@@ -68,7 +75,7 @@ def candidates(words: Sequence[str]) -> list[str]:
     """Return what may follow ``words``: parts, then verbs, options and choices of the part's parser."""
     if not words:
         return parts()
-    part = words[0].replace("-", "_")
+    part = _part(words[0])
     if part not in parts():
         return []
     parser: argparse.ArgumentParser = importlib.import_module(f"ringmaster.{part}.main").parser()
