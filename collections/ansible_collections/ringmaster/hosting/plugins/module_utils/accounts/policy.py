@@ -84,7 +84,7 @@ def paths(roster: Roster, options: Options, uids: Iterable[int]) -> list[str]:
     return list(dict.fromkeys([*whole, *map(limits_path, uids), *edits()]))
 
 
-def limits_path(uid: int) -> str:
+def limits_path(uid: int | str) -> str:
     """Return the drop-in that limits everything a user runs."""
     return f"/etc/systemd/system/user-{uid}.slice.d/50-ringmaster.conf"
 

@@ -18,7 +18,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.ringmaster.hosting.plugins.module_utils.accounts import timer
+from ansible_collections.ringmaster.hosting.plugins.module_utils.accounts import policy, timer
 
 from . import program
 
@@ -29,7 +29,13 @@ except ImportError:  # sanity tests import module_utils without third-party libr
 
 LIST = "machine/files/shipped.txt"
 """The kept list, below the folder of the roles."""
-BY_MODULES = (timer.PROGRAM_PATH, timer.SERVICE_PATH, timer.TIMER_PATH, timer.WANTS_PATH)
+BY_MODULES = (
+    timer.PROGRAM_PATH,
+    timer.SERVICE_PATH,
+    timer.TIMER_PATH,
+    timer.WANTS_PATH,
+    policy.limits_path("*"),
+)
 """What modules write by themselves."""
 COMPUTED = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
 VARIABLE = re.compile(r"\s*(\w+)\s*")
