@@ -106,8 +106,8 @@ class Drill:
         with timed("all works"):
             self.works()
         for name, found in self.each(lambda machine, kind: manifest(machine)).items():
-            assert found.keys() - fresh[name].keys() == set(), f"{name}: a fresh machine has none of these"
-            assert fresh[name].keys() - found.keys() == set(), f"{name}: missing, a fresh machine has them"
+            assert sorted(found.keys() - fresh[name].keys()) == [], f"{name}: a fresh machine has none of these"
+            assert sorted(fresh[name].keys() - found.keys()) == [], f"{name}: missing, a fresh machine has them"
             other = {path: (rest, fresh[name][path]) for path, rest in found.items() if rest != fresh[name][path]}
             assert not other, f"{name}: as it is, and as a fresh machine has it"
 
