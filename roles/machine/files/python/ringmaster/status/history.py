@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -51,20 +52,26 @@ class History:
         self._asked: dict[str, float] = {}
         try:
             content = json.loads(path.read_text())
-            self.uptime, self.curves, self._asked = content["uptime"], content["curves"], content["asked"]
-        except (OSError, ValueError, KeyError, TypeError):
-            return
+            self.uptime = {name: _numbers(spans) for name, spans in content["uptime"].items()}
+            self.curves = {
+                name: {machine: _numbers(values) for machine, values in machines.items()}
+                for name, machines in content["curves"].items()
+            }
+            self._asked = _numbers(content["asked"])
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            self.uptime, self.curves, self._asked = {}, {}, {}
 
     def refresh(self, prometheus: Prometheus, machines: Iterable[str], now: float) -> None:
         """Ask for what is due; raises NoFigures."""
         names = sorted(machines)
+        known = set(names)
         for span, seconds in SPANS.items():
             if self._is_due(span, SLOW if seconds == DAY else SLOWEST, now):
                 for begin in range(0, len(names), BATCH):
                     chosen = "|".join(names[begin : begin + BATCH])
                     question = f'avg_over_time(ringmaster:available{{instance=~"{chosen}"}}[{seconds}s])'
                     for labels, value in prometheus.now(f"max by (instance) ({question})"):
-                        self.uptime.setdefault(labels["instance"], {})[span] = round(value, 6)
+                        self.uptime.setdefault(labels.get("instance", ""), {})[span] = round(min(1, max(0, value)), 6)
                 self._asked[span] = now
         if self._is_due("curves", SLOW, now):
             end = now - now % STEP
@@ -73,10 +80,9 @@ class History:
                 self.curves[name] = {
                     labels["instance"]: {str(moment): round(value, 4) for moment, value in values.items()}
                     for labels, values in found
-                    if "instance" in labels
+                    if labels.get("instance") in known
                 }
             self._asked["curves"] = now
-        known = set(names)
         for table in (self.uptime, *self.curves.values()):
             for gone in set(table) - known:
                 del table[gone]
@@ -91,3 +97,8 @@ class History:
     def _keep(self) -> None:
         content: dict[str, Any] = {"uptime": self.uptime, "curves": self.curves, "asked": self._asked}
         files.replace(self._path, json.dumps(content))
+
+
+def _numbers(found: dict[str, Any]) -> dict[str, float]:
+    """Return figures that can be counted with, whatever wrote them."""
+    return {name: value for name, value in found.items() if type(value) in (int, float) and math.isfinite(value)}

@@ -51,10 +51,7 @@ def gather(described: Mapping[str, Any], address: str, history: History, now: fl
         *(vm for project in described["projects"] for vm in project["vms"] if vm["state"] == "running"),
     ]
     figures = model.Figures(results=sources.results((machine["name"], machine["results"]) for machine in machines))
-    hypervisors = [(machine["name"], machine["results"]) for machine in described["machines"] if machine["hypervisor"]]
-    for answer in sources.results(hypervisors, "/vms.json").values():
-        if isinstance(answer, dict):
-            figures.vms.update(answer.get("vms") or {})
+    figures.vms = of_hypervisors(described)
     prometheus = sources.Prometheus(address)
     try:
         figures.probes = prometheus.now('probe_success{job=~"ping|ssh|http"}')
@@ -66,6 +63,19 @@ def gather(described: Mapping[str, Any], address: str, history: History, now: fl
     except sources.NoFigures as reason:
         figures.trouble = str(reason)
     return figures
+
+
+def of_hypervisors(described: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what hypervisors say, each of the VMs that shall be on it and of no others."""
+    said = sources.vms(
+        (machine["name"], machine["results"]) for machine in described["machines"] if machine["hypervisor"]
+    )
+    return {
+        vm["name"]: records[vm["name"]]
+        for project in described["projects"]
+        for vm in project["vms"]
+        if isinstance(records := said.get(vm["hypervisor"]), dict) and vm["name"] in records
+    }
 
 
 def write(folder: Path, static: Path, platform: Mapping[str, Any], now: float) -> None:

@@ -11,14 +11,19 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ringmaster.maintenance.window import Window
+from ringmaster.status import answers
+from ringmaster.status.fetch import NotAgreed
 from ringmaster.status.history import SPANS, History
+from ringmaster.status.sources import NOT_AGREED
 
 STATES = ("OK", "WARNING", "CRITICAL", "UNKNOWN")
 # Worst first; as the check runner orders them.
 ORDER = ("CRITICAL", "UNKNOWN", "WARNING", "OK")
 # The page that says what to do, and its place for checks that projects declare themselves.
 RUNBOOKS, OWN_CHECKS = "checks.html", "project-checks"
+SILENT = "The machine does not hand out its results"
 OLD = 300.0  # seconds after which a machine's results say nothing about now
+AHEAD = 300.0  # seconds that its clock may be ahead; results of the future would never be old
 
 
 @dataclass
@@ -27,7 +32,7 @@ class Figures:
 
     results: dict[str, Any] = field(default_factory=dict)
     vms: dict[str, Any] = field(default_factory=dict)
-    """VM -> what its hypervisor says of it."""
+    """VM -> what the hypervisor on which it shall be says of it."""
     probes: list[tuple[Mapping[str, str], float]] = field(default_factory=list)
     maintenance: set[str] = field(default_factory=set)
     alerts: list[dict[str, Any]] = field(default_factory=list)
@@ -135,30 +140,27 @@ def _way(labels: Mapping[str, str]) -> str:
 
 
 def _results(answer: Any, now: float) -> list[dict[str, Any]]:
-    if isinstance(answer, str):
-        return [
-            _check("monitoring_agent", "results", "UNKNOWN", f"The machine does not hand out its results: {answer}.")
-        ]
     try:
-        age = now - float(answer["time"])
-        found = [
-            _check(
-                str(item["component"]),
-                str(item["check"]),
-                STATES[int(item["status"])],
-                str(item["output"]),
-                since=float(item["since"]),
-            )
-            for item in answer["checks"]
-        ]
-    except (KeyError, TypeError, ValueError, IndexError):
-        return [_check("monitoring_agent", "results", "UNKNOWN", "The machine's results are in an unknown form.")]
+        if isinstance(answer, str):
+            told = f"The machine {answer}." if answer.startswith(NOT_AGREED) else f"{SILENT}: {answer}."
+            return [_check("monitoring_agent", "results", "UNKNOWN", told)]
+        judged = answers.results(answer)
+    except NotAgreed as error:
+        return [_check("monitoring_agent", "results", "UNKNOWN", f"The machine {NOT_AGREED}{error}.")]
+    found = [
+        _check(item["component"], item["check"], STATES[item["status"]], item["output"], since=item["since"])
+        for item in judged["checks"]
+    ]
+    age = now - judged["time"]
+    if -AHEAD <= age <= OLD:
+        return found
+    for check in found:
+        check["state"] = "UNKNOWN"
     if age > OLD:
-        for check in found:
-            check["state"] = "UNKNOWN"
         text = f"No check has run for {age / 60:.0f} minutes; what is shown is from then."
-        found.append(_check("monitoring_agent", "results", "CRITICAL", text, since=float(answer["time"])))
-    return found
+    else:
+        text = f"Its clock is {-age / 60:.0f} minutes ahead, so nobody knows when its checks have run."
+    return [*found, _check("monitoring_agent", "results", "CRITICAL", text, since=judged["time"])]
 
 
 def _alerts(name: str, figures: Figures) -> list[dict[str, Any]]:
@@ -172,9 +174,9 @@ def _alerts(name: str, figures: Figures) -> list[dict[str, Any]]:
         sentence = (alert.get("annotations") or {}).get("summary", "")
         state = str(labels["severity"]).upper()
         component = labels.get("component", "alert")
-        name = labels.get("alertname", "?")
-        check = _check(component, name, state, sentence, since=moment(alert["activeAt"]))
-        found.append({**check, "runbook": f"{RUNBOOKS}#{name}"})
+        alert_name = labels.get("alertname", "?")
+        check = _check(component, alert_name, state, sentence, since=moment(alert["activeAt"]))
+        found.append({**check, "runbook": f"{RUNBOOKS}#{alert_name}"})
     return found
 
 
@@ -214,8 +216,10 @@ def _maintenance(record: Mapping[str, Any], now: float) -> dict[str, Any]:
 
 def _planned(answer: Any) -> list[str]:
     """What a machine says it will do in its window."""
-    found = answer.get("planned") if isinstance(answer, dict) else None
-    return [str(item) for item in found] if isinstance(found, list) else []
+    try:
+        return list(answers.results(answer)["planned"])
+    except NotAgreed:
+        return []
 
 
 def _incident(incident: Mapping[str, Any], now: float) -> dict[str, Any]:
