@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from ansible_collections.ringmaster.hosting.plugins.module_utils.services import backup_access
 from steps import check_of
 from testinfra.host import Host
 
@@ -101,14 +102,8 @@ def test_a_vm_was_deleted_and_its_grace_period_is_over(machine: Callable[[str], 
     server.check_output(f"cp -a {REPOSITORIES}/bak00 {REPOSITORIES}/bak07")
     # Its password is derived like any other: made here, since no machine of that name ever was.
     secret = "molecule-tests-only-0123456789abcdef"
-    program = (
-        "import json, sys; from ansible_collections.ringmaster.hosting.plugins.module_utils.components import backup;"
-        "vm = {'inventory_hostname': 'bak07', 'ringmaster_project': 'bak'};"
-        "print(backup.repositories([vm], sys.argv[1])[0][0]['password'])"
-    )
-    words = [str(ROOT / ".venv/bin/python"), "-c", program, secret]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT / "collections")}
-    new = subprocess.run(words, env=environment, capture_output=True, text=True, check=True).stdout.strip()
+    deleted = {"inventory_hostname": "bak07", "ringmaster_project": "bak"}
+    new = backup_access.repositories([deleted], secret)[0][0]["password"]
     # That of bak00 may have been rotated by another scenario.
     old = json.loads(machine("bak00").check_output("cat /etc/ringmaster/backup/backup.json"))["password"]
     server.check_output(
