@@ -5,11 +5,12 @@
 
 from __future__ import annotations
 
+import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt.errors import NotReadyError
+from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt.errors import HypervisorError, NotReadyError
 
 try:
     import libvirt
@@ -23,6 +24,10 @@ except ImportError:  # the module reports it with the name of the package
 
 
 Result = TypeVar("Result")
+
+POOL_TYPES = ("dir", "fs", "netfs")
+"""Types of pools whose volumes are files. Others keep them otherwise: a sparse volume of type ``logical``, say, is a
+snapshot of LVM of 4 MiB, which becomes invalid when it overflows, and takes the VM's data with it."""
 
 
 def require_libvirt() -> Any:
@@ -74,6 +79,7 @@ def find_pool(connection: Any, name: str) -> Any:
     """Look a storage pool up by name and start it when it is not active.
 
     :raises NotReadyError: when there is no such pool.
+    :raises HypervisorError: when its volumes are not files; it is not even started then.
     """
     pool = found(connection.storagePoolLookupByName, name)
     if pool is None:
@@ -81,6 +87,25 @@ def find_pool(connection: Any, name: str) -> Any:
         raise NotReadyError(
             f"{connection.getURI()} has no storage pool {name} (it has: {known}); role hypervisor defines it"
         )
+    require_files(connection, pool)
     if not pool.isActive():
         pool.create()
     return pool
+
+
+def require_files(connection: Any, pool: Any) -> None:
+    """Refuse a pool of another type than those whose volumes are files.
+
+    :raises HypervisorError: naming pool, type, hypervisor, what is allowed, and the way out.
+    """
+    found_type = ET.fromstring(pool.XMLDesc()).get("type", "")
+    if found_type in POOL_TYPES:
+        return
+    raise HypervisorError(
+        f"storage pool {pool.name()} of {connection.getHostname()} ({connection.getURI()}) has type {found_type}; "
+        f"allowed are {', '.join(POOL_TYPES)}, whose volumes are files, because disks of VMs grow as they are written "
+        f"and could lose their data in a pool of type {found_type}. Nothing was changed. Make a file system on that "
+        "storage, mount it on the hypervisor, and name its folder as the option `pool_path` and a pool that is not "
+        "there yet as `pool` of the hypervisor in the description; role hypervisor defines it (its README says how "
+        "VMs get there)"
+    )

@@ -8,7 +8,7 @@ from __future__ import annotations
 import xml.etree.ElementTree as ET
 from typing import Any
 
-from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt.connection import connect, found
+from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt.connection import connect, found, require_files
 from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt.errors import NotReadyError
 
 BUILD_FLAGS = 0
@@ -25,11 +25,14 @@ def ensure(uri: str, name: str, path: str, check: bool) -> dict[str, Any]:
     """Have an active pool that starts with the host; a missing one is defined as a folder.
 
     :returns: the result of module ``pool``.
+    :raises HypervisorError: when there is one of a type whose volumes are not files; nothing is changed then.
     """
     after: dict[str, Any] = {"name": name, "type": "dir", "path": path, "active": True, "autostart": True}
     try:
         with connect(uri) as connection:
             pool = found(connection.storagePoolLookupByName, name)
+            if pool:
+                require_files(connection, pool)
             before = _facts(pool) if pool else {}
             if before:
                 after.update(type=before["type"], path=before["path"])

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Volumes of a libvirt storage pool: look up, create, fill, grow.
 
-Everything goes through libvirt's volumes, so pools of type dir, logical and others look the same.
+Everything goes through libvirt's volumes, so pools of type dir, fs and netfs look the same.
 A pool is never refreshed: that fails while another stream runs, and it is not needed, because asking
 a volume for its facts reads them again.
 """

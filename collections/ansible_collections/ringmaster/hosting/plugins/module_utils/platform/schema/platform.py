@@ -79,7 +79,7 @@ HYPERVISOR = Record(
         Key(
             "pool",
             Text("the name of a libvirt storage pool", pattern=r"^[a-z][a-z0-9_-]{0,30}$"),
-            "libvirt storage pool for the disks.",
+            "libvirt storage pool for the disks, of type dir, fs or netfs. A missing one is made in a folder.",
             default="ringmaster",
         ),
         Key("bridge_frontend", _INTERFACE, "Bridge of the frontend network.", default="br-fe"),
