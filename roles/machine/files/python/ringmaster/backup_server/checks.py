@@ -10,8 +10,9 @@ import ssl
 import time
 from pathlib import Path
 
-from ringmaster.backup_server import copy, upkeep
+from ringmaster.backup_server import copy, quota
 from ringmaster.backup_server.repositories import load, without_owner
+from ringmaster.backup_server.state import read_state
 from ringmaster.core import checks
 from ringmaster.core.checks import CRITICAL, OK, WARNING
 from ringmaster.core.report import counted
@@ -59,9 +60,15 @@ def received(critical_hours: float) -> tuple[int, str]:
 
 def repositories_sound(warning_hours: float) -> tuple[int, str]:
     """What the nightly maintenance found."""
-    state = upkeep.read_state()
+    state = read_state()
     known = {name: state.get("repositories", {}).get(name, {}) for name in (one.name for one in load()[0])}
     damaged = [entry["damage"] for entry in known.values() if "damage" in entry]
+    damaged += [
+        f"{name}: {counted(len(entry['lies']), 'index does', 'indexes do')} not say what is so, such as "
+        f"{min(entry['lies'])[:8]}"
+        for name, entry in known.items()
+        if entry.get("lies")
+    ]
     if damaged:
         return CRITICAL, f"Damaged: {'; '.join(damaged[:3])}."
     failed = [entry["error"] for entry in known.values() if "error" in entry]
@@ -70,13 +77,28 @@ def repositories_sound(warning_hours: float) -> tuple[int, str]:
     passed = time.time() - state.get("finished", BEGIN.stat().st_mtime)
     total = sum(entry.get("bytes", 0) for entry in known.values()) / (1 << 30)
     kept = counted(len(known), "repository", "repositories")
-    sentence = f"{kept} ({total:.1f} GiB), last maintained {passed / HOUR:.0f} h ago, none damaged."
+    waiting = [name for name, entry in known.items() if entry.get("unjudged")]
+    judging = f" Not judged completely yet, so not pruned: {', '.join(waiting[:5])}." if waiting else ""
+    sentence = f"{kept} ({total:.1f} GiB), last maintained {passed / HOUR:.0f} h ago, none damaged.{judging}"
     return (WARNING if passed > warning_hours * HOUR else OK), sentence
+
+
+def room(warning_minutes: float) -> tuple[int, str]:
+    """Whether a repository was closed for writing, so that the others find room."""
+    state = read_state(quota.STATE)
+    closed = [f"{name} ({why})" for name, why in state.get("closed", {}).items()]
+    if closed:
+        more = f" and {len(closed) - 3} more" if len(closed) > 3 else ""
+        return CRITICAL, f"Closed for writing: {', '.join(closed[:3])}{more}."
+    passed = time.time() - state.get("looked", BEGIN.stat().st_mtime)
+    if passed > warning_minutes * 60:
+        return WARNING, f"Nobody has looked for {passed / 60:.0f} minutes whether a machine fills the disk."
+    return OK, f"All of {counted(len(state.get('base', {})), 'repository', 'repositories')} can be written."
 
 
 def copied(critical_hours: float) -> tuple[int, str]:
     """The second copy of all repositories."""
-    state = upkeep.read_state(copy.STATE)
+    state = read_state(copy.STATE)
     passed = time.time() - state.get("last_success", BEGIN.stat().st_mtime)
     error = f" The newest try: {state['error']}" if state.get("error") else ""
     sentence = f"All repositories were copied {passed / HOUR:.0f} h ago.{error}"

@@ -3,8 +3,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A second copy of all repositories, far from this machine.
 
-Times are kept, because retention goes by them. What was removed or changed here is not removed there but moved to a
-folder of the month, so that whoever empties this machine does not empty the copy.
+Times are kept, because retention goes by them. What was removed here is not removed there but moved to a folder of the
+month, so that whoever empties this machine does not empty the copy. What is there already is never written again: names
+are hashes of contents, so a file that differs is damaged, here or there. While damage of a repository is noted, nothing
+of it is moved away there either.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from ringmaster.backup_server.repositories import CONFIGURATION, Failure
-from ringmaster.backup_server.upkeep import read_state, write_state
+from ringmaster.backup_server.state import read_state, write_state
 
 STATE = Path("/var/lib/ringmaster/backup-server-copy.json")
 REMOVED = ".removed"
@@ -33,9 +35,10 @@ def run(configuration: Path = CONFIGURATION, path: Path = STATE) -> str:
     began = time.time()
     entry: dict[str, Any] = {"began": began, "error": ""}
     try:
+        options = [*values.get("copy_options", []), *_protected()]
         # Snapshots come last: one that is there needs everything else that it speaks of.
-        _rsync(values["folder"], target, values.get("copy_options", []), "--exclude=/*/snapshots/*")
-        _rsync(values["folder"], target, values.get("copy_options", []))
+        _rsync(values["folder"], target, options, "--exclude=/*/snapshots/*")
+        _rsync(values["folder"], target, options)
     except Failure as failure:
         entry["error"] = str(failure)
         raise
@@ -46,10 +49,24 @@ def run(configuration: Path = CONFIGURATION, path: Path = STATE) -> str:
     return f"All repositories are in {target}; that took {entry['seconds']:.1f} s."
 
 
+def _protected() -> list[str]:
+    """Return rsync's options that keep, on the far side, all files of repositories of which damage is noted."""
+    known = read_state().get("repositories", {})
+    return [f"--filter=P /{name}/**" for name, entry in sorted(known.items()) if entry.keys() & {"damage", "lies"}]
+
+
 def _rsync(folder: str, target: str, options: list[str], *more: str) -> None:
     # Nobody can answer a question of ssh.
     argv = ["rsync", "--archive", "--delete-after", "--backup", f"--backup-dir={REMOVED}/{time.strftime('%Y-%m')}"]
-    argv += [f"--exclude=/{REMOVED}", "--exclude=/*/locks/*", "--rsh=ssh -o BatchMode=yes", "--timeout=600"]
+    # Bins and views are this machine's, and so is the far side's folder of what was removed: all begin with a dot.
+    argv += [
+        "--ignore-existing",
+        "--exclude=/.*",
+        "--exclude=/*/locks/*",
+        "--exclude=*.rest-server-temp*",
+        "--rsh=ssh -o BatchMode=yes",
+        "--timeout=600",
+    ]
     argv += [*options, *more, f"{folder.rstrip('/')}/", f"{target.rstrip('/')}/"]
     try:
         done = subprocess.run(argv, capture_output=True, text=True, errors="replace", check=False)

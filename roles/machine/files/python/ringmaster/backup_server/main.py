@@ -8,13 +8,18 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
-from ringmaster.backup_server import copy, passwords, upkeep
-from ringmaster.backup_server.repositories import Failure, Repository, chosen, load, without_owner
+from ringmaster.backup_server import bins, copy, passwords, quota, upkeep
+from ringmaster.backup_server.process import harmless
+from ringmaster.backup_server.repositories import Failure, Repository, chosen, load, option, without_owner
+from ringmaster.backup_server.state import read_state, write_state
+from ringmaster.backup_server.view import view
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -43,10 +48,21 @@ def parser() -> argparse.ArgumentParser:
     maintain = verb("maintain", _maintain, "Forget what is beyond the retention, and read the repositories in turn.")
     maintain.add_argument("--everything", action="store_true", help="free space and read all data now")
     verb("copy", _copy, "Bring the second copy of all repositories up to date.")
+    verb("guard", _guard, "Close repositories that would fill the disk, for ever.")
     listing = verb("list", _list, "List backups.")
     listing.add_argument("--json", action="store_true")
     for one in (maintain, listing):
         one.add_argument("names", nargs="*", metavar="MACHINE", help="default: all")
+    aside = verb("set-aside", _set_aside, "Take out of a repository what is not true, and backups since a time.")
+    aside.add_argument(
+        "--since", default="", metavar="TIME", help="and backups that arrived since, such as 2026-11-24T10:00"
+    )
+    back = verb("put-back", _put_back, "Put back what maintenance forgot and pruned.")
+    back.add_argument("--aside", action="store_true", help="put back what was set aside instead")
+    back.add_argument("--since", default="", metavar="TIME", help="only what was taken out since then (UTC)")
+    empty = verb("empty-trash", _empty_trash, "Remove now what maintenance forgot and pruned.")
+    for one in (aside, back, empty):
+        one.add_argument("name", metavar="MACHINE")
     return result
 
 
@@ -60,20 +76,26 @@ def _converge(options: argparse.Namespace) -> int:
     rotated = [one for one in repositories if one.exists and one.older and not passwords.is_known(one)]
     steps = [f"give the files of {one.name} to the server" for one in foreign]
     steps += [f"make the repository of {one.name}" for one in missing]
+    refused: dict[str, str] = {}
+
+    def take(repository: Repository) -> bool:
+        try:
+            return (_would_take if options.check else passwords.take_password)(repository)
+        except Failure as failure:  # what one machine has sent stops no other
+            refused[repository.name] = str(failure)
+            return False
+
     with ThreadPoolExecutor(4) as pool:
         if not options.check:
             list(pool.map(_make, missing))
-        taken = list(pool.map(_would_take if options.check else Repository.take_password, rotated))
-    if rotated and not options.check:
-        passwords.remember(rotated)
-    changed = [one for one, is_new in zip(rotated, taken, strict=True) if is_new]
-    steps += [f"give the repository of {one.name} its new password" for one in changed]
-    print(json.dumps({"changed": bool(steps), "steps": steps, "refused": {}, "pending_restart": []}))
+    # One after the other: what is remembered of all is one file.
+    steps += [f"give the repository of {one.name} its new password" for one in rotated if take(one)]
+    print(json.dumps({"changed": bool(steps), "steps": steps, "refused": refused, "pending_restart": []}))
     return 0
 
 
 def _would_take(repository: Repository) -> bool:
-    return not repository.opens()
+    return not passwords.opens(repository)
 
 
 def _make(repository: Repository) -> None:
@@ -83,7 +105,10 @@ def _make(repository: Repository) -> None:
 def _maintain(options: argparse.Namespace) -> int:
     repositories, _folder = load()
     is_sound = upkeep.maintain(
-        chosen(repositories, options.names), lambda text: print(text, flush=True), everything=options.everything
+        chosen(repositories, options.names),
+        lambda text: print(text, flush=True),
+        everything=options.everything,
+        trash_days=float(option("trash_days", upkeep.TRASH_DAYS)),
     )
     return 0 if is_sound else 1
 
@@ -91,6 +116,67 @@ def _maintain(options: argparse.Namespace) -> int:
 def _copy(_options: argparse.Namespace) -> int:
     print(copy.run())
     return 0
+
+
+def _guard(_options: argparse.Namespace) -> int:
+    def declared() -> tuple[list[Repository], Path, float]:
+        return *load(), float(option("reserve_percent", quota.RESERVE))
+
+    quota.guard(declared, lambda text: print(text, flush=True))
+    return 0
+
+
+def _set_aside(options: argparse.Namespace) -> int:
+    (repository,) = chosen(load()[0], [options.name])
+    since = _moment(options.since) if options.since else float("inf")
+    with upkeep.alone():
+        state = read_state()
+        entry = state.get("repositories", {}).get(repository.name, {})
+        backups = [one.id for one in repository.arrivals() if one.time >= since]
+        lies = list(entry.pop("lies", {}))
+        bins.put(repository, bins.ASIDE, {"snapshots": backups, "index": lies})
+        write_state(state)
+    print(
+        f"{repository.name}: set aside {len(lies)} indexes and {len(backups)} backups, in "
+        f"{bins.folder_of(repository, bins.ASIDE)}; put-back --aside undoes it. "
+        f"Now: ringmaster backup-server maintain --everything {repository.name}"
+    )
+    return 0
+
+
+def _put_back(options: argparse.Namespace) -> int:
+    (repository,) = chosen(load()[0], [options.name])
+    with upkeep.alone():
+        count = bins.put_back(repository, bins.ASIDE if options.aside else bins.TRASH, options.since.replace(":", ""))
+    print(
+        f"{repository.name}: put back {count} files. Backups beyond the retention are forgotten again by the next "
+        "maintenance: restore before, or raise keep_* first."
+    )
+    return 0
+
+
+def _empty_trash(options: argparse.Namespace) -> int:
+    (repository,) = chosen(load()[0], [options.name])
+    with upkeep.alone():
+        size = bins.size(repository, bins.TRASH)
+        bins.expire(repository, -1, time.time())
+    print(f"{repository.name}: freed {size >> 20} MiB")
+    return 0
+
+
+def _moment(text: str) -> float:
+    """Return the seconds since 1970 of a time (UTC where it names no zone); raises Failure."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise Failure(f"{text!r} is no time such as 2026-11-24T10:00") from error
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+
+
+def _snapshots(repository: Repository) -> list[dict[str, Any]]:
+    """Return the backups as restic tells them."""
+    with view(repository, passwords.key_of(repository), snapshots=repository.files("snapshots")) as seen:
+        return json.loads(seen.restic("snapshots", "--json", "--no-lock") or "null") or []
 
 
 def _list(options: argparse.Namespace) -> int:
@@ -101,7 +187,7 @@ def _list(options: argparse.Namespace) -> int:
             arrived = {one.id: one.time for one in repository.arrivals()}
             found[repository.name] = {
                 "backups": sorted(
-                    (_backup(one, arrived.get(one["id"])) for one in repository.snapshots()),
+                    (_backup(one, arrived.get(one["id"])) for one in _snapshots(repository)),
                     key=lambda one: one["arrived"] or 0,
                 )
                 if repository.exists
@@ -125,8 +211,11 @@ def _list(options: argparse.Namespace) -> int:
 def _line(backup: dict[str, Any]) -> str:
     """Return a backup in a line: when it arrived, and when it says it was made if that is something else."""
     arrived = datetime.fromtimestamp(backup["arrived"] or 0, UTC)
-    claimed = datetime.fromisoformat(backup["time"])
-    doubt = f"  claims to be of {backup['time'][:19]}" if abs(claimed - arrived) > timedelta(days=1) else ""
+    try:
+        is_doubtful = abs(datetime.fromisoformat(backup["time"]) - arrived) > timedelta(days=1)
+    except (ValueError, OverflowError, TypeError):
+        is_doubtful = True
+    doubt = f"  claims to be of {backup['time'][:19]}" if is_doubtful else ""
     shown = arrived.strftime("%Y-%m-%d %H:%M:%S UTC")
     return f"{backup['id'][:8]}  {shown}  {backup['mib']:>8} MiB  {backup['files']:>8} files{doubt}"
 
@@ -135,9 +224,9 @@ def _backup(snapshot: dict[str, Any], arrived: float | None) -> dict[str, Any]:
     summary = snapshot.get("summary") or {}
     return {
         "id": snapshot["id"],
-        "time": snapshot["time"],
+        "time": harmless(str(snapshot["time"]), 40),
         "arrived": arrived,
         "mib": summary.get("total_bytes_processed", 0) >> 20,
         "files": summary.get("total_files_processed", 0),
-        "tags": snapshot.get("tags") or [],
+        "tags": [harmless(str(one), 64) for one in (snapshot.get("tags") or [])[:32]],
     }

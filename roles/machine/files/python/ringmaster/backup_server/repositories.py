@@ -3,8 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The repositories on disk, and restic on them.
 
-restic runs as the user of the server process, so that both can work on the same files; the password comes by stdin,
-where that process cannot see it.
+The password comes by stdin, where the server process cannot see it.
 """
 
 from __future__ import annotations
@@ -14,36 +13,38 @@ import json
 import os
 import pwd
 import re
-import subprocess
+import stat
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ringmaster.backup_server import process
+from ringmaster.backup_server.process import Failure, harmless
 from ringmaster.backup_server.retention import Arrival
 
 CONFIGURATION = Path("/etc/ringmaster/backup-server/repositories.json")
-USER = "restic-rest-server"
-#: Longer than it takes until the lock of a machine that was switched off counts as stale.
-LOCK_PATIENCE = "31m"
 LOCKED = 11
 WRONG_PASSWORD = 12
 DESCRIPTOR = "/dev/fd/"
-SNAPSHOT = re.compile(r"[0-9a-f]{64}")
-
-
-class Failure(Exception):
-    """Something did not work; the text is one sentence for people, without secrets."""
+#: What restic names files after their content, and no machine can name otherwise.
+NAME = re.compile(r"[0-9a-f]{64}")
+#: What restic needs for reading lists and keys; longer work says so.
+SECONDS = 900
 
 
 class WrongPassword(Failure):
     """The repository has no key for the password."""
 
 
+class Locked(Failure):
+    """Somebody else works on the repository."""
+
+
 @contextlib.contextmanager
-def _readable(secret: str) -> Iterator[str]:
+def readable(secret: str) -> Iterator[str]:
     """Give a name under which restic, as its user, reads a secret once, and nobody else."""
-    account = pwd.getpwnam(USER)
+    account = pwd.getpwnam(process.USER)
     reading, writing = os.pipe()
     try:
         os.fchown(reading, account.pw_uid, account.pw_gid)
@@ -63,6 +64,10 @@ class Repository:
     password: str = field(repr=False)
     keep: dict[str, int] = field(default_factory=dict)
     older: tuple[str, ...] = field(default=(), repr=False)
+    #: MiB that restic may use; 0: half of the machine's.
+    memory: int = 0
+    #: Bytes from which it is closed for writing; 0: no such limit.
+    quota: int = 0
 
     @property
     def exists(self) -> bool:
@@ -72,22 +77,18 @@ class Repository:
     @property
     def is_foreign(self) -> bool:
         """Whether another user owns it, as after it came back from a copy: the server could not read it."""
-        return self.exists and (self.path / "config").stat().st_uid != pwd.getpwnam(USER).pw_uid
+        return self.exists and (self.path / "config").stat().st_uid != pwd.getpwnam(process.USER).pw_uid
 
     def adopt(self) -> None:
         """Give all its files to the server's user."""
-        account = pwd.getpwnam(USER)
+        account = pwd.getpwnam(process.USER)
         for parent, _folders, names in os.walk(self.path):
             for path in (Path(parent), *(Path(parent, name) for name in names)):
                 os.chown(path, account.pw_uid, account.pw_gid, follow_symlinks=False)
 
     def arrivals(self) -> list[Arrival]:
         """Return the backups with the time at which they arrived. Quick: nothing is opened."""
-        try:
-            with os.scandir(self.path / "snapshots") as entries:
-                return [Arrival(one.name, one.stat().st_mtime) for one in entries if SNAPSHOT.fullmatch(one.name)]
-        except FileNotFoundError:
-            return []
+        return [Arrival(name, status.st_mtime) for name, status in self.files("snapshots").items()]
 
     def size(self) -> int:
         """Return the bytes of all files."""
@@ -100,74 +101,52 @@ class Repository:
                     continue  # pruned or uploaded meanwhile
         return total
 
-    def opens(self) -> bool:
-        """Whether the password opens it; raises Failure when that cannot be found out."""
-        try:
-            self.restic("cat", "config", "--no-lock")
-        except WrongPassword:
-            return False
-        return True
+    def files(self, kind: str) -> dict[str, os.stat_result]:
+        """Return the files of ``data``, ``index``, ``keys``, ``locks`` or ``snapshots`` by name, oldest first."""
+        folder = self.path / kind
+        folders = [folder / f"{number:02x}" for number in range(256)] if kind == "data" else [folder]
+        found: dict[str, os.stat_result] = {}
+        for one in folders:
+            with contextlib.suppress(FileNotFoundError), os.scandir(one) as entries:
+                for entry in entries:
+                    with contextlib.suppress(FileNotFoundError):
+                        status = entry.stat(follow_symlinks=False)
+                        if NAME.fullmatch(entry.name) and stat.S_ISREG(status.st_mode):
+                            found[entry.name] = status
+        return dict(sorted(found.items(), key=lambda item: (item[1].st_mtime, item[0])))
 
-    def take_password(self) -> bool:
-        """Let the password be the only one that opens it; return whether it was not. Raises Failure.
+    def place(self, kind: str, name: str) -> Path:
+        """Return where a file of a kind lies."""
+        return self.path / kind / name[:2] / name if kind == "data" else self.path / kind / name
 
-        The data keep their key: whoever has copied both the repository and an older password can read that copy.
-        """
-        if self.opens():
-            return False
-        for old in self.older:
-            earlier = replace(self, password=old)
-            if earlier.opens():
-                with _readable(self.password) as place:
-                    earlier.restic("key", "add", "--new-password-file", place)
-                for key in json.loads(self.restic("key", "list", "--json")):
-                    if not key["current"]:
-                        self.restic("key", "remove", key["id"])
-                return True
-        raise Failure(f"{self.name}: neither the password nor an older one opens the repository")
-
-    def restic(self, *words: str, again: bool = True) -> str:
-        """Run restic and return what it printed; raises Failure."""
-        account = pwd.getpwnam(USER)
-        try:
-            done = subprocess.run(
-                ["restic", "--no-cache", "--retry-lock", LOCK_PATIENCE, *words],
-                input=f"{self.password}\n",
-                env={
-                    "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
-                    "HOME": "/nonexistent",
-                    "LC_ALL": "C.UTF-8",
-                    "RESTIC_REPOSITORY": str(self.path),
-                },
-                user=account.pw_uid,
-                group=account.pw_gid,
-                extra_groups=[],
-                umask=0o077,
-                cwd="/",
-                pass_fds=[int(word.rpartition("/")[2]) for word in words if word.startswith(DESCRIPTOR)],
-                capture_output=True,
-                text=True,
-                errors="replace",
-                check=False,
-            )
-        except FileNotFoundError as error:
-            raise Failure("restic is not installed") from error
-        if done.returncode == LOCKED and again:
-            self.restic("unlock", again=False)
-            return self.restic(*words, again=False)
-        if done.returncode == WRONG_PASSWORD:
+    def restic(self, *words: str, seconds: float = SECONDS) -> str:
+        """Run restic and return what it printed; raises Failure. What a machine wrote is shown harmless and cut."""
+        done = process.run(
+            ["restic", "--no-cache", *words],
+            self.password,
+            str(self.path),
+            seconds=seconds,
+            memory=self.memory,
+            fds=[int(word.rpartition("/")[2]) for word in words if word.startswith(DESCRIPTOR)],
+        )
+        if done.cut:
+            raise Failure(f"{self.name}: restic {_verb(words)} was ended: {done.cut}")
+        if done.code == LOCKED:
+            raise Locked(f"{self.name}: the repository is locked")
+        if done.code == WRONG_PASSWORD:
             raise WrongPassword(f"{self.name}: the password does not open the repository")
-        if done.returncode:
-            said = [line for line in (done.stderr.strip() or done.stdout.strip()).splitlines() if line.strip()]
-            raise Failure(
-                f"{self.name}: restic {words[0]}: {'; '.join(said[-3:])[:400] or f'exit code {done.returncode}'}"
-            )
-        return done.stdout
+        if done.code == 127:
+            raise Failure("restic is not installed")
+        if done.code:
+            said = [line for line in (done.complained.strip() or done.said.strip()).splitlines() if line.strip()]
+            about = "; ".join(harmless(line) for line in (said if len(said) < 4 else [said[0], *said[-2:]]))
+            raise Failure(f"{self.name}: restic {_verb(words)}: {about[:400] or f'exit code {done.code}'}")
+        return done.said
 
-    def snapshots(self) -> list[dict[str, Any]]:
-        """Return the backups as restic tells them, oldest first."""
-        found = json.loads(self.restic("snapshots", "--json", "--no-lock") or "null") or []
-        return sorted(found, key=lambda one: one["time"])
+
+def _verb(words: Sequence[str]) -> str:
+    """Return restic's command among its words, which may begin with options."""
+    return next((word for word in words if not word.startswith("-")), "")
 
 
 def load(path: Path = CONFIGURATION) -> tuple[list[Repository], Path]:
@@ -179,10 +158,21 @@ def load(path: Path = CONFIGURATION) -> tuple[list[Repository], Path]:
     folder = Path(values["folder"])
     return [
         Repository(
-            one["name"], folder / one["name"], one["password"], one["keep"], tuple(one.get("older_passwords", ()))
+            one["name"],
+            folder / one["name"],
+            one["password"],
+            one["keep"],
+            tuple(one.get("older_passwords", ())),
+            int(values.get("memory_mib") or 0),
+            int(values.get("quotas_gib", {}).get(one["name"], values.get("quota_gib", 0)) * (1 << 30)),
         )
         for one in values["repositories"]
     ], folder
+
+
+def option(name: str, standard: Any, path: Path | None = None) -> Any:
+    """Return a value of the configuration, and ``standard`` where it says nothing."""
+    return json.loads((path or CONFIGURATION).read_text(encoding="utf-8")).get(name, standard)
 
 
 def chosen(repositories: Sequence[Repository], names: Sequence[str]) -> list[Repository]:
