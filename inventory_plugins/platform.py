@@ -106,13 +106,31 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from ansible.errors import AnsibleParserError
+from ansible.parsing.vault import AnsibleVaultError
 from ansible.plugins.inventory import BaseInventoryPlugin, Constructable
+from ansible.release import __version__ as core_version
+
+if tuple(map(int, core_version.split(".")[:2])) < (2, 19):
+    # Ansible shows this as its reason why it cannot load the plugin.
+    raise ImportError(
+        f"Ringmaster needs ansible-core 2.19, and this is {core_version}. The right one is in .venv/bin/ after "
+        "'make check', or comes with: pip install 'ansible-core>=2.19,<2.20'"
+    )
+
 from ansible.template import trust_as_template
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform import cache, description
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.component_options import roles_folder
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.language.errors import (
     DescriptionError,
     summarize,
+)
+from ansible_collections.ringmaster.hosting.plugins.plugin_utils import extra_vars
+
+# Where Ansible looks when it is given no inventory.
+_NOBODYS = "/etc/ansible/hosts"
+_NAME_IT = (
+    f"Name the source of the platform, the file that ends in {description.SUFFIX}: "
+    f"-i platform/platform{description.SUFFIX}"
 )
 
 # Text with none of these cannot be an expression, not even when a playbook evaluates it once more.
@@ -140,7 +158,11 @@ class InventoryModule(BaseInventoryPlugin, Constructable):
 
     def verify_file(self, path: str) -> bool:
         """Accept sources, and files of a platform only to say which file is the right one."""
+        if path.endswith(description.SUFFIX) and not Path(path).exists():
+            return True
         if not super().verify_file(path):
+            if path == _NOBODYS:
+                self.display.warning(f"No inventory was given. {_NAME_IT}")
             return False
         if path.endswith(description.SUFFIX):
             return True
@@ -151,8 +173,14 @@ class InventoryModule(BaseInventoryPlugin, Constructable):
 
     def parse(self, inventory: Any, loader: Any, path: str, cache: bool = True) -> None:
         """Read the platform and fill the inventory; raises AnsibleParserError with every mistake."""
-        super().parse(inventory, loader, path, cache)
+        try:
+            super().parse(inventory, loader, path, cache)
+        except AnsibleVaultError:
+            self._fail(path, extra_vars.NO_PASSWORD.format(what="A file of extra variables (-e @FILE)"))
         source = Path(path).absolute()
+        if not source.exists():
+            self._fail(path, f"There is no file {path}, seen from {Path.cwd()}. {_NAME_IT}")
+        self._need_passwords(path, loader)
         if not path.endswith(description.SUFFIX):
             self._fail(path, description.explain_wrong_source(source))
         self._read_config_data(path)
@@ -164,7 +192,17 @@ class InventoryModule(BaseInventoryPlugin, Constructable):
         except DescriptionError as error:
             details = "\n\n".join(mistake.render() for mistake in error.mistakes)
             self._fail(path, summarize(error.mistakes), "\n" + details)
+        extra_vars.Inventory.data = data
         self._populate(data)
+
+    def _need_passwords(self, path: str, loader: Any) -> None:
+        """Say which file beside the source is encrypted while there is no password: Ansible would not say which."""
+        if loader._vault.secrets:
+            return
+        for file in extra_vars.files_of_variables(Path(path).parent):
+            text = file.read_bytes()
+            if text.startswith(b"$ANSIBLE_VAULT") or b"!vault" in text:
+                self._fail(path, extra_vars.NO_PASSWORD.format(what=file))
 
     def _resolve(self, options: Any, use_cache: bool) -> dict[str, Any]:
         folder = self.get_option("cache_directory")

@@ -16,11 +16,13 @@ from typing import Any
 
 import pytest
 import testinfra
+from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.verbs import playbooks
 from testinfra.host import Host
 
 ROOT = Path(__file__).parents[1]
 PLATFORM = ROOT / "molecule/platform"
 NAMESPACE = Path("/run/netns") / os.environ.get("MOLECULE_LAB", "rm-molecule")
+PLAYBOOKS_HOSTS = {f"{name}_hosts" for name in ("components", "machine", "withdrawn", "accounts", "dns_mail")}
 CLONE_NEWNET = 0x40000000
 
 
@@ -49,9 +51,9 @@ def hostvars() -> dict[str, dict[str, Any]]:
 
 @pytest.fixture(scope="session")
 def play(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Return a function that runs an operator's verb, with its variables."""
+    """Return a function that runs a playbook with its variables; what follows from a verb comes to ``hosts``."""
 
-    def run(name: str, **variables: object) -> subprocess.CompletedProcess[str]:
+    def run(name: str, hosts: str = "none", **variables: object) -> subprocess.CompletedProcess[str]:
         environment = {
             **os.environ,
             "MOLECULE_PROJECT_DIRECTORY": str(ROOT),
@@ -60,11 +62,12 @@ def play(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., subprocess.C
             "ANSIBLE_FORCE_COLOR": "false",
         }
         argv = [str(ROOT / ".venv/bin/ansible-playbook"), f"playbooks/{name}.yml"]
-        argv += ["-i", str(PLATFORM / "platform.ringmaster.yml"), "-e", "@molecule/shared/vars.yml"]
+        argv += ["-i", str(PLATFORM / "platform.ringmaster.yml")]
+        narrowing = PLAYBOOKS_HOSTS & playbooks.types_of([name]).keys()
         # In a file: there may be thousands.
         file = tmp_path_factory.mktemp("variables") / "variables.json"
-        file.write_text(json.dumps(variables), encoding="utf-8")
-        argv += ["-e", "scenario_hosts=none", "-e", f"@{file}"]
+        file.write_text(json.dumps({**dict.fromkeys(narrowing, hosts), **variables}), encoding="utf-8")
+        argv += ["-e", f"@{file}"]
         return subprocess.run(argv, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
 
     return run

@@ -71,7 +71,7 @@ def play(name: str, playbook: Path, variables: dict[str, Any]) -> float:
         file.flush()
         argv = [
             *(str(BIN / "ansible-playbook"), "-i", str(SCENARIOS / "platform/platform.ringmaster.yml")),
-            *("-e", f"@{SCENARIOS}/shared/vars.yml", "-e", f"@{SCENARIOS}/{name}/hosts.yml", "-e", f"@{file.name}"),
+            *("-e", f"@{SCENARIOS}/{name}/hosts.yml", "-e", f"@{file.name}"),
         ]
         start = time.monotonic()
         done = subprocess.run(

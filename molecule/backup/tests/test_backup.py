@@ -463,7 +463,7 @@ def test_passwords_are_rotated_and_the_backups_stay(vm: Host, server: Host, play
     old = vm.check_output(AS_BAK00 + "env | grep ^RESTIC_")
     show = f"restic snapshots --json --no-lock | {COUNT}"
     before = int(vm.check_output(AS_BAK00 + show))
-    words = {"scenario_hosts": "project_bak", "backup_server_machines": ["bak00", "bak01", "svc0"]}
+    words = {"hosts": "project_bak", "backup_server_machines": ["bak00", "bak01", "svc0"]}
     done = play("rotate_secret", vm="bak00", component="backup", object=what, **words)
     assert done.returncode == 0, done.stdout
     refused = vm.run(f"env {' '.join(map(shlex.quote, old.splitlines()))} restic snapshots --no-lock")

@@ -16,6 +16,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import yaml
+from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.verbs import playbooks
 from ansible_collections.ringmaster.hosting.plugins.module_utils.services import backup_access
 from steps import check_of
 from testinfra.host import Host
@@ -24,7 +26,7 @@ ROOT = Path(__file__).parents[3]
 PLATFORM = ROOT / "molecule/platform"
 HOME = "/srv/s-bak"
 REPOSITORIES = "/var/lib/ringmaster-backup"
-AT = ["-e", "@molecule/shared/vars.yml", "-e", "@molecule/disaster/hosts.yml", "-e", f"lab_folder={ROOT}/.lab"]
+HOSTS = yaml.safe_load((ROOT / "molecule/disaster/hosts.yml").read_text())
 CLIENT = "set -a; . /etc/ringmaster/credentials/redis/app@bak00.env; redis-cli --user app"
 
 
@@ -38,7 +40,10 @@ def play(
         "ANSIBLE_CONFIG": str(tree / "ansible.cfg"),
     }
     argv = [str(ROOT / ".venv/bin/ansible-playbook"), f"{name}.yml", "-i", str(platform / "platform.ringmaster.yml")]
-    argv += [*AT, "-e", json.dumps(variables), *words]
+    folder, playbook = os.path.split(name)
+    ours = folder == "playbooks"
+    hosts = {key: value for key, value in HOSTS.items() if not ours or key in playbooks.types_of([playbook])}
+    argv += ["-e", json.dumps({**hosts, "lab_folder": str(ROOT / ".lab"), **variables}), *words]
     done = subprocess.run(argv, cwd=tree, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return done
@@ -71,7 +76,7 @@ def life(machine: Callable[[str], Host]) -> Iterator[None]:
         f" && sh -c {shlex.quote(CLIENT + ' -p 6379 -h 127.0.0.1 SET drill here')}"
     )
     play("playbooks/backup_platform")
-    play("playbooks/backup_now", vm="bak00:svc0")
+    play("playbooks/backup_now", backup_hosts="bak00:svc0")
     yield
 
 

@@ -479,7 +479,7 @@ def test_rotated_by_the_verb(neighbour: Host, hostvars: dict[str, dict[str, Any]
     address = addresses(hostvars, "srv")[0]
     read = f"sed -n s/^MYSQL_PWD=//p {CREDENTIALS}/app.env"
     old = neighbour.check_output(read)
-    done = play("rotate_secret", vm="sql00", component="mysql", object="app", scenario_hosts="project_sql")
+    done = play("rotate_secret", vm="sql00", component="mysql", object="app", hosts="project_sql")
     assert done.returncode == 0, done.stdout
     assert ask(neighbour, "app", address, "SELECT 1").stdout == "1\n"
     assert old != neighbour.check_output(read)

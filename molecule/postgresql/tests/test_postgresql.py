@@ -588,7 +588,7 @@ def test_the_whole_server_comes_back_on_a_machine_without_data(psql: Psql, serve
 def test_rotated_by_the_verb(psql: Psql, neighbour: Host, play: Callable[..., Any]) -> None:
     """The old password is refused, and the new one lies on the project's other VM."""
     old = neighbour.check_output(f"sed -n s/^PGPASSWORD=//p {CREDENTIALS}/app.env")
-    done = play("rotate_secret", vm="pg00", component="postgresql", object="app", scenario_hosts="project_pg")
+    done = play("rotate_secret", vm="pg00", component="postgresql", object="app", hosts="project_pg")
     assert done.returncode == 0, done.stdout
     assert good(psql("SELECT current_user")) == "app_owner"
     assert old != neighbour.check_output(f"sed -n s/^PGPASSWORD=//p {CREDENTIALS}/app.env")

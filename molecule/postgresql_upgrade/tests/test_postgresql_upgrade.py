@@ -147,7 +147,7 @@ def test_nobody_starts_the_old_cluster_beside_it(server: Host, play: Callable[..
     assert server.run("systemctl start postgresql@15-main").rc != 0
     before = server.check_output("cat /etc/ringmaster/postgresql/postgresql.conf")
     refused(
-        play("components", scenario_hosts="upg00"),
+        play("components", hosts="upg00"),
         "the cluster was upgraded to PostgreSQL 17: set the component's version",
     )
     assert server.check_output("cat /etc/ringmaster/postgresql/postgresql.conf") == before
@@ -196,7 +196,7 @@ def test_confirm(server: Host, verb: Verb, play: Callable[..., Any]) -> None:
     assert application(server, "SELECT count(*) FROM kept") == str(ROWS)
     # A dump of the old version outlives its programs.
     assert "rows came back" in server.check_output(f"{PROGRAM} prove /var/backups/ringmaster/postgresql")
-    refused(play("components", scenario_hosts="upg00"), "there is a cluster of PostgreSQL 17")
-    done = told(play("components", scenario_hosts="upg00", postgresql_version=17))
+    refused(play("components", hosts="upg00"), "there is a cluster of PostgreSQL 17")
+    done = told(play("components", hosts="upg00", postgresql_version=17))
     assert "changed=0" in done.splitlines()[-2], done
     assert version(server) == 17

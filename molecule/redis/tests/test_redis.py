@@ -443,7 +443,7 @@ def test_rotated_by_the_verb(
     """The old password is refused, and the new one lies on the project's other VM."""
     address = addresses(hostvars, "srv")[0]
     old = dict(credentials)
-    done = play("rotate_secret", vm="mol00", component="redis", object="app", scenario_hosts="project_mol")
+    done = play("rotate_secret", vm="mol00", component="redis", object="app", hosts="project_mol")
     assert done.returncode == 0, done.stdout
     text = neighbour.check_output(f"cat {CREDENTIALS}/app.env")
     credentials.update(line.split("=", 1) for line in text.splitlines())

@@ -19,7 +19,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[3]
 KEYS = ROOT / ".lab/keys"
 ADDRESS = "198.51.100.1"
-# Must be those of hosts.yml.
+# Must be those of molecule/platform/group_vars/project_web.yml.
 DIRECTORY_PORT = 14000
 MANAGEMENT_PORT = 15000
 DNS = "127.0.0.1:8053"

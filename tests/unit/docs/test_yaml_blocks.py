@@ -19,6 +19,7 @@ import prose
 import pytest
 import yaml
 from ansible.parsing.splitter import parse_kv
+from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.verbs.arguments import judge
 from language import ROOT
 
 PAGES = prose.pages()
@@ -237,10 +238,13 @@ def test_a_command_calls_a_playbook_with_arguments_that_it_has(playbook, rest):
     given = {}
     for before, word in itertools.pairwise(words):
         if before == "-e" and not word.startswith("@"):
-            given.update(parse_kv(word))
+            given.update(yaml.safe_load(word) if word.startswith("{") else parse_kv(word))
     assert given.keys() <= known
+    if playbook:
+        plain = {name: value for name, value in given.items() if not PLACEHOLDER.search(str(value))}
+        judge([playbook], plain, variables_of_roles())
     if playbook in language.VERBS:
-        arguments = {name: value for name, value in given.items() if name in language.VERBS[playbook].types}
-        assert set(given) - set(arguments) <= {"stop_after", "source"}
-        plain = {name: value for name, value in arguments.items() if not PLACEHOLDER.search(value)}
+        asked = {name: value for name, value in given.items() if name in language.VERBS[playbook].types}
+        assert set(given) - set(asked) <= {"stop_after", "source"}
+        plain = {name: value for name, value in asked.items() if not PLACEHOLDER.search(value)}
         assert language.request_problems(playbook, plain) == []

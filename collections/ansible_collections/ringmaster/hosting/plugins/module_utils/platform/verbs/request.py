@@ -86,7 +86,7 @@ class Request:
 def read(verb: str, types: Mapping[str, Type], required: Iterable[str], arguments: Mapping[str, Any]) -> Request:
     """Check the arguments of a verb; mistakes are noted in the result."""
     request = Request(verb)
-    given = {name: value for name, value in json.loads(json.dumps(arguments, default=str)).items() if _is_given(value)}
+    given = {name: value for name, value in json.loads(json.dumps(arguments, default=str)).items() if is_given(value)}
     for name in given:
         if name not in types:
             request.wrong(
@@ -96,18 +96,23 @@ def read(verb: str, types: Mapping[str, Type], required: Iterable[str], argument
         if name not in given:
             request.wrong(f"{name} is missing", allowed=types[name].describe())
     for name, kind in types.items():
-        if name not in given:
-            continue
-        before = len(request.source.mistakes)
-        data = _as_data(kind, given[name])
-        value = kind.read(request.source, _node(data), name)
-        if len(request.source.mistakes) == before:
-            request.values[name] = value
-            request.texts[name] = sizes.render(value) if isinstance(kind, Size) else data
+        if name in given:
+            read_one(request, name, kind, given[name])
     return request
 
 
-def _is_given(value: Any) -> bool:
+def read_one(request: Request, name: str, kind: Type, value: Any) -> None:
+    """Check one argument; it is kept in the request, or what is wrong with it is noted there."""
+    before = len(request.source.mistakes)
+    data = _as_data(kind, value)
+    read_value = kind.read(request.source, _node(data), name)
+    if len(request.source.mistakes) == before:
+        request.values[name] = read_value
+        request.texts[name] = sizes.render(read_value) if isinstance(kind, Size) else data
+
+
+def is_given(value: Any) -> bool:
+    """Tell whether an argument has a value; surveys give an empty text for what nobody filled in."""
     return value is not None and not (isinstance(value, str) and not value.strip())
 
 
