@@ -4,6 +4,9 @@ PLATFORM ?= example/platform
 VM ?= myapp00
 AS ?= bob
 CMD ?=
+ONLY ?=
+RESUME ?=
+CHOICE = $(foreach word,$(ONLY),--only $(word)) $(if $(RESUME),--resume)
 LABTOOL = .venv/bin/python bin/lab --lab $(LAB) --platform $(PLATFORM)
 
 .DEFAULT_GOAL := help
@@ -34,16 +37,16 @@ clean: ready ## take the lab down and remove caches and keys
 	@$(LABTOOL) clean
 
 check: tools ## gates that need no machine (two minutes at most)
-	@tests/run check
+	@tests/run check $(CHOICE)
 
 test: tools ## gates, role scenarios and the end-to-end test (45 minutes at most)
-	@tests/run test
+	@tests/run test $(CHOICE)
 
-drill: tools ## what takes longer: faults, real boots, restores, the long scenarios
-	@tests/run drill
+drill: tools ## what takes longer; of each set of tests: ONLY="redis move" runs some, RESUME=1 what has not passed
+	@tests/run drill $(CHOICE)
 
 bench: tools ## measure; asserts nothing
-	@tests/run bench
+	@tests/run bench $(CHOICE)
 
 generate: ready ## write every page, table and file that comes from the code
 	@bin/generate

@@ -1,144 +1,102 @@
 # Copyright: (c) 2026, Ringmaster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Run a set of test items, all of them, and say which failed and which were slow.
+"""Run a set of test items, or some of them; say which failed, and how long each took beside its last run.
 
-Items of one lane run one after the other, and the two lanes beside each other: the scenarios share a platform and its
-host keys, so that no two of them can run at once, and what boots a real VM wants a processor of its own. What an item
-prints is shown when it has ended, so that two do not mix; where there is one lane only, as it goes.
+What an item prints is shown when it has ended, so that two do not mix; where there is one lane only, as it goes.
+How each one ended is kept in build/tests/<set>.json: a run that was cut short can be gone on with (--resume).
 """
 
 from __future__ import annotations
 
+import argparse
+import difflib
+import json
 import os
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from threading import Lock
 
-ROOT = Path(__file__).resolve().parent.parent
-BIN = ROOT / ".venv/bin"
-COLLECTION = "collections/ansible_collections/ringmaster/hosting"
-EXAMPLE = ROOT / "example/platform/platform.ringmaster.yml"
-SLOWEST = 10
-LONG_SCENARIOS = (
-    "backup",
-    "disaster",
-    "mailserver",
-    "monitoring",
-    "mysql",
-    "postgresql",
-    "postgresql_upgrade",
-    "webgateway",
-)
-"""Scenarios that take more than two minutes: they are drills."""
-PYTESTS, SCENARIOS = range(2)
-"""The lanes: tests of one process (and real VMs), and static gates followed by the scenarios."""
+import items as known
+from items import BIN, ROOT, Item
+
+RECORDS = ROOT / "build/tests"
+NOTHING_SELECTED = 5
+"""pytest's exit code where a folder holds only tests of the other kind, slow or not."""
+
+
+class ChoiceError(Exception):
+    """No item is called like this: a sentence."""
 
 
 @dataclass(frozen=True)
-class Item:
-    """One command whose exit status is a test."""
+class Result:
+    """How an item ended: whether it passed, after how many seconds, and at which commit."""
 
-    title: str
-    argv: list[str]
-    environment: Mapping[str, str] = field(default_factory=dict)
-    lane: int = PYTESTS
-
-
-def tool(name: str, *arguments: str) -> list[str]:
-    """Return argv for a program of the Python environment."""
-    return [str(BIN / name), *arguments]
+    passed: bool
+    seconds: float
+    commit: str
 
 
-def pytest(*arguments: str) -> list[str]:
-    """Return argv for pytest with the report of its slowest tests."""
-    return [str(BIN / "python"), "-m", "pytest", f"--durations={SLOWEST}", "--durations-min=1", *arguments]
+class Records:
+    """How the items of a set ended when they last ran; safe for several threads."""
+
+    def __init__(self, path: Path) -> None:
+        """Read what is there; a file that cannot be read counts as none."""
+        self._path = path
+        self._lock = Lock()
+        try:
+            self.results = {title: Result(**values) for title, values in json.loads(path.read_text()).items()}
+        except (OSError, ValueError, TypeError, AttributeError):
+            self.results = {}
+
+    def keep(self, title: str, result: Result) -> None:
+        """Write at once: the next item may be the one that never ends."""
+        with self._lock:
+            self.results[title] = result
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            new = self._path.with_suffix(".new")
+            new.write_text(json.dumps({name: asdict(each) for name, each in self.results.items()}, indent=1))
+            new.replace(self._path)
 
 
-def gates() -> list[Item]:
-    """Return what needs no machine."""
-    generators = ["awx/generate", *(str(path.relative_to(ROOT)) for path in sorted((ROOT / "docs").glob("*/generate")))]
-    programs = ["bin/generate", "bin/lab", *generators]
-    python = ["collections", "docs", "inventory_plugins", "roles", "molecule", "tests", *programs]
-    return [
-        Item("ruff", tool("ruff", "check", *python)),
-        Item("ruff format", tool("ruff", "format", "--check", *python)),
-        Item("yamllint", tool("yamllint", "--strict", ".")),
-        Item(
-            "mypy",
-            tool("mypy", "-p", "ansible_collections.ringmaster.hosting.plugins.module_utils", "-p", "ringmaster"),
-        ),
-        published("units", lane=PYTESTS),
-        # ansible.cfg wants an inventory that can be read, also for a syntax check; scenarios name hosts of another one.
-        Item(
-            "ansible-lint",
-            tool("ansible-lint", "-q"),
-            {"ANSIBLE_INVENTORY": str(EXAMPLE), "ANSIBLE_HOST_PATTERN_MISMATCH": "ignore"},
-            lane=SCENARIOS,
-        ),
-        Item("changelog", ["env", f"--chdir={COLLECTION}", *tool("antsibull-changelog", "lint")]),
-        published("build"),
-    ]
+def choose(items: Sequence[Item], words: Iterable[str]) -> list[Item]:
+    """Return the items whose titles contain one of the words, all without a word; blanks do not count.
+
+    :raises ChoiceError: for a word that no title contains.
+    """
+    plain = {item.title: item.title.replace(" ", "").lower() for item in items}
+    wanted = [word.replace(" ", "").lower() for word in words]
+    for word in wanted:
+        if not any(word in title for title in plain.values()):
+            parts = {part for title in plain for part in (title, title.rpartition(": ")[2])}
+            near = difflib.get_close_matches(word, parts, 1)
+            meant = f"did you mean '{near[0]}'?" if near else "There are:"
+            listed = "" if near else "".join(f"\n  {title}" for title in plain)
+            raise ChoiceError(f"no item's title contains '{word}'; {meant}{listed}")
+    return [item for item in items if not wanted or any(word in plain[item.title] for word in wanted)]
 
 
-def published(gate: str, lane: int = SCENARIOS) -> Item:
-    """Return a gate of the collection as it is published."""
-    return Item(f"collection: {gate}", [str(BIN / "python"), "tests/gates/collection.py", gate], lane=lane)
+def commit() -> str:
+    """Return the checkout's commit, with a plus sign where files differ from it."""
+    done = subprocess.run(
+        ["git", "describe", "--always", "--abbrev=10", "--exclude=*", "--dirty=+"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.stdout.strip() or "no commit"
 
 
-def folders(parent: str) -> list[Path]:
-    """Return the test folders below tests/<parent> that hold a test file."""
-    return sorted({path.parent for path in (ROOT / "tests" / parent).glob("**/test_*.py")})
-
-
-def integration() -> list[Item]:
-    """Return the tests against real services on this machine that are quick enough for every run."""
-    return [Item(f"integration: {path.name}", pytest("-m", "not slow", str(path))) for path in folders("integration")]
-
-
-def scenarios(long: bool) -> list[Item]:
-    """Return one item per molecule scenario that is long, or is not."""
-    names = sorted(path.parent.name for path in (ROOT / "molecule").glob("*/molecule.yml"))
-    return [
-        Item(f"molecule: {name}", tool("molecule", "test", "-s", name), lane=SCENARIOS)
-        for name in names
-        if (name in LONG_SCENARIOS) is long
-    ]
-
-
-SETS = {
-    "check": gates,
-    "test": lambda: [
-        *gates(),
-        published("docs"),
-        published("importer"),
-        published("sanity"),
-        *integration(),
-        *scenarios(long=False),
-        Item("end to end", pytest("-x", "-s", "tests/e2e")),
-    ],
-    "drill": lambda: [
-        Item("unit tests", pytest("-m", "slow", "tests/unit")),
-        *(Item(f"integration: {path.name}", pytest("-m", "slow", str(path))) for path in folders("integration")),
-        *(Item(f"drill: {path.name}", pytest("-x", "-rP", str(path))) for path in folders("drills")),
-        *scenarios(long=True),
-    ],
-    "bench": lambda: [Item(f"bench: {path.stem}", [str(BIN / "python"), str(path)]) for path in benchmarks()],
-}
-
-
-def benchmarks() -> list[Path]:
-    """Return the programs that measure."""
-    return sorted((ROOT / "tests/bench").glob("bench_*.py"))
-
-
-def run(item: Item, buffered: bool) -> tuple[float, str, bool]:
-    """Run an item and print what it printed; return its seconds, its title and whether it passed."""
+def run(item: Item, buffered: bool, at: str) -> Result:
+    """Run an item and print what it printed."""
     print(f"=== begins: {item.title}", flush=True)
     environment = {**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}", "PYTHONUNBUFFERED": "1", **item.environment}
     start = time.monotonic()
@@ -147,31 +105,68 @@ def run(item: Item, buffered: bool) -> tuple[float, str, bool]:
         code = subprocess.run(
             item.argv, cwd=ROOT, env=environment, check=False, stdin=subprocess.DEVNULL, stdout=kept, stderr=kept
         ).returncode
-        # pytest's 5: nothing was selected, such as a folder that holds slow tests only.
-        passed = code == 0 or (code == 5 and "pytest" in item.argv)
+        passed = code == 0 or (code == NOTHING_SELECTED and "pytest" in item.argv)
         seconds = time.monotonic() - start
         output.seek(0)
         text = output.read().decode(errors="replace")
     print(f"{text}=== {'passed' if passed else 'FAILED'}: {item.title}, {seconds:.1f} s\n", flush=True)
-    return seconds, item.title, passed
+    return Result(passed, seconds, at)
 
 
-def main() -> int:
-    """Run the set named on the command line; return 1 when an item failed."""
-    items = SETS[sys.argv[1]]()
-    start = time.monotonic()
-    lanes = [[item for item in items if item.lane == lane] for lane in sorted({item.lane for item in items})]
-    with ThreadPoolExecutor(len(lanes)) as pool:
-        done = pool.map(lambda lane: [run(item, buffered=len(lanes) > 1) for item in lane], lanes)
-        results = [result for lane in done for result in lane]
-    print(f"\nThe slowest of {len(items)}; {time.monotonic() - start:.0f} s in all:")
-    for seconds, title, _ in sorted(results, reverse=True)[:SLOWEST]:
-        print(f"  {seconds:7.1f} s  {title}")
-    failed = [title for _, title, passed in results if not passed]
+def table(now: dict[str, Result], before: dict[str, Result]) -> str:
+    """Return lines of what each item took, now and when it last ran, the slowest first."""
+    lines = [f"{'seconds':>9} {'last':>7}"]
+    for title in sorted(now, key=lambda each: -now[each].seconds):
+        last = f"{before[title].seconds:.0f}" if title in before else "-"
+        lines.append(f"{now[title].seconds:9.1f} {last:>7}  {title}{'' if now[title].passed else '  FAILED'}")
+    return "\n".join(lines)
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Run what the command line names; return 1 when an item failed, 2 when there is no such item."""
+    parser = argparse.ArgumentParser(prog="tests/run", description="Run a set of tests.")
+    parser.add_argument("set", choices=known.SETS)
+    parser.add_argument("--only", action="append", default=[], metavar="WORD", help="items whose title contains it")
+    parser.add_argument("--resume", action="store_true", help="leave out what passed when it last ran")
+    parser.add_argument("--list", action="store_true", help="print the titles, run nothing")
+    options = parser.parse_args(words)
+    try:
+        chosen = choose(known.SETS[options.set](), options.only)
+    except ChoiceError as error:
+        print(error, file=sys.stderr)
+        return 2
+    if options.list:
+        print("\n".join(item.title for item in chosen))
+        return 0
+    records, at = Records(RECORDS / f"{options.set}.json"), commit()
+    before = dict(records.results)
+    left_out = [item for item in chosen if options.resume and item.title in before and before[item.title].passed]
+    for item in left_out:
+        print(f"=== passed earlier, at {before[item.title].commit}: {item.title}")
+    return execute([item for item in chosen if item not in left_out], records, at, len(left_out))
+
+
+def execute(chosen: Sequence[Item], records: Records, at: str, earlier: int) -> int:
+    """Run items in their lanes, print the summary; return the exit code."""
+    before, start = dict(records.results), time.monotonic()
+    lanes = [[item for item in chosen if item.lane == lane] for lane in sorted({item.lane for item in chosen})]
+    now: dict[str, Result] = {}
+
+    def walk(lane: Sequence[Item]) -> None:
+        for item in lane:
+            now[item.title] = run(item, len(lanes) > 1, at)
+            records.keep(item.title, now[item.title])
+
+    if lanes:
+        with ThreadPoolExecutor(len(lanes)) as pool:
+            list(pool.map(walk, lanes))
+        print(f"\n{table(now, before)}")
+    failed = [title for title, result in now.items() if not result.passed]
     for title in failed:
         print(f"FAILED: {title}")
-    print(f"\n{len(items) - len(failed)} passed, {len(failed)} failed", flush=True)
-    return 1 if failed or not items else 0
+    resumed = f", {earlier} passed earlier" if earlier else ""
+    print(f"\n{len(now) - len(failed)} passed, {len(failed)} failed{resumed}; {time.monotonic() - start:.0f} s at {at}")
+    return 1 if failed or not (now or earlier) else 0
 
 
 if __name__ == "__main__":

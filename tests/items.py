@@ -1,0 +1,132 @@
+# Copyright: (c) 2026, Ringmaster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What there is to test: items, each of them one command, in the sets check, test, drill and bench.
+
+Items of one lane run one after the other, and the two lanes beside each other: the scenarios share a platform and its
+host keys, so that no two of them can run at once, and what boots a real VM wants a processor of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+BIN = ROOT / ".venv/bin"
+COLLECTION = "collections/ansible_collections/ringmaster/hosting"
+EXAMPLE = ROOT / "example/platform/platform.ringmaster.yml"
+SLOWEST = 10
+LONG_SCENARIOS = (
+    "backup",
+    "disaster",
+    "mailserver",
+    "monitoring",
+    "mysql",
+    "postgresql",
+    "postgresql_upgrade",
+    "webgateway",
+)
+"""Scenarios that take more than two minutes: they are drills."""
+PYTESTS, SCENARIOS = range(2)
+"""The lanes: tests of one process (and real VMs), and static gates followed by the scenarios."""
+LINT = {"ANSIBLE_INVENTORY": str(EXAMPLE), "ANSIBLE_HOST_PATTERN_MISMATCH": "ignore"}
+"""ansible.cfg wants an inventory that can be read, also for a syntax check; scenarios name hosts of another one."""
+
+
+@dataclass(frozen=True)
+class Item:
+    """One command whose exit status is a test."""
+
+    title: str
+    argv: list[str]
+    environment: Mapping[str, str] = field(default_factory=dict)
+    lane: int = PYTESTS
+
+
+def tool(name: str, *arguments: str) -> list[str]:
+    """Return argv for a program of the Python environment."""
+    return [str(BIN / name), *arguments]
+
+
+def pytest(*arguments: str) -> list[str]:
+    """Return argv for pytest with the report of its slowest tests."""
+    return [str(BIN / "python"), "-m", "pytest", f"--durations={SLOWEST}", "--durations-min=1", *arguments]
+
+
+def published(name: str, lane: int = SCENARIOS) -> Item:
+    """Return a gate of the collection as it is published."""
+    return Item(f"collection: {name}", [str(BIN / "python"), "tests/gates/collection.py", name], lane=lane)
+
+
+def check() -> list[Item]:
+    """Return what needs no machine."""
+    generators = ["awx/generate", *(str(path.relative_to(ROOT)) for path in sorted((ROOT / "docs").glob("*/generate")))]
+    programs = ["bin/generate", "bin/lab", *generators]
+    python = ["collections", "docs", "inventory_plugins", "roles", "molecule", "tests", *programs]
+    return [
+        Item("ruff", tool("ruff", "check", *python)),
+        Item("ruff format", tool("ruff", "format", "--check", *python)),
+        Item("yamllint", tool("yamllint", "--strict", ".")),
+        Item(
+            "mypy",
+            tool("mypy", "-p", "ansible_collections.ringmaster.hosting.plugins.module_utils", "-p", "ringmaster"),
+        ),
+        published("units", lane=PYTESTS),
+        Item("ansible-lint", tool("ansible-lint", "-q"), LINT, lane=SCENARIOS),
+        Item("changelog", ["env", f"--chdir={COLLECTION}", *tool("antsibull-changelog", "lint")]),
+        published("build"),
+    ]
+
+
+def test() -> list[Item]:
+    """Return what CI runs."""
+    return [
+        *check(),
+        published("docs"),
+        published("importer"),
+        published("sanity"),
+        *integration(),
+        *scenarios(long=False),
+        Item("end to end", pytest("-x", "-s", "tests/e2e")),
+    ]
+
+
+def drill() -> list[Item]:
+    """Return what takes longer: faults, real boots, restores, the long scenarios."""
+    return [
+        Item("unit tests: slow", pytest("-m", "slow", "tests/unit")),
+        *(Item(f"integration: {path.name}: slow", pytest("-m", "slow", str(path))) for path in folders("integration")),
+        *(Item(f"drill: {path.name}", pytest("-x", "-rP", str(path))) for path in folders("drills")),
+        *scenarios(long=True),
+    ]
+
+
+def bench() -> list[Item]:
+    """Return the programs that measure."""
+    programs = sorted((ROOT / "tests/bench").glob("bench_*.py"))
+    return [Item(f"bench: {path.stem}", [str(BIN / "python"), str(path)]) for path in programs]
+
+
+def folders(parent: str) -> list[Path]:
+    """Return the test folders below tests/<parent> that hold a test file."""
+    return sorted({path.parent for path in (ROOT / "tests" / parent).glob("**/test_*.py")})
+
+
+def integration() -> list[Item]:
+    """Return the tests against real services on this machine that are quick enough for every run."""
+    return [Item(f"integration: {path.name}", pytest("-m", "not slow", str(path))) for path in folders("integration")]
+
+
+def scenarios(long: bool) -> list[Item]:
+    """Return one item per molecule scenario that is long, or is not."""
+    names = sorted(path.parent.name for path in (ROOT / "molecule").glob("*/molecule.yml"))
+    return [
+        Item(f"molecule: {name}", tool("molecule", "test", "-s", name), lane=SCENARIOS)
+        for name in names
+        if (name in LONG_SCENARIOS) is long
+    ]
+
+
+SETS: dict[str, Callable[[], list[Item]]] = {"check": check, "test": test, "drill": drill, "bench": bench}
