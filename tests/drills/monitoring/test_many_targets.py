@@ -10,27 +10,21 @@ does. It takes three minutes, and ends itself.
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import pytest
 import yaml
-from ansible_collections.ringmaster.hosting.plugins.module_utils.services import exporters, runbooks, status
+from ansible_collections.ringmaster.hosting.plugins.module_utils.services import status
+from own_prometheus import Site, configure, eventually
 
 HERE = Path(__file__).parent
-ROLES = HERE.parents[2] / "roles"
 MACHINES = 200
 INTERVAL = 30
 ROUNDS = 3
-LIFETIME = 420
-"""Seconds after which everything ends, whatever happens to this process."""
 
 
 def machine(number: int) -> dict[str, Any]:
@@ -48,95 +42,17 @@ def machine(number: int) -> dict[str, Any]:
     }
 
 
-class Site:
-    """A namespace with the machines and a Prometheus."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.holder = subprocess.Popen(["unshare", "--net", "sleep", str(LIFETIME)], start_new_session=True)
-        self.processes = [self.holder]
-        deadline = time.monotonic() + 10
-        while self._namespace(self.holder.pid) == self._namespace("self"):
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
-
-    @staticmethod
-    def _namespace(process: int | str) -> str:
-        return str(Path(f"/proc/{process}/ns/net").readlink())
-
-    def argv(self, *words: str) -> list[str]:
-        namespace = f"--net=/proc/{self.holder.pid}/ns/net"
-        return ["timeout", str(LIFETIME), "nsenter", namespace, *words]
-
-    def start(self, *words: str) -> None:
-        with (self.folder / "log").open("a") as log:
-            process = subprocess.Popen(
-                self.argv(*words), cwd=self.folder, stdout=log, stderr=log, start_new_session=True
-            )
-            self.processes.append(process)
-
-    def run(self, *words: str) -> str:
-        return subprocess.run(self.argv(*words), capture_output=True, text=True, check=True, cwd=self.folder).stdout
-
-    def query(self, expression: str) -> list[dict[str, Any]]:
-        url = "http://127.0.0.1:9090/api/v1/query"
-        try:
-            text = self.run("curl", "-sfG", "--data-urlencode", f"query={expression}", url)
-        except subprocess.CalledProcessError:
-            return []
-        return json.loads(text)["data"]["result"]
-
-    def figure(self, expression: str) -> float:
-        found = self.query(expression)
-        return float(found[0]["value"][1]) if found else float("nan")
-
-    def stop(self) -> None:
-        for process in reversed(self.processes):
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-
-
-def configure(folder: Path) -> None:
-    """Write what the role writes: its template, its targets, the rules of all roles."""
-    environment = jinja2.Environment(loader=jinja2.FileSystemLoader(ROLES / "monitoring/templates"), trim_blocks=True)
-    environment.filters["comment"] = lambda text: f"# {text}"
-    template = environment.get_template("prometheus.yml.j2")
-    names = {"__monitoring_folder": folder, "inventory_hostname": "svc0", "ansible_managed": "Drill"}
-    times = {"monitoring_scrape_interval": f"{INTERVAL}s", "monitoring_evaluation_interval": f"{INTERVAL}s"}
-    (folder / "prometheus/targets").mkdir(parents=True)
-    (folder / "prometheus/rules").mkdir()
-    (folder / "prometheus/prometheus.yml").write_text(template.render({**names, **times}))
-    for name, targets in exporters.targets(machine(number) for number in range(MACHINES)).items():
-        (folder / f"prometheus/targets/{name}.json").write_text(json.dumps(targets))
-    for role, text in runbooks.alert_rules(str(ROLES), "https://status.example.org/checks.html").items():
-        (folder / f"prometheus/rules/{role}.yml").write_text(text)
-
-
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     folder = tmp_path_factory.mktemp("site")
-    configure(folder)
+    configure(folder, (machine(number) for number in range(MACHINES)), INTERVAL)
     found = Site(folder)
     try:
-        found.run("ip", "link", "set", "lo", "up")
         found.start(sys.executable, str(HERE / "machines.py"))
-        found.start(
-            "prometheus",
-            f"--config.file={folder}/prometheus/prometheus.yml",
-            f"--storage.tsdb.path={folder}/data",
-            "--web.listen-address=127.0.0.1:9090",
-            "--log.level=warn",
-        )
+        found.start_prometheus()
         yield found
     finally:
         found.stop()
-
-
-def eventually(condition: Callable[[], object], seconds: float) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, f"not within {seconds} s"
-        time.sleep(1)
 
 
 def test_one_server_reads_200_machines(site: Site) -> None:

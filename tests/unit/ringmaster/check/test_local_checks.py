@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import json
+import os
+import pwd
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +31,8 @@ def test_taken_in(tmp_path: Path) -> None:
     put(tmp_path, "README", "not JSON")
     found, report = local.load(tmp_path)
     assert [(one.key, one.user, one.interval) for one in found] == [
-        ("local/queue", "ringmaster-check", 60),
-        ("local/port", "ringmaster-check", 300),
+        ("local/queue", "ringmaster-drop-in", 60),
+        ("local/port", "ringmaster-drop-in", 300),
     ]
     assert report is not None and report[0] == 0
 
@@ -67,4 +69,94 @@ def test_a_file_is_taken_as_a_whole_or_not(tmp_path: Path) -> None:
 def test_links_are_refused(tmp_path: Path) -> None:
     put(tmp_path, "real", GOOD)
     (tmp_path / "a.json").symlink_to(tmp_path / "real")
+    assert local.load(tmp_path)[0] == []
+
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+OTHERS = ("daemon", "bin", "nobody")
+
+
+def give(path: Path, owner: str, mode: int = 0o644) -> None:
+    os.chown(path, pwd.getpwnam(owner).pw_uid, -1)
+    path.chmod(mode)
+
+
+@needs_root
+@pytest.mark.parametrize("owner", OTHERS)
+@pytest.mark.parametrize("named", [None, "owner", "ringmaster-check"])
+def test_a_drop_in_runs_as_the_owner_of_its_file(tmp_path: Path, owner: str, named: str | None) -> None:
+    user = {} if named is None else {"user": owner if named == "owner" else named}
+    put(tmp_path, "a.json", {**GOOD, **user})
+    give(tmp_path / "a.json", owner)
+    assert [one.user for one in local.load(tmp_path)[0]] == [owner]
+
+
+@needs_root
+@pytest.mark.parametrize("user", ["root", "bin", "0", "ringmaster-drop-in", "s-other", "\udc80", "daemon\n", "a\x00b"])
+def test_nobody_but_root_names_another_account(tmp_path: Path, user: str) -> None:
+    put(tmp_path, "a.json", {**GOOD, "user": user})
+    give(tmp_path / "a.json", "daemon")
+    found, report = local.load(tmp_path)
+    assert found == [] and report is not None and report[0] == 1
+    assert "it belongs to 'daemon' and cannot run as" in report[1]
+
+
+@needs_root
+def test_root_names_a_service_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(local, "_is_service_user", lambda user: user == "bin")
+    put(tmp_path, "a.json", {**GOOD, "user": "bin"})
+    put(tmp_path, "b.json", {**GOOD, "name": "no", "user": "daemon"})
+    assert [one.user for one in local.load(tmp_path)[0]] == ["bin"]
+
+
+@needs_root
+@pytest.mark.parametrize("mode", [0o664, 0o646, 0o666, 0o620])
+@pytest.mark.parametrize("owner", ["root", "daemon"])
+def test_a_file_that_others_may_write_speaks_for_nobody(tmp_path: Path, owner: str, mode: int) -> None:
+    put(tmp_path, "a.json", GOOD)
+    give(tmp_path / "a.json", owner, mode)
+    found, report = local.load(tmp_path)
+    assert found == [] and report is not None and "others than its owner may write it" in report[1]
+
+
+@needs_root
+def test_an_owner_without_an_account_runs_nothing(tmp_path: Path) -> None:
+    put(tmp_path, "a.json", GOOD)
+    os.chown(tmp_path / "a.json", 4242424, -1)
+    found, report = local.load(tmp_path)
+    assert found == [] and report is not None and "has the number 4242424 and no account" in report[1]
+
+
+@needs_root
+def test_nobody_takes_a_name_from_another_in_silence(tmp_path: Path) -> None:
+    for name, owner in (("0.json", "daemon"), ("queue.json", "bin")):
+        put(tmp_path, name, GOOD)
+        give(tmp_path / name, owner)
+    put(tmp_path, "other.json", {**GOOD, "name": "other"})
+    found, report = local.load(tmp_path)
+    assert [one.name for one in found] == ["other"]
+    assert report == (1, "Files of several owners name the same checks, and none of them runs: queue.")
+    put(tmp_path, "z.json", GOOD)  # root's
+    found, report = local.load(tmp_path)
+    assert {(one.name, one.user) for one in found} == {
+        ("other", "ringmaster-drop-in"),
+        ("queue", "ringmaster-drop-in"),
+    }
+
+
+@needs_root
+def test_many_files_and_checks_of_one_owner_leave_room_for_others(tmp_path: Path) -> None:
+    for number in range(70):
+        put(tmp_path, f"a{number:02}.json", {**GOOD, "name": f"a{number}"})
+        give(tmp_path / f"a{number:02}.json", "daemon")
+    put(tmp_path, "z.json", [{**GOOD, "name": f"z{number}"} for number in range(100)])
+    give(tmp_path / "z.json", "bin")
+    found, report = local.load(tmp_path)
+    assert sum(one.user == "daemon" for one in found) == 50 and sum(one.user == "bin" for one in found) == 100
+    assert report is not None and "20 files" in report[1] and len(report[1]) < 1000
+
+
+def test_hard_links_are_refused(tmp_path: Path) -> None:
+    put(tmp_path, "real", GOOD)
+    (tmp_path / "a.json").hardlink_to(tmp_path / "real")
     assert local.load(tmp_path)[0] == []

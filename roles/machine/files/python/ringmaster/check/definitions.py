@@ -14,6 +14,10 @@ from pathlib import Path
 from typing import Any
 
 DEFAULT_USER = "ringmaster-check"
+POWERLESS_USER = "ringmaster-drop-in"
+"""Runs what a project asks for and names no account for: it owns nothing, and may log in nowhere."""
+FOREIGN = frozenset({"local", "project"})
+"""Components whose checks are a project's own: drop-ins, and those of the description."""
 NAME = re.compile(r"[a-z][a-z0-9_-]{0,62}")
 FUNCTION = re.compile(r"[a-z][a-z0-9_]*:[a-z][a-z0-9_]*")
 KEYS = ("name", "component", "command", "function", "arguments", "interval", "timeout", "user")
@@ -46,6 +50,11 @@ class Definition:
     def key(self) -> str:
         """``component/name``, unique on a machine."""
         return f"{self.component}/{self.name}"
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether the platform did not write what runs."""
+        return self.component in FOREIGN
 
 
 def load_folder(

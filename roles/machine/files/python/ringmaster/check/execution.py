@@ -12,19 +12,24 @@ import selectors
 import signal
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 from typing import NoReturn
 
+from ringmaster.check import confinement
 from ringmaster.check.definitions import Definition
 from ringmaster.core.checks import CRITICAL, UNKNOWN
 
 AT_ONCE = 4
+# Of a project's own checks, so many of one account at once: it cannot let others' wait for its own.
+OF_ONE_ACCOUNT = 2
 KILL_PATIENCE = 5.0
 OUTPUT_LIMIT = 8192
 MESSAGE_LIMIT = 400
+SIGNALLED = 128  # what a process that waits for another adds to the number of its signal
 ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8", "TZ": "UTC"}
 
 
@@ -80,15 +85,24 @@ class Modules:
         return found
 
 
-def run_all(definitions: Iterable[Definition], modules: Modules, at_once: int = AT_ONCE) -> list[Outcome]:
-    """Run all checks, at most ``at_once`` at a time, and return their outcomes in the order of their ends."""
+def run_all(
+    definitions: Iterable[Definition], modules: Modules, at_once: int = AT_ONCE, seconds: float = float("inf")
+) -> list[Outcome]:
+    """Run all checks, at most ``at_once`` at a time, and return their outcomes in the order of their ends.
+
+    After so many ``seconds`` none is started any more; those that are left out have no outcome.
+    """
+    last_start = time.monotonic() + seconds
     waiting = list(definitions)[::-1]
     running: dict[int, _Run] = {}
     outcomes: list[Outcome] = []
     with selectors.DefaultSelector() as selector:
         while waiting or running:
-            while waiting and len(running) < at_once:
-                started = _start(waiting.pop(), modules)
+            if time.monotonic() > last_start:
+                waiting.clear()
+            while (chosen := _choose(waiting, running)) is not None and len(running) < at_once:
+                waiting.remove(chosen)
+                started = _start(chosen, modules)
                 if isinstance(started, Outcome):
                     outcomes.append(started)
                     continue
@@ -118,6 +132,12 @@ def run_all(definitions: Iterable[Definition], modules: Modules, at_once: int = 
                 run.deadline = now + KILL_PATIENCE
                 _kill_group(run.pid)
     return outcomes
+
+
+def _choose(waiting: list[Definition], running: dict[int, _Run]) -> Definition | None:
+    """Return the next check whose account has not its share running already."""
+    busy = Counter(run.definition.user for run in running.values() if run.definition.is_foreign)
+    return next((one for one in reversed(waiting) if not one.is_foreign or busy[one.user] < OF_ONE_ACCOUNT), None)
 
 
 def _start(definition: Definition, modules: Modules) -> _Run | Outcome:
@@ -157,12 +177,17 @@ def _child(
         os.dup2(null, 0)
         os.dup2(writer, 1)
         os.dup2(writer, 2)
+        if definition.is_foreign and os.geteuid() == 0:
+            confinement.enter()
+            confinement.limit(account.pw_uid, definition.timeout)
         if os.geteuid() == 0:
             os.initgroups(account.pw_name, account.pw_gid)
             os.setgid(account.pw_gid)
             os.setuid(account.pw_uid)
         os.chdir("/")
         os.umask(0o077)
+        if definition.is_foreign:
+            confinement.keep_rights_down()
         environment = {**ENVIRONMENT, "HOME": account.pw_dir, "USER": account.pw_name}
         if function is None:
             os.execve(definition.command[0], definition.command, environment)
@@ -200,13 +225,21 @@ def _finish(run: _Run, selector: selectors.BaseSelector) -> Outcome:
         status, message = CRITICAL, f"No answer within {run.definition.timeout} s."
         if text:
             message += f" So far: {text}"
-    elif code < 0:
-        status, message = UNKNOWN, f"Ended by signal {signal.Signals(-code).name}. {text}".strip()
+    elif code < 0 or (run.definition.is_foreign and code > SIGNALLED):
+        number = -code if code < 0 else code - SIGNALLED
+        status, message = UNKNOWN, f"Ended by {_signal(number)}. {text}".strip()
     elif code > UNKNOWN:
         status, message = UNKNOWN, f"Exit code {code}, which is none of 0 to 3. {text}".strip()
     else:
         status, message = code, text or "The check said nothing."
     return Outcome(run.definition, status, message, run.started, time.monotonic() - run.begun)
+
+
+def _signal(number: int) -> str:
+    try:
+        return f"signal {signal.Signals(number).name}"
+    except ValueError:
+        return f"signal {number}"
 
 
 def _give_up(run: _Run, selector: selectors.BaseSelector) -> Outcome:

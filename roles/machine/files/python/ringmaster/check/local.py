@@ -1,16 +1,17 @@
 # Copyright: (c) 2026, Ringmaster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Checks that a project puts into /etc/local/checks: commands only, as nobody with rights."""
+"""Checks that a project puts into /etc/local/checks: commands only, each with the rights of its file's owner."""
 
 from __future__ import annotations
 
 import grp
 import json
 import pwd
+from dataclasses import replace
 from pathlib import Path
 
-from ringmaster.check.definitions import DEFAULT_USER, Definition, DefinitionError, parse
+from ringmaster.check.definitions import DEFAULT_USER, POWERLESS_USER, Definition, DefinitionError, parse
 from ringmaster.core import inbox
 from ringmaster.core.checks import OK, WARNING, in_use
 from ringmaster.core.inbox import Refused
@@ -20,34 +21,40 @@ COMPONENT = "local"
 REPORT = Definition(component=COMPONENT, name="drop-ins")
 KEYS = frozenset({"name", "command", "interval", "timeout", "user"})
 NUMBER_LIMIT = 100
+REFUSED_SHOWN = 5
 
 
 def load(folder: Path) -> tuple[list[Definition], tuple[int, str] | None]:
     """Return the accepted checks, and what there is to say of the folder: nothing when it is not there."""
     if not folder.is_dir():
         return [], None
-    accepted: list[Definition] = []
+    accepted: dict[str, tuple[Definition, int]] = {}
+    contested: set[str] = set()
 
-    def judge(text: str) -> None:
+    def judge(text: str, owner: int) -> None:
         try:
-            found = parse(_with_component(text))
+            found = [_as_owner(one, owner) for one in parse(_with_component(text))]
         except DefinitionError as error:
             raise Refused(str(error)) from error
-        taken = {definition.name for definition in accepted} | {REPORT.name}
         for definition in found:
-            if definition.name in taken:
+            if definition.name == REPORT.name or accepted.get(definition.name, (None, -1))[1] == owner:
                 raise Refused(f"the name '{definition.name}' is taken")
-            _refuse_rights(definition.user)
-        if len(accepted) + len(found) > NUMBER_LIMIT:
+        if len(found) + sum(whose == owner for _one, whose in accepted.values()) > NUMBER_LIMIT:
             raise Refused(f"there are more than {NUMBER_LIMIT} checks")
-        accepted.extend(found)
+        for definition in found:
+            _enter(definition, owner, accepted, contested)
 
-    taken_in = inbox.read(folder, ".json", judge)
+    taken_in = inbox.read_owned(folder, ".json", judge)
+    refused = {name: taken_in.refused[name] for name in list(taken_in.refused)[:REFUSED_SHOWN]}
+    definitions = [one for name, (one, _owner) in accepted.items() if name not in contested]
+    if contested:
+        names = ", ".join(sorted(contested)[:REFUSED_SHOWN])
+        return definitions, (WARNING, f"Files of several owners name the same checks, and none of them runs: {names}.")
     if taken_in.refused:
-        reasons = "; ".join(f"{name}: {reason}" for name, reason in taken_in.refused.items())
+        reasons = "; ".join(f"{name}: {reason}" for name, reason in refused.items())
         left = counted(len(taken_in.refused), f"file of {folder} is", f"files of {folder} are")
-        return accepted, (WARNING, f"{left} left out: {reasons}.")
-    return accepted, (OK, in_use(len(accepted), str(folder), "check"))
+        return definitions, (WARNING, f"{left} left out: {reasons}.")
+    return definitions, (OK, in_use(len(definitions), str(folder), "check"))
 
 
 def _with_component(text: str) -> str:
@@ -66,13 +73,38 @@ def _with_component(text: str) -> str:
     return json.dumps(items)
 
 
-def _refuse_rights(user: str) -> None:
-    """Only the checks' own account and service users, who may do nothing that their owner may not do anyway."""
-    if user == DEFAULT_USER:
+def _enter(
+    definition: Definition, owner: int, accepted: dict[str, tuple[Definition, int]], contested: set[str]
+) -> None:
+    """Take a check in. Nobody takes another one's name in silence: where root did not, none of the owners has it."""
+    known = accepted.get(definition.name)
+    if known is not None and owner != 0:
+        if known[1] != 0:
+            contested.add(definition.name)
         return
+    accepted[definition.name] = (definition, owner)
+    contested.discard(definition.name)
+
+
+def _as_owner(definition: Definition, owner: int) -> Definition:
+    """Return the check with the account that it runs as: its owner. Root may name a service user instead of none."""
+    if owner == 0:
+        if definition.user in (DEFAULT_USER, POWERLESS_USER):
+            return replace(definition, user=POWERLESS_USER)
+        if not _is_service_user(definition.user):
+            raise Refused(f"the user '{definition.user[:40]}' is no service user of this machine")
+        return definition
     try:
-        is_service_user = grp.getgrgid(pwd.getpwnam(user).pw_gid).gr_name == "service"
+        name = pwd.getpwuid(owner).pw_name
     except KeyError:
-        is_service_user = False
-    if not is_service_user:
-        raise Refused(f"the user '{user[:40]}' is no service user of this machine")
+        raise Refused(f"its owner has the number {owner} and no account") from None
+    if definition.user not in (DEFAULT_USER, name):
+        raise Refused(f"it belongs to '{name}' and cannot run as '{definition.user[:40]}'")
+    return replace(definition, user=name)
+
+
+def _is_service_user(user: str) -> bool:
+    try:
+        return grp.getgrgid(pwd.getpwnam(user).pw_gid).gr_name == "service"
+    except (KeyError, ValueError):
+        return False

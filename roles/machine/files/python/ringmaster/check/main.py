@@ -9,6 +9,7 @@ import argparse
 import fcntl
 import json
 import os
+import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -24,6 +25,10 @@ from ringmaster.core.report import counted
 DESCRIPTION = """\
 Show the results of the checks of this machine. The checks run every minute by ringmaster-check.timer;
 components define them in /usr/lib/ringmaster/checks.d/*.json."""
+OWN_UNIT = "ringmaster-check-own.service"
+OWN_AT_ONCE = 8
+OWN_SECONDS = 50.0
+PLANNED_LIMIT = 100
 PACKAGE = Path(__file__).parents[1]
 OWN = Definition(component="monitoring_agent", name="definitions")
 
@@ -34,7 +39,7 @@ def main(words: Sequence[str] | None = None) -> int:
     if not (options.now or options.due):
         return _show(options)
     try:
-        with _lock(options.results.with_suffix(".lock")):
+        with _lock(options.results.with_suffix(".own.lock" if options.own else ".lock")):
             content = _run(options)
     except PermissionError as error:
         print(f"ringmaster check: {error.filename}: only root can run the checks now.", file=sys.stderr)
@@ -50,6 +55,7 @@ def parser() -> argparse.ArgumentParser:
     when = result.add_mutually_exclusive_group()
     when.add_argument("--now", action="store_true", help="run all checks first (as root)")
     when.add_argument("--due", action="store_true", help="run what is due and print only changes (as root)")
+    result.add_argument("--own", action="store_true", help="with --due: the project's own checks and no others")
     result.add_argument("--json", action="store_true", help="print JSON")
     result.add_argument(
         "--exit-code",
@@ -93,23 +99,48 @@ def _run(options: argparse.Namespace) -> dict:
     keys = {one.key for one in found}
     found += [one for one in own if one.key not in keys]
     previous = results.read(options.results)
-    wanted = [one for one in found if options.now or results.is_due(one, previous.get(one.key), now)]
-    outcomes = execution.run_all(wanted, execution.Modules(options.functions))
-    outcomes.append(_own_outcome(len(found), problems, now))
-    if report is not None:
-        outcomes.append(execution.Outcome(local.REPORT, report[0], execution.one_line(report[1]), now, 0.0))
+    due = [one for one in found if options.now or results.is_due(one, previous.get(one.key), now)]
+    wanted = due if options.now else [one for one in due if one.is_foreign == options.own]
+    if options.own:  # those that wait for the longest time first
+        wanted.sort(key=lambda one: previous[one.key].time if one.key in previous else 0.0)
+    elif not options.now and len(wanted) < len(due):
+        _start_own()
+    outcomes = execution.run_all(
+        wanted,
+        execution.Modules(options.functions),
+        *((OWN_AT_ONCE, OWN_SECONDS) if options.own else ()),
+    )
+    with _lock(options.results.with_suffix(".publish.lock")):
+        outcomes.append(_own_outcome(len(found), problems, now))
+        if report is not None:
+            outcomes.append(execution.Outcome(local.REPORT, report[0], execution.one_line(report[1]), now, 0.0))
+        return _publish(options, found, outcomes, now)
+
+
+def _start_own() -> None:
+    """Let the project's own checks run beside, so that the platform's never wait for them."""
+    subprocess.run(["systemctl", "start", "--no-block", OWN_UNIT], check=False, stdin=subprocess.DEVNULL)
+
+
+def _publish(
+    options: argparse.Namespace, found: list[Definition], outcomes: list[execution.Outcome], now: float
+) -> dict:
+    """Put what came out beside what is known of the other checks, and return the document."""
+    previous = results.read(options.results)
     fresh = {
         outcome.definition.key: results.from_outcome(outcome, previous.get(outcome.definition.key))
         for outcome in outcomes
     }
     # Results of checks that are no longer defined end here.
     known = [*found, *(outcome.definition for outcome in outcomes)]
-    current = {one.key: fresh.get(one.key) or previous[one.key] for one in known}
+    current = {one.key: made for one in known if (made := fresh.get(one.key) or previous.get(one.key))}
     _tell_changes(previous, current)
-    content = results.document(current.values(), now)
+    # When the platform's checks have run: these are no sign of their life.
+    ran = results.time_of(options.results, now) if options.own else now
+    content = results.document(current.values(), ran)
     content["planned"] = _planned(options.results.with_name("planned.json"))
     publish(options.results, json.dumps(content, indent=1) + "\n")
-    publish(options.metrics, results.metrics(current.values(), now))
+    publish(options.metrics, results.metrics(current.values(), ran))
     return content
 
 
@@ -119,7 +150,7 @@ def _planned(path: Path) -> list[str]:
         found = json.loads(path.read_text())
     except (OSError, ValueError):
         return []
-    return [str(item) for item in found] if isinstance(found, list) else []
+    return [execution.one_line(str(item)) for item in found[:PLANNED_LIMIT]] if isinstance(found, list) else []
 
 
 def _own_outcome(number: int, problems: list[str], now: float) -> execution.Outcome:

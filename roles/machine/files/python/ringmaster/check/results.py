@@ -89,6 +89,14 @@ def read(path: Path) -> dict[str, Result]:
     return {result.key: result for result in found}
 
 
+def time_of(path: Path, now: float) -> float:
+    """Return when the checks ran that are stored, now where that is not known."""
+    try:
+        return min(now, float(json.loads(path.read_text())["time"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return now
+
+
 def document(results: Iterable[Result], now: float) -> dict[str, Any]:
     """Return what checks.json holds."""
     ordered = by_severity(results)

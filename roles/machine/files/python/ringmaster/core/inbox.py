@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import re
 import stat
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -51,6 +52,24 @@ def read(folder: Path, suffix: str, judge: Callable[[str], None]) -> Inbox:
 
     Other files (README, examples) are not looked at. A missing folder is an empty one.
     """
+    return _read(folder, suffix, lambda text, _status: judge(text), of_all=True)
+
+
+def read_owned(folder: Path, suffix: str, judge: Callable[[str, int], None]) -> Inbox:
+    """Do the same for files that have the rights of their owners: ``judge`` is told whose a text is.
+
+    A file that somebody else than its owner may write is refused, and each owner has the limit of files alone.
+    """
+
+    def judge_owned(text: str, status: os.stat_result) -> None:
+        if status.st_mode & 0o022:
+            raise Refused("others than its owner may write it (chmod go-w)")
+        judge(text, status.st_uid)
+
+    return _read(folder, suffix, judge_owned, of_all=False)
+
+
+def _read(folder: Path, suffix: str, judge: Callable[[str, os.stat_result], None], *, of_all: bool) -> Inbox:
     texts: dict[str, str] = {}
     refused: dict[str, str] = {}
     try:
@@ -60,14 +79,17 @@ def read(folder: Path, suffix: str, judge: Callable[[str], None]) -> Inbox:
     try:
         everything = os.listdir(descriptor)  # noqa: PTH208 (by descriptor: the folder cannot be exchanged)
         names = sorted(name for name in everything if name.endswith(suffix))
-        for number, name in enumerate(names):
+        numbers: Counter[int] = Counter()
+        for name in names:
             try:
-                if number >= NUMBER_LIMIT:
+                owner = -1 if of_all else _owner(descriptor, name)
+                numbers[owner] += 1
+                if numbers[owner] > NUMBER_LIMIT:
                     raise Refused(f"there are more than {NUMBER_LIMIT} files")
                 if not NAME.fullmatch(name.removesuffix(suffix)):
                     raise Refused("the name must be letters, digits, '-' and '_'")
-                text = _read_file(descriptor, name)
-                judge(text)
+                text, status = _read_file(descriptor, name)
+                judge(text, status)
             except Refused as reason:
                 refused[_printable(name)] = str(reason)
             else:
@@ -77,7 +99,14 @@ def read(folder: Path, suffix: str, judge: Callable[[str], None]) -> Inbox:
     return Inbox(texts, refused)
 
 
-def _read_file(folder: int, name: str) -> str:
+def _owner(folder: int, name: str) -> int:
+    try:
+        return os.stat(name, dir_fd=folder, follow_symlinks=False).st_uid
+    except OSError as error:
+        raise Refused("it cannot be looked at") from error
+
+
+def _read_file(folder: int, name: str) -> tuple[str, os.stat_result]:
     flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
     try:
         descriptor = os.open(name, flags, dir_fd=folder)
@@ -101,7 +130,7 @@ def _read_file(folder: int, name: str) -> str:
         raise Refused("it is not UTF-8 text") from error
     if any(ord(sign) < 32 and sign not in "\t\n\r" for sign in text):
         raise Refused("it has control characters")
-    return text.replace("\r\n", "\n")
+    return text.replace("\r\n", "\n"), status
 
 
 def directives(text: str) -> Iterator[tuple[int, str, str]]:

@@ -19,6 +19,8 @@ GROUPING = {
 }
 #: Alerts that only say why others are silent; nobody is told.
 SILENT = "none"
+#: A machine may have as many alerts as it likes; one message holds so many.
+ALERTS_AT_ONCE = 100
 #: What is announced: no trouble, but people want to know before it happens.
 NOTICE = "notice"
 
@@ -85,7 +87,9 @@ def _receiver(name: str, told: Mapping[str, Any], mail: Mapping[str, Any]) -> di
         ]
     webhooks = [str(url) for url in told.get("webhooks") or []]
     if webhooks:
-        receiver["webhook_configs"] = [{"url": url, "send_resolved": True} for url in webhooks]
+        receiver["webhook_configs"] = [
+            {"url": url, "send_resolved": True, "max_alerts": ALERTS_AT_ONCE} for url in webhooks
+        ]
     return receiver
 
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-#: Whoever runs a check that names nobody.
-USER = "ringmaster-check"
+#: Whoever runs a check that names nobody: an account that owns nothing and reads what everybody may.
+USER = "ringmaster-drop-in"
 
 
 def of_vm(checks: Iterable[Mapping[str, Any]], vm: str) -> list[dict[str, Any]]:
