@@ -37,6 +37,7 @@ HAVE: dict[str, tuple[str, str]] = {
     "hypervisor_agent": ("hypervisors", "playbooks/monitoring.yml"),
     "machine": (EVERY, "playbooks/machine.yml"),
     "mailserver": ("VMs with component `mailserver`", "playbooks/components.yml"),
+    "monitoring": ("the machine of service `monitoring`", "playbooks/monitoring.yml"),
     "monitoring_agent": (EVERY, "playbooks/monitoring.yml"),
     "mysql": ("VMs with component `mysql`", "playbooks/components.yml"),
     "nginx": ("VMs with component `webgateway` or with webmail", "roles/webgateway/tasks/main.yml"),
@@ -51,6 +52,7 @@ HAVE: dict[str, tuple[str, str]] = {
 
 BY_OTHERS = {
     "tmp.mount": "boot (Debian's `local-fs.target`)",
+    "ringmaster-check-own.service": "`ringmaster-check.service`, when a check of the project is due",
     "ringmaster-inbox-again@.service": "the service of a drop-in folder, when it has ended",
 }
 """Units that are started by what is in no unit of ours, or by many."""

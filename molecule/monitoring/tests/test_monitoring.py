@@ -20,7 +20,8 @@ from testinfra.host import Host
 
 SERVER = "svc0"
 HOOK_PORT = 8099
-GATEWAY = "172.20.0.1"  # this process, as machines of the lab see it
+GATEWAY = "198.51.100.1"  # this process, as the outside
+NEIGHBOUR = "172.20.0.1"  # this process, as a machine of the server network
 
 
 @pytest.fixture(scope="module")
@@ -176,6 +177,77 @@ def test_an_alert_reaches_the_projects_webhook(
     )
     # Alerts of a machine that come together are collected for half a minute.
     eventually(lambda: any(alert["labels"]["alertname"] == "Drill" for told in hook for alert in told["alerts"]), 60)
+
+
+class Page(http.server.BaseHTTPRequestHandler):
+    asked: list[str] = []
+
+    def do_GET(self) -> None:
+        self.asked.append(f"{self.server.server_address[0]}{self.path}")
+        target = self.path.partition("?to=")[2]
+        self.send_response(302 if target else 200)
+        if target:
+            self.send_header("Location", target)
+        self.end_headers()
+
+    def log_message(self, *_words: object) -> None:
+        """Say nothing."""
+
+
+def test_what_a_project_names_is_fetched_where_it_may_be(server: Host, eventually: Callable[..., None]) -> None:
+    listeners = [http.server.ThreadingHTTPServer(place, Page) for place in ((GATEWAY, 8098), (NEIGHBOUR, 8097))]
+    for listener in listeners:
+        threading.Thread(target=listener.serve_forever, daemon=True).start()
+    try:
+        eventually(lambda: len(query(server, 'probe_success{job="http", check=~"page|moved"} == 1')) == 2, 150)
+        found = {one["metric"]["check"]: one["value"][1] for one in query(server, 'probe_success{job="http"}')}
+        assert found == {
+            "page": "1",
+            "moved": "1",
+            "loopback": "0",
+            "management": "0",
+            "neighbour": "0",
+            "metadata": "0",
+        }
+        assert any("to=http://127.0.0.1:9090" in one for one in Page.asked)
+        assert not [one for one in Page.asked if one.startswith(NEIGHBOUR)]
+        told = server.check_output("journalctl -u ringmaster-fetch -o cat --no-pager")
+        assert "mon: 127.0.0.1 is not fetched" in told and "mon: 169.254.169.254 is not fetched" in told
+        # Without the program, the kernel refuses as well.
+        for url in ("http://127.0.0.1:9090/", "http://10.77.0.20/", "http://169.254.169.254/"):
+            assert server.run(f"setpriv --reuid=ringmaster-fetch --clear-groups curl -s -m 5 {url}").rc != 0
+    finally:
+        for listener in listeners:
+            listener.shutdown()
+
+
+def test_a_drop_in_runs_as_its_owner_and_reads_no_credentials(
+    machine: Callable[[str], Host], eventually: Callable[..., None]
+) -> None:
+    vm = machine("mon00")
+    secret = "/etc/ringmaster/monitoring/redis.env"
+    assert vm.file(secret).exists
+    for name, user in (("owner", "s-mon"), ("root", "root")):
+        check = {"name": name, "command": ["/bin/sh", "-c", f"id -un; cat {secret} >&2; ls /tmp | head -c 5"]}
+        vm.run_expect([0], f"printf '%s' '{json.dumps(check)}' > /etc/local/checks/{name}.json")
+        vm.run_expect([0], f"chown {user} /etc/local/checks/{name}.json; chmod 644 /etc/local/checks/{name}.json")
+    stolen = {"name": "stolen", "command": ["/usr/bin/id", "-un"], "user": "root"}
+    vm.run_expect([0], f"printf '%s' '{json.dumps(stolen)}' > /etc/local/checks/stolen.json")
+    vm.run_expect([0], "chown s-mon /etc/local/checks/stolen.json; chmod 644 /etc/local/checks/stolen.json")
+
+    def said() -> dict[str, str]:
+        return {
+            one["check"]: one["output"]
+            for one in json.loads(vm.check_output("cat /run/ringmaster/checks.json"))["checks"]
+        }
+
+    try:
+        # By the timer, as a machine does it by itself.
+        eventually(lambda: {"owner", "root"} <= set(said()), 150)
+        assert said()["owner"] == "s-mon" and said()["root"] == "ringmaster-drop-in"
+        assert "stolen" not in said() and "it belongs to 's-mon'" in said()["drop-ins"]
+    finally:
+        vm.run("rm -f /etc/local/checks/*.json")
 
 
 def test_restarted_prometheus_goes_on(server: Host, eventually: Callable[..., None]) -> None:

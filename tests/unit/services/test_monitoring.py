@@ -143,7 +143,14 @@ def test_a_project_without_anybody_has_no_receiver_and_without_mail_server_there
     assert "project_quiet" not in receivers
     assert receivers["project_shop"] == {
         "name": "project_shop",
-        "webhook_configs": [{"url": "https://hook.example/shop", "send_resolved": True}],
+        "webhook_configs": [
+            {
+                "url": "https://hook.example/shop",
+                "send_resolved": True,
+                "max_alerts": 100,
+                "http_config": {"proxy_url": "http://shop:-@127.0.0.1:9118"},
+            }
+        ],
     }
     assert "global" not in found
 

@@ -31,7 +31,7 @@ OWN = {
     "timeout": 10,
     "user": "s-a",
 }
-SOME = {"component": "project", "command": ["/x"], "interval": 30, "timeout": 5, "user": "ringmaster-check"}
+SOME = {"component": "project", "command": ["/x"], "interval": 30, "timeout": 5, "user": "ringmaster-drop-in"}
 
 
 @pytest.mark.parametrize(

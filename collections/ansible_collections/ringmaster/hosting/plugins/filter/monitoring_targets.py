@@ -1,13 +1,13 @@
 # Copyright: (c) 2026, Ringmaster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Filter ``monitoring_targets``: what Prometheus reads, from the inventory."""
+"""Filter ``monitoring_targets``: what Prometheus reads and may fetch, from the inventory."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.ringmaster.hosting.plugins.module_utils.services import exporters
+from ansible_collections.ringmaster.hosting.plugins.module_utils.services import exporters, fetching
 from ansible_collections.ringmaster.hosting.plugins.plugin_utils.filters import wrap
 
 
@@ -18,4 +18,5 @@ class FilterModule:
         """Return the filters by name."""
         return {
             "monitoring_targets": wrap("monitoring_targets: a host lacks the variable {}", exporters.targets, KeyError),
+            "fetch_rules": wrap("fetch_rules: {} is missing", fetching.rules, KeyError),
         }

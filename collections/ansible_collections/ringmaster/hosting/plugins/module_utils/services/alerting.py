@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from .exporters import PLATFORM
+from .fetching import proxy_of
 
 #: Waiting times: alerts of one machine that come together make one message.
 GROUPING = {
@@ -88,9 +89,14 @@ def _receiver(name: str, told: Mapping[str, Any], mail: Mapping[str, Any]) -> di
     webhooks = [str(url) for url in told.get("webhooks") or []]
     if webhooks:
         receiver["webhook_configs"] = [
-            {"url": url, "send_resolved": True, "max_alerts": ALERTS_AT_ONCE} for url in webhooks
+            {"url": url, "send_resolved": True, "max_alerts": ALERTS_AT_ONCE, **_way(told)} for url in webhooks
         ]
     return receiver
+
+
+def _way(told: Mapping[str, Any]) -> dict[str, Any]:
+    """How webhooks are reached: those of a project by the proxy that judges addresses, the platform's directly."""
+    return {"http_config": {"proxy_url": proxy_of(str(told["name"]))}} if "name" in told else {}
 
 
 def _mail_settings(mail: Mapping[str, Any]) -> dict[str, Any]:
