@@ -114,6 +114,14 @@ def test_who_sees_what(page: Callable[..., tuple[int, str]], hostvars: dict[str,
     assert code == 200 and "mon" in text
 
 
+def test_the_key_and_the_passwords_of_the_pages_are_kept(page: Callable[..., tuple[int, str]], server: Host) -> None:
+    key = "/etc/ringmaster/certificates/status/privkey.pem"
+    assert server.run(f"setpriv --reuid=www-data --regid=www-data --init-groups cat {key}").rc != 0
+    codes = [page("/projects/mon/")[0] for _number in range(120)]
+    assert codes[0] == 401 and codes[-1] == 429
+    assert page("/")[0] == 200
+
+
 def test_operators_page_is_closed_for_others(
     machine: Callable[[str], Host], hostvars: dict[str, dict[str, Any]]
 ) -> None:
@@ -236,10 +244,8 @@ def test_a_drop_in_runs_as_its_owner_and_reads_no_credentials(
     vm.run_expect([0], "chown s-mon /etc/local/checks/stolen.json; chmod 644 /etc/local/checks/stolen.json")
 
     def said() -> dict[str, str]:
-        return {
-            one["check"]: one["output"]
-            for one in json.loads(vm.check_output("cat /run/ringmaster/checks.json"))["checks"]
-        }
+        found = json.loads(vm.check_output("cat /run/ringmaster/checks.json"))["checks"]
+        return {one["check"]: one["output"] for one in found}
 
     try:
         # By the timer, as a machine does it by itself.
