@@ -145,6 +145,24 @@ def test_the_kernel_refuses_what_is_refused_to_all(tmp_path: Path) -> None:
     assert {one: said[one] for one in near if one in FETCHED and said[one] != "way"} == {}
 
 
+def test_the_wall_is_for_one_account_only(tmp_path: Path) -> None:
+    """Connections of others on this machine, whose answers are in part the kernel's own."""
+    (tmp_path / "wall.nft").write_text(nft(tmp_path))
+    program = (
+        "import socket, threading\n"
+        "for family, host in ((socket.AF_INET, '127.0.0.1'), (socket.AF_INET6, '::1')):\n"
+        "    with socket.create_server((host, 9090), family=family) as server:\n"
+        "        threading.Thread(target=lambda: server.accept()[0].sendall(b'figures'), daemon=True).start()\n"
+        "        print(socket.create_connection((host, 9090), 3).recv(9))\n"
+        "    try: socket.create_connection((host, 9), 3)\n"
+        "    except ConnectionRefusedError: print('refused')\n"
+    )
+    script = f'ip link set lo up; nft -f {tmp_path}/wall.nft; exec python3 -c "$1"'
+    argv = ["unshare", "--net", "sh", "-ec", script, "sh", program]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    assert done.stdout.split() == ["b'figures'", "refused"] * 2, done.stderr
+
+
 class Page(http.server.BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         target = self.path.partition("?to=")[2]
