@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 import yaml
 from ansible_collections.ringmaster.hosting.plugins.module_utils.services import status
-from own_prometheus import Site, configure, eventually
+from own_prometheus import ROLES, Site, configure, eventually
 
 HERE = Path(__file__).parent
 MACHINES = 200
@@ -92,7 +92,8 @@ def test_the_pages_of_200_machines_are_made_in_time(site: Site) -> None:
     machines = [machine(number) for number in range(MACHINES)]
     described = status.description(machines, {}, {"domain": "example.org", "timezone": "Etc/UTC", "services": {}})
     (site.folder / "platform.json").write_text(json.dumps(described))
-    program = "import sys; from ringmaster.status.main import main; sys.exit(main())"
+    place = ROLES / "machine/files/python"
+    program = f"import sys; sys.path.insert(0, '{place}'); from ringmaster.status.main import main; sys.exit(main())"
     options = ("--description", "platform.json", "--folder", ".")
     begun = time.monotonic()
     site.run(sys.executable, "-B", "-c", program, *options)
