@@ -288,6 +288,42 @@ def test_what_is_left_in_a_slice_is_found_later(machine):
     assert machine.apply(roster(machine))
 
 
+def test_what_goes_on_without_bob_is_told_and_ends_when_asked(machine, app):
+    machine.apply(roster(machine))
+    for command in (
+        "systemd-run --user -q sleep 4246",
+        "sh -c 'setsid sleep 4247 >/dev/null 2>&1 </dev/null &'",
+        "systemctl --user restart app",
+    ):
+        done = machine.ssh("bob", f"sudo -n -u s-myapp -i {command}")
+        assert done.returncode == 0, done.stderr
+    spool = "/var/spool/cron/crontabs/s-myapp"
+    machine.root(f"echo '0 0 1 1 * true' > {spool} && chown s-myapp:crontab {spool} && chmod 600 {spool}")
+    wanted = roster(machine)
+    machine.generation += 1
+    without = wanted | {"generation": machine.generation, "hash": str(machine.generation)}
+    without["people"] = [
+        each | {"permissions": ["login"]} if each["name"] == "bob" else each for each in wanted["people"]
+    ]
+    for words in (["--check"], []):
+        done = machine.play(without, *words)
+        assert done.returncode == 0, done.stdout + done.stderr
+        told = " ".join((done.stdout + done.stderr).split())
+        assert "bob loses sudo-srv on myapp00" in told
+        assert "s-myapp (" in told and "a crontab" in told
+        assert spool in told and "/srv/s-myapp/.config/systemd/user/app.service" in told
+    assert machine.root("pgrep -c -f 'sleep 424[67]'") == "2", "it is told, not ended"
+    pid = machine.root("systemctl --user -M s-myapp@ show -P MainPID app")
+    assert machine.apply(without, end_service_sessions=True)
+    assert machine.root("pgrep -f 'sleep 424[67]'; true") == ""
+    assert machine.root("systemctl --user -M s-myapp@ is-active app") == "active"
+    assert machine.root("systemctl --user -M s-myapp@ show -P MainPID app") != pid
+    assert not machine.apply(without)
+    machine.root(f"rm {spool}")
+    machine.states = None
+    assert machine.apply(roster(machine))
+
+
 def test_the_last_administrator_is_not_thrown_out_unasked(machine):
     refused = machine.play(roster(machine, alice="removed"))
     assert refused.returncode != 0

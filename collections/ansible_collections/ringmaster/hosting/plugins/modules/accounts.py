@@ -68,6 +68,13 @@ options:
     type: list
     elements: str
     default: []
+  end_service_sessions:
+    description:
+      - Restart the managers of all service users, so that their services come back, and end everything else that runs
+        as one of them, such as what somebody started by hand, from a crontab or by C(at) before they lost the right
+        to. Units of the system that run as a service user stay.
+    type: bool
+    default: false
 """
 
 EXAMPLES = r"""
@@ -109,6 +116,15 @@ ended:
   type: list
   elements: str
   sample: ["mallory"]
+left_behind:
+  description:
+    - A sentence for each person who loses the right to become service users (V(sudo-srv)) or root (V(wheel)) in this
+      run. It says what goes on as these users, and which crontabs, units, drop-ins and programs of theirs changed since
+      the person had the right.
+  returned: success
+  type: list
+  elements: str
+  sample: ["bob loses sudo-srv on myapp00, had since 2026-11-01 10:00 UTC. It goes on: s-myapp (3 processes)."]
 """
 
 import re
@@ -130,6 +146,7 @@ def argument_spec() -> dict[str, dict[str, object]]:
         "self_heal": {"type": "bool", "default": True},
         "limits": {"type": "dict", "default": {}},
         "end_sessions": {"type": "list", "elements": "str", "default": []},
+        "end_service_sessions": {"type": "bool", "default": False},
     }
 
 
@@ -164,11 +181,12 @@ def main() -> None:
             replace_state=given["replace_state"],
             limits=read_limits(given["limits"]),
             end_sessions=frozenset(given["end_sessions"]),
+            end_service_sessions=given["end_service_sessions"],
         )
         result = run.run(wanted, options, check_mode=module.check_mode)
     except AccountsError as error:
         module.fail_json(msg=str(error), exception=error)
-    for warning in result.warnings:
+    for warning in [*result.warnings, *result.left_behind]:
         module.warn(warning)
     plan = result.plan
     answer: dict[str, object] = {
@@ -177,6 +195,7 @@ def main() -> None:
         "changes": [view.sentence(change) for change in result.changes],
         "people": {state: plan.counts[state] for state in ("active", "locked", "removed")},
         "service_users": plan.counts["service_users"],
+        "left_behind": result.left_behind,
         "ended": sorted(account.name for account in plan.departures),
     }
     if module._diff:

@@ -12,7 +12,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-from . import facts, homes, policy, sessions, timer
+from . import facts, homes, policy, service_sessions, sessions, timer
 from .database import SWAP_ORDER, WIDTHS, Database
 from .model import (
     AT_DIRECTORY,
@@ -117,6 +117,7 @@ def change_system(paths: Paths, plan: Plan) -> None:
     sessions.end(paths, plan.departures)
     for name in plan.linger_on:
         sessions.linger(paths, name, on=True)
+    service_sessions.restart(paths, plan.restarts)
     for work in plan.homes:
         if work.closes:
             homes.prepare(paths, work, [])

@@ -13,18 +13,23 @@ from . import records
 from .database import Database
 from .facts import Applied, Current
 from .model import Account, Options, Roster
+from .rights import Rights
 
 EPOCH = datetime.date(1970, 1, 1)
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """A machine as it is and a roster with its options, on a day; guard, plan and view ask it."""
+    """A machine as it is and a roster with its options, on a day; guard, plan and view ask it.
+
+    ``moment`` is the time of the run, in seconds since 1970.
+    """
 
     current: Current
     roster: Roster
     options: Options
     today: datetime.date
+    moment: int = 0
 
     @cached_property
     def before(self) -> Database:
@@ -66,8 +71,13 @@ class Comparison:
         return (self.today - since).days >= self.options.home_retention_days
 
     @cached_property
+    def rights(self) -> Rights:
+        """Return who may become others, before and after."""
+        return Rights(self.before, self.after, self.accounts, self.current.applied.rights, self.moment)
+
+    @cached_property
     def accepted(self) -> Applied:
         """Return what the next run will find applied."""
         purged = {self.accounts[name].uid for name in self.purged}
         kept = {uid: day for uid, day in self.removed.items() if uid not in purged}
-        return Applied(self.roster.raw, self.options.kept(), kept)
+        return Applied(self.roster.raw, self.options.kept(), kept, self.rights.since())

@@ -56,12 +56,14 @@ class HomeState:
 class Applied:
     """What a run has accepted: roster as it came in, options that are kept, and ISO dates on which people went, by uid.
 
-    The repair timer applies it again.
+    The repair timer applies it again. ``rights`` says by uid and right since when (seconds since 1970) somebody may
+    become others.
     """
 
     roster: dict[str, object] = field(default_factory=dict)
     options: dict[str, object] = field(default_factory=dict)
     removed: dict[int, str] = field(default_factory=dict)
+    rights: dict[int, dict[str, int]] = field(default_factory=dict)
 
     @property
     def generation(self) -> int:
@@ -77,6 +79,7 @@ class Applied:
     def text(self) -> str:
         """Return what the state file holds; ``read_applied`` reads it."""
         document = {"format": 1, "roster": self.roster, "options": self.options, "removed": self.removed}
+        document["rights"] = self.rights
         return json.dumps(document, indent=1, sort_keys=True, ensure_ascii=True) + "\n"
 
 
@@ -259,6 +262,10 @@ def read_applied(paths: Paths) -> Applied:
             roster=document["roster"],
             options=document.get("options", {}),
             removed={int(uid): str(day) for uid, day in document.get("removed", {}).items()},
+            rights={
+                int(uid): {str(right): int(moment) for right, moment in rights.items()}
+                for uid, rights in document.get("rights", {}).items()
+            },
         )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise AccountsError(

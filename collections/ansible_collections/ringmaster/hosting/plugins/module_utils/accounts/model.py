@@ -96,6 +96,7 @@ class Options:
     confirm_removal: bool = False
     replace_state: bool = False
     end_sessions: frozenset[str] = frozenset()
+    end_service_sessions: bool = False
     limits: dict[str, Limits] = field(default_factory=dict)
 
     def kept(self) -> dict[str, object]:

@@ -24,6 +24,7 @@ def make_plan(comparison: Comparison) -> Plan:
         homes=_homes(comparison),
         purge_homes=_purge_homes(comparison),
         departures=[*_departures(comparison), *_nobodies(comparison)],
+        restarts=_restarts(comparison),
         crontabs=_crontabs(comparison),
         at_jobs=_at_jobs(comparison),
         linger_on=sorted(_lingering(comparison) - comparison.current.lingering),
@@ -130,6 +131,13 @@ def _departs(comparison: Comparison, account: Account) -> bool:
     shadow = comparison.before.shadow.find(account.name)
     was_open = shadow is not None and shadow[7] != "1"
     return was_open or is_running
+
+
+def _restarts(comparison: Comparison) -> list[Account]:
+    if not comparison.options.end_service_sessions:
+        return []
+    running = comparison.current.processes
+    return [each for each in comparison.accounts.values() if each.service and each.active and running.get(each.uid)]
 
 
 def _nobodies(comparison: Comparison) -> list[Account]:

@@ -9,7 +9,7 @@ import datetime
 import sys
 from dataclasses import dataclass, field
 
-from . import apply, facts, view
+from . import apply, facts, left_behind, view
 from .comparison import Comparison
 from .model import STATE_FILE, AccountsError, Options, Paths, Roster
 from .plan import make_plan
@@ -25,6 +25,8 @@ class Result:
     plan: Plan
     changes: list[Change]
     warnings: list[str] = field(default_factory=list)
+    # What goes on without the people who lose a right in this run, a sentence for each of them.
+    left_behind: list[str] = field(default_factory=list)
 
     @property
     def changed(self) -> bool:
@@ -41,25 +43,31 @@ def run(
 ) -> Result:
     """Bring the machine to the roster; raises AccountsError when it cannot."""
     paths = paths or Paths()
-    today = today or datetime.datetime.now(tz=datetime.UTC).date()
+    now = datetime.datetime.now(tz=datetime.UTC)
+    if today is not None:
+        now = datetime.datetime.combine(today, datetime.time(), datetime.UTC)
     if check_mode:
-        return _foresee(Comparison(facts.read(paths, roster, options), roster, options, today))
+        return _foresee(paths, _compare(paths, roster, options, now))
     with run_lock(paths):
         with account_lock(paths):
             apply.remove_leftovers(paths)
-            current = facts.read(paths, roster, options)
-            result = _foresee(Comparison(current, roster, options, today))
+            comparison = _compare(paths, roster, options, now)
+            result = _foresee(paths, comparison)
             if not result.changed:
                 return result
-            apply.change_files(paths, current.texts, result.plan)
+            apply.change_files(paths, comparison.current.texts, result.plan)
         apply.change_system(paths, result.plan)
         result.warnings.extend(apply.verify(paths, result.plan))
     return result
 
 
-def _foresee(comparison: Comparison) -> Result:
+def _compare(paths: Paths, roster: Roster, options: Options, now: datetime.datetime) -> Comparison:
+    return Comparison(facts.read(paths, roster, options), roster, options, now.date(), int(now.timestamp()))
+
+
+def _foresee(paths: Paths, comparison: Comparison) -> Result:
     plan = make_plan(comparison)
-    return Result(plan, view.changes(comparison, plan))
+    return Result(plan, view.changes(comparison, plan), left_behind=left_behind.sentences(paths, comparison))
 
 
 def main() -> int:
@@ -75,6 +83,6 @@ def main() -> int:
         return 1
     for change in result.changes:
         sys.stdout.write(f"repaired: {view.sentence(change)}\n")
-    for warning in result.warnings:
+    for warning in [*result.warnings, *result.left_behind]:
         sys.stdout.write(f"warning: {warning}\n")
     return 0

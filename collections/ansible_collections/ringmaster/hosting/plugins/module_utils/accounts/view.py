@@ -23,6 +23,7 @@ def changes(comparison: Comparison, plan: Plan) -> list[Change]:
         *_groups(comparison),
         *_accounts(comparison, plan),
         *_processes_of_nobody(comparison, plan),
+        *(Change(f"services of {each.name}", "running", "restarted") for each in plan.restarts),
         *_keys_of_nobody(comparison, plan),
         *(_file(comparison, wanted) for wanted in plan.files),
     ]

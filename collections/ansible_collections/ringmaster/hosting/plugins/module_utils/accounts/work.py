@@ -62,6 +62,8 @@ class Plan:
     purge_homes: list[str]
     # Whose sessions and processes end: people who are out, and those of Options.end_sessions.
     departures: list[Account]
+    # Service users whose managers start again, without what else they have running.
+    restarts: list[Account]
     crontabs: list[str]
     at_jobs: list[str]
     linger_on: list[str]

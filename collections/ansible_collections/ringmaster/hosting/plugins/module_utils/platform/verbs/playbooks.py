@@ -79,14 +79,14 @@ PLAYBOOKS: dict[str, Playbook] = {
         for verb, asked in VERBS.items()
         for follows in [_FOLLOWS.get(verb, ())]
     },
-    "accounts": _pattern("accounts_hosts"),
+    "accounts": Playbook({"accounts_hosts": PATTERN, "end_service_sessions": Boolean()}, narrows=("accounts_hosts",)),
     "allocate": Playbook(_SOURCE),
     "backup": _pattern("backup_hosts"),
     "backup_now": Playbook(
         {**_ANY, "backup_hosts": PATTERN, "prove": Boolean()}, refers=("vm",), narrows=("backup_hosts",)
     ),
     "backup_platform": Playbook(),
-    "base": _pattern("base_hosts"),
+    "base": Playbook({"base_hosts": PATTERN, "end_service_sessions": Boolean()}, narrows=("base_hosts",)),
     "certificates": _pattern("certificates_hosts"),
     "components": _pattern("components_hosts"),
     "converge_vm": Playbook({**_VM, "described_vm": Name("VM"), **_STOP}, ("provision", "set_up")),
