@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from ringmaster.backup import configuration, files, nightly, proof, state
 from ringmaster.backup.configuration import Failure
+from ringmaster.core import below
 
 
 def merge(source: Path, target: Path, name: str, *, over: str = "older") -> files.Report:
@@ -82,6 +83,7 @@ def test_a_link_in_the_live_folder_is_replaced_and_not_followed(places, tmp_path
 
 
 def _linked(folder: Path, target: Path) -> Path:
+    folder.chmod(0o777)  # a link that root made in a folder of root's would be followed
     (folder / "link").symlink_to(target)
     return folder / "link"
 
@@ -173,3 +175,50 @@ def test_metrics_of_a_state() -> None:
         "ringmaster_backup_duration_seconds 2.5",
         "ringmaster_backup_processed_bytes 7",
     ]
+
+
+def test_a_live_file_that_became_a_pipe_or_a_link_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the look and the reading, its owner exchanges it."""
+    restored, live, secret = tmp_path / "restored", tmp_path / "live", tmp_path / "secret"
+    for path in (restored, live, secret):
+        path.write_text("same size")
+        os.utime(path, (1, 1))
+    status = live.lstat()
+    monkeypatch.setattr(Path, "lstat", lambda _path: status)
+    live.unlink()
+    os.mkfifo(live)
+    assert not proof.compare(restored, live)
+    live.unlink()
+    live.symlink_to(secret)
+    assert not proof.compare(restored, live)
+
+
+def test_a_tree_too_deep_for_functions_is_listed_counted_and_removed(tmp_path: Path) -> None:
+    top = tmp_path / "top"
+    top.mkdir()
+    here = os.getcwd()  # noqa: PTH109
+    try:
+        os.chdir(top)
+        for _ in range(1500):
+            Path("d").mkdir()
+            os.chdir("d")
+        Path("file").write_text("four")
+    finally:
+        os.chdir(here)
+    assert len(list(proof.files_of(top))) == 1
+    report = files.Report("place", "snapshot")
+    files._count(top, report)
+    assert (report.files, report.bytes) == (1, 4)
+    below.remove(top)
+    assert not top.exists()
+
+
+def test_files_arrive_below_no_folder_that_others_can_exchange(tmp_path: Path) -> None:
+    """A folder of root's inside a home is no place for root's work: its parent may be renamed."""
+    home = tmp_path / "home"
+    (home / "roots").mkdir(parents=True)
+    home.chmod(0o777)
+    with files._staging(home / "roots/target") as staging:
+        assert not staging.is_relative_to(home)

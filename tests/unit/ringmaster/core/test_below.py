@@ -262,3 +262,41 @@ def test_what_cannot_be_removed_is_said(folder: Folder, monkeypatch: pytest.Monk
     monkeypatch.setattr(subprocess, "run", lambda *_arguments, **_options: failed)
     with pytest.raises(Failure, match="cannot be removed: rm: busy"):
         folder.remove("tree")
+
+
+@AS_ROOT
+def test_gives_a_tree_and_nothing_that_its_links_name(folder: Folder, secret: Path) -> None:
+    (folder.path / "tree/sub").mkdir(parents=True)
+    (folder.path / "tree/sub/link").symlink_to(secret)
+    (folder.path / "tree/up").symlink_to(secret.parent)
+    daemon = pwd.getpwnam("daemon")
+    folder.give_tree("tree", daemon)
+    assert secret.stat().st_uid == 0
+    assert secret.parent.stat().st_uid == 0
+    assert {path.lstat().st_uid for path in (folder.path / "tree").rglob("*")} == {daemon.pw_uid}
+    (folder.path / "link").symlink_to(secret.parent)
+    with pytest.raises(Refused):
+        folder.give_tree("link", daemon)
+
+
+def test_counts_plain_files_only(folder: Folder, secret: Path) -> None:
+    (folder.path / "sub").mkdir()
+    (folder.path / "sub/file\nwith 1 2").write_text("four")
+    (folder.path / "link").symlink_to(secret)
+    (folder.path / "up").symlink_to(secret.parent)
+    os.mkfifo(folder.path / "fifo")
+    assert [size for *_moments, size in below.find(folder.path)] == [4]
+    assert folder.find("-name", "x") == []
+    assert below.find(folder.path / "nothing") == []
+
+
+def test_a_new_file_has_the_times_of_another(folder: Folder, secret: Path) -> None:
+    os.utime(secret, (1, 2))
+    folder.write("file", "x", like=secret.stat())
+    assert (folder.path / "file").stat().st_mtime == 2
+
+
+def test_a_file_with_more_names_can_be_asked_for(folder: Folder, secret: Path) -> None:
+    (folder.path / "file").hardlink_to(secret)
+    with folder.stream("file", names=None) as stream:
+        assert stream.read().decode() == SECRET

@@ -25,6 +25,7 @@ from typing import Any
 from ringmaster.backup.configuration import Failure
 from ringmaster.backup.proof import pattern
 from ringmaster.backup.restic import Restic
+from ringmaster.core import below
 
 STAGING = ".ringmaster-restore-"
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -116,20 +117,14 @@ def _room(needed: int, wanted: Path, staging: Path) -> None:
 @contextlib.contextmanager
 def _opened(folder: Path) -> Iterator[int]:
     """Open a folder step by step; a link on the way is refused, unless it is root's own, such as /var/run."""
-    descriptor = os.open("/", FOLDER)
     try:
-        for name in folder.parts[1:]:
-            try:
-                below = os.open(name, FOLDER, dir_fd=descriptor)
-            except FileNotFoundError as error:
-                raise Failure(f"{folder} does not exist; restore a folder above it") from error
-            except OSError as error:
-                raise Failure(f"{folder}: '{name}' is a link or no folder, which is not followed") from error
-            os.close(descriptor)
-            descriptor = below
-        yield descriptor
-    finally:
-        os.close(descriptor)
+        found = below.opened(folder)
+    except below.Refused as error:
+        raise Failure(f"{folder}: '{error.place.name}' is a link or no folder, which is not followed") from error
+    except FileNotFoundError as error:
+        raise Failure(f"{folder} does not exist; restore a folder above it") from error
+    with found:
+        yield found.descriptor
 
 
 @contextlib.contextmanager
@@ -138,21 +133,27 @@ def _staging(target: Path) -> Iterator[Path]:
     start = target if target.is_dir() and not target.is_symlink() else target.parent
     device = start.stat().st_dev
     safe = None
-    for folder in (start, *start.parents):
-        status = folder.stat()
-        if status.st_dev != device:
-            break
-        if status.st_uid == 0 and not status.st_mode & 0o022:
+    for folder in reversed((start, *start.parents)):
+        status = folder.lstat()
+        is_writable = status.st_mode & 0o022
+        if (
+            not stat.S_ISDIR(status.st_mode)
+            or status.st_uid != 0
+            or (is_writable and not status.st_mode & stat.S_ISVTX)
+        ):
+            break  # what lies below may be exchanged
+        if status.st_dev == device and not is_writable:
             safe = folder
+            break
     if safe is None:
         raise Failure(f"no folder of root's lies on the file system of {target}, where files could arrive safely")
     for old in safe.glob(f"{STAGING}*"):
-        shutil.rmtree(old, ignore_errors=True)  # of a restore that was killed
+        below.remove(old)  # of a restore that was killed
     staging = Path(tempfile.mkdtemp(prefix=STAGING, dir=safe))
     try:
         yield staging
     finally:
-        shutil.rmtree(staging, ignore_errors=True)
+        below.remove(staging)
 
 
 def _count(place: Path, report: Report) -> None:
@@ -161,10 +162,8 @@ def _count(place: Path, report: Report) -> None:
     if not place.is_dir() or place.is_symlink():
         report.files, report.bytes = 1, place.lstat().st_size
         return
-    for parent, _folders, names in os.walk(place):
-        for name in names:
-            report.files += 1
-            report.bytes += Path(parent, name).lstat().st_size
+    sizes = [size for *_moments, size in below.find(place)]
+    report.files, report.bytes = len(sizes), sum(sizes)
 
 
 def _lstat(name: str, folder: int) -> os.stat_result | None:

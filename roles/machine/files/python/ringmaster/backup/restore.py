@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +14,7 @@ from ringmaster.backup import configuration, files, state
 from ringmaster.backup.configuration import DUMPS, Definition, Failure
 from ringmaster.backup.nightly import execute, machine_tag
 from ringmaster.backup.restic import Restic
+from ringmaster.core import below
 
 FOLDER = Path("/var/lib/ringmaster/restore")
 TIMEOUT = 12 * 3600
@@ -32,7 +32,7 @@ def component(
         raise Failure(f"the backup of {snapshot['time'][:16]} ({snapshot['short_id']}) holds no dump of {name}")
     _fit(restic, snapshot, [str(source)])
     with state.locked("restore"):
-        shutil.rmtree(FOLDER, ignore_errors=True)
+        below.remove(FOLDER)
         FOLDER.mkdir(mode=0o711, parents=True)
         FOLDER.chmod(0o711)
         target = FOLDER / name
@@ -42,7 +42,7 @@ def component(
             words = [*extra, *(["--replace"] if replace else [])]
             figures = execute(definition, "restore", target, TIMEOUT, words)
         finally:
-            shutil.rmtree(FOLDER, ignore_errors=True)
+            below.remove(FOLDER)
     return {"component": name, "snapshot": snapshot["short_id"], **figures}
 
 
@@ -78,8 +78,8 @@ def _fit(restic: Restic, snapshot: dict[str, Any], paths: list[str]) -> None:
 
 def _live(path: Path) -> int:
     if not path.is_dir():
-        return path.stat().st_size if path.exists() else 0
-    return sum(Path(parent, name).lstat().st_size for parent, _folders, names in os.walk(path) for name in names)
+        return path.lstat().st_size if path.exists() else 0
+    return sum(size for *_moments, size in below.find(path))
 
 
 def choose(restic: Restic, wanted: str) -> dict[str, Any]:

@@ -20,6 +20,7 @@ import shutil
 import stat
 import subprocess
 from collections.abc import Iterator, Sequence
+from io import BufferedReader
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO
@@ -41,6 +42,7 @@ class Refused(Failure):
     def __init__(self, place: Path, why: str) -> None:
         """Say ``<place>: <why>``."""
         super().__init__(f"{place}: {why}")
+        self.place = place
         self.why = why
 
 
@@ -87,8 +89,8 @@ class Folder:
                 raise Refused(self.path / name, "it is a link or no folder, which is not followed") from error
             raise
 
-    def open(self, name: str, owner: int | None = None) -> BinaryIO:
-        """Open a regular file with one name, of the ``owner`` if one is given, to be read."""
+    def stream(self, name: str, owner: int | None = None, *, names: int | None = 1) -> BufferedReader:
+        """Open a regular file to be read: of the ``owner`` if one is given, with so many ``names`` (None: any)."""
         try:
             descriptor = os.open(self._own(name), READ, dir_fd=self.descriptor)
         except OSError as error:
@@ -96,23 +98,23 @@ class Folder:
                 raise Refused(self.path / name, "it is a link or no file") from error
             raise
         try:
-            self._judge(name, os.fstat(descriptor), owner)
+            self._judge(name, os.fstat(descriptor), owner, names)
             return os.fdopen(descriptor, "rb")
         except BaseException:
             os.close(descriptor)
             raise
 
-    def _judge(self, name: str, status: os.stat_result, owner: int | None) -> None:
+    def _judge(self, name: str, status: os.stat_result, owner: int | None, names: int | None) -> None:
         if not stat.S_ISREG(status.st_mode):
             raise Refused(self.path / name, "it is not a regular file")
-        if status.st_nlink != 1:
+        if names is not None and status.st_nlink > names:
             raise Refused(self.path / name, "it has a second name (hard link)")
         if owner is not None and status.st_uid != owner:
             raise Refused(self.path / name, f"it belongs to another account (number {status.st_uid})")
 
     def read(self, name: str, limit: int = LIMIT, owner: int | None = None) -> bytes:
         """Return what a file holds, which must be at most ``limit`` bytes, however large it says that it is."""
-        with self.open(name, owner) as stream:
+        with self.stream(name, owner) as stream:
             content = stream.read(limit + 1)
         if len(content) > limit:
             raise Refused(self.path / name, f"it is larger than {limit // 1024} KiB")
@@ -126,9 +128,18 @@ class Folder:
             raise Refused(self.path / name, "it is not UTF-8 text") from error
 
     def write(
-        self, name: str, content: str | bytes | BinaryIO, *, mode: int = 0o600, account: pwd.struct_passwd | None = None
+        self,
+        name: str,
+        content: str | bytes | BinaryIO,
+        *,
+        mode: int = 0o600,
+        account: pwd.struct_passwd | None = None,
+        like: os.stat_result | None = None,
     ) -> None:
-        """Put a new file in place, never half of it, and give it to an account. Whatever had the name is replaced."""
+        """Put a new file in place, never half of it, and give it to an account. Whatever had the name is replaced.
+
+        ``like`` is the status of a file whose times it gets.
+        """
         new = f".{self._own(name)[:200]}.{secrets.token_hex(6)}"
         descriptor = os.open(new, NEW, 0o600, dir_fd=self.descriptor)
         try:
@@ -138,6 +149,8 @@ class Folder:
                 else:
                     shutil.copyfileobj(content, stream, LIMIT)
                 stream.flush()
+                if like is not None:
+                    os.utime(descriptor, ns=(like.st_atime_ns, like.st_mtime_ns))
                 _settle(descriptor, mode, account)
             os.rename(new, name, src_dir_fd=self.descriptor, dst_dir_fd=self.descriptor)
         except BaseException:
@@ -163,7 +176,7 @@ class Folder:
             with self.folder(name) as folder:
                 _settle(folder.descriptor, mode, account)
             return
-        with self.open(name) as stream:
+        with self.stream(name) as stream:
             _settle(stream.fileno(), mode, account)
 
     def move(self, name: str, to: Folder, new_name: str) -> None:
@@ -173,7 +186,7 @@ class Folder:
     def remove(self, name: str) -> None:
         """Remove an entry, and all that is below a folder, if it is there.
 
-        By rm: it follows no link, whatever changes meanwhile, and has no limit of depth, as functions have.
+        By rm: it follows no link, whatever changes meanwhile, and has no limit of depth, as functions of Python have.
         """
         status = self.status(name)
         if status is None:
@@ -182,24 +195,43 @@ class Folder:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(name, dir_fd=self.descriptor)
             return
-        done = subprocess.run(
-            ["rm", "-rf", "--one-file-system", "--", f"./{name}"],
-            cwd=f"/proc/self/fd/{self.descriptor}",
-            env=ENVIRONMENT,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            check=False,
-        )
+        self._run("removed", "rm", "-rf", "--one-file-system", "--", f"./{name}")
+
+    def give_tree(self, name: str, account: pwd.struct_passwd) -> None:
+        """Give a folder with all that is below it to an account, and no file that a link in it names."""
+        self.folder(name).close()
+        self._run("given", "chown", "-R", "-P", "-h", "--", f"{account.pw_uid}:{account.pw_gid}", f"./{name}")
+
+    def find(self, *tests: str) -> list[tuple[float, float, int]]:
+        """Return times of change (of status, of content) and size of each regular file below; ``tests`` are of find."""
+        done = _tool(self.descriptor, "find", ".", "-xdev", "-type", "f", *tests, "-printf", "%C@ %T@ %s\n")
+        words = (line.split() for line in done.stdout.splitlines())
+        return [(float(status), float(content), int(size)) for status, content, size in words]
+
+    def _run(self, what: str, *argv: str) -> None:
+        """Let a program of coreutils work on an entry: these follow no link, and know no limit of depth."""
+        done = _tool(self.descriptor, *argv)
         if done.returncode:
-            raise Failure(f"{self.path / name} cannot be removed: {done.stderr.strip()[-200:]}")
+            raise Failure(f"{self.path / argv[-1]} cannot be {what}: {done.stderr.strip()[-200:]}")
 
     def _own(self, name: str) -> str:
         """Return a name that stays in this folder."""
         if name in ("", ".", "..") or "/" in name or "\0" in name:
             raise Refused(self.path, f"{name[:80]!r} is not the name of something in it")
         return name
+
+
+def _tool(folder: int, *argv: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        argv,
+        cwd=f"/proc/self/fd/{folder}",
+        env=ENVIRONMENT,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=False,
+    )
 
 
 def _settle(descriptor: int, mode: int, account: pwd.struct_passwd | None) -> None:
@@ -251,6 +283,15 @@ def remove(path: Path) -> None:
     """Remove a file or a tree by its path, if it is there; see ``Folder.remove``."""
     with contextlib.suppress(FileNotFoundError), parent_of(path) as (folder, name):
         folder.remove(name)
+
+
+def find(path: Path) -> list[tuple[float, float, int]]:
+    """Return what ``Folder.find`` does, of all files below a folder; of a missing one, nothing."""
+    try:
+        with opened(path) as folder:
+            return folder.find()
+    except FileNotFoundError:
+        return []
 
 
 def as_account(name: str, argv: Sequence[str], **options: Any) -> subprocess.CompletedProcess[str]:

@@ -16,7 +16,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from ringmaster.core import checks, files, smtp, state
+from ringmaster.core import below, checks, files, smtp, state
 from ringmaster.core.checks import CRITICAL, OK, UNKNOWN, WARNING, level
 from ringmaster.core.report import Failure, counted
 from ringmaster.mailserver import keys, resolve
@@ -140,10 +140,9 @@ def _context() -> ssl.SSLContext:
 def queue(warning: int, critical: int) -> tuple[int, str]:
     """Messages that wait, and the oldest of them."""
     found = [
-        entry.stat().st_mtime
+        written
         for folder in ("maildrop", "incoming", "active", "deferred")
-        for entry in (QUEUE / folder).rglob("*")
-        if entry.is_file()
+        for _changed, written, _size in below.find(QUEUE / folder)
     ]
     if not found:
         return OK, "The queue is empty."

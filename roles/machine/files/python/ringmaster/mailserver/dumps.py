@@ -5,7 +5,7 @@
 
 A message of a Maildir never changes, so a dump holds further names (hard links) of the same files: it costs no space,
 takes seconds, and is what a mailbox was at that moment. What changes in place is copied; indexes are left out, Dovecot
-makes them again.
+makes them again. Their account reads mail from everywhere, so root goes through mailboxes by descriptors.
 """
 
 from __future__ import annotations
@@ -13,14 +13,17 @@ from __future__ import annotations
 import json
 import os
 import pwd
+import secrets
 import shutil
-import sqlite3
 import stat
 import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+from ringmaster.core import below
+from ringmaster.core.below import Folder
 from ringmaster.core.component import Wish
 from ringmaster.core.report import Failure, counted
 from ringmaster.core.systemd import systemctl
@@ -31,6 +34,25 @@ REDIS_DATA = Path("/var/lib/ringmaster-mail-redis/dump.rdb")
 REDIS_SOCKET = "/run/ringmaster-mail-redis/redis.sock"
 WEBMAIL = Path("/var/lib/dbconfig-common/sqlite3/roundcube/roundcube")
 MESSAGES = ("cur", "new")
+#: Folders of a mailbox lie side by side; Dovecot makes nothing as deep.
+DEPTH = 16
+# The database of Roundcube is read and written as the account that it belongs to, from input and to output.
+WEBMAIL_ACCOUNT = "www-data"
+READ_DATABASE = """import sqlite3, sys
+memory = sqlite3.connect(":memory:")
+sqlite3.connect(f"file:{sys.argv[1]}?mode=ro", uri=True).backup(memory)
+sys.stdout.buffer.write(memory.serialize())
+"""
+CHECK_DATABASE = """import sqlite3, sys
+memory = sqlite3.connect(":memory:")
+memory.deserialize(sys.stdin.buffer.read())
+print(memory.execute("PRAGMA integrity_check").fetchone()[0])
+"""
+WRITE_DATABASE = """import sqlite3, sys
+memory = sqlite3.connect(":memory:")
+memory.deserialize(sys.stdin.buffer.read())
+memory.backup(sqlite3.connect(sys.argv[1]))
+"""
 SCRATCH = """dovecot_config_version = 2.4.0
 dovecot_storage_version = 2.4.0
 base_dir = {folder}/run
@@ -48,22 +70,29 @@ namespace inbox {{
 
 def dump(places: Places, folder: Path) -> int:
     """Fill the folder; return the number of mailboxes."""
-    mail = folder / "mail"
-    mail.mkdir(mode=0o700)
     counts = {}
-    for home in _homes(places.mail):
-        address = _address(home)
-        counts[address] = _snapshot(home, mail / home.parent.name / home.name)
+    with below.opened(places.mail) as mail, below.opened(folder) as root, root.make("mail") as target:
+        for domain in _folders(mail):
+            with mail.folder(domain) as source, target.make(domain) as place:
+                for name in _folders(source):
+                    with source.folder(name) as home, place.make(name) as copy:
+                        counts[f"{name}@{domain}"] = _mirror(home, copy)
     (folder / "manifest.json").write_text(json.dumps({"messages": counts}, indent=1) + "\n")
     if places.passwords.exists():
         shutil.copy2(places.passwords, folder / "passwords.json")
     if places.keys.exists():
         shutil.copytree(places.keys, folder / "dkim")
     if WEBMAIL.exists():
-        _copy_database(WEBMAIL, folder / "roundcube.sqlite")
+        with (folder / "roundcube.sqlite").open("xb") as stream:
+            _of_webmail(READ_DATABASE, str(WEBMAIL), stdout=stream)
     run("redis-cli", "-s", REDIS_SOCKET, "SAVE")
     if REDIS_DATA.exists():
-        shutil.copy2(REDIS_DATA, folder / "spam-filter.rdb")
+        with (
+            below.opened(REDIS_DATA.parent) as data,
+            data.stream(REDIS_DATA.name) as stream,
+            below.opened(folder) as root,
+        ):
+            root.write("spam-filter.rdb", stream)
     return len(counts)
 
 
@@ -71,20 +100,24 @@ def prove(places: Places, folder: Path) -> str:
     """Let Dovecot read every mailbox of a copy, and compare with what the dump counted."""
     counts = _manifest(folder)
     account = pwd.getpwnam("vmail")
+    # Dovecot's account owns the mailboxes in it, and its own folder; the others are root's.
     scratch = Path(tempfile.mkdtemp(prefix="mailserver-proof-", dir=places.mail.parent))
     try:
-        os.chown(scratch, account.pw_uid, account.pw_gid)
+        scratch.chmod(0o711)
         (scratch / "dovecot.conf").write_text(SCRATCH.format(folder=scratch))
-        for address, wanted in counts.items():
-            name, domain = address.split("@")
-            home = scratch / "mail" / domain / name
-            _copy(folder / "mail" / domain / name, home)
-            found = _messages(scratch / "dovecot.conf", home, address)
-            if found != wanted:
-                raise Failure(f"the dump of {address} has {counted(found, 'readable message')}, not {wanted}")
-            shutil.rmtree(home)
+        (scratch / "dovecot.conf").chmod(0o644)
+        with below.opened(scratch) as root, root.make("mail", mode=0o711) as mail:
+            root.make("run", account=account).close()
+            for address, wanted in counts.items():
+                name, _at, domain = address.partition("@")
+                with mail.make(domain, mode=0o711) as place:
+                    _bring(folder, address, place, name, account)
+                found = _messages(scratch / "dovecot.conf", scratch / "mail" / domain / name, address)
+                if found != wanted:
+                    raise Failure(f"the dump of {address} has {counted(found, 'readable message')}, not {wanted}")
+                mail.remove(domain)
     finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+        below.remove(scratch)
     keys = sorted((folder / "dkim").glob("*.key")) if (folder / "dkim").exists() else []
     for key in keys:
         run("openssl", "rsa", "-in", str(key), "-check", "-noout")
@@ -106,7 +139,7 @@ def restore(places: Places, folder: Path, wish: Wish) -> str:
         target = wish.name or wish.object
         _restore_mailbox(places, folder, wish.object, target, wish.replace)
         return f"Brought back into {target}: {counted(counts[wish.object], 'message')} of {wish.object}."
-    present = [address for address in counts if _has_mail(_home(places, address))]
+    present = [address for address in counts if _is_there(places, address)]
     if present and not wish.replace:
         raise Failure(f"mail is there, of {', '.join(present[:3])}{', …' * (len(present) > 3)}: --replace replaces it")
     for address in counts:
@@ -132,64 +165,75 @@ def _restore_rest(places: Places, folder: Path, replace: bool) -> None:
                 shutil.copy2(key, places.keys / key.name)
                 os.chown(places.keys / key.name, 0, group)
     if (folder / "roundcube.sqlite").exists() and WEBMAIL.exists() and replace:
-        owner = WEBMAIL.stat()
-        _copy_database(folder / "roundcube.sqlite", WEBMAIL)
-        os.chown(WEBMAIL, owner.st_uid, owner.st_gid)
+        with (folder / "roundcube.sqlite").open("rb") as stream:
+            _of_webmail(WRITE_DATABASE, str(WEBMAIL), stdin=stream)
     if (folder / "spam-filter.rdb").exists() and (replace or not REDIS_DATA.exists()):
         systemctl("stop", REDIS)
-        shutil.copy2(folder / "spam-filter.rdb", REDIS_DATA)
-        account = pwd.getpwnam("_rspamd")
-        os.chown(REDIS_DATA, account.pw_uid, account.pw_gid)
+        with (folder / "spam-filter.rdb").open("rb") as stream, below.opened(REDIS_DATA.parent) as data:
+            data.write(REDIS_DATA.name, stream, account=pwd.getpwnam("_rspamd"))
         systemctl("start", REDIS)
 
 
 def _restore_mailbox(places: Places, folder: Path, address: str, target: str, replace: bool) -> None:
-    name, domain = address.split("@")
-    home = _home(places, target)
-    if _has_mail(home) and not replace:
-        raise Failure(f"{target} has mail: --replace replaces it, --as puts it into another mailbox")
-    new = home.with_name(f".{home.name}.new")
-    old = home.with_name(f".{home.name}.old")
-    for path in (new, old):
-        shutil.rmtree(path, ignore_errors=True)
-    _folder_of_domain(home.parent)
-    _copy(folder / "mail" / domain / name, new)
-    if home.exists():
-        home.rename(old)
-    new.rename(home)
-    shutil.rmtree(old, ignore_errors=True)
+    domain, name = _home(target)
+    account = pwd.getpwnam("vmail")
+    with below.opened(places.mail) as mail:
+        place = mail.make(domain, account=account) if mail.status(domain) is None else mail.folder(domain)
+        with place:
+            if _has_mail(place, name) and not replace:
+                raise Failure(f"{target} has mail: --replace replaces it, --as puts it into another mailbox")
+            old = f".{name}.old"
+            for left in (old, f".{name}.new"):  # of a restore that was killed
+                place.remove(left)
+            _bring(folder, address, place, f".{name}.new", account)
+            if place.status(name) is not None:
+                place.move(name, place, old)
+            place.move(f".{name}.new", place, name)
+            place.remove(old)
     # Clients that are logged in have the old mailbox open.
     subprocess.run(["doveadm", "kick", target], capture_output=True, check=False)
 
 
-def _folder_of_domain(path: Path) -> None:
-    account = pwd.getpwnam("vmail")
-    if not path.exists():
-        path.mkdir(mode=0o700, parents=True)
-        os.chown(path, account.pw_uid, account.pw_gid)
+def _bring(folder: Path, address: str, place: Folder, name: str, account: pwd.struct_passwd) -> None:
+    """Put a copy of a mailbox of a dump into a folder, where the account gets it when it is whole.
+
+    Never links: a restored mailbox must not share with a dump.
+    """
+    of_name, _at, of_domain = address.partition("@")
+    arriving = f".arriving-{secrets.token_hex(6)}"
+    with below.opened(folder / "mail" / of_domain / of_name) as source:
+        try:
+            with place.make(arriving) as new:
+                _mirror(source, new, account=account)
+                os.fchown(new.descriptor, account.pw_uid, account.pw_gid)
+            place.move(arriving, place, name)
+        except BaseException:
+            place.remove(arriving)
+            raise
 
 
-def _homes(mail: Path) -> Iterator[Path]:
-    for domain in sorted(mail.iterdir()):
-        if domain.is_dir() and not domain.is_symlink():
-            for home in sorted(domain.iterdir()):
-                if home.is_dir() and not home.is_symlink() and not home.name.startswith("."):
-                    yield home
+def _folders(folder: Folder) -> Iterator[str]:
+    for name in folder.names():
+        status = folder.status(name)
+        if status is not None and stat.S_ISDIR(status.st_mode) and not name.startswith("."):
+            yield name
 
 
-def _address(home: Path) -> str:
-    return f"{home.name}@{home.parent.name}"
-
-
-def _home(places: Places, address: str) -> Path:
+def _home(address: str) -> tuple[str, str]:
+    """Return the folder of the domain, and that of the mailbox in it."""
     name, at, domain = address.partition("@")
     if not at or "/" in address or address.startswith(".") or domain.startswith("."):
         raise Failure(f"'{address}' is no address")
-    return places.mail / domain / name
+    return domain, name
 
 
-def _has_mail(home: Path) -> bool:
-    return any(entry.is_file() for name in MESSAGES for entry in home.glob(f"Maildir/**/{name}/*"))
+def _has_mail(place: Folder, name: str) -> bool:
+    """Whether a mailbox holds a message, in any of its folders."""
+    status = place.status(name)
+    if status is None:
+        return False
+    with place.folder(name) as home:
+        return bool(home.find("-path", "./Maildir/*", "(", "-path", "*/cur/*", "-o", "-path", "*/new/*", ")"))
 
 
 def _manifest(folder: Path) -> dict[str, int]:
@@ -199,80 +243,85 @@ def _manifest(folder: Path) -> dict[str, int]:
         raise Failure(f"{folder} is not a dump of a mail server: {error}") from error
 
 
-def _snapshot(source: Path, target: Path) -> int:
-    """Make a copy of a mailbox of links and small copies; return the number of messages."""
+def _is_there(places: Places, address: str) -> bool:
+    domain, name = _home(address)
+    with below.opened(places.mail) as mail:
+        if mail.status(domain) is None:
+            return False
+        with mail.folder(domain) as place:
+            return _has_mail(place, name)
+
+
+def _mirror(source: Folder, target: Folder, *, account: pwd.struct_passwd | None = None, depth: int = 0) -> int:
+    """Copy a mailbox; return the number of messages. Without an account for the copy, messages are linked.
+
+    What is neither a file nor a folder is left out: Dovecot makes nothing else.
+    """
+    if depth > DEPTH:
+        raise Failure(f"{source.path}: folders lie deeper than in any mailbox")
     number = 0
-    target.mkdir(mode=0o700, parents=True)
-    for parent, folders, names in os.walk(source, followlinks=False):
-        place = target / Path(parent).relative_to(source)
-        is_messages = Path(parent).name in MESSAGES
-        for folder in folders:
-            if not (Path(parent) / folder).is_symlink():
-                (place / folder).mkdir(mode=0o700)
-        folders[:] = [folder for folder in folders if (place / folder).is_dir()]
-        for name in names:
-            path = Path(parent) / name
-            if name.startswith("dovecot.index") or name.endswith(".lock") or Path(parent).name == "tmp":
+    for name in source.names():
+        try:
+            status = source.status(name)
+            if status is None or name.startswith("dovecot.index") or name.endswith(".lock"):
                 continue
-            try:
-                if not stat.S_ISREG(path.lstat().st_mode):
-                    continue
-                if is_messages:
-                    _link(path, place / name)
-                    number += 1
-                else:
-                    shutil.copy2(path, place / name, follow_symlinks=False)
-            except FileNotFoundError:
-                continue  # moved or deleted meanwhile: it is under its new name, or gone
+            if stat.S_ISDIR(status.st_mode):
+                with source.folder(name) as inner, target.make(name) as copy:
+                    if name != "tmp":
+                        number += _mirror(inner, copy, account=account, depth=depth + 1)
+                    if account is not None:
+                        os.fchown(copy.descriptor, account.pw_uid, account.pw_gid)
+            elif stat.S_ISREG(status.st_mode):
+                is_message = source.path.name in MESSAGES
+                if not (is_message and account is None and _link(source, target, name)):
+                    # Messages have further names: in other folders, and in dumps.
+                    owner = os.fstat(source.descriptor).st_uid if account is None else None
+                    with source.stream(name, owner, names=None if is_message or account else 1) as stream:
+                        target.write(name, stream, account=account, like=status)
+                number += is_message
+        except (FileNotFoundError, below.Refused):
+            continue  # moved or deleted meanwhile: it is under its new name, or gone
     return number
 
 
-def _link(source: Path, target: Path) -> None:
+def _link(source: Folder, target: Folder, name: str) -> bool:
+    """Give a file a further name in a folder of root's; return whether that is possible."""
     try:
-        os.link(source, target, follow_symlinks=False)
+        os.link(name, name, src_dir_fd=source.descriptor, dst_dir_fd=target.descriptor, follow_symlinks=False)
+    except FileNotFoundError:
+        raise
     except OSError:  # another file system
-        shutil.copy2(source, target, follow_symlinks=False)
-
-
-def _copy(source: Path, target: Path) -> None:
-    """Copy a mailbox for the account of the mailboxes. Never links: a restored mailbox must not share with a dump."""
-    shutil.copytree(source, target, symlinks=True)
-    account = pwd.getpwnam("vmail")
-    for parent, _folders, names in os.walk(target):
-        for path in (Path(parent), *(Path(parent) / name for name in names)):
-            os.chown(path, account.pw_uid, account.pw_gid, follow_symlinks=False)
+        return False
+    linked = target.status(name)
+    if linked is not None and stat.S_ISREG(linked.st_mode) and linked.st_uid == os.fstat(source.descriptor).st_uid:
+        return True
+    target.remove(name)
+    raise below.Refused(source.path / name, "it was exchanged")
 
 
 def _messages(configuration: Path, home: Path, address: str) -> int:
     """Let Dovecot count the messages of all folders, as the account of the mailboxes."""
-    account = pwd.getpwnam("vmail")
-    done = subprocess.run(
+    done = below.as_account(
+        "vmail",
         ["doveadm", "-c", str(configuration), "-f", "tab", "mailbox", "status", "--no-userdb-lookup", "messages", "*"],
-        env={"USER": address, "HOME": str(home), "PATH": "/usr/bin:/bin"},
-        user=account.pw_uid,
-        group=account.pw_gid,
-        extra_groups=[],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd="/",
+        env={"USER": address, "HOME": str(home)},
     )
     if done.returncode:
         raise Failure(f"Dovecot cannot read the dump of {address}: {done.stderr.strip()[-300:]}")
     return sum(int(line.split("\t")[-1]) for line in done.stdout.splitlines()[1:])
 
 
-def _copy_database(source: Path, target: Path) -> None:
-    """Copy an SQLite database as it is at one moment, also while it is written."""
-    with sqlite3.connect(f"file:{source}?mode=ro", uri=True) as old, sqlite3.connect(target) as new:
-        old.backup(new)
-    new.close()
-    old.close()
+def _of_webmail(script: str, *words: str, **options: Any) -> str:
+    """Run a script on Roundcube's database as its account; return what it prints. Raises Failure."""
+    done = below.as_account(WEBMAIL_ACCOUNT, ["/usr/bin/python3", "-I", "-c", script, *words], **options)
+    if done.returncode:
+        said = (done.stderr or "").strip().splitlines() or [f"exit code {done.returncode}"]
+        raise Failure(f"the database of Roundcube: {said[-1][:300]}")
+    return done.stdout or ""
 
 
 def _prove_database(path: Path) -> None:
-    with sqlite3.connect(f"file:{path}?mode=ro&immutable=1", uri=True) as database:
-        answer = database.execute("PRAGMA integrity_check").fetchone()[0]
-    database.close()
+    with path.open("rb") as stream:
+        answer = _of_webmail(CHECK_DATABASE, stdin=stream).strip()
     if answer != "ok":
         raise Failure(f"Roundcube's database in the dump is damaged: {answer}")

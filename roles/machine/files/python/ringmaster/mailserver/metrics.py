@@ -18,7 +18,7 @@ import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from ringmaster.core import files
+from ringmaster.core import below, files
 
 STATE = Path("/var/lib/ringmaster/mailserver/metrics.json")
 CURSOR = Path("/var/lib/ringmaster/mailserver/metrics.cursor")
@@ -87,7 +87,7 @@ def write() -> int:
         before = {}
     counts = counted(told.splitlines(), before)
     files.replace(STATE, json.dumps(counts, indent=1) + "\n")
-    found = {name: [one.stat().st_ctime for one in (QUEUE / name).rglob("*") if one.is_file()] for name in QUEUES}
+    found = {name: [changed for changed, _written, _size in below.find(QUEUE / name)] for name in QUEUES}
     times = [moment for moments in found.values() for moment in moments]
     oldest = time.time() - min(times) if times else 0.0
     files.replace(METRICS, text(counts, {name: len(moments) for name, moments in found.items()}, oldest, _asked()))

@@ -9,7 +9,7 @@ import smtplib
 import ssl
 from pathlib import Path
 
-from ringmaster.core import checks, smtp
+from ringmaster.core import below, checks, smtp
 from ringmaster.core.checks import CRITICAL, OK, level
 from ringmaster.core.report import counted
 
@@ -19,7 +19,7 @@ QUEUE = Path("/var/spool/postfix")
 def queue(warning: int, critical: int) -> tuple[int, str]:
     """Messages that wait."""
     folders = ("maildrop", "incoming", "active", "deferred")
-    waiting = sum(1 for folder in folders for entry in (QUEUE / folder).rglob("*") if entry.is_file())
+    waiting = sum(len(below.find(QUEUE / folder)) for folder in folders)
     if not waiting:
         return OK, "No message waits."
     sentence = f"{counted(waiting, 'message waits', 'messages wait')} for the mail server: mailq says why."
