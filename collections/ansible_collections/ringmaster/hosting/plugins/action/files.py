@@ -16,9 +16,31 @@ from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure, AnsibleE
 from ansible.plugins.action import ActionBase
 from ansible.template import trust_as_template
 from ansible_collections.ringmaster.hosting.plugins.module_utils.machine import file_entries, file_script, program
+from ansible_collections.ringmaster.hosting.plugins.module_utils.values.answers import (
+    AnswerError,
+    Choice,
+    Kind,
+    ListOf,
+    MapOf,
+    Plain,
+    Text,
+    visible,
+)
+from ansible_collections.ringmaster.hosting.plugins.plugin_utils.judged_action import SENTENCES, judged
 
 MANAGED = "Managed by Ringmaster: changes made here will be overwritten"
 PATIENCE = 30  # seconds at most after the deadline in which the host must be reachable again to say what happened
+PATH = Text(r"/[^\x00-\x1f\x7f]*", 4096, "a path")
+EXPECTED: dict[str, Kind] = {
+    "changed_paths": ListOf(PATH, 100_000),
+    "found": ListOf(PATH, 100_000),
+    "applied": SENTENCES,
+    "notes": SENTENCES,
+    "problems": SENTENCES,
+    "guarded_state": Choice(("confirmed", "running", "rolled_back", "unknown")),
+    "guarded_result": MapOf(Text("[a-z_]+", 40), Plain(), 20),
+}
+"""What a machine answers."""
 
 
 class ActionModule(ActionBase):
@@ -50,19 +72,23 @@ class ActionModule(ActionBase):
             result = self._guarded(arguments, variables, str(self._task.args.get("confirm_at") or ""))
         else:
             result = self._module(arguments, variables)
+        self._require_own_paths(entries, result, variables)
         self._notify(entries, set(result.get("changed_paths", ())))
         return result
 
     def _module(self, options: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
         """Run once on the machine, the quick way where pipelining allows it."""
         result: dict[str, Any]
-        if self._is_pipelining_enabled("new") and not self._task.async_val:
+        is_quick = self._is_pipelining_enabled("new") and not self._task.async_val
+        if is_quick:
             result = self._quick(options, variables)
         else:
             result = self._execute_module(
                 module_name="ringmaster.hosting.files", module_args=options, task_vars=variables
             )
             result.pop("invocation", None)  # only the opaque payload
+        machine = _machine(self._task, variables)
+        result = judged(result, EXPECTED, machine, "the answer of files", by_ansible=not is_quick)
         for note in result.pop("notes", []):
             self._display.warning(f"{self._task.get_name()}: {note}")
         return result
@@ -72,11 +98,15 @@ class ActionModule(ActionBase):
         python = str(variables.get("ansible_python_interpreter") or "/usr/bin/python3")
         python = python if python.startswith("/") else "/usr/bin/python3"
         done = self._low_level_execute_command(f"{shlex.quote(python)} -", in_data=script)
-        result = file_script.parse(done["stdout"])
+        machine = _machine(self._task, variables)
+        try:
+            result = file_script.parse(done["stdout"], machine)
+        except AnswerError as error:
+            raise AnsibleActionFail(str(error)) from error
         if result is None:
-            said = (done["stderr"] or done["stdout"]).strip().splitlines()
+            said = visible((done["stderr"] or done["stdout"])[-2000:]).strip().splitlines()
             raise AnsibleActionFail(
-                f"{python} ended with exit code {done['rc']} and no result: {' | '.join(said[-5:])}"
+                f"{python} on {machine} ended with exit code {done['rc']} and no result: {' | '.join(said[-5:])}"
             )
         return result
 
@@ -104,7 +134,13 @@ class ActionModule(ActionBase):
             else:
                 state = answer.get("guarded_state")
                 if state == "confirmed":
-                    return result or answer["guarded_result"]
+                    return result or judged(
+                        answer.get("guarded_result", {}),
+                        EXPECTED,
+                        _machine(self._task, variables),
+                        "the kept answer",
+                        by_ansible=False,
+                    )
                 if state != "running":
                     break
                 reason = "the change is still being made"
@@ -173,6 +209,19 @@ class ActionModule(ActionBase):
         rendered = templar.template(text, escape_backslashes=False, overrides=overrides)
         return "" if rendered is None else str(rendered)
 
+    def _require_own_paths(
+        self, entries: list[dict[str, Any]], result: dict[str, Any], variables: dict[str, Any]
+    ) -> None:
+        """Refuse paths that were not sent to the machine: what follows a change follows from them."""
+        sent = {str(entry["path"]) for entry in entries}
+        above = {str(folder) for path in sent for folder in Path(path).parents}
+        purged = {str(entry["path"]) for entry in entries if entry.get("purge")}
+        for path in result.get("changed_paths", ()):
+            if path not in sent and path not in above and str(Path(path).parent) not in purged:
+                machine = _machine(self._task, variables)
+                error = AnswerError(machine, "a changed path of files", path, "a path that was sent there")
+                raise AnsibleActionFail(str(error))
+
     def _notify(self, entries: list[dict[str, Any]], changed: set[str]) -> None:
         """Add handlers of changed entries to the task's own; the executor reports them after the action."""
         wanted: list[str] = []
@@ -182,3 +231,7 @@ class ActionModule(ActionBase):
                 wanted += entry.get("notify", ())
         if wanted:
             self._task.notify = list(dict.fromkeys([*(self._task.notify or []), *wanted]))
+
+
+def _machine(task: Any, variables: Mapping[str, Any]) -> str:
+    return str(task.delegate_to or variables.get("inventory_hostname") or "the machine")

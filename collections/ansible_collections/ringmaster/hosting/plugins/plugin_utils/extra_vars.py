@@ -28,8 +28,16 @@ NO_PASSWORD = (
 # What everybody may set beside what plugins of Ansible document: how machines are reached.
 _OF_ANSIBLE = ("ansible_python_interpreter", "ansible_become", "ansible_become_user", "ansible_become_method")
 
-# What playbooks read beside their arguments: a secret that a description never holds, and a time for slow machines.
-_OF_ALL_PLAYBOOKS = ("platform_secret", "ringmaster_boot_timeout")
+# What playbooks read beside their arguments: a secret that a description never holds, a time for slow machines, and the
+# limits of what machines may answer.
+_OF_ALL_PLAYBOOKS = (
+    "platform_secret",
+    "ringmaster_boot_timeout",
+    "ringmaster_answer_bytes",
+    "ringmaster_answer_seconds",
+    "ringmaster_fetched_bytes",
+    "ringmaster_take_facts",
+)
 
 
 class Inventory:

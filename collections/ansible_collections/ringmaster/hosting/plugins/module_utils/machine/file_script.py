@@ -17,6 +17,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.ringmaster.hosting.plugins.module_utils.values import answers
+
 PACKAGE = "ansible_collections.ringmaster.hosting.plugins.module_utils.machine"
 #: In the order in which they import each other.
 SOURCES = ("program", "file_plan", "file_apply", "file_rollback", "file_run")
@@ -47,10 +49,12 @@ def script(options: Mapping[str, Any], *, check_mode: bool, diff_mode: bool) -> 
     return SCRIPT.format(blob=packed, package=PACKAGE, marker=MARKER).encode()
 
 
-def parse(stdout: str) -> dict[str, Any] | None:
-    """Return the result among what the machine printed; None if there is none."""
+def parse(stdout: str, machine: str) -> dict[str, Any] | None:
+    """Return the result among what the machine printed; None if there is none. Raises AnswerError."""
     for line in reversed(stdout.splitlines()):
         if line.startswith(MARKER):
-            result: dict[str, Any] = json.loads(line.removeprefix(MARKER))
-            return result
+            said = answers.parse(line.removeprefix(MARKER), machine=machine, what="the answer of files")
+            if not isinstance(said, dict):
+                raise answers.AnswerError(machine, "the answer of files", said, "a map")
+            return said
     return None

@@ -25,6 +25,9 @@ from .schema.common import PERMISSIONS
 # Namespace of the UUIDs of VMs; a constant for ever.
 UUID_NAMESPACE = uuid.UUID("b3cbf565-5471-4818-8229-39140514104e")
 
+CONNECTION = "ringmaster.hosting.ssh"
+"""Reaches every machine; what they answer is bounded and judged there."""
+
 
 def vm_uuid(project: str, vm: str) -> str:
     """Return the UUID of a VM, which is also its instance-id."""
@@ -57,7 +60,8 @@ def build(description: Description) -> Inventory:
     inventory = Inventory()
     inventory.group("all", **_platform_vars(description))
     for name in ("vms", "hypervisors", "machines"):
-        inventory.group(name)
+        # Not for group "all", in which the controller itself is.
+        inventory.group(name, ansible_connection=CONNECTION)
     wanted = set(description.options.projects) or set(description.projects)
     for project in description.projects:
         if project in wanted:
@@ -326,6 +330,7 @@ def _add_orphan(inventory: Inventory, description: Description, name: str) -> No
         "srv_ipv6": addresses.ipv6(description.network("server")["ipv6"], vm_id),
     }
     inventory.hosts[name] = {
+        "ansible_connection": CONNECTION,
         "ansible_host": reach(description, found, vm_id),
         "ringmaster_project": project,
         "ringmaster_vm_id": vm_id,

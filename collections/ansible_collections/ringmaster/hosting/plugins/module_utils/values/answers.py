@@ -18,6 +18,7 @@ import re
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, NoReturn
 
 SHOWN = 120
@@ -29,7 +30,7 @@ SEPARATORS = 1_000_000
 DIGITS = 20
 """That an integer may have: 64 bits and a sign."""
 
-_HARMLESS = re.compile(r"[\x20-\x7e\n\t]*\Z")
+_SPECIAL = re.compile(r"[^\x20-\x7e]")
 _HIDDEN = frozenset(("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"))
 """Categories of characters that are no sign on a terminal, or change what others look like."""
 
@@ -47,11 +48,9 @@ def visible(text: str, *, keep: str = "\n\t") -> str:
 
     What is in ``keep`` stays. A return before a line feed is dropped, so that lines stay lines.
     """
-    if _HARMLESS.match(text) and "\n" in keep and "\t" in keep:
-        return text
-    if "\n" in keep:
+    if "\n" in keep and "\r\n" in text:
         text = text.replace("\r\n", "\n")
-    return "".join(_escaped(sign) if sign not in keep and _is_hidden(sign) else sign for sign in text)
+    return _SPECIAL.sub(lambda found: found[0] if found[0] in keep else _fit(found[0]), text)
 
 
 def shown(value: object, limit: int = SHOWN) -> str:
@@ -194,6 +193,25 @@ class Maybe(Kind):
 
 
 @dataclass(frozen=True)
+class Plain(Kind):
+    """Any data, which people look at and nothing else depends on: texts are escaped and cut, as ``Text()`` does."""
+
+    most: int = 10_000
+
+    def judge(self, value: Any, place: _Place) -> Any:
+        """Return a copy."""
+        if isinstance(value, str):
+            return Text(most=self.most).judge(value, place)
+        if isinstance(value, list):
+            return [self.judge(one, place.below(index)) for index, one in enumerate(value)]
+        if isinstance(value, dict):
+            return {visible(str(name))[:SHOWN]: self.judge(one, place.below(name)) for name, one in value.items()}
+        if value is None or isinstance(value, bool | int | float):
+            return value
+        place.refuse(value, "JSON")
+
+
+@dataclass(frozen=True)
 class ListOf(Kind):
     """A list of one kind."""
 
@@ -264,9 +282,7 @@ def _constant(text: str) -> NoReturn:
     raise ValueError(f"{text} is no number")
 
 
-def _is_hidden(sign: str) -> bool:
-    return unicodedata.category(sign) in _HIDDEN
-
-
-def _escaped(sign: str) -> str:
-    return sign.encode("unicode_escape", "backslashreplace").decode()
+@lru_cache(4096)
+def _fit(sign: str) -> str:
+    hidden = unicodedata.category(sign) in _HIDDEN
+    return sign.encode("unicode_escape", "backslashreplace").decode() if hidden else sign

@@ -1,0 +1,22 @@
+# Copyright: (c) 2026, Ringmaster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Controller side of ``ringmaster.hosting.vm_snapshot``: what it may answer."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from ansible_collections.ringmaster.hosting.plugins.module_utils.values.answers import Choice, Kind, Number, Text
+from ansible_collections.ringmaster.hosting.plugins.plugin_utils.judged_action import SIZE, JudgedAction
+
+
+class ActionModule(JudgedAction):
+    """Runs the module."""
+
+    EXPECTED: ClassVar[dict[str, Kind]] = {
+        "path": Text(r"/[^\x00-\x1f]+", 1000, "a path"),
+        "consistency": Choice(("frozen", "crash", "stopped")),
+        "bytes": SIZE,
+        "seconds": Number(0, fraction=True),
+    }

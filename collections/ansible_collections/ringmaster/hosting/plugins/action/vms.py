@@ -1,0 +1,23 @@
+# Copyright: (c) 2026, Ringmaster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Controller side of ``ringmaster.hosting.vms``: what it may answer."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from ansible_collections.ringmaster.hosting.plugins.module_utils.values.answers import Kind, ListOf, MapOf, Plain
+from ansible_collections.ringmaster.hosting.plugins.plugin_utils.judged_action import MACHINE, PENDING, JudgedAction
+
+
+class ActionModule(JudgedAction):
+    """Runs the module."""
+
+    EXPECTED: ClassVar[dict[str, Kind]] = {
+        "vms": ListOf(Plain(), 10_000),
+        **dict.fromkeys(("created", "deleted", "failed_vms"), ListOf(MACHINE, 10_000)),
+        "pending_restart": MapOf(MACHINE, PENDING, 10_000),
+        "network_filters": Plain(),
+        "virtualization": Plain(),
+    }

@@ -1,0 +1,48 @@
+# Copyright: (c) 2026, Ringmaster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the machine's program prints as JSON, and playbooks read: a kind for each command."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ansible_collections.ringmaster.hosting.plugins.module_utils.values.answers import (
+    Flag,
+    Kind,
+    ListOf,
+    MapOf,
+    Number,
+    Record,
+    Text,
+    judge,
+    parse,
+)
+
+SENTENCES = ListOf(Text(), 10_000)
+COMMANDS: Mapping[str, Kind] = {
+    "postgresql upgrade": Record(
+        {"sentence": Text()},
+        {"from": Text(r"\d{1,3}", 3, "a major version"), "seconds": Number(0, fraction=True)},
+    ),
+    "updates now": Record(
+        {
+            **dict.fromkeys(("installed", "restarted", "waits"), SENTENCES),
+            "reboot": Text(),
+            "patched": MapOf(Text(r"[^\x00-\x1f]{1,300}", 300, "an update"), Number(0), 10_000),
+        }
+    ),
+    "webgateway drain": Record({"changed": Flag(), "steps": SENTENCES, "sessions": Number(0)}),
+}
+
+
+def answer(text: Any, command: str, machine: str) -> Any:
+    """Return what a command of the program answered; raises AnswerError.
+
+    :param text: its output; what is no text at all is refused as well.
+    :param command: one of ``COMMANDS``; another is a mistake of the caller and raises KeyError.
+    """
+    what = f"the answer of '{command}'"
+    said = parse(text if isinstance(text, str) else "", machine=machine, what=what)
+    return judge(COMMANDS[command], said, machine=machine, what=what)
