@@ -431,4 +431,34 @@ def test_damage_here_never_reaches_the_second_copy(
     copy.run(configuration, tmp_path / "copy.json")
     for name, content in packs.items():
         assert (far / "vm0/data" / name[:2] / name).read_bytes() == content
-    assert not [one.name for one in far.iterdir() if one.name not in ("vm0",)]
+    assert not [one.name for one in far.iterdir() if one.name != "vm0"]
+    # A new repository in the old one's place is copied as a whole, its configuration as well.
+    server.repository.path.rename(tmp_path / "put aside")
+    server.repository.restic("init", "-q")
+    assert server.maintain()
+    copy.run(configuration, tmp_path / "copy.json")
+    assert (far / "vm0/config").read_bytes() == (server.repository.path / "config").read_bytes()
+    assert {one.name for one in (far / "vm0/keys").iterdir()} == server.names("keys")
+    assert (far / ".removed").is_dir()
+
+
+@slow
+def test_so_many_lies_that_they_cannot_be_judged_one_by_one(
+    server: Server,
+    machine: Machine,
+    history: dict[str, dict[str, bytes]],
+    restored: Restored,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(judge, "MOST", 3)
+    assert server.maintain(everything=False)
+    packs, began = server.names("data"), time.time()
+    server.age(1, *server.names("snapshots"))
+    for _number in range(20):
+        machine.send("index", machine.seal(b"{}" + secrets.token_bytes(9)))
+    assert not server.maintain()
+    assert (len(server.entry["lies"]), server.entry["unjudged"]) == (3, 17)
+    assert packs <= server.names("data")
+    set_aside(server, "--since", time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(began)))
+    assert server.maintain(), server.said
+    everything_is_there(server, history, restored)

@@ -36,6 +36,9 @@ def run(configuration: Path = CONFIGURATION, path: Path = STATE) -> str:
     entry: dict[str, Any] = {"began": began, "error": ""}
     try:
         options = [*values.get("copy_options", []), *_protected()]
+        # The one file that is not named after its content: a new repository in the place of an old one has its own.
+        _rsync(values["folder"], target, options, "--include=/*/", "--include=/*/config", "--exclude=*")
+        options = ["--ignore-existing", "--delete-after", *options]
         # Snapshots come last: one that is there needs everything else that it speaks of.
         _rsync(values["folder"], target, options, "--exclude=/*/snapshots/*")
         _rsync(values["folder"], target, options)
@@ -57,10 +60,9 @@ def _protected() -> list[str]:
 
 def _rsync(folder: str, target: str, options: list[str], *more: str) -> None:
     # Nobody can answer a question of ssh.
-    argv = ["rsync", "--archive", "--delete-after", "--backup", f"--backup-dir={REMOVED}/{time.strftime('%Y-%m')}"]
+    argv = ["rsync", "--archive", "--backup", f"--backup-dir={REMOVED}/{time.strftime('%Y-%m')}"]
     # Bins and views are this machine's, and so is the far side's folder of what was removed: all begin with a dot.
     argv += [
-        "--ignore-existing",
         "--exclude=/.*",
         "--exclude=/*/locks/*",
         "--exclude=*.rest-server-temp*",

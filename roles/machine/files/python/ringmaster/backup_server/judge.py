@@ -30,6 +30,9 @@ PORTION = 1 << 20
 #: Seconds for one portion; a machine that makes it take longer is not pruned.
 SECONDS = 4 * 3600
 
+#: So many lies are enough; who sends more keeps the server from no other work.
+MOST = 100
+
 
 @dataclass
 class Verdict:
@@ -65,16 +68,24 @@ def judge(repository: Repository, key: str, until: float, say: Callable[[str], N
     verdict = Verdict(known & set(present))
     waiting = {name: status.st_size for name, status in present.items() if name not in known}
     verdict.left = len(waiting)
-    for number, portion in enumerate(_portions(waiting)):
-        if number and time.monotonic() > until:
-            break
-        lies = _lies(repository, key, portion)
-        for name, lie in lies.items():
-            say(f"{repository.name}: index {name[:8]} is not true: {lie}")
-        verdict.lies |= lies
-        verdict.judged |= set(portion) - set(lies)
-        verdict.left -= len(portion)
-        note(repository, verdict.judged)
+    waves = list(_portions(waiting))
+    is_first = True
+    while waves and (is_first or time.monotonic() < until) and len(verdict.lies) < MOST:
+        is_first = False
+        names = waves.pop(0)
+        lie = _lie(repository, key, names)
+        if lie and len(names) > 1:
+            # One lie spoils them all: each alone says which it is.
+            waves[:0] = [[name] for name in names]
+            continue
+        verdict.left -= len(names)
+        if lie:
+            verdict.lies[names[0]] = lie
+            say(f"{repository.name}: index {names[0][:8]} is not true: {lie}")
+        else:
+            verdict.judged |= set(names)
+            note(repository, verdict.judged)
+    note(repository, verdict.judged)
     return verdict
 
 
@@ -89,14 +100,6 @@ def _portions(sizes: dict[str, int]) -> Iterator[list[str]]:
         total += size
     if portion:
         yield portion
-
-
-def _lies(repository: Repository, key: str, names: list[str]) -> dict[str, str]:
-    """Return which of some indexes are not true, and in which way."""
-    lie = _lie(repository, key, names)
-    if not lie or len(names) == 1:
-        return {names[0]: lie} if lie else {}
-    return {name: one for name in names if (one := _lie(repository, key, [name]))}
 
 
 def _lie(repository: Repository, key: str, names: list[str]) -> str:

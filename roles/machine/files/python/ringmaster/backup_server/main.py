@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from ringmaster.backup_server import bins, copy, passwords, quota, upkeep
+from ringmaster.backup_server import bins, copy, judge, passwords, quota, upkeep
 from ringmaster.backup_server.process import harmless
 from ringmaster.backup_server.repositories import Failure, Repository, chosen, load, option, without_owner
 from ringmaster.backup_server.state import read_state, write_state
@@ -133,7 +133,11 @@ def _set_aside(options: argparse.Namespace) -> int:
         state = read_state()
         entry = state.get("repositories", {}).get(repository.name, {})
         backups = [one.id for one in repository.arrivals() if one.time >= since]
+        known = judge.ledger(repository)
+        arrived = repository.files("index").items()
         lies = list(entry.pop("lies", {}))
+        # What was not judged yet and belongs to those backups goes with them.
+        lies += [name for name, one in arrived if one.st_mtime >= since and name not in known and name not in lies]
         bins.put(repository, bins.ASIDE, {"snapshots": backups, "index": lies})
         write_state(state)
     print(
