@@ -13,6 +13,8 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from ringmaster.core.report import Failure
+
 CONFIGURATION = Path("/etc/ringmaster/backup/backup.json")
 DEFINITIONS = Path("/etc/ringmaster/backup.d")
 DUMPS = Path("/var/backups/ringmaster")
@@ -36,10 +38,6 @@ STANDARD_EXCLUDES = (
     "/root.restored-*",
     ".ringmaster-restore-*",
 )
-
-
-class Failure(Exception):
-    """Something did not work; the text is one sentence for people, without secrets."""
 
 
 @dataclass(frozen=True)

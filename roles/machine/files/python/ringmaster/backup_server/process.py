@@ -18,6 +18,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import IO
 
+from ringmaster.core.report import Failure
+
 #: The server's user; restic runs as that one, so that both can work on the same files.
 USER = "restic-rest-server"
 MIB = 1 << 20
@@ -27,10 +29,6 @@ FILE_MIB = 1024
 SAID = 64 * MIB
 #: Bytes of errors that are remembered, the last ones.
 COMPLAINED = 1 << 16
-
-
-class Failure(Exception):
-    """Something did not work; the text is one sentence for people, without secrets."""
 
 
 @dataclass(frozen=True)

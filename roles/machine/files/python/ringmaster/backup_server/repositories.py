@@ -22,6 +22,7 @@ from typing import Any
 from ringmaster.backup_server import process
 from ringmaster.backup_server.process import Failure, harmless
 from ringmaster.backup_server.retention import Arrival
+from ringmaster.core import below
 
 CONFIGURATION = Path("/etc/ringmaster/backup-server/repositories.json")
 LOCKED = 11
@@ -81,10 +82,8 @@ class Repository:
 
     def adopt(self) -> None:
         """Give all its files to the server's user."""
-        account = pwd.getpwnam(process.USER)
-        for parent, _folders, names in os.walk(self.path):
-            for path in (Path(parent), *(Path(parent, name) for name in names)):
-                os.chown(path, account.pw_uid, account.pw_gid, follow_symlinks=False)
+        with below.parent_of(self.path) as (folder, name):
+            folder.give_tree(name, pwd.getpwnam(process.USER))
 
     def arrivals(self) -> list[Arrival]:
         """Return the backups with the time at which they arrived. Quick: nothing is opened."""
@@ -92,14 +91,7 @@ class Repository:
 
     def size(self) -> int:
         """Return the bytes of all files."""
-        total = 0
-        for parent, _folders, names in os.walk(self.path):
-            for name in names:
-                try:
-                    total += Path(parent, name).lstat().st_size
-                except FileNotFoundError:
-                    continue  # pruned or uploaded meanwhile
-        return total
+        return sum(size for *_moments, size in below.find(self.path))
 
     def files(self, kind: str) -> dict[str, os.stat_result]:
         """Return the files of ``data``, ``index``, ``keys``, ``locks`` or ``snapshots`` by name, oldest first."""

@@ -10,31 +10,35 @@ first is put in place, so that a bad zone is never loaded and the name server ne
 from __future__ import annotations
 
 import contextlib
+import pwd
 import re
-import shutil
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+from ringmaster.core import below
+from ringmaster.core.report import Failure
 
 UNIT = "named.service"
 MARK = "@SERIAL@"
 SERIAL = re.compile(r"(?<= IN SOA )(\S+ \S+ )(\d+)(?= )")
 #: Seconds within which the name server must have loaded the zones.
 PATIENCE = 30
-
-
-class Failure(Exception):
-    """The zones cannot be loaded; the text says why. What was loaded before is still served."""
+ZONE_LIMIT = 64 * 1024 * 1024
 
 
 @dataclass(frozen=True)
 class Places:
-    """Where things are. Both folders hold ``<view>/<zone>``."""
+    """Where things are. Three folders hold ``<view>/<zone>``.
+
+    What lies in ``zones`` is the name server's to write: root works there by descriptors only.
+    """
 
     sources: Path = Path("/etc/ringmaster/dns/zones")
     zones: Path = Path("/var/lib/bind/ringmaster")
+    staged: Path = Path("/run/ringmaster/dns.staged")
     configuration: Path = Path("/etc/bind/named.conf")
 
 
@@ -45,19 +49,18 @@ def run(*words: str) -> subprocess.CompletedProcess[str]:
 
 def load(places: Places, now: Callable[[], float] = time.time) -> Iterator[str]:
     """Bring the name server to the sources; yield what was done. Raises Failure."""
-    staged = places.zones / ".staged"
-    shutil.rmtree(staged, ignore_errors=True)
+    below.remove(places.staged)
     changed = {name: _with_serial(places, name, now()) for name in names(places.sources)}
     changed = {name: text for name, text in changed.items() if text}
     try:
         for name, text in changed.items():
-            path = staged / name
+            path = places.staged / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)
             _check(name.partition("/")[2], path)
-        _put_in_place(places, staged, changed)
+        _put_in_place(places, changed)
     finally:
-        shutil.rmtree(staged, ignore_errors=True)
+        below.remove(places.staged)
     for name in changed:
         yield f"zone {name}: serial {serial_of(changed[name])}"
     for name in sorted(set(names(places.zones)) - set(names(places.sources))):
@@ -93,13 +96,20 @@ def next_serial(old: int, now: float) -> int:
 def _with_serial(places: Places, name: str, now: float) -> str:
     """Return the text of a zone with its new serial; nothing when the content is what is in place."""
     source = (places.sources / name).read_text()
-    try:
-        present = (places.zones / name).read_text()
-    except FileNotFoundError:
-        present = ""
+    present = _present(places, name)
     if SERIAL.sub(rf"\g<1>{MARK}", present) == source:
         return ""
     return source.replace(MARK, str(next_serial(serial_of(present), now)), 1)
+
+
+def _present(places: Places, name: str) -> str:
+    """Return the text of a zone in the name server's folder; nothing where there is none, or no plain file."""
+    view, _slash, zone = name.partition("/")
+    try:
+        with below.opened(places.zones / view) as folder:
+            return folder.read_text(zone, ZONE_LIMIT)
+    except (FileNotFoundError, below.Refused):
+        return ""
 
 
 def _check(zone: str, path: Path) -> None:
@@ -114,25 +124,30 @@ def _check(zone: str, path: Path) -> None:
         raise Failure(f"zone {zone} is not loaded: {reason}. All zones are served as before.")
 
 
-def _put_in_place(places: Places, staged: Path, changed: dict[str, str]) -> None:
-    places.zones.mkdir(parents=True, exist_ok=True)
-    for view in ("internal", "external"):
-        (places.zones / view).mkdir(exist_ok=True)
-        # With DNSSEC the name server writes the signed zone beside the plain one.
-        _give_to_server(places.zones / view)
+def _put_in_place(places: Places, changed: Iterable[str]) -> None:
+    with below.opened(places.zones.parent) as home:
+        _make(home, places.zones.name)
+        with home.folder(places.zones.name) as zones:
+            # With DNSSEC the name server writes the signed zone beside the plain one, and its keys.
+            for name, mode in (("internal", 0o755), ("external", 0o755), ("keys", 0o700)):
+                _make(zones, name)
+                with contextlib.suppress(LookupError):
+                    zones.give(name, pwd.getpwnam("bind"), mode)
     for name in changed:
-        (staged / name).chmod(0o644)
-        (staged / name).replace(places.zones / name)
+        view, _slash, zone = name.partition("/")
+        with below.opened(places.zones / view) as folder, (places.staged / name).open("rb") as stream:
+            folder.write(zone, stream, mode=0o644)
 
 
-def _give_to_server(folder: Path) -> None:
-    with contextlib.suppress(LookupError):
-        shutil.chown(folder, "bind", "bind")
+def _make(folder: below.Folder, name: str) -> None:
+    if folder.status(name) is None:
+        folder.make(name, mode=0o755).close()
 
 
 def _forget(path: Path) -> None:
-    for suffix in ("", ".jnl", ".jbk", ".signed", ".signed.jnl"):
-        path.with_name(path.name + suffix).unlink(missing_ok=True)
+    with below.opened(path.parent) as folder:
+        for suffix in ("", ".jnl", ".jbk", ".signed", ".signed.jnl"):
+            folder.remove(path.name + suffix)
 
 
 def _serve(places: Places) -> Iterator[str]:
@@ -174,7 +189,7 @@ def differences(places: Places) -> list[str]:
         if _with_serial(places, name, 0):
             problems.append(f"zone {zone} ({view}) was not brought to the name server")
             continue
-        wanted = serial_of((places.zones / name).read_text())
+        wanted = serial_of(_present(places, name))
         served = loaded_serial(zone, view)
         if served != wanted:
             problems.append(f"zone {zone} ({view}) has serial {served or 'none'}, not {wanted}")

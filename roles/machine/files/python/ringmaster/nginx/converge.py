@@ -25,6 +25,7 @@ from ringmaster.nginx.allowed import Rules, judge
 UNIT = "nginx.service"
 SUFFIX = ".conf"
 PATIENCE = 15.0
+LOG_TAIL = 64 * 1024
 
 
 @dataclass(frozen=True)
@@ -253,7 +254,10 @@ def workers(parent: int) -> list[int]:
 
 def _last_words() -> str:
     try:
-        lines = Path("/var/log/nginx/error.log").read_text(errors="replace").splitlines()
+        with Path("/var/log/nginx/error.log").open("rb") as log:
+            # The workers may write it, too: it can be of any size.
+            log.seek(max(0, log.seek(0, os.SEEK_END) - LOG_TAIL))
+            lines = log.read(LOG_TAIL).decode(errors="replace").splitlines()
     except OSError:
         return "its log cannot be read"
     told = [line for line in lines if "[emerg]" in line or "[crit]" in line or "[alert]" in line]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import shlex
 import shutil
+import stat
 import subprocess
 import tempfile
 from collections.abc import Callable, Sequence
@@ -61,10 +62,18 @@ def _free_name(path: Path, prefix: str) -> Path:
 
 
 def _set_attributes(path: Path, node: Node) -> None:
-    info = path.stat()
-    if (info.st_uid, info.st_gid) != (node.uid, node.gid):
-        os.chown(path, node.uid, node.gid)
-    path.chmod(node.mode)  # after chown, which clears set-id bits
+    """Set owner and mode of what lies there, by descriptor: where others may write, the name could be exchanged."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        info = os.fstat(descriptor)
+        is_kind = stat.S_ISDIR(info.st_mode) if node.kind == "directory" else stat.S_ISREG(info.st_mode)
+        if not is_kind:
+            raise FilesError([f"{path}: is no {node.kind} any more"])
+        if (info.st_uid, info.st_gid) != (node.uid, node.gid):
+            os.fchown(descriptor, node.uid, node.gid)
+        os.fchmod(descriptor, node.mode)  # after chown, which clears set-id bits
+    finally:
+        os.close(descriptor)
 
 
 def _validate(change: Change, temporary: Path) -> list[str]:

@@ -115,9 +115,33 @@ def observe(path: str) -> Node:
         return Node("other", mode, info.st_uid, info.st_gid)
     if info.st_size > READ_LIMIT:
         return Node("file", mode, info.st_uid, info.st_gid, content=None)
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     with os.fdopen(descriptor, "rb") as handle:
         return Node("file", mode, info.st_uid, info.st_gid, content=handle.read())
+
+
+def exchangeable(path: str, known: dict[str, str] | None = None) -> str:
+    """Return the folder on the way to a path that another account may write, and so exchange what lies in it; or "".
+
+    In a sticky folder nobody can exchange what is root's. ``known`` keeps the answers for folders.
+    """
+    known = {} if known is None else known
+    folder = str(Path(path).parent)
+    if folder not in known:
+        known[folder] = "" if folder == path else exchangeable(folder, known) or _writable(folder, known)
+    return known[folder]
+
+
+def _writable(folder: str, known: dict[str, str]) -> str:
+    try:
+        info = os.lstat(folder)
+    except (FileNotFoundError, NotADirectoryError):
+        return ""
+    if info.st_uid not in (0, os.geteuid()):
+        return folder
+    if stat.S_ISLNK(info.st_mode):
+        return exchangeable(f"{os.path.realpath(folder)}/x", known)
+    return folder if info.st_mode & 0o022 and not info.st_mode & stat.S_ISVTX else ""
 
 
 def user_id(name: str) -> int:
@@ -152,6 +176,7 @@ class _Planner:
         self._list_folder = list_folder
         self._check_mode = check_mode
         self._view: dict[str, Node] = {}
+        self._exchangeable: dict[str, str] = {}
         self.problems: list[str] = []
         self.plan = Plan()
 
@@ -192,12 +217,6 @@ class _Planner:
         missing: list[str] = []
         for folder in map(str, reversed(Path(entry.path).parents)):
             node = self.node(folder)
-            if node.kind == "link" and node.uid not in (0, os.geteuid()):
-                self.problems.append(
-                    f"{entry.path}: the folder {folder} is a symbolic link that belongs to uid {node.uid};"
-                    " it is not followed"
-                )
-                return False
             if node.kind == "link":
                 node = self.node(str(Path(folder).resolve()))
             if node.kind == "absent":
@@ -225,6 +244,12 @@ class _Planner:
 
     def entry(self, entry: Entry) -> None:
         """Plan one entry."""
+        if folder := exchangeable(entry.path, self._exchangeable):
+            self.problems.append(
+                f"{entry.path}: {folder} can be written by others than root, who could exchange what lies below it; "
+                "let the program of the part do it, or make the folder root's"
+            )
+            return
         if not self.parents(entry):
             return
         current = self.node(entry.path)
