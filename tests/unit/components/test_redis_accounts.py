@@ -40,7 +40,20 @@ def test_rules_hold_digests_and_no_password() -> None:
 def test_keys_and_role() -> None:
     user = {"name": "stats", "role": "readonly", "keys": ["stats:*", "day:*"]}
     rule = redis.accounts([user], SECRET, vm("myapp00", 4096))[2].rule
-    assert " ~stats:* ~day:* &* -@all +@read " in rule
+    assert " ~stats:* ~day:* &stats:* &day:* -@all +@read " in rule
+    user = {"name": "stats", "keys": ["stats:*"], "channels": ["news", "*"]}
+    rule = redis.accounts([user], SECRET, vm("myapp00", 4096))[2].rule
+    assert " ~stats:* &news &* +@all " in rule
+
+
+def test_who_has_a_part_of_the_keys_has_no_command_that_asks_for_none() -> None:
+    for role in redis.RIGHTS:
+        user = {"name": "part", "role": role, "keys": ["part:*"]}
+        rule = redis.accounts([user], SECRET, vm("myapp00", 4096))[2].rule
+        for command in ("flushall", "swapdb", "scan", "function", "script|flush", "client|tracking"):
+            # What is said last counts.
+            assert rule.rindex(f" -{command}") > max(rule.rfind(f" +{command}"), rule.rindex("@all"))
+        assert "-scan" not in redis.accounts([{**user, "keys": ["part:*", "*"]}], SECRET, vm("myapp00", 4096))[2].rule
 
 
 def test_password_changes_with_its_generation_only() -> None:
@@ -61,6 +74,7 @@ def test_password_changes_with_its_generation_only() -> None:
         ([{"name": "app"}, {"name": "app"}], "is declared twice"),
         ([{"name": "app", "role": "root"}], "allowed: owner, readwrite, readonly"),
         ([{"name": "app", "keys": ["a b"]}], "is not one word"),
+        ([{"name": "app", "channels": ["a b"]}], "the channel pattern 'a b' of the Redis user 'app' is not one word"),
         ([{"name": "app", "keys": ["a\nuser evil on nopass ~* +@all"]}], "is not one word"),
     ],
 )

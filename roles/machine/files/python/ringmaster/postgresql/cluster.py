@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
 
-from ringmaster.core import files
+from ringmaster.core import below, files
 from ringmaster.core.report import Failure, Report
 from ringmaster.postgresql.sql import Places
 
@@ -39,7 +40,7 @@ def upgraded() -> dict[str, Any]:
 def guard(places: Places, marker: Path = MARKER) -> None:
     """Raise Failure unless this is the version of the cluster here, or there never was one."""
     if (places.data / "PG_VERSION").exists():
-        found = (places.data / "PG_VERSION").read_text().strip()
+        found = _version(places.data)
         if found != str(places.version):
             raise Failure(f"{places.data} holds a cluster of PostgreSQL {found}, not {places.version}")
         now = upgraded()
@@ -61,6 +62,13 @@ def guard(places: Places, marker: Path = MARKER) -> None:
             f"{places.data} is gone, but this machine had a cluster of PostgreSQL {marker.read_text().strip()}. "
             f"Bring it back, or restore a backup; to begin with an empty one, remove {marker}."
         )
+
+
+def _version(data: Path) -> str:
+    """Return what the cluster says of its version; its owner could have put anything there."""
+    with below.Folder(os.open(data, os.O_RDONLY | os.O_DIRECTORY), data) as folder:
+        text = folder.read_text("PG_VERSION", 20).strip()
+    return text if re.fullmatch("[0-9]{1,3}", text) else "of an unknown version"
 
 
 def ensure(places: Places, report: Report, *, check: bool, marker: Path = MARKER) -> None:

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ringmaster.postgresql import extensions
 from ringmaster.postgresql.sql import literal, name
 
 GROUPS = ("owner", "readwrite", "readonly")
@@ -35,16 +36,16 @@ SELECT json_build_object(
   'members', (SELECT coalesce(json_agg(json_build_array(g.rolname, m.rolname)), '[]')
       FROM pg_auth_members a JOIN pg_roles g ON g.oid = a.roleid JOIN pg_roles m ON m.oid = a.member),
   'databases', (SELECT json_object_agg(datname, json_build_object(
-      'owner', pg_get_userbyid(datdba), 'limit', datconnlimit, 'acl', datacl::text[]))
+      'owner', pg_get_userbyid(datdba), 'limit', datconnlimit, 'open', datallowconn, 'acl', datacl::text[]))
       FROM pg_database WHERE datname <> 'template0'),
   'settings', (SELECT coalesce(json_agg(json_build_array(d.datname, r.rolname, s.setconfig)), '[]')
       FROM pg_db_role_setting s JOIN pg_database d ON d.oid = s.setdatabase JOIN pg_roles r ON r.oid = s.setrole))
 """
 
-INSIDE = """
+INSIDE = f"""
 SELECT json_build_object(
-  'extensions', (SELECT json_object_agg(extname, json_build_array(extversion, (SELECT default_version
-      FROM pg_available_extensions a WHERE a.name = extname))) FROM pg_extension),
+  'extensions', ({extensions.INSTALLED.strip()}),
+  'available', ({extensions.AVAILABLE.strip()}),
   'defaults', (SELECT coalesce(json_agg(
       json_build_array(pg_get_userbyid(defaclrole), defaclobjtype, defaclacl::text[])), '[]')
       FROM pg_default_acl WHERE defaclnamespace = 0),
@@ -144,6 +145,8 @@ def _database(database: Mapping[str, Any], state: Mapping[str, Any]) -> Iterator
         create = f"CREATE DATABASE {name(place)} OWNER {name(owner)} CONNECTION LIMIT {limit}{sorting};"
         yield Step(f"create the database {place}", create)
         found = {"owner": owner, "limit": limit, "acl": None}
+    if not found.get("open", True):
+        yield Step(f"open the database {place}", f"ALTER DATABASE {name(place)} ALLOW_CONNECTIONS true;")
     if found["owner"] != owner:
         yield Step(f"give the database {place} to {owner}", f"ALTER DATABASE {name(place)} OWNER TO {name(owner)};")
     if found["limit"] != limit:
@@ -219,14 +222,19 @@ def plan_inside(database: Mapping[str, Any], wanted: Objects, inside: Mapping[st
     """Return the steps inside one database: extensions and default privileges."""
     place = database["name"]
     steps = []
+    available, installed = inside["available"], dict(inside["extensions"])
     for extension in database["extensions"]:
-        now = inside["extensions"].get(extension)
-        if now is None:
-            create = f"CREATE EXTENSION {name(extension)} CASCADE;"
+        newest = available.get(extension, {}).get("version")
+        if extension not in installed:
+            create = extensions.make(extension, extensions.SCHEMA, available, installed)
             steps.append(Step(f"install {extension} in {place}", create, place))
-        elif now[1] and now[0] != now[1]:
-            update = f"ALTER EXTENSION {name(extension)} UPDATE;"
-            steps.append(Step(f"update {extension} in {place} to {now[1]}", update, place))
+            for one in extensions.with_needed(extension, available):
+                installed.setdefault(
+                    one, {"schema": extensions.SCHEMA, "version": available.get(one, {}).get("version")}
+                )
+        elif newest and installed[extension]["version"] != newest:
+            update = extensions.update(extension, available, installed)
+            steps.append(Step(f"update {extension} in {place} to {newest}", update, place))
     owners = [role["name"] for role in wanted.roles if role["role"] == "owner" and place in role["databases"]]
     for creator in (group(place, "owner"), *owners):
         statements = []
@@ -253,7 +261,7 @@ def plan_heartbeat(monitor: str, inside: Mapping[str, Any]) -> list[Step]:
     if "ringmaster" not in inside["schemas"]:
         steps.append(Step("make a table for the checks", HEARTBEAT.format(monitor=name(monitor))))
     if "pg_stat_statements" not in inside["extensions"]:
-        steps.append(Step("install pg_stat_statements", "CREATE EXTENSION pg_stat_statements;"))
+        steps.append(Step("install pg_stat_statements", "CREATE EXTENSION pg_stat_statements SCHEMA public;"))
     return steps
 
 

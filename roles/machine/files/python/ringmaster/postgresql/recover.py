@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ringmaster.core import systemd
 from ringmaster.core.report import Failure, Report, counted
-from ringmaster.postgresql import dumps, restores, sql
+from ringmaster.postgresql import dumps, restores, scratch, sql
 from ringmaster.postgresql.sql import Places
 
 STANZA = "--stanza=main"
@@ -52,21 +52,18 @@ def recover(places: Places, moment: str, database: str, target: str) -> str:
     if target in sql.ask_or_fail(places, "SELECT json_agg(datname) FROM pg_database"):
         raise Failure(f"there is a database {target}; name another one")
     _archive(places)
-    with restores.scratch_folder() as folder:
-        data = folder / "data"
+    with scratch.folder() as work:
+        data = work.own / "data"
         words = ["--type=time", f"--target={moment}", "--target-action=promote", "--archive-mode=off"]
         done = sql.as_postgres(places, ["pgbackrest", STANZA, f"--pg1-path={data}", *words, "restore"])
         if done.returncode:
             raise Failure(f"pgbackrest restore: {(done.stderr or done.stdout).strip()[-500:]}")
-        for name, text in (("postgresql.conf", ""), ("pg_hba.conf", "local all all trust\n"), ("pg_ident.conf", "")):
-            (data / name).write_text(text)
-            (data / name).chmod(0o644)
         # A server that only recovers need not be as large as the one whose WAL it reads.
         settings = {"hot_standby": "off", "wal_level": "replica"}
-        with restores.running(places, folder, data, settings, HOURS) as scratch:
-            dumps.write(scratch, database, folder / f"{database}.dump")
-            wanted = dumps.counts(scratch, database)
-        restores.create(places, folder, database, target)
+        with scratch.running(places, work, data, settings, HOURS) as server:
+            wanted = dumps.record(server, database)
+            dumps.write(server, database, work.folder / f"{database}.dump")
+        restores.create(places, work.folder, database, target, wanted)
     rows = sum(wanted["tables"].values())
     tables = counted(len(wanted["tables"]), "table")
     return f"{target} is {database} as it was at {moment}: {tables} with {counted(rows, 'row')}."

@@ -5,39 +5,25 @@
 
 from __future__ import annotations
 
-import os
-import pwd
-import shutil
-import signal
-import subprocess
-import tempfile
+import re
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ringmaster.core.component import Wish
 from ringmaster.core.report import Failure, counted
-from ringmaster.postgresql import cluster, dumps, objects, sql
+from ringmaster.postgresql import dumps, extensions, filling, keeper, objects, roles, scratch, sql
 from ringmaster.postgresql.sql import Places
 
-# On the disk of the data, which has room for it or would not for a restore either.
-SCRATCH = Path("/var/lib/postgresql")
-PATIENCE = 60.0
-SETTINGS = {
-    "listen_addresses": "",
-    "fsync": "off",
-    "full_page_writes": "off",
-    "synchronous_commit": "off",
-    "autovacuum": "off",
-    "max_wal_senders": "0",
-    "max_connections": "20",
-    "shared_buffers": "32MB",
-    "maintenance_work_mem": "64MB",
-    "max_wal_size": "512MB",
-}
+NO_SUPERUSERS = "SELECT coalesce(json_agg(rolname), '[]') FROM pg_roles WHERE NOT rolsuper AND rolname !~ '^pg_'"
+PROVIDERS = {"libc": "", "icu": "ICU_LOCALE", "builtin": "BUILTIN_LOCALE"}
+CREATE = re.compile(
+    r'CREATE DATABASE (?:"(?:[^"]|"")+"|[a-z0-9_]+) WITH TEMPLATE = template0'
+    r"(?P<options>(?: [A-Z_]+ = (?:'(?:[^'\\]|'')*'|[a-z0-9_-]+))*);"
+)
+OPTION = re.compile(r" ([A-Z_]+) = '((?:[^'\\]|'')*)'")
 
 
 def prove(places: Places, folder: Path) -> str:
@@ -45,17 +31,16 @@ def prove(places: Places, folder: Path) -> str:
     content = dumps.manifest(folder)
     # A dump of before an upgrade outlives the programs of its version.
     dumped = replace(places, version=int(content["version"]))
-    with _scratch(dumped if dumped.programs.exists() else places) as scratch:
-        _globals(scratch, folder)
+    with scratch.empty(dumped if dumped.programs.exists() else places) as server:
+        _roles(server, content, folder)
         for database, wanted in content["databases"].items():
-            if database != "postgres":
-                create(scratch, folder, database, database)
-            else:
-                _load(scratch, folder, database, database)
-            differences = list(_differences(wanted, dumps.counts(scratch, database)))
+            # The scratch cluster has a database postgres of its own.
+            target = database if database != "postgres" else "ringmaster_postgres"
+            create(server, folder, database, target, wanted)
+            differences = list(_differences(wanted, dumps.counts(server, target)))
             if differences:
                 raise Failure(f"The database {database} did not come back as it was: {'; '.join(differences[:5])}.")
-        _examine(scratch)
+        _examine(server)
     tables = sum(len(one["tables"]) for one in content["databases"].values())
     rows = sum(sum(one["tables"].values()) for one in content["databases"].values())
     hours = (time.time() - content["made_at"]) / 3600
@@ -83,81 +68,121 @@ def restore(places: Places, folder: Path, wish: Wish) -> str:
         )
     # Whole servers come back on a new machine: its declared roles are there, those made by hand are not.
     if not wish.object:
-        _globals(places, folder)
+        _roles(places, content, folder)
+    left_out = []
     for database, target in targets.items():
         if target in taken:
             _sql(places, f"DROP DATABASE {sql.name(target)} WITH (FORCE);")
-        create(places, folder, database, target)
+        left_out += create(places, folder, database, target, content["databases"][database])
         differences = list(_differences(content["databases"][database], dumps.counts(places, target)))
         if differences:
             raise Failure(f"{target} did not come back as it was: {'; '.join(differences[:5])}")
     told = ", ".join(name if name == target else f"{name} as {target}" for name, target in targets.items())
-    return f"Restored {told}; all rows counted."
+    aside = f" Left out: {'; '.join(left_out[:5])}." if left_out else ""
+    return f"Restored {told}; all rows counted.{aside}"
 
 
-def create(places: Places, folder: Path, database: str, target: str) -> None:
-    """Make a database as it was when it was dumped and fill it."""
+def create(places: Places, folder: Path, database: str, target: str, wanted: Mapping[str, Any]) -> list[str]:
+    """Make a database as it was when it was dumped and fill it; return what of it could not come back.
+
+    Until it has its extensions it is the superuser's; what the dump holds is run by an account of the owner's.
+    """
+    made = wanted.get("made") or _made(places, folder, database)
+    known = set(sql.ask_or_fail(places, NO_SUPERUSERS))
+    # Never a superuser: what a function of theirs may do, the function may.
+    owner = next((one for one in (f"{database}_owner", made["owner"]) if one in known), f"{target}_owner")
+    if owner not in known:
+        _sql(places, f"CREATE ROLE {sql.name(owner)} NOLOGIN {keeper.POWERS};")
+    _sql(places, f"{_create(target, made)};\nREVOKE ALL ON DATABASE {sql.name(target)} FROM PUBLIC;")
+    dumped = filling.Dump(folder / f"{database}.dump", filling.listing(places, folder / f"{database}.dump"))
+    schemas, left_out = _extensions(
+        places, target, wanted["extensions"] if "made" in wanted else _named(dumped.entries)
+    )
+    for schema in schemas:
+        _sql(places, f"ALTER SCHEMA {sql.name(schema)} OWNER TO {sql.name(owner)};", target)
+    _sql(places, f"ALTER DATABASE {sql.name(target)} OWNER TO {sql.name(owner)};")
+    with keeper.login(places, owner) as login:
+        left_out += filling.fill(places, dumped, target, login, schemas)
+    for line in roles.settings(f"ALTER DATABASE {sql.name(target)}", made["settings"]):
+        try:
+            sql.run(places, line)
+        except sql.SqlError as error:
+            left_out.append(f"a setting of {target} ({error})")
+    return left_out
+
+
+def _create(target: str, made: Mapping[str, Any]) -> str:
+    """Return CREATE DATABASE with what sorts and encodes text as it did; every value is quoted here."""
+    words = [f"CREATE DATABASE {sql.name(target)} WITH TEMPLATE template0"]
+    values = {"ENCODING": made["encoding"], "LC_COLLATE": made["collate"], "LC_CTYPE": made["ctype"]}
+    provider = made["provider"]
+    if provider not in PROVIDERS:
+        raise Failure(f"the dump has text sorted by {provider!r}, which this version does not know")
+    values |= {PROVIDERS[provider]: made["locale"]} if PROVIDERS[provider] and made["locale"] else {}
+    values |= {"ICU_RULES": made["rules"]} if made.get("rules") else {}
+    words += [f"{word} {sql.literal(str(value))}" for word, value in values.items()]
+    return f"{' '.join(words)} LOCALE_PROVIDER {provider} CONNECTION LIMIT {int(made.get('limit', -1))}"
+
+
+def _made(places: Places, folder: Path, database: str) -> dict[str, Any]:
+    """Return how a database was made, of a dump that has it as text only: taken apart, and quoted again later."""
     words = [str(places.programs / "pg_restore"), "--create", "--schema-only", "--section=pre-data", "--file=-"]
-    listing = _as_root(places, [*words, str(folder / f"{database}.dump")])
-    create = next((line for line in listing.stdout.splitlines() if line.startswith("CREATE DATABASE ")), None)
-    if create is None:
+    listing = filling.as_root(places, [*words, str(folder / f"{database}.dump")])
+    line = next((line for line in listing.stdout.splitlines() if line.startswith("CREATE DATABASE ")), "")
+    found = CREATE.fullmatch(line)
+    if not found:
         raise Failure(f"the dump of {database} cannot be read: {listing.stderr.strip()[-300:]}")
-    quoted = create.split(" WITH ", 1)
-    owner = f"{database}_owner"
-    _sql(places, f"CREATE DATABASE {sql.name(target)} WITH {quoted[1]}")
-    known = sql.ask_or_fail(
-        places, f"SELECT to_json(EXISTS (SELECT FROM pg_roles WHERE rolname = {sql.literal(owner)}))"
-    )
-    if known:
-        _sql(places, f"ALTER DATABASE {sql.name(target)} OWNER TO {sql.name(owner)};")
-    _sql(places, f"REVOKE ALL ON DATABASE {sql.name(target)} FROM PUBLIC;")
-    for line in listing.stdout.splitlines():
-        if line.startswith("ALTER DATABASE ") and " SET " in line:
-            _sql(places, f"ALTER DATABASE {sql.name(target)} SET {line.split(' SET ', 1)[1]}")
-    _load(places, folder, database, target)
+    values = {word: value.replace("''", "'") for word, value in OPTION.findall(found["options"])}
+    both = values.get("LOCALE", "")
+    return {
+        "owner": "",
+        "encoding": values.get("ENCODING", "UTF8"),
+        "provider": (re.search(r"LOCALE_PROVIDER = (\w+)", found["options"]) or ["", "libc"])[1],
+        "collate": values.get("LC_COLLATE", both),
+        "ctype": values.get("LC_CTYPE", both),
+        "locale": values.get("ICU_LOCALE") or values.get("BUILTIN_LOCALE") or both,
+        "rules": values.get("ICU_RULES", ""),
+        "settings": [],
+    }
 
 
-def _load(places: Places, folder: Path, database: str, target: str) -> None:
-    jobs = str(max(1, min(4, os.cpu_count() or 1)))
-    clean = ["--clean", "--if-exists"] if database == "postgres" else []
-    words = [str(places.programs / "pg_restore"), "--exit-on-error", f"--jobs={jobs}", *clean]
-    done = _as_root(places, [*words, *sql.connection(places, target), str(folder / f"{database}.dump")])
-    if done.returncode:
-        raise Failure(f"the dump of {database} cannot be restored: {done.stderr.strip()[-500:]}")
-    _sql(places, "ANALYZE;", target)
+def _named(entries: Iterable[str]) -> dict[str, str]:
+    """Return the extensions of a dump that has them in its table of contents only."""
+    rest = (filling.ENTRY.sub("", line).split() for line in entries)
+    found = [words[2] for words in rest if words[:2] == ["EXTENSION", "-"] and len(words) > 2]
+    return {extension: extensions.SCHEMA for extension in found if extension != "plpgsql"}
 
 
-def _globals(places: Places, folder: Path) -> None:
-    """Make the roles of a dump that are missing. Those that are there stay as they are."""
-    present = set(sql.ask_or_fail(places, objects.STATE)["roles"])
-    script = []
-    for line in (folder / dumps.GLOBALS).read_text().splitlines():
-        words = line.split(" ", 3)
-        if line.startswith(("CREATE ROLE ", "ALTER ROLE ")):
-            role = words[2].rstrip(";").strip('"')
-            if role not in present:
-                script.append(line)
-        elif line.startswith("GRANT "):
-            script.append(line)
+def _extensions(places: Places, target: str, wanted: Mapping[str, str]) -> tuple[list[str], list[str]]:
+    """Make those that may be made; return the schemas that they needed, and what was left out."""
+    available = sql.ask_or_fail(places, extensions.AVAILABLE, target)
+    schemas: list[str] = []
+    left_out: list[str] = []
+    for extension, schema in wanted.items():
+        if extension not in available:
+            raise Failure(f"the dump has the extension {extension}, which is not installed on this machine")
+        if not (extension in extensions.ALLOWED or available[extension]["trusted"]):
+            left_out.append(f"the extension {extension}, which only an administrator may make")
+            continue
+        installed = sql.ask_or_fail(places, extensions.INSTALLED, target)
+        if schema not in (extensions.SCHEMA, "pg_catalog", *schemas):
+            _sql(places, f"CREATE SCHEMA {sql.name(schema)};", target)
+            schemas.append(schema)
+        _sql(places, extensions.make(extension, schema, available, installed), target)
+    return schemas, left_out
+
+
+def _roles(places: Places, content: Mapping[str, Any], folder: Path) -> None:
+    """Make the roles of a dump that are missing."""
+    present = sql.ask_or_fail(places, objects.STATE)["roles"]
+    script = roles.missing(content, folder, present)
     if script:
-        _sql(places, "\n".join(script))
+        _sql(places, script)
 
 
-def _as_root(places: Places, words: list[str]) -> subprocess.CompletedProcess[str]:
-    """Run pg_restore as root: a dump that comes from a backup need not be readable for postgres."""
-    return subprocess.run(
-        words,
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd="/",
-        env=sql.environment(places),
-        stdin=subprocess.DEVNULL,
-    )
-
-
-def _differences(wanted: dict[str, Any], found: dict[str, Any]) -> Iterator[str]:
-    for kind in ("tables", "objects"):
+def _differences(wanted: Mapping[str, Any], found: Mapping[str, Any]) -> Iterator[str]:
+    # In dumps of before they were recorded, what extensions brought was counted, too.
+    for kind in ("tables", "objects") if "made" in wanted else ("tables",):
         for name in sorted({*wanted[kind], *found[kind]}):
             before, now = wanted[kind].get(name), found[kind].get(name)
             if before != now:
@@ -178,96 +203,3 @@ def _sql(places: Places, script: str, database: str = "postgres") -> None:
         sql.run(places, script, database)
     except sql.SqlError as error:
         raise Failure(f"PostgreSQL refuses a step of the restore: {error}") from error
-
-
-@contextmanager
-def _scratch(places: Places) -> Iterator[Places]:
-    """Run an empty cluster of its own, with a socket in a private folder and no address; take it away at the end."""
-    with scratch_folder() as folder:
-        data = folder / "data"
-        # Only postgres and root can reach the socket, so that nobody needs to be asked who they are.
-        words = ["--auth=trust", "--username=postgres", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync"]
-        more = [*cluster.sorting(places.version), f"--pgdata={data}", "--data-checksums"]
-        done = sql.as_postgres(places, [str(places.programs / "initdb"), *words, *more])
-        if done.returncode:
-            raise Failure(f"no scratch cluster can be made: {done.stderr.strip()[-300:]}")
-        with running(places, folder, data, {"wal_level": "minimal"}) as server:
-            yield server
-
-
-@contextmanager
-def scratch_folder() -> Iterator[Path]:
-    """Give a private folder of postgres on the disk of the data; take it away at the end."""
-    user = pwd.getpwnam(sql.ACCOUNT)
-    _sweep(SCRATCH)
-    folder = Path(tempfile.mkdtemp(prefix="scratch-", dir=SCRATCH))
-    os.chown(folder, user.pw_uid, user.pw_gid)
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-@contextmanager
-def running(
-    places: Places, folder: Path, data: Path, more: dict[str, str], patience: float = PATIENCE
-) -> Iterator[Places]:
-    """Run a server on a scratch cluster; it ends with the block. ``patience`` is seconds until it must answer."""
-    user = pwd.getpwnam(sql.ACCOUNT)
-    scratch = replace(places, socket=folder)
-    settings = {**SETTINGS, **more, "unix_socket_directories": str(folder), "port": str(scratch.port)}
-    words = [
-        str(scratch.programs / "postgres"),
-        f"-D{data}",
-        *(f"--{name}={value}" for name, value in settings.items()),
-    ]
-    with (folder / "log").open("wb") as log:
-        server = subprocess.Popen(
-            words,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            cwd="/",
-            env=sql.ENVIRONMENT,
-            user=user.pw_uid,
-            group=user.pw_gid,
-            extra_groups=[],
-            umask=0o077,
-        )
-    try:
-        _await(scratch, server, folder / "log", patience)
-        yield scratch
-    finally:
-        server.terminate()
-        try:
-            server.wait(30)
-        except subprocess.TimeoutExpired:
-            server.kill()
-            server.wait()
-
-
-def _await(scratch: Places, server: subprocess.Popen[bytes], log: Path, patience: float) -> None:
-    end = time.monotonic() + patience
-    while True:
-        try:
-            sql.ask(scratch, "SELECT to_json(true)")
-        except sql.SqlError as error:
-            if server.poll() is not None or time.monotonic() > end:
-                tail = log.read_text(errors="replace").strip().splitlines()[-1:]
-                raise Failure(f"the scratch cluster does not start: {' '.join(tail) or error}") from error
-            time.sleep(0.1)
-        else:
-            return
-
-
-def _sweep(folder: Path) -> None:
-    """Remove what a proof that was killed left behind. The lock says that none runs."""
-    for path in folder.glob("scratch-*"):
-        pid = path / "data/postmaster.pid"
-        if pid.exists():
-            # The first line of the file is the server's process; its data folder tells that it is ours.
-            number = int(pid.read_text().split()[0])
-            command = Path(f"/proc/{number}/cmdline")
-            if command.exists() and str(path) in command.read_text():
-                os.kill(number, signal.SIGQUIT)
-        shutil.rmtree(path, ignore_errors=True)

@@ -6,19 +6,39 @@
 from __future__ import annotations
 
 import json
-import pwd
+import re
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ringmaster.core import account
 from ringmaster.core.report import Failure
 
 ACCOUNT = "postgres"
 SUFFIX = ".conf"
+# What a client asks for at login wins over what owners set for their databases. Names mean what PostgreSQL's own
+# catalog says, and the session acts as who logged in.
+NAMES = {
+    "search_path": "pg_catalog,pg_temp",
+    "role": "none",
+    "standard_conforming_strings": "on",
+    "transform_null_equals": "off",
+    "quote_all_identifiers": "off",
+    "default_transaction_read_only": "off",
+    "default_transaction_deferrable": "off",
+    "default_transaction_isolation": "read\\ committed",
+    "default_tablespace": "",
+    "default_table_access_method": "heap",
+    "temp_tablespaces": "",
+    "local_preload_libraries": "",
+    "xmloption": "content",
+    "datestyle": "ISO,MDY",
+}
 # Whatever a drop-in says, our sessions are not cut short, and a password's verifier reaches neither the log nor
 # pg_stat_statements, not even when a statement fails.
 SESSION = {
+    **NAMES,
     "client_min_messages": "warning",
     "statement_timeout": "0",
     "lock_timeout": "0",
@@ -31,11 +51,28 @@ SESSION = {
     "log_min_error_statement": "panic",
     "pg_stat_statements.track_utility": "off",
 }
-ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "PGAPPNAME": "ringmaster", "HOME": "/nonexistent"}
+# Of these, only a superuser may.
+ADMINISTRATORS = frozenset(name for name in SESSION if name.startswith(("log_", "pg_stat_statements.")))
+ENVIRONMENT = {
+    "PATH": "/usr/bin:/bin",
+    "LC_ALL": "C.UTF-8",
+    "PGAPPNAME": "ringmaster",
+    "PGCLIENTENCODING": "UTF8",
+    "HOME": "/nonexistent",
+}
 
 
 class SqlError(Exception):
     """PostgreSQL refused a statement or does not answer; the text is what it said."""
+
+
+@dataclass(frozen=True)
+class Login:
+    """An account of PostgreSQL's that is no superuser: its name, its password, and the role that it acts as."""
+
+    user: str
+    password: str
+    role: str
 
 
 @dataclass(frozen=True)
@@ -74,10 +111,14 @@ class Places:
         return self.home / "accepted"
 
 
-def environment(places: Places) -> dict[str, str]:
+def environment(places: Places, login: Login | None = None) -> dict[str, str]:
     """Return the environment of client programs: with the settings of our sessions that the server knows."""
     session = {**SESSION, **({"transaction_timeout": "0"} if places.version >= 17 else {})}
-    return {**ENVIRONMENT, "PGOPTIONS": " ".join(f"-c {name}={value}" for name, value in session.items())}
+    if login:
+        session = {name: value for name, value in session.items() if name not in ADMINISTRATORS}
+        session["role"] = re.sub(r"([\\\s])", r"\\\1", login.role)
+    options = " ".join(f"-c {name}={value}" for name, value in session.items())
+    return {**ENVIRONMENT, "PGOPTIONS": options, **({"PGPASSWORD": login.password} if login else {})}
 
 
 def declared(home: Path = Places.home) -> dict[str, Any]:
@@ -92,7 +133,6 @@ def places() -> Places:
 
 def as_postgres(places: Places, words: list[str], **options: Any) -> subprocess.CompletedProcess[str]:
     """Run a program as the system user postgres, with an environment of its own."""
-    user = pwd.getpwnam(ACCOUNT)
     return subprocess.run(
         words,
         stdout=options.pop("stdout", subprocess.PIPE),
@@ -101,24 +141,24 @@ def as_postgres(places: Places, words: list[str], **options: Any) -> subprocess.
         check=False,
         cwd=options.pop("cwd", "/"),
         env=options.pop("env", environment(places)),
-        user=user.pw_uid,
-        group=user.pw_gid,
-        extra_groups=[],
         umask=0o077,
+        **account.identity(ACCOUNT),
         **options,
     )
 
 
-def connection(places: Places, database: str | None = None) -> list[str]:
+def connection(places: Places, database: str | None = None, login: Login | None = None) -> list[str]:
     """Return the options with which PostgreSQL's client programs connect."""
-    words = [f"--host={places.socket}", f"--port={places.port}", f"--username={ACCOUNT}", "--no-password"]
+    user = login.user if login else ACCOUNT
+    words = [f"--host={places.socket}", f"--port={places.port}", f"--username={user}", "--no-password"]
     return [*words, f"--dbname={database}"] if database else words
 
 
-def run(places: Places, script: str, database: str = "postgres") -> str:
+def run(places: Places, script: str, database: str = "postgres", login: Login | None = None) -> str:
     """Run statements, each in a transaction of its own; return the rows. Raises SqlError."""
-    words = [str(places.programs / "psql"), "-XAtq", "--set=ON_ERROR_STOP=1", *connection(places, database), "--file=-"]
-    done = as_postgres(places, words, input=script)
+    connect = connection(places, database, login)
+    words = [str(places.programs / "psql"), "-XAtq", "--set=ON_ERROR_STOP=1", *connect, "--file=-"]
+    done = as_postgres(places, words, input=script, env=environment(places, login))
     if done.returncode:
         lines = [line.split(": ", 1)[-1] if line.startswith("psql:") else line for line in done.stderr.splitlines()]
         told = [line for line in lines if line.strip() and not line.startswith(("LINE ", " ", "CONTEXT"))]

@@ -10,12 +10,9 @@ is found before it waits for a restart.
 
 from __future__ import annotations
 
-import os
-import pwd
-import shutil
-import tempfile
 from pathlib import Path
 
+from ringmaster.core import account
 from ringmaster.core.report import Failure, Invalid
 from ringmaster.postgresql.sql import ACCOUNT, Places, as_postgres
 
@@ -28,47 +25,41 @@ MIB = 1024 * 1024
 
 def examine(places: Places, texts: dict[str, str]) -> None:
     """Raise Invalid unless the configuration with these drop-ins is valid and fits the machine."""
-    user = pwd.getpwnam(ACCOUNT)
-    folder = Path(tempfile.mkdtemp(prefix="postgresql-trial-", dir="/run"))
-    try:
+    with account.work(ACCOUNT, "postgresql-trial-", Path("/run")) as work:
         lines = places.configuration.read_text().splitlines()
         own = [line for line in lines if not line.startswith(INCLUDE)]
-        (folder / "whole.conf").write_text("\n".join([*own, *texts.values(), ""]))
+        whole = work.write("whole.conf", "\n".join([*own, *texts.values(), ""]))
         exists = (places.data / "PG_VERSION").exists()
         if exists:
-            (folder / "global").mkdir()
+            account.run(ACCOUNT, "mkdir", f"{work.own}/global")
             for part in ("PG_VERSION", "global/pg_control"):
-                shutil.copyfile(places.data / part, folder / part)
-        for path in (folder, *folder.rglob("*")):
-            os.chown(path, user.pw_uid, user.pw_gid)
-        connections = int(_ask(places, folder, "max_connections"))
+                account.run(ACCOUNT, "cp", "--", f"{places.data}/{part}", f"{work.own}/{part}")
+        connections = int(_ask(places, work, whole, "max_connections"))
         if not 10 <= connections <= MOST_CONNECTIONS:
             raise Invalid(f"max_connections must be 10 to {MOST_CONNECTIONS}, not {connections}")
         if exists:
-            shared = int(_ask(places, folder, "shared_memory_size"))
+            shared = int(_ask(places, work, whole, "shared_memory_size"))
             limit = int(_memory_mib() * SHARE_OF_MEMORY)
             if shared > limit:
                 raise Invalid(f"it would take {shared} MiB of shared memory; this machine can give {limit} MiB")
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
-def _ask(places: Places, folder: Path, setting: str) -> str:
+def _ask(places: Places, work: account.Work, whole: Path, setting: str) -> str:
     # The drop-ins' order counts, and command-line options would win over them.
-    words = ["-D", str(folder), "-c", f"config_file={folder}/whole.conf", "-c", f"data_directory={folder}"]
+    words = ["-D", str(work.own), "-c", f"config_file={whole}", "-c", f"data_directory={work.own}"]
     done = as_postgres(places, [str(places.programs / "postgres"), *words, "-C", setting])
     if done.returncode:
-        raise Invalid(_reason(done.stderr, folder) or f"postgres ended with code {done.returncode}")
+        raise Invalid(_reason(done.stderr, whole) or f"postgres ended with code {done.returncode}")
     return done.stdout.strip()
 
 
-def _reason(said: str, folder: Path) -> str:
+def _reason(said: str, whole: Path) -> str:
     told = []
     for line in said.splitlines():
         text = line.split(":  ", 1)[-1].strip()
         if "skipping missing configuration file" in text or "contains errors" in text or not text:
             continue
-        told.append(text.replace(f'in file "{folder}/whole.conf" ', ""))
+        told.append(text.replace(f'in file "{whole}" ', ""))
     return "; ".join(told[:3])
 
 

@@ -12,32 +12,27 @@ it, after ``upgrade``; of the old version, after ``roll-back``.
 from __future__ import annotations
 
 import argparse
-import fcntl
 import json
 import os
-import pwd
 import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ringmaster.core import files, systemd
+from ringmaster.core import account, files, systemd
 from ringmaster.core.component import lock
 from ringmaster.core.report import Failure, counted
-from ringmaster.postgresql import cluster, sql
+from ringmaster.postgresql import cluster, extensions, sql
 from ringmaster.postgresql.sql import Places
 
 # Beside the copy, the new version's own catalogs and first WAL.
 MARGIN = 512 * 1024**2
-FICLONE = 0x40049409
-BEHIND = """
-SELECT coalesce(json_agg(name), '[]') FROM pg_available_extensions WHERE installed_version <> default_version
-"""
+ETC = Path("/etc/postgresql")
 # Each object is locked while the old catalogs are read.
 SETTINGS = """max_locks_per_transaction = 1024
 shared_preload_libraries = {libraries}
@@ -46,13 +41,21 @@ ident_file = '{folder}/pg_ident.conf'
 """
 
 
+@dataclass(frozen=True)
+class Making:
+    """A cluster that is being made: a folder of postgres, and the configuration, which is root's."""
+
+    own: Path
+    configuration: Path
+
+
 def check(old: Places, to: int) -> str:
     """Let pg_upgrade look at the running cluster; return a sentence. Raises Failure; nothing changes for anybody."""
     new = _judged(old, to)
     mode = _mode(old, new)
     with _empty(old, new) as folder:
         _pg_upgrade(old, new, folder, mode, "--check")
-    mib = files.size(old.data) >> 20
+    mib = account.size(sql.ACCOUNT, old.data) >> 20
     way = "in place, by clones" if mode == "--clone" else f"a copy of {mib} MiB, while PostgreSQL is stopped"
     return f"PostgreSQL {old.version} can be upgraded to {to}: {way}."
 
@@ -77,7 +80,7 @@ def upgrade(old: Places, to: int) -> str:
             if isinstance(error, Failure):
                 raise Failure(f"{error}. PostgreSQL {old.version} runs again as before.") from error
             raise
-        (folder / "data").rename(new.data)
+        _move(folder.own / "data", new.data)
     files.replace(cluster.MARKER, f"{to}\n")
     _record(old, new, "upgraded")
     _integrate(new)
@@ -89,9 +92,12 @@ def finish(places: Places) -> str:
     names = sql.ask_or_fail(places, "SELECT json_agg(datname) FROM pg_database WHERE datallowconn")
     updated = []
     for database in names:
-        for extension in sql.ask_or_fail(places, BEHIND, database):
-            sql.run(places, f"ALTER EXTENSION {sql.name(extension)} UPDATE;", database)
-            updated.append(f"{extension} in {database}")
+        available = sql.ask_or_fail(places, extensions.AVAILABLE, database)
+        installed = sql.ask_or_fail(places, extensions.INSTALLED, database)
+        for extension, now in installed.items():
+            if extension in available and available[extension]["version"] != now["version"]:
+                sql.run(places, extensions.update(extension, available, installed), database)
+                updated.append(f"{extension} in {database}")
     words = [str(places.programs / "vacuumdb"), *sql.connection(places), "--all", "--analyze-in-stages"]
     done = sql.as_postgres(places, words)
     if done.returncode:
@@ -106,17 +112,13 @@ def confirm() -> str:
     if known["state"] != "upgraded":
         raise Failure("the upgrade was interrupted; roll it back")
     sql.ask_or_fail(new, "SELECT to_json(true)")
-    mib = files.size(old.data) >> 20
+    mib = account.size(sql.ACCOUNT, old.data) >> 20
     systemd.systemctl("unmask", old.unit)
-    for folder in (
-        old.data,
-        Path(f"/etc/postgresql/{old.version}/main"),
-        Path(f"/etc/systemd/system/{old.unit}.d"),
-    ):
-        shutil.rmtree(folder, ignore_errors=True)
-    for folder in (old.data.parent, Path(f"/etc/postgresql/{old.version}")):
-        if folder.is_dir() and not any(folder.iterdir()):
-            folder.rmdir()
+    account.remove(sql.ACCOUNT, old.data)
+    _forget(old)
+    for folder in (old.data.parent, ETC / str(old.version)):
+        if folder.is_dir():
+            account.run(sql.ACCOUNT, "rmdir", "--ignore-fail-on-non-empty", "--", str(folder))
     systemd.systemctl("daemon-reload")
     cluster.UPGRADE.unlink()
     return f"PostgreSQL {new.version} is confirmed; the cluster of {old.version} ({mib} MiB) is removed."
@@ -132,11 +134,10 @@ def roll_back() -> str:
     told = ""
     if known["state"] == "upgraded":
         systemd.systemctl("disable", "--now", new.unit)
-        new.data.rename(aside)
-        shutil.rmtree(f"/etc/postgresql/{new.version}/main", ignore_errors=True)
-        shutil.rmtree(f"/etc/systemd/system/{new.unit}.d", ignore_errors=True)
+        _move(new.data, aside)
+        _forget(new)
         told = f" What was written since is in {aside}; remove it when you do not miss it."
-    shutil.rmtree(_folder(new), ignore_errors=True)
+    account.remove(sql.ACCOUNT, _folder(new))
     _return_to(old, start=False)
     moment = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(known["at"]))
     return f"The cluster of PostgreSQL {old.version} is back, as it was on {moment}.{told}"
@@ -165,6 +166,17 @@ def _folder(new: Places) -> Path:
     return new.data.with_name("upgrade")
 
 
+def _move(source: Path, target: Path) -> None:
+    """Rename a folder of postgres, who owns the folder around it, too."""
+    account.run(sql.ACCOUNT, "mv", "--no-target-directory", "--", str(source), str(target))
+
+
+def _forget(places: Places) -> None:
+    """Remove the settings of a cluster: Debian's, which belong to postgres, and those of its unit."""
+    account.remove(sql.ACCOUNT, ETC / str(places.version) / "main")
+    shutil.rmtree(f"/etc/systemd/system/{places.unit}.d", ignore_errors=True)
+
+
 def _judged(old: Places, to: int) -> Places:
     """Return the places of the new version, if an upgrade to it makes sense. Raises Failure."""
     known = cluster.upgraded()
@@ -185,10 +197,10 @@ def _judged(old: Places, to: int) -> Places:
 
 def _mode(old: Places, new: Places) -> str:
     """Return how pg_upgrade shall carry the files over, so that the old ones stay. Raises Failure without room."""
-    new.data.parent.mkdir(mode=0o755, exist_ok=True)
+    account.run(sql.ACCOUNT, "mkdir", "--parents", "--mode=0755", "--", str(new.data.parent))
     if _clones(old.data / "PG_VERSION", new.data.parent / ".clone"):
         return "--clone"
-    needed, free = files.size(old.data) + MARGIN, shutil.disk_usage(new.data.parent).free
+    needed, free = account.size(sql.ACCOUNT, old.data) + MARGIN, shutil.disk_usage(new.data.parent).free
     if needed > free:
         raise Failure(
             f"the upgrade needs {needed >> 20} MiB beside the old cluster, which stays until it is confirmed; "
@@ -199,46 +211,41 @@ def _mode(old: Places, new: Places) -> str:
 
 def _clones(source: Path, target: Path) -> bool:
     try:
-        with source.open("rb") as one, target.open("wb") as other:
-            fcntl.ioctl(other, FICLONE, one.fileno())
-    except OSError:
+        account.run(sql.ACCOUNT, "cp", "--reflink=always", "--", str(source), str(target))
+    except Failure:
         return False
     else:
         return True
     finally:
-        target.unlink(missing_ok=True)
+        account.remove(sql.ACCOUNT, target)
 
 
 @contextmanager
-def _empty(old: Places, new: Places) -> Iterator[Path]:
+def _empty(old: Places, new: Places) -> Iterator[Making]:
     """Make an empty cluster like the old one in a private folder of postgres; remove what is left in the end."""
-    user = pwd.getpwnam(sql.ACCOUNT)
     folder = _folder(new)
-    shutil.rmtree(folder, ignore_errors=True)  # of an upgrade that was killed
-    os.chown(new.data.parent, user.pw_uid, user.pw_gid)
-    folder.mkdir(mode=0o700)
-    os.chown(folder, user.pw_uid, user.pw_gid)
+    account.remove(sql.ACCOUNT, folder)  # of an upgrade that was killed
+    account.run(sql.ACCOUNT, "mkdir", "--mode=0700", "--", str(folder))
     try:
-        data = folder / "data"
-        checksums = sql.ask_or_fail(old, "SELECT to_json(current_setting('data_checksums') = 'on')")
-        words = [f"--pgdata={data}", "--username=postgres", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync"]
-        words += ["--data-checksums"] if checksums else ["--no-data-checksums"] if new.version >= 18 else []
-        done = sql.as_postgres(new, [str(new.programs / "initdb"), *words, *cluster.sorting(new.version)])
-        if done.returncode:
-            raise Failure(f"no cluster of PostgreSQL {new.version} can be made: {done.stderr.strip()[-300:]}")
-        libraries = sql.ask_or_fail(old, "SELECT to_json(current_setting('shared_preload_libraries'))")
-        # Only postgres can reach the sockets in this folder, so that nobody needs to be asked who they are.
-        settings = SETTINGS.format(libraries=sql.literal(libraries), folder=folder)
-        texts = {"upgrade.conf": settings, "pg_hba.conf": "local all all trust\n", "pg_ident.conf": ""}
-        for name, text in texts.items():
-            (folder / name).write_text(text)
-            (folder / name).chmod(0o644)
-        yield folder
+        with account.work(sql.ACCOUNT, "postgresql-upgrade-", Path("/run")) as work:
+            data = folder / "data"
+            checksums = sql.ask_or_fail(old, "SELECT to_json(current_setting('data_checksums') = 'on')")
+            words = [f"--pgdata={data}", "--username=postgres", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync"]
+            words += ["--data-checksums"] if checksums else ["--no-data-checksums"] if new.version >= 18 else []
+            done = sql.as_postgres(new, [str(new.programs / "initdb"), *words, *cluster.sorting(new.version)])
+            if done.returncode:
+                raise Failure(f"no cluster of PostgreSQL {new.version} can be made: {done.stderr.strip()[-300:]}")
+            libraries = sql.ask_or_fail(old, "SELECT to_json(current_setting('shared_preload_libraries'))")
+            settings = SETTINGS.format(libraries=sql.literal(libraries), folder=work.folder)
+            # Only postgres can reach the sockets in its folder, so that nobody needs to be asked who they are.
+            work.write("pg_hba.conf", "local all all trust\n")
+            work.write("pg_ident.conf", "")
+            yield Making(folder, work.write("upgrade.conf", settings))
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        account.remove(sql.ACCOUNT, folder)
 
 
-def _pg_upgrade(old: Places, new: Places, folder: Path, *words: str) -> None:
+def _pg_upgrade(old: Places, new: Places, making: Making, *words: str) -> None:
     done = sql.as_postgres(
         new,
         [
@@ -246,19 +253,19 @@ def _pg_upgrade(old: Places, new: Places, folder: Path, *words: str) -> None:
             f"--old-bindir={old.programs}",
             f"--new-bindir={new.programs}",
             f"--old-datadir={old.data}",
-            f"--new-datadir={folder}/data",
-            f"--old-options=-c config_file={folder}/upgrade.conf",
-            f"--new-options=-c config_file={folder}/upgrade.conf",
+            f"--new-datadir={making.own}/data",
+            f"--old-options=-c config_file={making.configuration}",
+            f"--new-options=-c config_file={making.configuration}",
             f"--username={sql.ACCOUNT}",
-            f"--socketdir={old.socket if '--check' in words else folder}",
+            f"--socketdir={old.socket if '--check' in words else making.own}",
             f"--jobs={os.cpu_count() or 1}",
             *words,
         ],
-        cwd=folder,
+        cwd=making.own,
         env=sql.ENVIRONMENT,
     )
     if done.returncode:
-        raise Failure(f"pg_upgrade: {_reason(folder, done.stdout + done.stderr)}")
+        raise Failure(f"pg_upgrade: {_reason(making.own, done.stdout + done.stderr)}")
 
 
 def _reason(folder: Path, said: str) -> str:
@@ -266,9 +273,9 @@ def _reason(folder: Path, said: str) -> str:
     lines = [line.strip() for line in said.splitlines() if line.strip()]
     begin = max((number for number, line in enumerate(lines) if "fatal" in line), default=len(lines) - 3)
     told = [line for line in lines[max(0, begin) :] if not line.endswith((" ok", "fatal"))]
-    lists = [path for path in sorted(folder.rglob("pg_upgrade_output.d/**/*.txt")) if path.is_file()]
-    details = [" ".join(path.read_text(errors="replace").split())[:300] for path in lists]
-    return " ".join([*told, *details])[:1500]
+    words = ["find", str(folder), "-type", "f", "-path", "*/pg_upgrade_output.d/*.txt"]
+    lists = account.run(sql.ACCOUNT, *words, "-exec", "head", "--bytes=2000", "--quiet", "--", "{}", ";")
+    return " ".join([*told, " ".join(lists.decode(errors="replace").split())[:900]])[:1500]
 
 
 def _integrate(new: Places) -> None:

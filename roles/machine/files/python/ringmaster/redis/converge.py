@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ringmaster.core import accepted, inbox, state, systemd
+from ringmaster.core import accepted, account, inbox, state, systemd
 from ringmaster.core.report import Failure, Invalid, Report
 from ringmaster.redis import trial
 from ringmaster.redis.client import SOCKET, RedisError, login
 from ringmaster.redis.directives import ALLOWED
 
 UNIT = "redis-server.service"
+ACCOUNT = "redis"
 INCLUDE = "include "
 SUFFIX = ".conf"
 
@@ -149,18 +150,13 @@ def log_from_snapshot(data: Path, settings: dict[str, str]) -> None:
     snapshot = data / settings["dbfilename"]
     if not snapshot.exists():
         return
-    owner = snapshot.stat()
     folder = data / settings["appenddirname"]
     base = folder / f"{settings['appendfilename']}.1.base.rdb"
     manifest = folder / f"{settings['appendfilename']}.manifest"
-    folder.mkdir(mode=0o750, exist_ok=True)
-    base.unlink(missing_ok=True)
-    base.hardlink_to(snapshot)  # Redis replaces files, it never writes into an existing one
-    temporary = folder / "temp.manifest.new"
-    temporary.write_text(f"file {base.name} seq 1 type b\n")
-    for path in (folder, temporary):
-        os.chown(path, owner.st_uid, owner.st_gid)
-    temporary.rename(manifest)
+    line = f"file {base.name} seq 1 type b"
+    # Redis replaces files, it never writes into an existing one.
+    steps = 'mkdir -p -m 0750 -- "$1" && ln -f -- "$2" "$3" && echo "$4" >"$5.new" && mv -T -- "$5.new" "$5"'
+    account.run(ACCOUNT, "sh", "-c", steps, "sh", str(folder), str(snapshot), str(base), line, str(manifest))
 
 
 def _serves_another_certificate(settings: dict[str, str]) -> bool:

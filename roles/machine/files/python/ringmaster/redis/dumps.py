@@ -11,17 +11,17 @@ from __future__ import annotations
 
 import json
 import os
+import pwd
 import re
-import shutil
 import subprocess
 import time
 from pathlib import Path
 from typing import Any
 
-from ringmaster.core import files
+from ringmaster.core import account, files
 from ringmaster.core.report import Failure
 from ringmaster.redis.client import Client, RedisError, login
-from ringmaster.redis.converge import Places
+from ringmaster.redis.converge import ACCOUNT, Places
 
 MANIFEST = "manifest.json"
 SNAPSHOT = "dump.rdb"
@@ -68,20 +68,36 @@ def _save(client: Client) -> None:
 
 
 def _copy(source: Path, target: Path) -> None:
-    """Copy a snapshot: Redis replaces the file, so that an open one stays what it is."""
-    try:
-        with source.open("rb") as old, target.open("xb") as new:
-            os.fchmod(new.fileno(), 0o600)
-            shutil.copyfileobj(old, new, 1024 * 1024)
-    except OSError as error:
-        raise Failure(f"the snapshot {source} cannot be copied: {error.strerror}") from error
+    """Copy a snapshot: Redis replaces the file, so that an open one stays what it is.
+
+    Where it lies is what the server says, so that it is read with the server's rights.
+    """
+    with os.fdopen(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as new:
+        try:
+            account.run(ACCOUNT, "cat", "--", str(source), stdout=new)
+        except Failure as error:
+            raise Failure(f"the snapshot {source} cannot be copied: {error}") from error
 
 
 def count(snapshot: Path) -> int:
-    """Return the keys of a snapshot after verifying it. Raises Failure."""
-    done = subprocess.run(
-        ["redis-check-rdb", str(snapshot)], capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
-    )
+    """Return the keys of a snapshot after verifying it, with the rights of the server that wrote it. Raises Failure."""
+    with snapshot.open("rb") as stream:
+        # It opens the file once more, by the descriptor: of its folder, the account may know nothing.
+        os.fchown(stream.fileno(), 0, pwd.getpwnam(ACCOUNT).pw_gid)
+        os.fchmod(stream.fileno(), 0o640)
+        try:
+            done = subprocess.run(
+                ["redis-check-rdb", "/proc/self/fd/0"],
+                stdin=stream,
+                capture_output=True,
+                text=True,
+                errors="replace",
+                check=False,
+                cwd="/",
+                **account.identity(ACCOUNT),
+            )
+        finally:
+            os.fchmod(stream.fileno(), 0o600)
     figures = {name: int(number) for number, name in FIGURE.findall(done.stdout)}
     if done.returncode or "keys read" not in figures:
         last = (done.stdout.strip().splitlines() or ["redis-check-rdb said nothing"])[-1]

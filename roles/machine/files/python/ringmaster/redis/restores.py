@@ -5,18 +5,15 @@
 
 from __future__ import annotations
 
-import os
-import pwd
 import re
 import shutil
 import subprocess
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ringmaster.core import systemd
+from ringmaster.core import account, systemd
 from ringmaster.core.component import Wish
 from ringmaster.core.report import Failure, counted
 from ringmaster.redis import dumps, trial
@@ -32,13 +29,13 @@ DATABASE = re.compile(r"db\d+")
 # Loading only: it writes nothing, and nobody but root and redis reaches it.
 SETTINGS = """
 port 0
-unixsocket {folder}/socket
+unixsocket {own}/socket
 unixsocketperm 700
-dir {folder}
+dir {own}
 dbfilename dump.rdb
 save ""
 appendonly no
-logfile {folder}/log
+logfile ""
 sanitize-dump-payload yes
 """
 
@@ -93,16 +90,21 @@ def restore(places: Places, folder: Path, wish: Wish) -> str:
 
 def _put(places: Places, snapshot: Path, settings: dict[str, str]) -> None:
     """Exchange the data of the stopped server: the snapshot, and the append-only file that it would prefer."""
-    user = pwd.getpwnam("redis")
     target = places.data / settings["dbfilename"]
     temporary = target.with_name(f".{target.name}.restore")
-    shutil.copyfile(snapshot, temporary)
-    os.chown(temporary, user.pw_uid, user.pw_gid)
-    temporary.chmod(0o660)
-    shutil.rmtree(places.data / settings["appenddirname"], ignore_errors=True)
-    temporary.rename(target)
+    _copy(snapshot, temporary)
+    account.remove(dumps.ACCOUNT, places.data / settings["appenddirname"])
+    account.run(dumps.ACCOUNT, "mv", "--no-target-directory", "--", str(temporary), str(target))
     if settings["appendonly"] == "yes":
         log_from_snapshot(places.data, settings)
+
+
+def _copy(snapshot: Path, target: Path) -> None:
+    """Let the account write a copy of a file of root's, which it may not open by itself."""
+    account.remove(dumps.ACCOUNT, target)
+    with snapshot.open("rb") as stream:
+        account.run(dumps.ACCOUNT, "dd", f"of={target}", "conv=excl", "bs=1M", "status=none", stdin=stream)
+    account.run(dumps.ACCOUNT, "chmod", "0660", "--", str(target))
 
 
 def _keys(places: Places, patience: float = 30.0) -> int:
@@ -134,41 +136,39 @@ def _sizes(info: dict[str, str]) -> list[int]:
 @contextmanager
 def _scratch(snapshot: Path) -> Iterator[Client]:
     """Run a server of its own, without a network, on a copy of a snapshot in a folder that is removed."""
-    user = pwd.getpwnam("redis")
     needed = 2 * snapshot.stat().st_size + 16 * 1024**2
     if shutil.disk_usage(SCRATCH).free < needed:
         raise Failure(f"A proof needs {needed // 1024**2} MiB in {SCRATCH}.")
-    folder = Path(tempfile.mkdtemp(prefix=".redis-proof-", dir=SCRATCH))
-    try:
-        shutil.copyfile(snapshot, folder / "dump.rdb")
-        (folder / "redis.conf").write_text(SETTINGS.format(folder=folder))
-        for path in (folder, folder / "dump.rdb", folder / "redis.conf"):
-            os.chown(path, user.pw_uid, user.pw_gid)
-        words = ["nice", "-n", "10", trial.SERVER, f"{folder}/redis.conf"]
-        process = subprocess.Popen(
-            words, stdin=subprocess.DEVNULL, cwd=folder, user=user.pw_uid, group=user.pw_gid, extra_groups=[]
-        )
+    with account.work(dumps.ACCOUNT, ".redis-proof-", SCRATCH) as work:
+        _copy(snapshot, work.own / "dump.rdb")
+        configuration = work.write("redis.conf", SETTINGS.format(own=work.own))
+        with work.log.open("xb") as stream:
+            process = subprocess.Popen(
+                ["nice", "-n", "10", trial.SERVER, str(configuration)],
+                stdin=subprocess.DEVNULL,
+                stdout=stream,
+                stderr=subprocess.STDOUT,
+                cwd=work.own,
+                **account.identity(dumps.ACCOUNT),
+            )
         try:
-            with _loaded(process, folder) as client:
+            with _loaded(process, work) as client:
                 yield client
         finally:
             process.kill()
             process.wait()
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
-def _loaded(process: subprocess.Popen[bytes], folder: Path) -> Client:
+def _loaded(process: subprocess.Popen[bytes], work: account.Work) -> Client:
     end = time.monotonic() + PATIENCE
     while process.poll() is None and time.monotonic() < end:
         try:
-            client = Client(f"{folder}/socket")
+            client = Client(f"{work.own}/socket")
             if client.info().get("loading") != "1":
                 return client
             client.__exit__(None, None, None)
         except (OSError, RedisError):
             pass
         time.sleep(0.1)
-    log = folder / "log"
-    said = log.read_text(errors="replace").strip().splitlines()[-1:] if log.exists() else []
+    said = work.said()[-1:]
     raise Failure(f"The scratch server does not load the snapshot: {said[0] if said else 'it did not answer'}")

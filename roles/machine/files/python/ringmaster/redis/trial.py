@@ -10,17 +10,14 @@ what a restart of the real server would give.
 
 from __future__ import annotations
 
-import os
-import pwd
 import resource
-import shutil
 import subprocess
-import tempfile
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from ringmaster.core import account
 from ringmaster.core.report import Invalid
 from ringmaster.redis.client import Client, RedisError, login
 
@@ -64,14 +61,14 @@ IMMUTABLE = frozenset(
 OVERRIDES = """
 port 0
 tls-port 0
-unixsocket {folder}/socket
+unixsocket {own}/socket
 unixsocketperm 700
-dir {folder}
-pidfile {folder}/pid
+dir {own}
+pidfile {own}/pid
 logfile ""
 daemonize no
 supervised no
-aclfile {folder}/users.acl
+aclfile {acl}
 """
 
 
@@ -83,22 +80,12 @@ class Meaning:
     acl: list[str]
 
 
-def meaning(configuration: str, acl: str, admin: Path, account: str = "redis") -> Meaning:
+def meaning(configuration: str, acl: str, admin: Path, user: str = "redis") -> Meaning:
     """Return what the configuration means, or raise Invalid. ``admin`` is a credentials file."""
-    user = pwd.getpwnam(account)
-    folder = Path(tempfile.mkdtemp(prefix="redis-trial-", dir="/run"))
-    try:
-        files = {"redis.conf": configuration + OVERRIDES.format(folder=folder), "users.acl": acl}
-        for name, text in files.items():
-            path = folder / name
-            path.touch(mode=0o600)
-            path.write_text(text)
-            os.chown(path, user.pw_uid, user.pw_gid)
-        os.chown(folder, user.pw_uid, user.pw_gid)
-        found = _ask(folder, user, admin)
+    with account.work(user, "redis-trial-", Path("/run")) as work:
+        overrides = OVERRIDES.format(own=work.own, acl=work.write("users.acl", acl))
+        found = _ask(work, work.write("redis.conf", configuration + overrides), admin)
         return Meaning({**found.settings, **_ports(configuration)}, found.acl)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _ports(configuration: str) -> dict[str, str]:
@@ -107,24 +94,21 @@ def _ports(configuration: str) -> dict[str, str]:
     return {words[0]: words[1] for words in lines if len(words) == 2 and words[0] in ("port", "tls-port")}
 
 
-def _ask(folder: Path, user: pwd.struct_passwd, admin: Path) -> Meaning:
+def _ask(work: account.Work, configuration: Path, admin: Path) -> Meaning:
     # As many files as the real server may open: Redis lowers maxclients otherwise.
     _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(65535, hard), hard))
-    log = folder / "log"
-    with log.open("wb") as stream:
+    with work.log.open("xb") as stream:
         process = subprocess.Popen(
-            [SERVER, f"{folder}/redis.conf"],
+            [SERVER, str(configuration)],
             stdin=subprocess.DEVNULL,
             stdout=stream,
             stderr=subprocess.STDOUT,
-            cwd=folder,
-            user=user.pw_uid,
-            group=user.pw_gid,
-            extra_groups=[],
+            cwd=work.own,
+            **account.identity(work.account),
         )
     try:
-        with _connect(process, folder / "socket", log, admin) as client:
+        with _connect(process, work, admin) as client:
             return Meaning(client.config(), client.command("ACL", "LIST"))
     except RedisError as error:
         raise Invalid(f"the administrator cannot log in: {error}") from error
@@ -133,14 +117,14 @@ def _ask(folder: Path, user: pwd.struct_passwd, admin: Path) -> Meaning:
         process.wait()
 
 
-def _connect(process: subprocess.Popen[bytes], path: Path, log: Path, admin: Path) -> Client:
+def _connect(process: subprocess.Popen[bytes], work: account.Work, admin: Path) -> Client:
     end = time.monotonic() + PATIENCE
     while time.monotonic() < end:
         if process.poll() is not None:
-            said = _reason(log.read_text(errors="replace").splitlines())
+            said = _reason(work.said())
             raise Invalid(said or f"redis-server ended with code {process.returncode}")
         try:
-            return login(str(path), admin)
+            return login(str(work.own / "socket"), admin)
         except (FileNotFoundError, ConnectionRefusedError):
             time.sleep(0.02)
     raise Invalid(f"redis-server was not ready within {PATIENCE:.0f} s")

@@ -29,6 +29,13 @@ RIGHTS: Mapping[str, str] = {
     "readonly": "-@all +@read +@connection +subscribe +psubscribe +ssubscribe +unsubscribe +punsubscribe"
     " +sunsubscribe +info -@dangerous +info",
 }
+# What looks at, empties or changes what all accounts share, whatever keys an account may use: names of others' keys and
+# channels, libraries of functions that others call, scripts that others run.
+_SHARED = (
+    "-scan -randomkey -keys -flushdb -flushall -swapdb -function -script|flush -script|kill -script|debug"
+    " -pubsub -client|tracking -cluster|getkeysinslot"
+)
+EVERYTHING = "*"
 MONITOR_RIGHTS = "-@all +ping +info +set +get +del +latency|latest +slowlog|len"
 
 
@@ -90,10 +97,19 @@ def accounts(declared: Iterable[Mapping[str, Any]], platform_secret: str, vm: Ma
 
 
 def _rights(user: User, vm: Mapping[str, Any]) -> str:
-    patterns = [str(pattern) for pattern in user.options.get("keys") or ["*"]]
+    """Return keys, channels and commands. Who may not use all keys has no command that asks for none of them."""
+    keys = _patterns("keys", user, vm) or [EVERYTHING]
+    # Channels are named like keys, so that who was given a part of the keys has the same part of them.
+    channels = _patterns("channels", user, vm) or keys
+    limited = f" {_SHARED}" if EVERYTHING not in keys else ""
+    places = [*(f"~{pattern}" for pattern in keys), *(f"&{pattern}" for pattern in channels)]
+    return f"{' '.join(places)} {RIGHTS[user.role]}{limited}"
+
+
+def _patterns(kind: str, user: User, vm: Mapping[str, Any]) -> list[str]:
+    patterns = [str(pattern) for pattern in user.options.get(kind) or []]
     for pattern in patterns:
         if not PATTERN.fullmatch(pattern):
-            host = vm["inventory_hostname"]
-            raise UserError(f"{host}: the key pattern {pattern!r} of the Redis user '{user.name}' is not one word")
-    keys = " ".join(f"~{pattern}" for pattern in patterns)
-    return f"{keys} &* {RIGHTS[user.role]}"
+            host, one = vm["inventory_hostname"], kind.removesuffix("s")
+            raise UserError(f"{host}: the {one} pattern {pattern!r} of the Redis user '{user.name}' is not one word")
+    return patterns
