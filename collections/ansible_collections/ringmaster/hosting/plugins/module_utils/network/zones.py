@@ -15,7 +15,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Union
 
+from ansible_collections.ringmaster.hosting.plugins.module_utils.values import dns_values
 from ansible_collections.ringmaster.hosting.plugins.module_utils.values.fqdn import fqdn
+
+from .zone_records import NEED_ADDRESSES, Record, RecordError, declared, faults
 
 VIEWS = ("internal", "external")
 SERIAL = "@SERIAL@"
@@ -27,22 +30,10 @@ PRIVATE = tuple(
         ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7"),
     )
 )
-#: Records hold the text of a TXT record in strings of at most 255 bytes.
-TXT_STRING = 255
 
 # ansible-test's pylint knows no | between these classes.
 Address = Union[ipaddress.IPv4Address, ipaddress.IPv6Address]  # noqa: UP007
 Network = Union[ipaddress.IPv4Network, ipaddress.IPv6Network]  # noqa: UP007
-
-
-@dataclass(frozen=True)
-class Record:
-    """A record of a zone; ``name`` is absolute with a final dot, ``data`` as in a zone file."""
-
-    name: str
-    type: str
-    data: str
-    ttl: int | None = None
 
 
 @dataclass(frozen=True)
@@ -135,18 +126,35 @@ def texts(
 
 def _view(settings: Settings, view: str) -> Iterator[Zone]:
     hosts = {name: _visible(addresses, view) for name, addresses in settings.hosts.items()}
-    servers = [name for name in settings.name_servers if _is_reachable(settings, hosts, name)]
+    servers = [name for name in settings.name_servers if _is_reachable(settings, hosts, name, view)]
     if not servers:
         return  # nobody in this view could reach a name server, so there is nothing to serve
     for name in dict.fromkeys([settings.domain, *settings.zones]):
-        zone = Zone(view, name, reverse=False)
-        if name == settings.domain:
-            zone.records += _addresses_of(settings.domain, hosts)
-        zone.records += _declared(settings, name, view)
-        _refuse_contradictions(zone)
+        zone = Zone(view, name, reverse=False, records=records_of(settings, name, view))
+        _refuse(zone, servers)
         _finish(zone, settings, servers)
         yield zone
     yield from _reverse(settings, view, hosts, servers)
+
+
+def records_of(settings: Settings, zone: str, view: str = VIEWS[0]) -> list[Record]:
+    """Return the records of one of our domains, but for SOA and NS of the zone itself. Raises RecordError."""
+    found: list[Record] = []
+    if zone == settings.domain:
+        hosts = {name: _visible(addresses, view) for name, addresses in settings.hosts.items()}
+        found += _addresses_of(settings.domain, hosts)
+    for entry in settings.records:
+        if (entry.get("zone") or settings.domain) == zone:
+            found += [record for record in declared(entry, zone) if view == VIEWS[0] or not _is_hidden(record)]
+    if view != VIEWS[0]:
+        # What others cannot reach is not named to them: its addresses were left out.
+        hidden = {record for record, _why in faults(zone, found) if record.type in NEED_ADDRESSES}
+        found = [record for record in found if record not in hidden]
+    return found
+
+
+def _is_hidden(record: Record) -> bool:
+    return record.type in ADDRESS_TYPES.values() and is_private(record.data)
 
 
 def _visible(addresses: Iterable[str], view: str) -> list[Address]:
@@ -154,18 +162,19 @@ def _visible(addresses: Iterable[str], view: str) -> list[Address]:
     return [address for address in found if view == "internal" or not is_private(address)]
 
 
-def _is_reachable(settings: Settings, hosts: Mapping[str, Sequence[Address]], server: str) -> bool:
+def _is_reachable(settings: Settings, hosts: Mapping[str, Sequence[Address]], server: str, view: str) -> bool:
     """Tell whether clients of a view can find a name server: one of ours needs an address that they may see."""
     for domain in (settings.domain, *settings.zones):
         if server == domain or server.endswith(f".{domain}"):
             relative = server.removesuffix(domain).rstrip(".")
-            declared = any(
+            is_declared = any(
                 record.get("zone", settings.domain) == domain
-                and record["name"] == relative
+                and record["name"] == (relative or "@")
                 and record["type"] in ADDRESS_TYPES.values()
+                and any(view == VIEWS[0] or not is_private(value) for value in record["values"])
                 for record in settings.records
             )
-            return declared or (domain == settings.domain and bool(hosts.get(relative)))
+            return is_declared or (domain == settings.domain and bool(hosts.get(relative)))
     return True
 
 
@@ -175,48 +184,11 @@ def _addresses_of(domain: str, hosts: Mapping[str, Sequence[Address]]) -> Iterat
             yield Record(f"{fqdn(name, domain)}.", ADDRESS_TYPES[address.version], str(address))
 
 
-def _declared(settings: Settings, zone: str, view: str) -> Iterator[Record]:
-    for record in settings.records:
-        if (record.get("zone") or settings.domain) != zone:
-            continue
-        name = f"{zone}." if record["name"] == "@" else f"{record['name']}.{zone}."
-        for value in record["values"]:
-            if view == "external" and record["type"] in ADDRESS_TYPES.values() and is_private(value):
-                continue
-            yield Record(name, record["type"], data_of(record["type"], str(value)), record.get("ttl"))
-
-
-def data_of(kind: str, value: str) -> str:
-    """Return a value as a zone file has it: TXT in quoted strings, host names with a final dot."""
-    if kind == "TXT":
-        raw = value.encode()
-        parts = [raw[start : start + TXT_STRING] for start in range(0, len(raw), TXT_STRING)] or [b""]
-        return " ".join(f'"{_escaped(part)}"' for part in parts)
-    if kind in ("CNAME", "NS", "MX", "SRV"):
-        *front, host = value.split()
-        return " ".join([*front, host if host.endswith(".") else f"{host}."])
-    return value
-
-
-def _escaped(raw: bytes) -> str:
-    return "".join(
-        f"\\{chr(sign)}" if sign in b'"\\' else chr(sign) if 32 <= sign < 127 else f"\\{sign:03d}" for sign in raw
-    )
-
-
-def _refuse_contradictions(zone: Zone) -> None:
-    """Raise ValueError when a name has an alias beside other records: no name server may load that."""
-    types: dict[str, set[str]] = {}
-    for record in zone.records:
-        types.setdefault(record.name.lower(), set()).add(record.type)
-    for name, found in types.items():
-        aliases = sum(1 for record in zone.records if record.type == "CNAME" and record.name.lower() == name)
-        if "CNAME" in found and (len(found) > 1 or aliases > 1 or name == f"{zone.name}."):
-            others = ", ".join(sorted(found - {"CNAME"})) or "SOA and NS"
-            raise ValueError(
-                f"DNS name {name.rstrip('.')} in zone {zone.name}: an alias (CNAME) must stand alone, and there is"
-                f" {'another CNAME' if aliases > 1 else others} beside it"
-            )
+def _refuse(zone: Zone, servers: Sequence[str]) -> None:
+    """Raise RecordError for the first record that no name server may load."""
+    ours = [Record(f"{zone.name}.", "NS", f"{server}.") for server in servers]
+    for _record, why in faults(zone.name, [*zone.records, *ours]):
+        raise RecordError(why)
 
 
 def _reverse(
@@ -251,12 +223,13 @@ def _reverse(
 
 def _finish(zone: Zone, settings: Settings, servers: Sequence[str]) -> None:
     """Write the text of a zone. The TTL of its SOA record is how long "there is no such name" is remembered."""
-    contact = settings.contact.replace("@", ".")
+    _check_settings(zone, settings, servers)
+    contact = dns_values.mailbox_data(settings.contact)
     times = f"{SERIAL} 3600 600 1209600 {settings.negative_ttl}"
     lines = [
         "; Managed by Ringmaster: changes made here will be overwritten",
         f"$TTL {settings.ttl}",
-        f"{zone.name}. IN SOA {servers[0]}. {contact}. {times}",
+        f"{zone.name}. IN SOA {servers[0]}. {contact} {times}",
         *(f"{zone.name}. IN NS {server}." for server in servers),
     ]
     order = sorted(set(zone.records), key=lambda record: (_natural(record.name), record.type, record.data))
@@ -264,6 +237,23 @@ def _finish(zone: Zone, settings: Settings, servers: Sequence[str]) -> None:
         ttl = f"{record.ttl} " if record.ttl else ""
         lines.append(f"{record.name} {ttl}IN {record.type} {record.data}")
     zone.text = "\n".join(lines) + "\n"
+
+
+def _check_settings(zone: Zone, settings: Settings, servers: Sequence[str]) -> None:
+    """Raise RecordError for what is in every zone file beside its records."""
+    if wrong := dns_values.owner_problem("CNAME", zone.name):
+        raise RecordError(f"the zone '{dns_values.shown(zone.name)}' {wrong}")
+    for server in servers:
+        if wrong := dns_values.host_name(server):
+            raise RecordError(f"the name server '{dns_values.shown(server)}' {wrong}")
+    if wrong := dns_values.mailbox(settings.contact):
+        raise RecordError(f"the contact of the zones, '{dns_values.shown(settings.contact)}', {wrong}")
+    for seconds in (settings.ttl, settings.negative_ttl):
+        if not 0 <= seconds <= dns_values.LONGEST_TTL:
+            raise RecordError(f"a ttl of {seconds} is not from 0 to {dns_values.LONGEST_TTL} seconds")
+    for record in zone.records:
+        if wrong := dns_values.owner_problem(record.type, record.name.removesuffix(".")):
+            raise RecordError(f"DNS record {dns_values.shown(record.name)} of type {record.type}: the name {wrong}")
 
 
 def _natural(name: str) -> list[tuple[int, str]]:

@@ -8,27 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from ansible_collections.ringmaster.hosting.plugins.module_utils.values import addresses
-from ansible_collections.ringmaster.hosting.plugins.module_utils.values.fqdn import frontend_name, machine_of
+from ansible_collections.ringmaster.hosting.plugins.module_utils.network import zone_records
+from ansible_collections.ringmaster.hosting.plugins.module_utils.values import addresses, dns_values
+from ansible_collections.ringmaster.hosting.plugins.module_utils.values.fqdn import fqdn, frontend_name, machine_of
 
 from .allocation import gateway
-from .language import checks
 from .language.errors import did_you_mean, one_of
 from .language.load import Source
 from .model import Description, Vm
-
-#: What the values of each type must be: a check that says what is wrong, and what is allowed.
-TYPES: dict[str, tuple[Callable[[str], str], str]] = {
-    "A": (checks.ipv4_address, "an IPv4 address"),
-    "AAAA": (checks.ipv6_address, "an IPv6 address"),
-    "CNAME": (checks.host_name, "a host name such as www.example.org"),
-    "NS": (checks.host_name, "a host name such as ns.example.org"),
-    "MX": (checks.mail_exchanger, "a preference and a host name, such as 10 mail.example.org"),
-    "SRV": (checks.service_target, "priority, weight, port and host name, such as 0 5 5060 sip.example.org"),
-    "TXT": (checks.dns_text, "text of at most 4000 bytes"),
-    "TLSA": (checks.tls_association, "such as 3 1 1 and the SHA-256 of the server's public key"),
-    "CAA": (checks.certification_authority, 'such as 0 issue "letsencrypt.org"'),
-}
 
 
 def hosts(description: Description, addresses_of: Callable[[Description, Vm], dict[str, str]]) -> dict[str, list[str]]:
@@ -87,30 +74,94 @@ def _declared(description: Description) -> Iterator[tuple[Source, int, dict[str,
 
 def check(description: Description) -> None:
     """Note mistakes in ``dns_records``."""
-    zones = [description.platform.get("domain"), *(description.platform.get("dns_zones") or [])]
+    declared = (description.platform.get("domain"), *(description.platform.get("dns_zones") or []))
+    zones = [zone for zone in declared if zone]
     seen: dict[tuple[str, str, str], str] = {}
     generated = {"gateway", *description.vms, *description.hypervisors, *description.machines}
+    before = _mistakes(description)
     for source, index, record in _declared(description):
         here = ("dns_records", index)
         where = f"dns_records[{index}]"
+        zone = record["zone"] or description.platform.get("domain") or ""
         if record["zone"] and record["zone"] not in zones:
             source.wrong(
                 source.find(*here, "zone"),
                 f"{where}.zone: '{record['zone']}' is not served here",
                 found=record["zone"],
-                allowed=one_of([zone for zone in zones if zone]),
-                hint=did_you_mean(record["zone"], [zone for zone in zones if zone]),
+                allowed=one_of(zones),
+                hint=did_you_mean(record["zone"], zones),
             )
-        machine = machine_of(record["name"])
-        if (record["zone"] or zones[0]) == zones[0] and machine in generated:
-            source.wrong(
-                source.find(*here, "name"),
-                f"{where}.name: '{record['name']}' is the name of a machine",
-                found=record["name"],
-                allowed="another name; those of machines are made by themselves",
-            )
+        if zone == description.platform.get("domain"):
+            _check_machines(source, here, where, record, generated)
+        if zone:
+            _check_name(source, here, where, record, zone)
         _check_values(description, source, here, where, record)
-        _check_once(source, index, record, record["zone"] or str(zones[0]), seen)
+        _check_once(source, index, record, zone, seen)
+    if _mistakes(description) == before:
+        for zone in zones:
+            _check_zone(description, zone, generated)
+
+
+def _mistakes(description: Description) -> int:
+    return sum(len(source.mistakes) for source in description.sources.values())
+
+
+def _check_machines(
+    source: Source, here: tuple[Any, ...], where: str, record: dict[str, Any], generated: set[str]
+) -> None:
+    """Note a record that stands where names of machines do, or gives them away."""
+    if machine_of(record["name"]) in generated:
+        source.wrong(
+            source.find(*here, "name"),
+            f"{where}.name: '{record['name']}' is the name of a machine",
+            found=record["name"],
+            allowed="another name; those of machines are made by themselves",
+        )
+    elif record["type"] == "NS" and any(frontend_name(name).endswith(f".{record['name']}") for name in generated):
+        source.wrong(
+            source.find(*here, "name"),
+            f"{where}.name: names of machines lie below '{record['name']}', and another name server would have them",
+            found=record["name"],
+            allowed="another name",
+        )
+
+
+def _check_name(source: Source, here: tuple[Any, ...], where: str, record: dict[str, Any], zone: str) -> None:
+    full = zone if record["name"] == "@" else f"{record['name']}.{zone}"
+    kind = record["type"] or "A"
+    if problem := dns_values.owner_problem(kind, full):
+        source.wrong(
+            source.find(*here, "name"),
+            f"{where}.name: {dns_values.shown(full)} {problem}",
+            found=dns_values.shown(record["name"]),
+            allowed=f"a name for records of type {kind}",
+        )
+
+
+def _check_zone(description: Description, zone: str, generated: set[str]) -> None:
+    """Note records that no name server may load together; those of machines have some address or other here."""
+    found: list[zone_records.Record] = []
+    domain = description.platform.get("domain")
+    if zone == domain:
+        for name in (one for machine in sorted(generated) for one in (machine, frontend_name(machine))):
+            found.append(zone_records.Record(f"{fqdn(name, zone)}.", "AAAA", "::"))
+    places: dict[zone_records.Record, tuple[Source, int]] = {}
+    for source, index, record in _declared(description):
+        if (record["zone"] or domain) != zone or None in (record["values"] or ()):
+            continue
+        entry = {**record, "type": "AAAA", "values": ["::"]} if record["vm"] else record
+        for one in zone_records.declared(entry, zone):
+            places.setdefault(one, (source, index))
+            found.append(one)
+    for one, why in zone_records.faults(zone, found):
+        if one in places:
+            source, index = places[one]
+            source.wrong(
+                source.find("dns_records", index),
+                f"dns_records[{index}]: {why}",
+                found=f"{one.type} {dns_values.shown(one.data)}",
+                allowed="a host name that has addresses, and an alias (CNAME) alone and below the zone",
+            )
 
 
 def _check_values(
@@ -139,15 +190,14 @@ def _check_values(
             allowed="type and values, or vm",
         )
         return
-    problem_of, allowed = TYPES[record["type"]]
     for position, value in enumerate(record["values"]):
-        problem = problem_of(value) if value is not None else ""
+        problem = dns_values.problem(record["type"], value) if value is not None else ""
         if problem:
             source.wrong(
                 source.find(*here, "values", position),
-                f"{where}.values: '{value[:60]}' {problem}",
-                found=value[:60],
-                allowed=allowed,
+                f"{where}.values: '{dns_values.shown(value)}' {problem}",
+                found=dns_values.shown(value),
+                allowed=dns_values.TYPES[record["type"]].allowed,
             )
 
 
