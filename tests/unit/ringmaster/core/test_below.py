@@ -75,12 +75,12 @@ def test_reads_nothing_but_a_plain_small_file(folder: Folder, secret: Path, trap
 
 def test_reads_a_plain_file_of_the_right_owner(folder: Folder) -> None:
     (folder.path / "file").write_text("ä")
-    assert folder.read_text("file", owner=os.geteuid()) == "ä"
+    assert folder.text("file", owner=os.geteuid()) == "ä"
     with pytest.raises(Refused, match="another account"):
         folder.read("file", owner=os.geteuid() + 1)
     (folder.path / "file").write_bytes(b"\xff")
     with pytest.raises(Refused, match="UTF-8"):
-        folder.read_text("file")
+        folder.text("file")
 
 
 @pytest.mark.parametrize("trap", [_link, _second_name, _fifo, _sparse])
@@ -229,7 +229,7 @@ def test_a_folder_that_is_exchanged_all_the_time(tmp_path: Path, secret: Path) -
             for _ in range(300):
                 try:
                     with folder.folder("a") as inner:
-                        assert inner.read_text("secret") == "theirs\n"
+                        assert inner.text("secret") == "theirs\n"
                 except (Refused, FileNotFoundError):
                     continue
     finally:

@@ -120,7 +120,7 @@ class Folder:
             raise Refused(self.path / name, f"it is larger than {limit // 1024} KiB")
         return content
 
-    def read_text(self, name: str, limit: int = LIMIT, owner: int | None = None) -> str:
+    def text(self, name: str, limit: int = LIMIT, owner: int | None = None) -> str:
         """Return a file of UTF-8 text."""
         try:
             return self.read(name, limit, owner).decode()

@@ -10,6 +10,8 @@ import os
 import tempfile
 from pathlib import Path
 
+from ringmaster.core import below
+
 AT_FDCWD = -100
 RENAME_EXCHANGE = 2
 
@@ -55,4 +57,4 @@ def read_environment(path: Path) -> dict[str, str]:
 
 def size(folder: Path) -> int:
     """Return the bytes of all files below a folder."""
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    return sum(size for *_moments, size in below.find(folder))

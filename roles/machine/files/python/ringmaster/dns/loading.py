@@ -107,7 +107,7 @@ def _present(places: Places, name: str) -> str:
     view, _slash, zone = name.partition("/")
     try:
         with below.opened(places.zones / view) as folder:
-            return folder.read_text(zone, ZONE_LIMIT)
+            return folder.text(zone, ZONE_LIMIT)
     except (FileNotFoundError, below.Refused):
         return ""
 

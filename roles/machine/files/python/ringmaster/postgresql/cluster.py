@@ -67,7 +67,7 @@ def guard(places: Places, marker: Path = MARKER) -> None:
 def _version(data: Path) -> str:
     """Return what the cluster says of its version; its owner could have put anything there."""
     with below.Folder(os.open(data, os.O_RDONLY | os.O_DIRECTORY), data) as folder:
-        text = folder.read_text("PG_VERSION", 20).strip()
+        text = folder.text("PG_VERSION", 20).strip()
     return text if re.fullmatch("[0-9]{1,3}", text) else "of an unknown version"
 
 
