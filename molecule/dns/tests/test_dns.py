@@ -302,3 +302,21 @@ def test_records_of_a_mail_server_are_served_in_our_zone(
     eventually(lambda: len(signed()) == 2)
     keys = ask(DOMAIN, "DNSKEY", tcp=True)
     dns.dnssec.validate(*signed(), {dns.name.from_text(DOMAIN): keys.answer[0]})
+
+
+def reached(vm: Host, address: str, port: int) -> bool:
+    return bool(vm.run(f"timeout 3 bash -c '</dev/tcp/{address}/{port}'").succeeded)
+
+
+def test_a_vm_reaches_the_name_server_and_nothing_else_of_its_machine(
+    machine: Callable[[str], Host], server: Host
+) -> None:
+    """The guard, by systemd and nftables of a machine: by each of its addresses, and after it was loaded again."""
+    vm = machine("neta00")
+    listening = {line.split()[3].rsplit(":", 1)[1] for line in server.check_output("ss -Htln").splitlines()}
+    assert {"22", "53"} <= listening
+    server.check_output("systemctl restart ringmaster-guard.service && systemctl is-enabled ringmaster-guard.service")
+    for address in (SERVER, "2001:db8:3::20"):
+        assert reached(vm, address, 53)
+        assert [port for port in sorted(listening - {"53", "80", "443"}) if reached(vm, address, int(port))] == []
+    assert [port for port in sorted(listening) if reached(vm, "10.77.0.20", int(port))] == []

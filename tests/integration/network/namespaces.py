@@ -251,7 +251,9 @@ def _send(client: socket.socket, question: Question) -> None:
             packet = packet[:2] + struct.pack("!H", 0xFFFF - (8 << 8) - client.fileno() - 1) + packet[4:]
         client.send(packet)
         return
-    error = client.connect_ex((question.target, question.port))
+    # With the interface of a link-local address, which follows its percent sign.
+    found = socket.getaddrinfo(question.target, question.port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+    error = client.connect_ex(found[0][4])
     if error not in (0, errno.EINPROGRESS):
         raise OSError(error, os.strerror(error))
 

@@ -15,6 +15,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ansible_collections.ringmaster.hosting.plugins.module_utils.network import offers
+from ansible_collections.ringmaster.hosting.plugins.module_utils.network.icmp import ICMP, ICMPV6, ICMPV6_LINK
+
 TABLE = "ringmaster"
 INTERFACES = ("ethfe", "ethsrv")
 NETWORKS = {"frontend": ("ethfe",), "server": ("ethsrv",), "both": INTERFACES}
@@ -29,13 +32,6 @@ COMPONENT_PORTS: dict[str, tuple[tuple[str, str, bool], ...]] = {
     "redis": (("tcp", "6379", False), ("tcp", "6380", False)),
     "webgateway": (("tcp", "80", True), ("tcp", "443", True)),
 }
-
-#: ICMP types that must pass (RFC 4890, sections 4.3 and 4.4; for IPv4 the like).
-ICMP = ("echo-request", "echo-reply", "destination-unreachable", "time-exceeded", "parameter-problem")
-ICMPV6 = (*ICMP, "packet-too-big")
-#: Neighbour discovery and multicast listeners: from the local link only. Router advertisements stay out:
-#: addresses and routes are static.
-ICMPV6_LINK = ("nd-neighbor-solicit", "nd-neighbor-advert", "mld-listener-query", "mld2-listener-report")
 
 
 @dataclass(frozen=True)
@@ -166,9 +162,11 @@ def policy(vm: Mapping[str, Any]) -> list[Permission]:
     result.append(SERVER_NETWORK)
     if members:
         result.append(Permission(f"project {vm.get('ringmaster_project', '')}".strip(), ("ethsrv",), members))
-    if (vm.get("ringmaster_services") or {}).get("dns") == vm.get("inventory_hostname", ""):
-        # Who asks decides what is answered, so that everybody may.
-        result += [Permission("name server", ("ethsrv",), (), protocol, ("53",)) for protocol in PROTOCOLS]
+    for offer in offers.of(str(vm.get("inventory_hostname", "")), vm):
+        # At the name server, who asks decides what is answered, so that everybody may.
+        sources = () if offer.everybody else tuple(offers.networks(vm))
+        if (offer.protocol, str(offer.port)) not in {("tcp", port) for port in SERVER_NETWORK.ports}:
+            result.append(Permission(offer.what, ("ethsrv",), sources, offer.protocol, (str(offer.port),)))
     ports = tuple(str(port) for port in vm.get("firewall_monitoring_ports") or [])
     if monitoring and ports:
         result.append(Permission("monitoring", ("ethsrv",), monitoring, "tcp", ports))

@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from ansible_collections.ringmaster.hosting.plugins.module_utils.network import firewall, networkd, zones
+from ansible_collections.ringmaster.hosting.plugins.module_utils.network import firewall, networkd, offers, zones
 
 #: A VM as an example; its numbers are those of the text.
 VM: dict[str, Any] = {
@@ -49,6 +49,7 @@ def tables() -> dict[str, str]:
     return {
         "policy": _table(["interface", "from", "protocol", "ports", "why"], policy),
         "components": _table(["component", "ports", "open on a closed frontend"], ports),
+        "offers": _table(["service", "port", "what for", "from", "one address gets"], offers.table()),
         "icmp": _table(["from", "family", "types"], icmp),
         "routes": _table(["interface", "table and priority of its rule"], routes),
         "reverse": _table(["network", "reverse zones"], reverse),

@@ -131,6 +131,8 @@ def _platform_vars(description: Description) -> dict[str, Any]:
             name: {key: value for key, value in image.items() if value} for name, image in platform["images"].items()
         },
         "ringmaster_apt_proxy": platform["apt_proxy"] or "",
+        # A machine may see it by another address; this is the one that VMs have.
+        "ringmaster_package_cache": platform["apt_proxy"] or "",
         "ringmaster_contacts": platform["contacts"],
         "ringmaster_webhooks": platform["webhooks"],
     }

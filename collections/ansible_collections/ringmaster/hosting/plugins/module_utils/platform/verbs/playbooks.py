@@ -104,7 +104,12 @@ PLAYBOOKS: dict[str, Playbook] = {
     "monitoring": _pattern("monitoring_hosts"),
     "move_vm": Playbook({**_VM, **_MOVE, "call_off": Boolean()}, refers=("to", "fenced")),
     "network_check": Playbook(
-        {**_VM, "network_check_ports": PORTS, "network_check_askers": ListOf(Name("VM"))},
+        {
+            **_VM,
+            "network_check_ports": PORTS,
+            "network_check_machine_ports": PORTS,
+            "network_check_askers": ListOf(Name("VM")),
+        },
         refers=("vm",),
         narrows=("vm",),
     ),
