@@ -75,6 +75,7 @@ RIGHT = {
     "dns.loading:names": "lists names only, which are used with descriptors",
     "postgresql.cluster:_version": "opens the folder to read by its descriptor",
     "postgresql.dumps:_run": "writes a new file into a dump, whose folder is root's",
+    "mysql.restores:_server": "writes a new log in a work folder of root's",
     "postgresql.scratch:running": "writes a new log in a work folder of root's",
     "postgresql.trial:examine": "reads a configuration of root's",
     "redis.converge:_first": "reads a certificate that root has put in place",

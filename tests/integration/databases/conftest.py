@@ -155,3 +155,24 @@ def redis_server(users: list[dict[str, Any]]) -> Iterator[RedisServer]:
         finally:
             server.terminate()
             server.wait(60)
+
+
+@pytest.fixture(scope="session")
+def mariadb() -> Iterator[str]:
+    """Give the socket of a server."""
+    with place("mysql") as folder:
+        words = ["mariadb-install-db", "--no-defaults", f"--datadir={folder}/data", "--skip-test-db"]
+        account.run("mysql", *words, "--auth-root-authentication-method=socket", "--auth-root-socket-user=root")
+        socket = f"{folder}/socket"
+        words = ["mariadbd", "--no-defaults", f"--datadir={folder}/data", f"--socket={socket}", "--skip-networking"]
+        with (folder / "log").open("wb") as log:
+            server = subprocess.Popen(
+                words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, **account.identity("mysql")
+            )
+        try:
+            ping = f"mariadb-admin --no-defaults --socket={socket} --user=root ping"
+            subprocess.run(["sh", "-c", f"until {ping} >/dev/null 2>&1; do sleep 0.1; done"], check=True, timeout=60)
+            yield socket
+        finally:
+            server.terminate()
+            server.wait(60)

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -47,7 +48,7 @@ class Client:
         if done.returncode:
             raise error_of(done.stderr.decode(errors="replace"))
         lines = done.stdout.decode(errors="replace").split("\n")
-        return [line.split("\t") for line in lines if line]
+        return [[_plain(field) for field in line.split("\t")] for line in lines if line]
 
     def objects(self, *statements: str) -> list[dict[str, Any]]:
         """Run statements that each give rows of one JSON object."""
@@ -61,7 +62,9 @@ class Client:
 
 def root(socket: str = SOCKET) -> Client:
     """Return root's way: the socket, where the kernel says who asks."""
-    return Client(("mariadb", "--no-defaults", f"--socket={socket}", "--user=root", *_PLAIN))
+    return Client(
+        ("mariadb", "--no-defaults", f"--socket={socket}", "--user=root", f"--init-command={SESSION}", *_PLAIN)
+    )
 
 
 def by_file(options: Path, *words: str, timeout: float = 5.0) -> Client:
@@ -71,7 +74,18 @@ def by_file(options: Path, *words: str, timeout: float = 5.0) -> Client:
     )
 
 
-_PLAIN: Sequence[str] = ("--batch", "--raw", "--skip-column-names", "--default-character-set=utf8mb4")
+# What a project sets for all sessions changes neither what our statements mean nor how long they may take.
+SESSION = "SET SESSION sql_mode = 'STRICT_TRANS_TABLES', SESSION max_statement_time = 0"
+# In binary mode the client knows no commands of its own, which could run programs (``\\!``, ``system``).
+SAFE = ("--binary-mode", "--default-character-set=utf8mb4")
+_PLAIN: Sequence[str] = ("--batch", "--skip-column-names", *SAFE)
+_ESCAPED = re.compile(r"\\([nt0\\])")
+_SIGNS = {"n": "\n", "t": "\t", "0": "\0", "\\": "\\"}
+
+
+def _plain(field: str) -> str:
+    """Return a field as it was: the client writes signs that end a field or a row with a backslash."""
+    return _ESCAPED.sub(lambda found: _SIGNS[found[1]], field)
 
 
 def error_of(said: str) -> MariaDbError:

@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-import os
-import pwd
 import re
 import shutil
 import signal
@@ -18,16 +16,18 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from ringmaster.core import account, below
 from ringmaster.core.component import Wish
 from ringmaster.core.report import Failure, counted
 from ringmaster.mysql import dumps, objects
-from ringmaster.mysql.client import SOCKET, Client, MariaDbError, error_of, identifier, root
+from ringmaster.mysql.client import SAFE, SOCKET, Client, MariaDbError, error_of, identifier, root
 
 # On the disk of the data, which has room for it or would not for a restore either.
 SCRATCH = Path("/var/lib")
 # What was there before a restore that replaces it.
 REPLACED = Path("/var/backups/ringmaster/mysql.replaced")
 PATIENCE = 60.0
+ACCOUNT = "mysql"
 NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 SETTINGS = (
     "--skip-networking",
@@ -148,7 +148,7 @@ def _fill(folder: Path, name: str, target: str, wanted: Mapping[str, Any], socke
 
 def _load(script: Any, what: str, socket: str, database: str = "") -> None:
     words = ["mariadb", "--no-defaults", f"--socket={socket}", "--user=root", "--max-allowed-packet=1G"]
-    words += ["--default-character-set=utf8mb4", *([database] if database else [])]
+    words += [*SAFE, *([database] if database else [])]
     given: dict[str, Any] = {"input": script} if isinstance(script, bytes) else {"stdin": script}
     done = subprocess.run(words, capture_output=True, check=False, **given)
     if done.returncode:
@@ -192,50 +192,44 @@ def _scratch(size: int) -> Iterator[str]:
     needed = 3 * size + 512 * 1024**2
     if free < needed:
         raise Failure(f"A proof needs {needed // 1024**2} MiB in {SCRATCH}, and {free // 1024**2} MiB are free.")
-    user = pwd.getpwnam("mysql")
-    folder = Path(tempfile.mkdtemp(prefix=".mysql-proof-", dir=SCRATCH))
-    try:
-        os.chown(folder, user.pw_uid, user.pw_gid)
-        (folder / "data").mkdir()
-        os.chown(folder / "data", user.pw_uid, user.pw_gid)
-        _install(folder)
-        with _server(folder) as socket:
+    with account.work(ACCOUNT, ".mysql-proof-", SCRATCH) as work:
+        _install(work)
+        with _server(work) as socket:
             yield socket
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
-def _install(folder: Path) -> None:
-    words = ["mariadb-install-db", "--no-defaults", "--user=mysql", f"--datadir={folder}/data", "--skip-test-db"]
-    done = subprocess.run(
-        [*words, "--auth-root-authentication-method=socket", "--skip-name-resolve"],
-        capture_output=True,
-        text=True,
-        check=False,
-        stdin=subprocess.DEVNULL,
-        cwd="/",
-    )
+def _install(work: account.Work) -> None:
+    words = ["mariadb-install-db", "--no-defaults", f"--datadir={work.own}/data", "--skip-test-db"]
+    words += ["--auth-root-authentication-method=socket", "--auth-root-socket-user=root", "--skip-name-resolve"]
+    done = below.as_account(ACCOUNT, words)
     if done.returncode:
         raise Failure(f"A scratch server cannot be made: {(done.stderr or done.stdout).strip()[-300:]}")
 
 
 @contextmanager
-def _server(folder: Path) -> Iterator[str]:
-    socket, log = folder / "socket", folder / "log"
-    words = ["/usr/sbin/mariadbd", "--no-defaults", "--user=mysql", f"--datadir={folder}/data", f"--socket={socket}"]
-    words += [f"--pid-file={folder}/pid", f"--tmpdir={folder}", *SETTINGS]
-    with log.open("wb") as stream:
+def _server(work: account.Work) -> Iterator[str]:
+    own, socket = work.own, f"{work.own}/socket"
+    words = ["/usr/sbin/mariadbd", "--no-defaults", f"--datadir={own}/data", f"--socket={socket}"]
+    words += [f"--pid-file={own}/pid", f"--tmpdir={own}", *SETTINGS]
+    with work.log.open("xb") as stream:
         # What other work the machine has comes first.
-        process = subprocess.Popen(["nice", "-n", "10", *words], stdin=subprocess.DEVNULL, stdout=stream, stderr=stream)
+        process = subprocess.Popen(
+            ["nice", "-n", "10", *words],
+            stdin=subprocess.DEVNULL,
+            stdout=stream,
+            stderr=stream,
+            cwd="/",
+            **account.identity(ACCOUNT),
+        )
     try:
-        _wait(process, str(socket), log)
-        yield str(socket)
+        _wait(process, socket, work)
+        yield socket
     finally:
         process.send_signal(signal.SIGKILL)  # nothing of it is kept
         process.wait()
 
 
-def _wait(process: subprocess.Popen[bytes], socket: str, log: Path) -> None:
+def _wait(process: subprocess.Popen[bytes], socket: str, work: account.Work) -> None:
     end = time.monotonic() + PATIENCE
     while process.poll() is None and time.monotonic() < end:
         try:
@@ -244,5 +238,5 @@ def _wait(process: subprocess.Popen[bytes], socket: str, log: Path) -> None:
             time.sleep(0.1)
         else:
             return
-    said = [line for line in log.read_text(errors="replace").splitlines() if "[ERROR]" in line]
+    said = [line for line in work.said() if "[ERROR]" in line]
     raise Failure(f"The scratch server does not start: {'; '.join(said[-2:]) or 'it did not answer in time'}")
