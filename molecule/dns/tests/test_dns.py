@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 import subprocess
@@ -24,6 +25,9 @@ import dns.tsigkeyring
 import dns.zone
 import pytest
 import yaml
+from ansible_collections.ringmaster.hosting.plugins.module_utils.components import mail_records
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from ringmaster.mailserver import dns as mail
 from testinfra.host import Host
 
@@ -271,20 +275,25 @@ def test_records_of_a_mail_server_are_served_in_our_zone(
     """The mail server itself does not answer here: the name server's machine has kept what it said."""
     ours = hostvars["post00"]
     host, domain = ours["ringmaster_fe_fqdn"], f"shop.{DOMAIN}"
-    objects = {
-        "hostname": host,
-        "addresses": {family: ours[f"ringmaster_fe_{family}"] for family in ("ipv4", "ipv6")},
-        "domains": {domain: {"dmarc": "reject"}},
-        "is_publicly_trusted": True,
-        "has_tlsa": True,
-    }
-    wanted = mail.records(objects, dict.fromkeys((host, domain), "MIIB" * 98), "ab" * 32)
+    key = base64.b64encode(
+        rsa.generate_private_key(65537, 2048).public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    ).decode()
+    addresses = {family: ours[f"ringmaster_fe_{family}"] for family in ("ipv4", "ipv6")}
+    declared = mail_records.Server(host, {domain: "reject"}, addresses, True, True)
+    wanted = [
+        mail.Record(**vars(one))
+        for one in mail_records.records(declared, mail_records.Keys(dict.fromkeys((host, domain), key), "ab" * 32))
+    ]
+    hostile = mail.Record(f"neta01.{DOMAIN}", "A", "192.0.2.66")
     kept = "/var/lib/ringmaster/mail-records"
-    text = json.dumps([vars(record) for record in wanted])
+    text = json.dumps([vars(record) for record in [*wanted, hostile]])
     server.check_output(f"mkdir -p {kept} && printf %s '{text}' > {kept}/post00.json")
     variables = yaml.safe_load((Path(__file__).parents[1] / "converge.yml").read_text())[0]["vars"]
+    variables["mailserver_domains"] = [{"name": domain, "dmarc": "reject"}]
+    variables["mailserver_certificate"] = "own"
     done = play("dns", dns_mail_hosts="neta00", **variables)
     assert done.returncode == 0, done.stdout + done.stderr
+    assert hostile.value not in data(ask(hostile.name, hostile.kind, INSIDE))
     server.check_output(f"rm {kept}/post00.json")
 
     assert {record.kind for record in wanted} == {"A", "AAAA", "CNAME", "MX", "SRV", "TLSA", "TXT"}

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, Ringmaster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a mail server declares, and its records in our zones; what the machine makes of it: tests/unit/ringmaster."""
+"""What a mail server declares, and its accounts; what the machine makes of it: tests/unit/ringmaster."""
 
 from __future__ import annotations
 
@@ -50,35 +50,3 @@ def test_an_application_knows_its_account() -> None:
     assert len(password) > 20
     with pytest.raises(ValueError, match="post00 has no account 'shop' for sending; declared: app"):
         mailserver.account("shop", SECRET, VM)
-
-
-def test_records_go_into_our_own_zones_and_what_people_declared_wins() -> None:
-    found = [
-        {"name": "a.example", "kind": "MX", "value": "10 mail.example.net."},
-        {"name": "a.example", "kind": "TXT", "value": "v=spf1 mx -all"},
-        {"name": "k._domainkey.a.example", "kind": "TXT", "value": "v=DKIM1; k=rsa; p=x"},
-        {"name": "autoconfig.a.example", "kind": "CNAME", "value": "mail.example.net."},
-        {"name": "b.example", "kind": "MX", "value": "10 mail.example.net."},
-        {"name": "mail.example.net", "kind": "A", "value": "198.51.100.3"},
-    ]
-    declared = [
-        {"zone": "a.example", "name": "@", "type": "TXT", "values": ["ownership=1", "v=spf1 include:x.example -all"]},
-        {"zone": "a.example", "name": "autoconfig", "type": "A", "values": ["192.0.2.1"]},
-    ]
-    records = mailserver.zone_records(found, ["example.net", "a.example"], declared)
-    assert records == [
-        {"zone": "a.example", "name": "@", "type": "MX", "values": ["10 mail.example.net."]},
-        {"zone": "a.example", "name": "k._domainkey", "type": "TXT", "values": ["v=DKIM1; k=rsa; p=x"]},
-        {"zone": "example.net", "name": "mail", "type": "A", "values": ["198.51.100.3"]},
-    ]
-    only_ownership = [{**declared[0], "values": ["ownership=1"]}]
-    assert {"a.example"} == {one["zone"] for one in mailserver.zone_records(found[1:2], ["a.example"], only_ownership)}
-
-
-def test_what_was_read_just_now_is_text_by_server() -> None:
-    hosts = {
-        "post00": {"__mail_records": {"content": "eyJhIjogIsOkIn0K"}},
-        "post01": {"__mail_records": {"skipped": True}},
-        "post02": {},
-    }
-    assert mailserver.said(hosts, hosts) == {"post00": '{"a": "ä"}\n'}

@@ -9,6 +9,7 @@ import hashlib
 import subprocess
 from pathlib import Path
 
+from ansible_collections.ringmaster.hosting.plugins.module_utils.components import mail_records
 from mailserver_samples import objects
 from ringmaster.mailserver import dns, keys
 from ringmaster.mailserver.places import Places
@@ -41,3 +42,13 @@ def test_tlsa_digest_is_of_the_public_key(tmp_path: Path) -> None:
     wanted = hashlib.sha256(subprocess.run(whole, check=True, capture_output=True).stdout).hexdigest()
     assert keys.tls_digest(Places(tls_key=key)) == wanted
     assert keys.tls_digest(Places(tls_key=tmp_path / "none")) == ""
+
+
+def test_the_controller_and_the_machine_say_the_same() -> None:
+    """Who publishes by hand, and the check of the machine, see what the platform's own name server has."""
+    found = objects(is_publicly_trusted=True, has_tlsa=True)
+    domains = {name: one["dmarc"] for name, one in found["domains"].items()}
+    server = mail_records.Server(found["hostname"], domains, found["addresses"], True, True)
+    ours = mail_records.records(server, mail_records.Keys({"a.example": "A" * 392}, "ab" * 32))
+    theirs = dns.records(found, {"a.example": "A" * 392}, "ab" * 32)
+    assert [vars(one) for one in ours] == [vars(one) for one in theirs]

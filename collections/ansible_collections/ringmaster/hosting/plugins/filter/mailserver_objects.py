@@ -5,16 +5,22 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.ringmaster.hosting.plugins.module_utils.components import mailserver
+from ansible_collections.ringmaster.hosting.plugins.module_utils.components import mail_zones, mailserver
 from ansible_collections.ringmaster.hosting.plugins.plugin_utils.filters import wrap
 
 
 def mailserver_account(vm: Mapping[str, Any], platform_secret: str, name: str) -> str:
     """Return login and password of an application's account."""
     return mailserver.account(name, platform_secret, vm)
+
+
+def mailserver_published(hostvars: Mapping[str, Any], names: list[str], **more: Any) -> dict[str, Any]:
+    """Return what is published of mail servers as plain data."""
+    return dataclasses.asdict(mail_zones.published(hostvars, names, **more))
 
 
 class FilterModule:
@@ -27,6 +33,5 @@ class FilterModule:
             "mailserver_monitor": wrap("mailserver: {}", mailserver.monitor_environment, KeyError, ValueError),
             "mailserver_objects": wrap("mailserver: {}", mailserver.objects, KeyError, ValueError),
             "mailserver_pages": mailserver.pages,
-            "mailserver_said": mailserver.said,
-            "mailserver_zone_records": mailserver.zone_records,
+            "mailserver_published": mailserver_published,
         }

@@ -24,12 +24,15 @@ def _dig(*words: str) -> list[str]:
     return [line for line in done.stdout.splitlines() if line and not line.startswith(";")]
 
 
-def zones() -> tuple[int, str]:
-    """Every zone is served with the content that was last brought here."""
+def zones(left_out: dict[str, str] | None = None) -> tuple[int, str]:
+    """Every zone is served with the content that was last brought here, of which nothing had to be left out."""
     problems = differences(Places())
     if problems:
         more = f", and {len(problems) - 1} more" if len(problems) > 1 else ""
         return CRITICAL, f"{problems[0][0].upper()}{problems[0][1:]}{more}."
+    if left_out:
+        of = "; ".join(f"{name}: {why}" for name, why in sorted(left_out.items())[:3])
+        return WARNING, f"All zones are served, without what {counted(len(left_out), 'machine')} may not say: {of}."
     served = counted(len(names(Places().sources)), "zone is served as it was", "zones are served as they were")
     return OK, f"{served} brought here."
 

@@ -178,6 +178,8 @@ def _compile(path: Path) -> None:
 
 def _records(places: Places, objects: dict[str, Any], public: dict[str, str], report: Report, check: bool) -> None:
     """Write what the DNS should say, for people (dns.zone) and programs (dns.json)."""
+    if "records" not in objects:
+        return  # this program is newer than the objects, which come next: what was written stays
     found = dns.records(objects, public, keys.tls_digest(places) if objects["has_tlsa"] else "")
     texts = {
         "dns.zone": dns.zone(found, objects),

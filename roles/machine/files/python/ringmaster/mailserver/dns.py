@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +12,6 @@ from typing import Any
 from ringmaster.mailserver.places import SELECTOR
 
 TTL = 3600
-POLICY_AGE = 604800
 
 
 @dataclass(frozen=True)
@@ -31,64 +29,19 @@ class Record:
 
 
 def records(objects: Mapping[str, Any], keys: Mapping[str, str], tls_key: str = "") -> list[Record]:
-    """Return all records. ``keys`` are public DKIM keys (base64) by domain.
+    """Return all records: those that the controller has computed, and those of the keys, which only this machine has.
 
-    ``tls_key`` is the SHA-256 of the server's public key. It stays when the certificate is renewed, so the record does.
+    ``keys`` are public DKIM keys (base64) by domain. ``tls_key`` is the SHA-256 of the server's public key. It stays
+    when the certificate is renewed, so the record does.
     """
     host = objects["hostname"]
-    result = [
-        Record(host, kind, objects["addresses"][family])
-        for kind, family in (("A", "ipv4"), ("AAAA", "ipv6"))
-        if objects["addresses"][family]
-    ]
-    # What the machine itself sends, and forwards (SRS).
-    result += [Record(host, "TXT", "v=spf1 a -all"), *_dkim(host, keys)]
+    result = [Record(**record) for record in objects["records"]]
+    for name in dict.fromkeys((host, *objects["domains"])):
+        if name in keys:
+            result.append(Record(f"{SELECTOR}._domainkey.{name}", "TXT", f"v=DKIM1; k=rsa; p={keys[name]}"))
     if objects["has_tlsa"] and tls_key:
         result.append(Record(f"_25._tcp.{host}", "TLSA", f"3 1 1 {tls_key}"))
-    for name, domain in objects["domains"].items():
-        result += _domain(name, domain, host, keys)
-        if objects["is_publicly_trusted"]:
-            # With a certificate that others do not trust, this would keep their mail away.
-            result.append(Record(f"_mta-sts.{name}", "TXT", f"v=STSv1; id={sts_id(host)}"))
-            result.append(Record(f"mta-sts.{name}", "CNAME", f"{host}."))
     return result
-
-
-def _domain(name: str, domain: Mapping[str, Any], host: str, keys: Mapping[str, str]) -> list[Record]:
-    reports = f"mailto:postmaster@{name}"
-    service = f"{host}."
-    return [
-        Record(name, "MX", f"10 {service}"),
-        Record(name, "TXT", "v=spf1 mx -all"),
-        *_dkim(name, keys),
-        Record(f"_dmarc.{name}", "TXT", f"v=DMARC1; p={domain['dmarc']}; rua={reports}"),
-        Record(f"_smtp._tls.{name}", "TXT", f"v=TLSRPTv1; rua={reports}"),
-        Record(f"autoconfig.{name}", "CNAME", service),
-        Record(f"autodiscover.{name}", "CNAME", service),
-        Record(f"_autodiscover._tcp.{name}", "SRV", f"0 1 443 {service}"),
-        Record(f"_submissions._tcp.{name}", "SRV", f"0 1 465 {service}"),
-        Record(f"_submission._tcp.{name}", "SRV", f"10 1 587 {service}"),
-        Record(f"_imaps._tcp.{name}", "SRV", f"0 1 993 {service}"),
-        Record(f"_sieve._tcp.{name}", "SRV", f"0 1 4190 {service}"),
-        # RFC 6186: these are not offered.
-        *[Record(f"_{absent}._tcp.{name}", "SRV", "0 0 0 .") for absent in ("imap", "pop3", "pop3s")],
-    ]
-
-
-def _dkim(name: str, keys: Mapping[str, str]) -> list[Record]:
-    if name not in keys:
-        return []
-    return [Record(f"{SELECTOR}._domainkey.{name}", "TXT", f"v=DKIM1; k=rsa; p={keys[name]}")]
-
-
-def sts_policy(host: str) -> str:
-    """Return the policy that https://mta-sts.<domain>/.well-known/mta-sts.txt gives (RFC 8461)."""
-    return f"version: STSv1\r\nmode: enforce\r\nmx: {host}\r\nmax_age: {POLICY_AGE}\r\n"
-
-
-def sts_id(host: str) -> str:
-    """Return the name of this policy's version: others look again only when it changes."""
-    return hashlib.sha256(sts_policy(host).encode()).hexdigest()[:20]
 
 
 def zone(found: list[Record], objects: Mapping[str, Any]) -> str:

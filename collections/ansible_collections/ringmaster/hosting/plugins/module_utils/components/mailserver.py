@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import re
 from collections.abc import Iterable, Mapping
@@ -14,6 +13,7 @@ from urllib.parse import quote
 
 from ansible_collections.ringmaster.hosting.plugins.module_utils.values import sizes
 
+from . import mail_records
 from .users import CA_FILE, ComponentUsers, User, UserError
 
 SUBMISSIONS_PORT = 465
@@ -72,8 +72,11 @@ def objects(declared: Mapping[str, Any], platform_secret: str, vm: Mapping[str, 
     bytes. ``is_publicly_trusted`` says whether strangers trust the certificate. Raises ObjectError.
     """
     collected = _Objects(dict(declared))
+    hostname = domain_name(str(declared["hostname"]), "mailserver_hostname")
+    is_publicly_trusted = bool(declared["is_publicly_trusted"])
+    policies = {name: str(one["dmarc"]) for name, one in collected.domains.items()}
     return {
-        "hostname": _domain(str(declared["hostname"]), "mailserver_hostname"),
+        "hostname": hostname,
         "postmaster": collected.postmaster,
         "domains": collected.domains,
         "mailboxes": collected.mailboxes,
@@ -81,56 +84,23 @@ def objects(declared: Mapping[str, Any], platform_secret: str, vm: Mapping[str, 
         "tls_policies": {str(name): str(policy) for name, policy in (declared.get("tls_policies") or {}).items()},
         "relays": _relays(declared, collected),
         "applications": _applications(declared, collected, platform_secret, vm),
-        "is_publicly_trusted": bool(declared["is_publicly_trusted"]),
+        "is_publicly_trusted": is_publicly_trusted,
+        "records": mail_records.as_data(mail_records.Server(hostname, policies, addresses(vm), is_publicly_trusted)),
         "has_tlsa": bool(declared.get("has_tlsa")),
         "monitor": {
             "login": monitor_login(str(declared["hostname"])),
             "password_hash": _digest(MAILSERVER.password(platform_secret, vm, MONITOR)),
         },
-        "addresses": {
-            family: str(vm.get(f"ringmaster_fe_{family}") or vm.get(f"ringmaster_srv_{family}") or "")
-            for family in ("ipv4", "ipv6")
-        },
+        "addresses": addresses(vm),
     }
 
 
-def said(hostvars: Mapping[str, Mapping[str, Any]], names: Iterable[str]) -> dict[str, str]:
-    """Return by name the texts of those servers' ``dns.json`` that were just read: variable ``__mail_records``."""
-    read = {name: hostvars[name].get("__mail_records") or {} for name in names}
-    return {name: base64.b64decode(one["content"]).decode() for name, one in read.items() if "content" in one}
-
-
-def zone_records(
-    found: Iterable[Mapping[str, str]], zones: Iterable[str], declared: Iterable[Mapping[str, Any]]
-) -> list[dict[str, Any]]:
-    """Return what mail servers want the DNS to say (name, kind, value) as records of our own ``zones``.
-
-    Names in zones of others are left out. What somebody ``declared`` wins: a record of the same name and type is
-    theirs, of TXT only one that begins with the same word (SPF beside a proof of ownership), and an alias stands alone.
-    """
-    longest_first = sorted(zones, key=len, reverse=True)
-    taken: dict[str, set[str]] = {}
-    for one in declared:
-        name = one["zone"] if one["name"] == "@" else f"{one['name']}.{one['zone']}"
-        taken.setdefault(name, set()).update(_what(one["type"], str(value)) for value in one["values"])
-    records: dict[tuple[str, str, str], list[str]] = {}
-    for one in found:
-        name, kind, value = one["name"], one["kind"], one["value"]
-        zone = next((zone for zone in longest_first if name == zone or name.endswith(f".{zone}")), "")
-        known = taken.get(name, set())
-        if not zone or _what(kind, value) in known or "CNAME" in known or (kind == "CNAME" and known):
-            continue
-        relative = name.removesuffix(zone).removesuffix(".") or "@"
-        values = records.setdefault((zone, relative, kind), [])
-        if value not in values:
-            values.append(value)
-    return [
-        {"zone": zone, "name": name, "type": kind, "values": values} for (zone, name, kind), values in records.items()
-    ]
-
-
-def _what(kind: str, value: str) -> str:
-    return f"TXT {re.split(r'[ ;=]', value.removeprefix('v='))[0]}" if kind == "TXT" else kind
+def addresses(vm: Mapping[str, Any]) -> dict[str, str]:
+    """Return the addresses of a mail server by family: where others reach it, else on the server network."""
+    return {
+        family: str(vm.get(f"ringmaster_fe_{family}") or vm.get(f"ringmaster_srv_{family}") or "")
+        for family in ("ipv4", "ipv6")
+    }
 
 
 def pages(domains: Iterable[str], hostname: str, is_publicly_trusted: bool) -> list[dict[str, Any]]:
@@ -171,11 +141,25 @@ def _page(location: str, file: str, kind: str) -> list[str]:
     return [f"location {location} {{", f"    alias {PAGES}/{file};", f"    default_type {kind};", "    types { }", "}"]
 
 
+def domains_of(declared: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Return catch_all and dmarc of each declared domain by its name. Raises ObjectError."""
+    found: dict[str, dict[str, Any]] = {}
+    for one in declared:
+        name = domain_name(str(one["name"]), "the name of a mail domain")
+        if name in found:
+            raise ObjectError(f"the mail domain {name} is declared twice")
+        policy = str(one.get("dmarc") or "quarantine")
+        if policy not in POLICIES:
+            raise ObjectError(f"dmarc of {name} is '{policy}'; allowed: {', '.join(POLICIES)}")
+        found[name] = {"catch_all": list(one.get("catch_all") or []), "dmarc": policy}
+    return found
+
+
 class _Objects:
     """The declared objects; each address means one thing only."""
 
     def __init__(self, declared: Mapping[str, Any]) -> None:
-        self.domains = self._domains(declared["domains"])
+        self.domains = domains_of(declared["domains"])
         self.taken: dict[str, str] = {}
         self.mailboxes = dict(self._mailbox(one, declared["quota"]) for one in declared["mailboxes"])
         self.forwards = dict(self._forward(one) for one in declared["forwards"])
@@ -183,18 +167,6 @@ class _Objects:
             domain["catch_all"] = [self._target(one, f"catch_all of {name}") for one in domain["catch_all"]]
         chosen = str(declared.get("postmaster") or next(iter(self.mailboxes), ""))
         self.postmaster = self._target(chosen, "mailserver_postmaster") if chosen else ""
-
-    def _domains(self, declared: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
-        found: dict[str, dict[str, Any]] = {}
-        for one in declared:
-            name = _domain(str(one["name"]), "the name of a mail domain")
-            if name in found:
-                raise ObjectError(f"the mail domain {name} is declared twice")
-            policy = str(one.get("dmarc") or "quarantine")
-            if policy not in POLICIES:
-                raise ObjectError(f"dmarc of {name} is '{policy}'; allowed: {', '.join(POLICIES)}")
-            found[name] = {"catch_all": list(one.get("catch_all") or []), "dmarc": policy}
-        return found
 
     def _mailbox(self, one: Mapping[str, Any], quota: str) -> tuple[str, dict[str, Any]]:
         address = self._take(str(one["address"]), "a mailbox")
@@ -241,7 +213,7 @@ def _relays(declared: Mapping[str, Any], collected: _Objects) -> list[dict[str, 
     result: list[dict[str, Any]] = []
     taken: dict[str, str] = {}
     for one in declared.get("relays") or []:
-        host, username = _domain(str(one["host"]), "a relay's host"), str(one.get("username") or "")
+        host, username = domain_name(str(one["host"]), "a relay's host"), str(one.get("username") or "")
         port, domains = int(one.get("port") or 587), [str(domain) for domain in one.get("domains") or []]
         if port not in (465, 587):
             raise ObjectError(f"the relay {host} has the port {port}; allowed: 465 (TLS), 587 (STARTTLS)")
@@ -297,7 +269,8 @@ def _digest(password: str) -> str:
     return f"{{SHA256.HEX}}{hashlib.sha256(password.encode()).hexdigest()}"
 
 
-def _domain(text: str, what: str) -> str:
+def domain_name(text: str, what: str) -> str:
+    """Return a full domain name as it is. Raises ObjectError."""
     if not DOMAIN.fullmatch(text):
         raise ObjectError(f"{what} is '{text}'; it must be a full domain name in lower-case letters (IDN as xn--…)")
     return text
@@ -316,7 +289,7 @@ def _address(text: str, what: str) -> str:
 def _sender(text: str, who: str) -> str:
     """Return what somebody may send as: an address or a whole domain (``@domain``)."""
     if text.startswith("@"):
-        return f"@{_domain(text[1:], f'a sender of {who}')}"
+        return f"@{domain_name(text[1:], f'a sender of {who}')}"
     return _address(text, f"a sender of {who}")
 
 

@@ -51,6 +51,11 @@ def data(kind: str, value: str) -> str:
     return value
 
 
+def purpose(text: str) -> str:
+    """Return the first word of a TXT record's value, which says what it is for: ``spf1`` of ``v=spf1 mx -all``."""
+    return re.split(r"[ ;=]", text.removeprefix("v="))[0]
+
+
 def owner_problem(kind: str, name: str) -> str:
     """Say what is wrong with the full name of a record of this type; the name is without a final dot."""
     if len(name) > LONGEST_NAME:
