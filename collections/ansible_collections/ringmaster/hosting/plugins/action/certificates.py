@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import json
 import os
 from pathlib import Path
@@ -15,6 +16,20 @@ from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.parsing.vault import VaultLib, match_encrypt_secret
 from ansible.plugins.action import ActionBase
 from ansible_collections.ringmaster.hosting.plugins.module_utils.certificates import authority, wanted
+from ansible_collections.ringmaster.hosting.plugins.module_utils.values.answers import (
+    Choice,
+    Kind,
+    ListOf,
+    Record,
+    Text,
+    shown,
+)
+from ansible_collections.ringmaster.hosting.plugins.plugin_utils.judged_action import (
+    DIGEST,
+    REASONS,
+    SENTENCES,
+    judged,
+)
 
 ARGUMENTS = {
     "wanted": {"type": "list", "elements": "dict", "default": []},
@@ -25,6 +40,16 @@ ARGUMENTS = {
     "days": {"type": "int", "default": 365},
     "own": {"type": "dict", "default": {}, "no_log": True},
 }
+
+
+SHORT = 100
+"""Lines of a request: several times what the largest key of ours needs."""
+PEM = "-----{} CERTIFICATE REQUEST-----\n"
+REQUEST = Text(
+    rf"{PEM.format('BEGIN')}([A-Za-z0-9+/=]{{1,76}}\n){{1,{SHORT}}}{PEM.format('END')}",
+    8000,
+    f"a certificate request as PEM, of at most {SHORT} lines",
+)
 
 
 class ActionModule(ActionBase):
@@ -49,31 +74,49 @@ class ActionModule(ActionBase):
             if entry["source"] == "own":
                 own[entry["name"]] = _own(entry["name"], arguments["own"])
         question = {"wanted": entries, "ca": ours.pem if ours else "", "own": own}
-        result = self._call("request", question, task_vars)
+        result = self._call("request", question, task_vars, {"requests": _requests(entries)})
         requests = result.pop("requests", [])
         if result.get("failed") or self._task.check_mode or not requests or ours is None:
             return result
         by_name = {entry["name"]: entry for entry in entries}
         try:
             for asked in requests:
-                names = by_name[asked["name"]]["names"]
-                asked["certificate"] = ours.sign(asked.pop("request"), names, arguments["days"])
+                entry = by_name.pop(asked["name"], None)
+                if entry is None:
+                    raise authority.AuthorityError(f"there are two for {asked['name']}")
+                if asked["authority"] != hashlib.sha256(ours.pem.encode()).hexdigest():
+                    raise authority.AuthorityError(f"that for {asked['name']} is for another authority")
+                asked["certificate"] = ours.sign(asked.pop("request"), entry["names"], arguments["days"])
         except authority.AuthorityError as error:
-            raise AnsibleActionFail(f"a request of this host cannot be signed: {error}") from error
+            raise AnsibleActionFail(
+                f"{self._machine(task_vars)}: a certificate request is not signed: {shown(str(error))}; expected is one"
+                " for each certificate that is wanted here, with an elliptic curve key"
+            ) from error
         installed = self._call("install", {"certificates": requests}, task_vars)
         if installed.get("failed"):
             return installed
-        steps = [*result["steps"], *installed["steps"]]
+        steps = [*result.get("steps", []), *installed.get("steps", [])]
         return {**installed, "steps": steps, "changed": bool(steps), "diff": _diff(steps)}
 
-    def _call(self, phase: str, question: dict[str, Any], task_vars: dict[str, Any] | None) -> dict[str, Any]:
+    def _call(
+        self,
+        phase: str,
+        question: dict[str, Any],
+        task_vars: dict[str, Any] | None,
+        expected: dict[str, Kind] | None = None,
+    ) -> dict[str, Any]:
         result: dict[str, Any] = self._execute_module(
             module_name="ringmaster.hosting.certificates",
             module_args={"phase": phase, "payload": json.dumps(question)},
             task_vars=task_vars or {},
         )
         result.pop("invocation", None)
-        return result
+        # Installing may not ask for more; the list of its report is empty.
+        kinds = {"steps": SENTENCES, "pending": REASONS, "requests": ListOf(Record(), 0), **(expected or {})}
+        return judged(result, kinds, self._machine(task_vars), "the answer of certificates")
+
+    def _machine(self, task_vars: dict[str, Any] | None) -> str:
+        return str(self._task.delegate_to or (task_vars or {}).get("inventory_hostname") or "the machine")
 
     def _authority(self, arguments: dict[str, Any]) -> authority.Authority | None:
         """Return the platform CA, made if there is none; None only in check mode before the first run."""
@@ -128,6 +171,18 @@ class ActionModule(ActionBase):
         vault_id, secret = match_encrypt_secret(secrets)
         encrypted: bytes = VaultLib(secrets).encrypt(text, secret=secret, vault_id=vault_id)
         return encrypted
+
+
+def _requests(entries: list[dict[str, Any]]) -> ListOf:
+    """Return what may be asked to be signed: a request for each certificate that the platform's CA signs here."""
+    names = tuple(entry["name"] for entry in entries if entry["source"] == "platform")
+    one = {
+        "name": Choice(names),
+        "version": Text(r"new-[0-9a-f]{12}", 16),
+        "request": REQUEST,
+        "authority": DIGEST,
+    }
+    return ListOf(Record(one), len(names))
 
 
 def _own(name: str, own: dict[str, Any]) -> dict[str, str]:

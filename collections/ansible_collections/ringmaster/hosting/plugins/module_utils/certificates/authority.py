@@ -16,6 +16,7 @@ from datetime import UTC, datetime, timedelta
 
 try:
     from cryptography import x509
+    from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives import hashes, serialization
     from cryptography.hazmat.primitives.asymmetric import ec
     from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
@@ -28,6 +29,10 @@ CA_DAYS = 3652
 # A VM whose clock is behind accepts a new certificate all the same.
 BACKDATED = timedelta(hours=1)
 LONGEST_COMMON_NAME = 64
+LONGEST_REQUEST = 8000
+"""Characters of a request as PEM."""
+CURVES = ("secp256r1", "secp384r1", "secp521r1")
+"""What every client takes."""
 
 
 class AuthorityError(Exception):
@@ -48,15 +53,7 @@ class Authority:
 
     def sign(self, request: str, names: Iterable[str], days: int) -> str:
         """Return the leaf certificate (PEM) for a request (PEM) that is good for these names and no others."""
-        try:
-            asked = x509.load_pem_x509_csr(request.encode())
-        except ValueError as error:
-            raise AuthorityError(f"the request is not a PEM certificate request: {error}") from error
-        if not asked.is_signature_valid:
-            raise AuthorityError("the request is not signed with its own key")
-        key = asked.public_key()
-        if not isinstance(key, ec.EllipticCurvePublicKey):
-            raise AuthorityError("the request's key is not an elliptic curve key")
+        key = _key_of(request)
         wanted = list(names)
         now = datetime.now(UTC)
         end = min(now + timedelta(days=days), self.certificate.not_valid_after_utc)
@@ -81,6 +78,22 @@ class Authority:
             .add_extension(_issuer_key(self.key), critical=False)
         )
         return _pem(builder.sign(self.key, hashes.SHA256()))
+
+
+def _key_of(request: str) -> ec.EllipticCurvePublicKey:
+    """Return the key of a request (PEM), which must be signed with it. Raises AuthorityError."""
+    if len(request) > LONGEST_REQUEST:
+        raise AuthorityError(f"the request has more than {LONGEST_REQUEST} characters")
+    try:
+        asked = x509.load_pem_x509_csr(request.encode())
+        key = asked.public_key()
+        if not isinstance(key, ec.EllipticCurvePublicKey) or key.curve.name not in CURVES:
+            raise AuthorityError(f"the request's key is not an elliptic curve key on one of {', '.join(CURVES)}")
+        if not asked.is_signature_valid:
+            raise AuthorityError("the request is not signed with its own key")
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise AuthorityError(f"the request is not a PEM certificate request: {error}") from error
+    return key
 
 
 def create(organisation: str) -> Authority:
