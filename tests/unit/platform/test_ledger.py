@@ -6,6 +6,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import random
+import subprocess
 import time
 from pathlib import Path
 from typing import Any
@@ -115,8 +116,39 @@ def test_host_keys_are_kept_and_written_to_known_hosts(platform, make_key) -> No
     platform.allocate(confirmed_addresses=["myapp00"])
     assert platform.ledger()["confirmed_addresses"] == {"myapp00": first.replace("172.20.1.1 ", "172.20.1.77 ")}
     with pytest.raises(DescriptionError, match="another SSH host key"):
-        platform.allocate(host_keys={"myapp00": [other]})
+        platform.allocate(host_keys={"myapp00": [make_key()]})
     platform.allocate(host_keys={"myapp00": [make_key()]}, replace_host_keys=True)
+
+
+def test_no_machine_gets_the_host_key_of_another_one(platform, make_key) -> None:
+    """Who showed it could pass on what is meant for it, and Ansible would do it there."""
+    key, other, mine = make_key(), make_key(), make_key()
+    platform.allocate(host_keys={"hv0": [key]})
+    outcome = platform.allocate(host_keys={"myapp00": [key], "svc0": [other]}, replace_host_keys=True)
+    assert outcome.warnings == ["a host key that myapp00 shows is that of hv0: it is not recorded"]
+    assert set(platform.ledger()["host_keys"]) == {"hv0", "svc0"}
+    # Of two that are new, nobody knows whose it is.
+    outcome = platform.allocate(host_keys={"myapp00": [mine], "hv0": [mine]}, replace_host_keys=True)
+    assert len(outcome.warnings) == 2
+    assert platform.ledger()["host_keys"]["hv0"] == [" ".join(key.split()[:2])]
+    # Whose it is keeps it.
+    assert platform.allocate(host_keys={"hv0": [key]}, replace_host_keys=True).warnings == []
+
+
+def test_a_revoked_host_key_is_refused_under_every_name(platform, make_key) -> None:
+    key = make_key()
+    bare = " ".join(key.split()[:2])
+    platform.allocate(host_keys={"myapp00": [key]})
+    platform.edit("platform.yml", lambda data: data.update(revoked_host_keys=[key]))
+    outcome = platform.allocate(host_keys={"svc0": [key]}, replace_host_keys=True)
+    assert outcome.warnings == ["a host key that svc0 shows is revoked: it is not recorded"]
+    known = platform.folder / "known_hosts"
+    assert f"@revoked * {bare}" in known.read_text().splitlines()
+    # Before that of the machine, as ssh-keygen finds it.
+    found = subprocess.run(
+        ["ssh-keygen", "-F", "myapp00", "-f", str(known)], capture_output=True, text=True, check=True
+    )
+    assert "REVOKED" in found.stdout
 
 
 @pytest.mark.parametrize(

@@ -34,6 +34,8 @@ class ActionModule(PlatformAction):
             confirmed_addresses=arguments["confirmed_addresses"],
             dry_run=self._task.check_mode,
         )
+        for warning in outcome.warnings:
+            self._display.warning(warning)
         return {
             "changed": bool(outcome.files),
             "allocated": outcome.allocated,

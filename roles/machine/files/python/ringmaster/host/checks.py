@@ -5,16 +5,18 @@
 
 from __future__ import annotations
 
+import base64
 import ctypes
 import json
 import os
 import re
+import struct
 import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from ringmaster.core.checks import CRITICAL, OK, UNKNOWN, WARNING, level
+from ringmaster.core.checks import CRITICAL, DAY, OK, UNKNOWN, WARNING, level
 from ringmaster.core.report import counted
 
 DISK_FILESYSTEMS = frozenset({"ext2", "ext3", "ext4", "xfs", "btrfs", "f2fs", "zfs"})
@@ -180,6 +182,33 @@ def roster(unit: str, warning_minutes: float, critical_minutes: float) -> tuple[
     if status or not ended:
         return status, f"The accounts have not been compared with the roster {since}."
     return OK, f"The accounts were compared with the roster {minutes:.0f} min ago."
+
+
+def certificate(path: str, warning_days: float, critical_days: float) -> tuple[int, str]:
+    """Days that the SSH host certificate is still good."""
+    try:
+        text = Path(path).read_text()
+    except FileNotFoundError:
+        return WARNING, f"There is no SSH host certificate: {path} is missing."
+    try:
+        days = (_ends(base64.b64decode(text.split()[1])) - time.time()) / DAY
+    except (ValueError, IndexError, struct.error):
+        return CRITICAL, f"{path} is no SSH host certificate."
+    if days < 0:
+        return CRITICAL, f"The SSH host certificate has ended {-days:.1f} days ago; people are asked about this host."
+    return level(-days, -warning_days, -critical_days), f"The SSH host certificate is good for {days:.0f} days."
+
+
+def _ends(blob: bytes) -> int:
+    """Return when an Ed25519 certificate ends (PROTOCOL.certkeys), in seconds since 1970."""
+    offset = 0
+    for _field in ("type", "nonce", "key"):
+        offset += 4 + struct.unpack_from(">I", blob, offset)[0]
+    offset += 8 + 4  # serial and kind
+    for _field in ("identity", "names"):
+        offset += 4 + struct.unpack_from(">I", blob, offset)[0]
+    _begin, end = struct.unpack_from(">QQ", blob, offset)
+    return int(end)
 
 
 def _mounts() -> Iterator[tuple[str, frozenset[str]]]:

@@ -4,16 +4,18 @@
 """Certificates of SSH host keys, so that people need not trust each of them.
 
 The authority's key is derived from the platform secret, as passwords are, so that there is no file to keep. The format
-is that of OpenSSH's PROTOCOL.certkeys. The nonce is derived as well, so that the same question has the same answer.
+is that of OpenSSH's PROTOCOL.certkeys. Nonce and serial are derived as well, and the end follows from the period that
+the day lies in, so that the same question has the same answer until a period ends.
 """
 
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import hmac
+import re
 import struct
+import time
 from collections.abc import Iterable
 from typing import Any
 
@@ -28,7 +30,15 @@ else:
 KIND = "ssh-ed25519"
 CERTIFICATE = "ssh-ed25519-cert-v01@openssh.com"
 HOST = 2
-FOR_EVER = 2**64 - 1
+DAY = 86400
+PERIOD = 100 * DAY
+"""Seconds after which certificates are made again, by the run that comes next."""
+PERIODS = 4
+"""How many a certificate is good for: 300 days at least remain to a machine that no run reaches."""
+BACKDATED = DAY
+"""Seconds that a client's clock may be behind."""
+LONGEST = 200
+"""Characters of a public key's file."""
 SHORTEST = 16
 
 
@@ -41,19 +51,35 @@ def authority(platform_secret: Any) -> str:
     return f"{KIND} {base64.b64encode(_public(_key(platform_secret))).decode()}"
 
 
-def certificate(platform_secret: Any, *, public_key: str, name: str, names: Iterable[str]) -> str:
+def certificate(
+    platform_secret: Any,
+    *,
+    public_key: str,
+    name: str,
+    names: Iterable[str],
+    revoked: Iterable[str] = (),
+    now: float | None = None,
+) -> str:
     """Return the certificate of a host: the text of its ``-cert.pub`` file. Raises SshHostError.
 
     :param public_key: the host's public Ed25519 key, as in its ``.pub`` file.
     :param name: the certificate's identity, for logs.
     :param names: names and addresses it is good for.
+    :param revoked: public keys that get none.
+    :param now: seconds since 1970; the time of day when not given.
     """
     key = _key(platform_secret)
     principals = [one for one in dict.fromkeys(names) if one]
     if not principals:
         raise SshHostError("a certificate without names would be good for every host")
-    body = _string(_point(public_key)) + struct.pack(">QI", 0, HOST) + _string(name.encode())
-    body += _string(b"".join(_string(one.encode()) for one in principals)) + struct.pack(">QQ", 0, FOR_EVER)
+    point = _point(public_key)
+    if any(one.split()[1:2] == public_key.split()[1:2] for one in revoked):
+        raise SshHostError(f"the host key of {name} is revoked: make another one there, and read it again")
+    begin = int(time.time() if now is None else now) // PERIOD * PERIOD
+    times = struct.pack(">QQ", begin - BACKDATED, begin + PERIODS * PERIOD)
+    who = _string(name.encode()) + _string(b"".join(_string(one.encode()) for one in principals)) + times
+    serial = hmac.digest(key.private_bytes_raw(), b"serial/" + point + who, hashlib.sha256)[:8]
+    body = _string(point) + serial + struct.pack(">I", HOST) + who
     body += _string(b"") * 3 + _string(_public(key))  # no critical options, no extensions, nothing reserved
     nonce = hmac.digest(key.private_bytes_raw(), b"nonce/" + body, hashlib.sha256)
     signed = _string(CERTIFICATE.encode()) + _string(nonce) + body
@@ -77,13 +103,12 @@ def _public(key: Ed25519PrivateKey) -> bytes:
 def _point(public_key: str) -> bytes:
     """Return the 32 bytes of an Ed25519 key."""
     prefix = _string(KIND.encode()) + struct.pack(">I", 32)
-    words = public_key.split()
-    try:
-        blob = base64.b64decode(words[1], validate=True)
-    except (IndexError, binascii.Error) as error:
-        raise SshHostError(f"'{public_key[:60]}' is no public key") from error
+    found = re.fullmatch(rf"{KIND} ([A-Za-z0-9+/]{{68}})( [ !-~]*)?\n?", public_key)
+    if not found or len(public_key) > LONGEST:
+        raise SshHostError(f"{public_key[:60]!a} is no {KIND} key in one line")
+    blob = base64.b64decode(found[1])
     if not blob.startswith(prefix) or len(blob) != len(prefix) + 32:
-        raise SshHostError(f"'{public_key[:60]}' is no {KIND} key")
+        raise SshHostError(f"{public_key[:60]!a} is no {KIND} key")
     return blob[len(prefix) :]
 
 

@@ -204,3 +204,24 @@ def record_host_keys(result: Plan, host_keys: dict[str, list[str]], replace: boo
             continue
         _add(result, "host_keys", name, wanted)
     return refused
+
+
+def stolen_host_keys(ledger: Ledger, host_keys: dict[str, list[str]], revoked: Iterable[str]) -> dict[str, str]:
+    """Return by name why the host keys that a machine shows are not recorded.
+
+    A machine that showed another one's key could pass on what is meant for it to that other one.
+    """
+    owners: dict[str, set[str]] = {}
+    for name, keys in (*ledger.host_keys.items(), *host_keys.items()):
+        for key in keys:
+            owners.setdefault(key_blob(key), set()).add(name)
+    banned = {key_blob(key) for key in revoked}
+    result = {}
+    for name, keys in host_keys.items():
+        for blob in map(key_blob, keys):
+            others = owners[blob] - {name}
+            if blob in banned:
+                result[name] = "is revoked"
+            elif others and blob not in ledger.host_keys.get(name, []):
+                result[name] = f"is that of {', '.join(sorted(others))}"
+    return result

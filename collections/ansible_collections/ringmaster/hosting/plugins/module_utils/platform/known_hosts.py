@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from ansible_collections.ringmaster.hosting.plugins.module_utils.values import addresses
 from ansible_collections.ringmaster.hosting.plugins.module_utils.values.fqdn import fqdn, frontend_fqdn
 
-from .language import names
+from .language import checks, names
 from .ledger import Ledger
 from .model import Description
 
@@ -20,6 +20,10 @@ HEADER = "# Written by Ringmaster from allocations.yml; do not edit.\n"
 def render(description: Description, ledger: Ledger) -> str:
     """Return a known_hosts file: each host key under every name and address of its machine."""
     lines = [HEADER]
+    # Before all others: what stands here is refused under whatever name, also inside a certificate.
+    lines += [
+        f"@revoked * {checks.key_blob(key)}\n" for key in description.platform.get("revoked_host_keys") or [] if key
+    ]
     for name in sorted(ledger.host_keys, key=names.natural):
         aliases = ",".join(dict.fromkeys(_aliases(description, ledger, name)))
         lines += [f"{aliases} {key}\n" for key in ledger.host_keys[name]]

@@ -119,7 +119,10 @@ def _allocate(
             raise DescriptionError(mistakes)
         plan = allocation.plan(found)
         _refuse(found)
-        refused = allocation.record_host_keys(plan, _known(found, plan, host_keys), replace_host_keys)
+        known = _known(found, plan, host_keys)
+        stolen = allocation.stolen_host_keys(plan.ledger, known, found.platform["revoked_host_keys"])
+        taken = {name: keys for name, keys in known.items() if name not in stolen}
+        refused = allocation.record_host_keys(plan, taken, replace_host_keys)
         ledger_source = found.sources["allocations.yml"]
         for name in refused:
             ledger_source.wrong(
@@ -132,6 +135,7 @@ def _allocate(
         outcome = Outcome(
             orphans=sorted(found.orphans(), key=natural), allocated=plan.additions, files=files_of(found, plan)
         )
+        outcome.warnings = [f"a host key that {name} shows {why}: it is not recorded" for name, why in stolen.items()]
         if not dry_run:
             for file in outcome.files:
                 write_atomically(Path(file["path"]), file["after"])

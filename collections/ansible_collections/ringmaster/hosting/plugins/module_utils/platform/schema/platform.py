@@ -144,6 +144,12 @@ PLATFORM = Record(
             example="[10.77.0.0/24]",
         ),
         Key("operators", ListOf(SSH_KEY), "SSH keys with which Ansible logs in as root.", required=True),
+        Key(
+            "revoked_host_keys",
+            ListOf(SSH_KEY),
+            "SSH host keys, of VMs or machines, that nobody may trust any more. All machines and Ansible refuse them.",
+            default=[],
+        ),
         Key("hypervisors", MapOf(Name("machine"), HYPERVISOR), "Machines that run VMs.", default={}),
         Key("machines", MapOf(Name("machine"), MACHINE), "Other machines, for services.", default={}),
         Key(
