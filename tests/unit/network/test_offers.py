@@ -165,6 +165,8 @@ def test_what_a_vm_reached_is_compared(address: str, port: int, answer: str, sai
 def test_every_address_is_asked() -> None:
     found = set(offers.addresses(HOSTS, MACHINES))
     assert found == {"10.77.0.10", "192.0.2.11", "10.77.0.20", "172.20.0.20", "2001:db8:3::20", *GATEWAYS}
+    elsewhere = {name: {**host, "ringmaster_services": {}} for name, host in HOSTS.items()}
+    assert set(offers.addresses(elsewhere, MACHINES)) == found - set(GATEWAYS)
 
 
 GATEWAYS = ("198.51.100.1", "2001:db8:2::1", "172.20.0.1")

@@ -132,9 +132,7 @@ def guard(hostvars: Mapping[str, Host], name: str, machines: Sequence[str]) -> d
     host = hostvars[name]
     trusted = [address for one in machines for address in _all_addresses(hostvars[one])]
     services = host.get("ringmaster_services") or {}
-    if services.get("gateway"):
-        found = (host.get("ringmaster_networks") or {}).values()
-        trusted += [str(one[f"{family}_gateway"]) for one in found for family in ("ipv4", "ipv6") if one[family]]
+    trusted += _gateways(host)
     watching = [services[one] for one in WATCHERS if services.get(one) in hostvars and services[one] not in machines]
     return {
         "offers": [_plain(offer) for offer in of(name, host)],
@@ -259,12 +257,19 @@ def _without(found: Iterable[str], allowed: Sequence[str]) -> list[str]:
 
 
 def addresses(hostvars: Mapping[str, Host], machines: Sequence[str]) -> list[str]:
-    """Return all addresses of machines and the gateway that the description names."""
+    """Return all addresses of machines that the description names, with those of the gateway if it is one of them."""
     found = [address for name in machines for address in _all_addresses(hostvars[name])]
     for name in machines[:1]:
-        networks_of = (hostvars[name].get("ringmaster_networks") or {}).values()
-        found += [str(one[f"{family}_gateway"]) for one in networks_of for family in ("ipv4", "ipv6") if one[family]]
+        found += _gateways(hostvars[name])
     return list(dict.fromkeys(found))
+
+
+def _gateways(host: Host) -> list[str]:
+    """Return the gateway's addresses; none where it is somebody else's router."""
+    if not (host.get("ringmaster_services") or {}).get("gateway"):
+        return []
+    found = (host.get("ringmaster_networks") or {}).values()
+    return [str(one[f"{family}_gateway"]) for one in found for family in ("ipv4", "ipv6") if one[family]]
 
 
 def table() -> list[list[str]]:
