@@ -15,12 +15,15 @@ from pathlib import Path
 import expressions
 import pytest
 import yaml
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import is_trusted_as_template
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.component_options import roles_folder
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.language.containers import MapOf
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.language.types import Name
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.verbs import arguments, playbooks
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.verbs.request import RequestError
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.verbs.table import VERBS
+from ansible_collections.ringmaster.hosting.plugins.plugin_utils import extra_vars
 
 ROOT = Path(__file__).resolve().parents[3]
 FOLDER = ROOT / "playbooks"
@@ -263,6 +266,18 @@ def test_playbooks_of_others_get_data_as_well(platform, tmp_path: Path) -> None:
 
 
 # How one begins
+
+
+def test_files_of_variables_stay_templates(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only `-e` is data: what lies beside the inventory is the operator's own, and is read by Ansible afterwards."""
+    file = tmp_path / "group_vars/all.yml"
+    file.parent.mkdir()
+    file.write_text("ansible_ssh_executable: '{{ 1 }}'\n")
+    monkeypatch.setattr(extra_vars.context, "CLIARGS", {"inventory": (str(tmp_path / "hosts.yml"),)})
+    loader = DataLoader()
+    assert "ansible_ssh_executable" in extra_vars.known_variables(loader)
+    (text,) = loader.load_from_file(str(file), trusted_as_template=True).values()
+    assert is_trusted_as_template(text)
 
 
 def test_each_wrong_beginning_gets_a_sentence_that_says_what_to_do(platform, tmp_path: Path) -> None:

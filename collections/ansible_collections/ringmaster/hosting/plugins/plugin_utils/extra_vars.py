@@ -123,7 +123,8 @@ def _variables_of_files(loader: Any) -> Iterator[str]:
         folder = Path(source) if Path(source).is_dir() else Path(source).parent
         for file in files_of_variables(folder):
             try:
-                content = loader.load_from_file(str(file))
+                # Not into the cache: Ansible reads them as templates, which what is read here is not.
+                content = loader.load_from_file(str(file), cache="none")
             except AnsibleError:
                 continue
             yield from content if isinstance(content, Mapping) else ()
