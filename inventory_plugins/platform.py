@@ -108,6 +108,7 @@ from typing import Any, NoReturn
 from ansible.errors import AnsibleParserError
 from ansible.parsing.vault import AnsibleVaultError
 from ansible.plugins.inventory import BaseInventoryPlugin, Constructable
+from ansible.plugins.loader import connection_loader
 from ansible.release import __version__ as core_version
 
 if tuple(map(int, core_version.split(".")[:2])) < (2, 19):
@@ -120,6 +121,7 @@ if tuple(map(int, core_version.split(".")[:2])) < (2, 19):
 from ansible.template import trust_as_template
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform import cache, description
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.component_options import roles_folder
+from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.inventory import CONNECTION
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.language.errors import (
     DescriptionError,
     summarize,
@@ -193,6 +195,8 @@ class InventoryModule(BaseInventoryPlugin, Constructable):
             details = "\n\n".join(mistake.render() for mistake in error.mistakes)
             self._fail(path, summarize(error.mistakes), "\n" + details)
         extra_vars.Inventory.data = data
+        # Here, before a process is made for each task: reading its options takes longer than many a task.
+        connection_loader.get(CONNECTION, class_only=True)
         self._populate(data)
 
     def _need_passwords(self, path: str, loader: Any) -> None:
