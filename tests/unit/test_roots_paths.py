@@ -60,6 +60,7 @@ GIVEN = {
     "core.component:new": DUMP,
     "core.component:options.folder": DUMP,
     "fetch.main:options.rules": "/etc/ringmaster/monitoring/fetch.json",
+    "host.checks:path": "/etc/ssh/ssh_host_ed25519_key-cert.pub",
     "hypervisor.main:options.folder": "/run/ringmaster",
     "mailserver.main:folder": DUMP,
     **{f"{one}.{part}:folder": DUMP for one in ("mysql", "postgresql", "redis") for part in ("dumps", "restores")},
@@ -75,14 +76,10 @@ RIGHT = {
     "dns.loading:names": "lists names only, which are used with descriptors",
     "postgresql.cluster:_version": "opens the folder to read by its descriptor",
     "postgresql.dumps:_run": "writes a new file into a dump, whose folder is root's",
-    "mysql.restores:_server": "writes a new log in a work folder of root's",
-    "postgresql.scratch:running": "writes a new log in a work folder of root's",
     "postgresql.trial:examine": "reads a configuration of root's",
     "redis.converge:_first": "reads a certificate that root has put in place",
     "redis.converge:_lacks_log": "lists names only",
     "redis.converge:_try": "reads a configuration of root's",
-    "redis.restores:_scratch": "writes a new log in a work folder of root's",
-    "redis.trial:_ask": "writes a new log in a work folder of root's",
 }
 # Parts that still work by path in the folders of their service.
 TO_DO = ("backup_server",)

@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.ringmaster.hosting.plugins.module_utils.components import redis
-from ringmaster.core import account
+from ringmaster.core import account, below
 from ringmaster.postgresql import sql
 from ringmaster.redis.client import Client
 
@@ -92,7 +92,7 @@ def _cluster() -> Iterator[PostgreSql]:
         ]
         with (folder / "log").open("wb") as log:
             server = subprocess.Popen(
-                words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, **account.identity("postgres")
+                words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, **below.identity("postgres")
             )
         try:
             ready = [f"{programs}/pg_isready", "-q", "-h", str(folder), "-p", "5998"]
@@ -147,7 +147,7 @@ def redis_server(users: list[dict[str, Any]]) -> Iterator[RedisServer]:
         server = subprocess.Popen(
             [*words, "--aclfile", f"{folder}/users.acl", "--logfile", f"{folder}/log", "--enable-debug-command", "yes"],
             stdin=subprocess.DEVNULL,
-            **account.identity("redis"),
+            **below.identity("redis"),
         )
         try:
             subprocess.run(["sh", "-c", f"until [ -S {folder}/socket ]; do sleep 0.05; done"], check=True, timeout=60)
@@ -167,7 +167,7 @@ def mariadb() -> Iterator[str]:
         words = ["mariadbd", "--no-defaults", f"--datadir={folder}/data", f"--socket={socket}", "--skip-networking"]
         with (folder / "log").open("wb") as log:
             server = subprocess.Popen(
-                words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, **account.identity("mysql")
+                words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, **below.identity("mysql")
             )
         try:
             ping = f"mariadb-admin --no-defaults --socket={socket} --user=root ping"

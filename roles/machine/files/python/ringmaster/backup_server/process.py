@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import contextlib
 import os
-import pwd
 import subprocess
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import IO
 
+from ringmaster.core import below
 from ringmaster.core.report import Failure
 
 #: The server's user; restic runs as that one, so that both can work on the same files.
@@ -59,7 +59,6 @@ def begin(
 
     ``memory`` in MiB, by default half of the machine's; raises Failure.
     """
-    account = pwd.getpwnam(USER)
     memory = memory or memory_mib()
     limits = [f"--data={memory * MIB}", f"--fsize={FILE_MIB * MIB}", "--core=0"]
     try:
@@ -76,9 +75,7 @@ def begin(
                 # Collect garbage harder before the limit ends the program.
                 "GOMEMLIMIT": f"{memory * 3 // 4}MiB",
             },
-            user=account.pw_uid,
-            group=account.pw_gid,
-            extra_groups=[],
+            **below.identity(USER),
             umask=0o077,
             cwd="/",
             pass_fds=fds,

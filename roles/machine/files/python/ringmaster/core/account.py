@@ -13,7 +13,7 @@ import os
 import pwd
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,12 +21,6 @@ from typing import Any
 
 from ringmaster.core import below
 from ringmaster.core.report import Failure
-
-
-def identity(account: str) -> dict[str, Any]:
-    """Return what subprocess needs to become an account, with no group but its own."""
-    user = pwd.getpwnam(account)
-    return {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
 
 
 def run(account: str, *words: str, stdin: Any = subprocess.DEVNULL, stdout: Any = subprocess.PIPE) -> bytes:
@@ -77,6 +71,17 @@ class Work:
             os.fchmod(stream.fileno(), 0o640)
             stream.write(text)
         return path
+
+    def start(self, words: Sequence[str], **options: Any) -> subprocess.Popen[bytes]:
+        """Start a program as the account, which prints into the log; ``options`` are further ones of Popen."""
+        with self.log.open("xb") as log:
+            return subprocess.Popen(
+                words,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                **{"cwd": "/", **below.identity(self.account), **options},
+            )
 
     def said(self) -> list[str]:
         """Return the lines of the log."""

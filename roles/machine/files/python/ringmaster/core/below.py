@@ -294,24 +294,28 @@ def find(path: Path) -> list[tuple[float, float, int]]:
         return []
 
 
+def identity(name: str) -> dict[str, Any]:
+    """Return what subprocess needs to become an account, with no group but its own."""
+    account = pwd.getpwnam(name)
+    return {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
+
+
 def as_account(name: str, argv: Sequence[str], **options: Any) -> subprocess.CompletedProcess[str]:
     """Run a program as an account: without root's rights, groups, environment and terminal.
 
     ``options`` are those of ``subprocess.run``, such as ``input``, ``timeout`` or further variables as ``env``.
     """
-    account = pwd.getpwnam(name)
+    home = pwd.getpwnam(name).pw_dir
     settings: dict[str, Any] = {"capture_output": True, "text": True, "errors": "replace", "umask": 0o077, "cwd": "/"}
     if "input" not in options:
         settings["stdin"] = subprocess.DEVNULL
     if "stdout" in options or "stderr" in options:
         del settings["capture_output"]
     settings |= options
-    settings["env"] = {**ENVIRONMENT, "HOME": account.pw_dir, "USER": name, **options.get("env", {})}
+    settings["env"] = {**ENVIRONMENT, "HOME": home, "USER": name, **options.get("env", {})}
     return subprocess.run(
         list(argv),
-        user=account.pw_uid,
-        group=account.pw_gid,
-        extra_groups=[],
+        **identity(name),
         start_new_session=True,
         check=False,
         **settings,

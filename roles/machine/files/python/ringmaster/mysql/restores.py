@@ -211,16 +211,8 @@ def _server(work: account.Work) -> Iterator[str]:
     own, socket = work.own, f"{work.own}/socket"
     words = ["/usr/sbin/mariadbd", "--no-defaults", f"--datadir={own}/data", f"--socket={socket}"]
     words += [f"--pid-file={own}/pid", f"--tmpdir={own}", *SETTINGS]
-    with work.log.open("xb") as stream:
-        # What other work the machine has comes first.
-        process = subprocess.Popen(
-            ["nice", "-n", "10", *words],
-            stdin=subprocess.DEVNULL,
-            stdout=stream,
-            stderr=stream,
-            cwd="/",
-            **account.identity(ACCOUNT),
-        )
+    # What other work the machine has comes first.
+    process = work.start(["nice", "-n", "10", *words])
     try:
         _wait(process, socket, work)
         yield socket

@@ -19,6 +19,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from ringmaster.core import below
 from ringmaster.core.report import Invalid
 from ringmaster.mysql.options import ALIASES, ALLOWED
 
@@ -78,9 +79,7 @@ def meaning(configuration: str, account: str = "mysql") -> dict[str, str]:
             check=False,
             stdin=subprocess.DEVNULL,
             cwd="/",
-            user=user.pw_uid,
-            group=user.pw_gid,
-            extra_groups=[],
+            **below.identity(account),
             preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard)),
         )
     said = done.stderr.decode(errors="replace")

@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ringmaster.core import account, files
+from ringmaster.core import below, files
 from ringmaster.core.report import Failure
 from ringmaster.postgresql import sql
 from ringmaster.postgresql.sql import Places
@@ -144,7 +144,7 @@ def _snapshot(places: Places, database: str) -> Iterator[tuple[str, dict[str, An
         text=True,
         cwd="/",
         env=sql.environment(places),
-        **account.identity(sql.ACCOUNT),
+        **below.identity(sql.ACCOUNT),
     )
     assert process.stdin
     assert process.stdout

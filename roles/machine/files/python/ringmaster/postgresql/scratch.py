@@ -87,17 +87,7 @@ def running(
         f"-D{data}",
         *(f"--{name}={value}" for name, value in settings.items()),
     ]
-    with work.log.open("xb") as log:
-        server = subprocess.Popen(
-            words,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            cwd="/",
-            env=sql.ENVIRONMENT,
-            umask=0o077,
-            **account.identity(sql.ACCOUNT),
-        )
+    server = work.start(words, env=sql.ENVIRONMENT, umask=0o077)
     try:
         _await(beside, server, work, patience)
         yield beside

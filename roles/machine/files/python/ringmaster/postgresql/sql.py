@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ringmaster.core import account
+from ringmaster.core import below
 from ringmaster.core.report import Failure
 
 ACCOUNT = "postgres"
@@ -142,7 +142,7 @@ def as_postgres(places: Places, words: list[str], **options: Any) -> subprocess.
         cwd=options.pop("cwd", "/"),
         env=options.pop("env", environment(places)),
         umask=0o077,
-        **account.identity(ACCOUNT),
+        **below.identity(ACCOUNT),
         **options,
     )
 

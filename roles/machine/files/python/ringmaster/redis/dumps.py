@@ -18,7 +18,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from ringmaster.core import account, files
+from ringmaster.core import account, below, files
 from ringmaster.core.report import Failure
 from ringmaster.redis.client import Client, RedisError, login
 from ringmaster.redis.converge import ACCOUNT, Places
@@ -94,7 +94,7 @@ def count(snapshot: Path) -> int:
                 errors="replace",
                 check=False,
                 cwd="/",
-                **account.identity(ACCOUNT),
+                **below.identity(ACCOUNT),
             )
         finally:
             os.fchmod(stream.fileno(), 0o600)

@@ -142,15 +142,7 @@ def _scratch(snapshot: Path) -> Iterator[Client]:
     with account.work(dumps.ACCOUNT, ".redis-proof-", SCRATCH) as work:
         _copy(snapshot, work.own / "dump.rdb")
         configuration = work.write("redis.conf", SETTINGS.format(own=work.own))
-        with work.log.open("xb") as stream:
-            process = subprocess.Popen(
-                ["nice", "-n", "10", trial.SERVER, str(configuration)],
-                stdin=subprocess.DEVNULL,
-                stdout=stream,
-                stderr=subprocess.STDOUT,
-                cwd=work.own,
-                **account.identity(dumps.ACCOUNT),
-            )
+        process = work.start(["nice", "-n", "10", trial.SERVER, str(configuration)], cwd=work.own)
         try:
             with _loaded(process, work) as client:
                 yield client

@@ -98,15 +98,7 @@ def _ask(work: account.Work, configuration: Path, admin: Path) -> Meaning:
     # As many files as the real server may open: Redis lowers maxclients otherwise.
     _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(65535, hard), hard))
-    with work.log.open("xb") as stream:
-        process = subprocess.Popen(
-            [SERVER, str(configuration)],
-            stdin=subprocess.DEVNULL,
-            stdout=stream,
-            stderr=subprocess.STDOUT,
-            cwd=work.own,
-            **account.identity(work.account),
-        )
+    process = work.start([SERVER, str(configuration)], cwd=work.own)
     try:
         with _connect(process, work, admin) as client:
             return Meaning(client.config(), client.command("ACL", "LIST"))
