@@ -29,6 +29,7 @@ from ansible_collections.ringmaster.hosting.plugins.plugin_utils.judged_action i
     REASONS,
     SENTENCES,
     judged,
+    machine_of,
 )
 
 ARGUMENTS = {
@@ -47,7 +48,7 @@ SHORT = 100
 PEM = "-----{} CERTIFICATE REQUEST-----\n"
 REQUEST = Text(
     rf"{PEM.format('BEGIN')}([A-Za-z0-9+/=]{{1,76}}\n){{1,{SHORT}}}{PEM.format('END')}",
-    8000,
+    authority.LONGEST_REQUEST,
     f"a certificate request as PEM, of at most {SHORT} lines",
 )
 
@@ -89,7 +90,7 @@ class ActionModule(ActionBase):
                 asked["certificate"] = ours.sign(asked.pop("request"), entry["names"], arguments["days"])
         except authority.AuthorityError as error:
             raise AnsibleActionFail(
-                f"{self._machine(task_vars)}: a certificate request is not signed: {shown(str(error))}; expected is one"
+                f"{machine_of(self._task, task_vars or {})}: a certificate request is not signed: {shown(str(error))}; expected is one"
                 " for each certificate that is wanted here, with an elliptic curve key"
             ) from error
         installed = self._call("install", {"certificates": requests}, task_vars)
@@ -113,10 +114,7 @@ class ActionModule(ActionBase):
         result.pop("invocation", None)
         # Installing may not ask for more; the list of its report is empty.
         kinds = {"steps": SENTENCES, "pending": REASONS, "requests": ListOf(Record(), 0), **(expected or {})}
-        return judged(result, kinds, self._machine(task_vars), "the answer of certificates")
-
-    def _machine(self, task_vars: dict[str, Any] | None) -> str:
-        return str(self._task.delegate_to or (task_vars or {}).get("inventory_hostname") or "the machine")
+        return judged(result, kinds, machine_of(self._task, task_vars or {}), "the answer of certificates")
 
     def _authority(self, arguments: dict[str, Any]) -> authority.Authority | None:
         """Return the platform CA, made if there is none; None only in check mode before the first run."""

@@ -26,7 +26,7 @@ from ansible_collections.ringmaster.hosting.plugins.module_utils.values.answers 
     Text,
     visible,
 )
-from ansible_collections.ringmaster.hosting.plugins.plugin_utils.judged_action import SENTENCES, judged
+from ansible_collections.ringmaster.hosting.plugins.plugin_utils.judged_action import SENTENCES, judged, machine_of
 
 MANAGED = "Managed by Ringmaster: changes made here will be overwritten"
 PATIENCE = 30  # seconds at most after the deadline in which the host must be reachable again to say what happened
@@ -87,7 +87,7 @@ class ActionModule(ActionBase):
                 module_name="ringmaster.hosting.files", module_args=options, task_vars=variables
             )
             result.pop("invocation", None)  # only the opaque payload
-        machine = _machine(self._task, variables)
+        machine = machine_of(self._task, variables)
         result = judged(result, EXPECTED, machine, "the answer of files", by_ansible=not is_quick)
         for note in result.pop("notes", []):
             self._display.warning(f"{self._task.get_name()}: {note}")
@@ -98,7 +98,7 @@ class ActionModule(ActionBase):
         python = str(variables.get("ansible_python_interpreter") or "/usr/bin/python3")
         python = python if python.startswith("/") else "/usr/bin/python3"
         done = self._low_level_execute_command(f"{shlex.quote(python)} -", in_data=script)
-        machine = _machine(self._task, variables)
+        machine = machine_of(self._task, variables)
         try:
             result = file_script.parse(done["stdout"], machine)
         except AnswerError as error:
@@ -137,7 +137,7 @@ class ActionModule(ActionBase):
                     return result or judged(
                         answer.get("guarded_result", {}),
                         EXPECTED,
-                        _machine(self._task, variables),
+                        machine_of(self._task, variables),
                         "the kept answer",
                         by_ansible=False,
                     )
@@ -218,7 +218,7 @@ class ActionModule(ActionBase):
         purged = {str(entry["path"]) for entry in entries if entry.get("purge")}
         for path in result.get("changed_paths", ()):
             if path not in sent and path not in above and str(Path(path).parent) not in purged:
-                machine = _machine(self._task, variables)
+                machine = machine_of(self._task, variables)
                 error = AnswerError(machine, "a changed path of files", path, "a path that was sent there")
                 raise AnsibleActionFail(str(error))
 
@@ -231,7 +231,3 @@ class ActionModule(ActionBase):
                 wanted += entry.get("notify", ())
         if wanted:
             self._task.notify = list(dict.fromkeys([*(self._task.notify or []), *wanted]))
-
-
-def _machine(task: Any, variables: Mapping[str, Any]) -> str:
-    return str(task.delegate_to or variables.get("inventory_hostname") or "the machine")

@@ -46,6 +46,11 @@ KEPT = ("warnings", "exception", "invocation", "ansible_facts", "_ansible_parsed
 """What ansible-core puts into a result itself, or has its own form for; the connection has judged what came of it."""
 
 
+def machine_of(task: Any, variables: Mapping[str, Any]) -> str:
+    """Return the name of the machine that answers a task."""
+    return str(task.delegate_to or variables.get("inventory_hostname") or "the machine")
+
+
 def judged(
     result: Mapping[str, Any], expected: Mapping[str, Kind], machine: str, what: str, *, by_ansible: bool = True
 ) -> dict[str, Any]:
@@ -87,8 +92,4 @@ class JudgedAction(ActionBase):
         )
         if self._task.async_val:
             return answer  # type: ignore[no-any-return]  # how it began; what it answered is asked for later
-        return judged(answer, self.expected(), self.machine(variables), f"the answer of {self._task.action}")
-
-    def machine(self, variables: Mapping[str, Any]) -> str:
-        """Return the name of the machine that answers."""
-        return str(self._task.delegate_to or variables.get("inventory_hostname") or "the machine")
+        return judged(answer, self.expected(), machine_of(self._task, variables), f"the answer of {self._task.action}")
