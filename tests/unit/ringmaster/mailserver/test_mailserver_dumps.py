@@ -142,7 +142,8 @@ def test_the_webmail_database_is_read_and_written_as_its_account(
     tmp_path: Path, secret: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(dumps, "WEBMAIL_ACCOUNT", "daemon")
-    for folder in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
+    # With pytest-xdist, the folders of tests lie one level deeper.
+    for folder in (tmp_path, *(one for one in tmp_path.parents if one.name.startswith(("pytest-", "popen-")))):
         folder.chmod(0o755)
     daemon = pwd.getpwnam("daemon")
     (tmp_path / "web").mkdir()
