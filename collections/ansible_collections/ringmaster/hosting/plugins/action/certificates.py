@@ -90,8 +90,8 @@ class ActionModule(ActionBase):
                 asked["certificate"] = ours.sign(asked.pop("request"), entry["names"], arguments["days"])
         except authority.AuthorityError as error:
             raise AnsibleActionFail(
-                f"{machine_of(self._task, task_vars or {})}: a certificate request is not signed: {shown(str(error))}; expected is one"
-                " for each certificate that is wanted here, with an elliptic curve key"
+                f"{machine_of(self._task, task_vars or {})}: a certificate request is not signed: {shown(str(error))};"
+                " expected is one for each certificate that is wanted here, with an elliptic curve key"
             ) from error
         installed = self._call("install", {"certificates": requests}, task_vars)
         if installed.get("failed"):

@@ -113,8 +113,7 @@ class _Taken:
         self.hosts = hosts
         self.by_name: dict[str, set[str]] = {}
         for one in declared:
-            zone = one.get("zone") or domain
-            name = zone if one["name"] == "@" else f"{one['name']}.{zone}"
+            name = dns_values.full_name(one["name"], one.get("zone") or domain)
             self.by_name.setdefault(name, set()).update(_what(one["type"], str(value)) for value in one["values"])
         self.of_servers: dict[str, str] = {}
 
@@ -180,7 +179,7 @@ def _faults(
     names = {(record.name, record.type): why for record, why in zone_records.faults(zone, whole)}
     found = []
     for one in records:
-        full = zone if one["name"] == "@" else f"{one['name']}.{zone}"
+        full = dns_values.full_name(one["name"], zone)
         if one["zone"] == zone and (why := names.get((f"{full}.", one["type"]))):
             found.append((one, why))
     return found

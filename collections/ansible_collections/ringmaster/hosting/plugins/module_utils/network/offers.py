@@ -17,6 +17,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ansible_collections.ringmaster.hosting.plugins.module_utils.network import icmp
+from ansible_collections.ringmaster.hosting.plugins.module_utils.values.addresses import is_address
 
 Host = Mapping[str, Any]
 CACHE = "package cache"
@@ -71,16 +72,7 @@ CARRIERS = (("64:ff9b::", 96), ("2002::", 16))
 def addresses_of(host: Host) -> list[str]:
     """Return where VMs ask a machine: its addresses on the server network, else the one that Ansible uses."""
     found = [str(host[name]) for name in ("ringmaster_srv_ipv4", "ringmaster_srv_ipv6") if host.get(name)]
-    return found or [str(host[name]) for name in ("ansible_host",) if is_address(host.get(name))]
-
-
-def is_address(text: Any) -> bool:
-    """Tell whether it is an IP address; Ansible may also reach a machine by a name."""
-    try:
-        ipaddress.ip_address(str(text))
-    except ValueError:
-        return False
-    return True
+    return found or [str(host[name]) for name in ("ansible_host",) if is_address(str(host.get(name)))]
 
 
 def of(name: str, host: Host) -> list[Offer]:
@@ -146,7 +138,7 @@ def guard(hostvars: Mapping[str, Host], name: str, machines: Sequence[str]) -> d
 
 def _all_addresses(host: Host) -> list[str]:
     found = [host.get(key) for key in ("ansible_host", "ringmaster_srv_ipv4", "ringmaster_srv_ipv6")]
-    return [str(one) for one in found if one and is_address(one)]
+    return [str(one) for one in found if one and is_address(str(one))]
 
 
 def _plain(offer: Offer) -> dict[str, Any]:

@@ -37,7 +37,7 @@ class Record:
 
 def declared(entry: Mapping[str, Any], zone: str) -> Iterator[Record]:
     """Yield the records of an entry {name, type, values, ttl} of a zone. Raises RecordError."""
-    name, kind = zone if entry["name"] == "@" else f"{entry['name']}.{zone}", str(entry["type"])
+    name, kind = dns_values.full_name(entry["name"], zone), str(entry["type"])
     what = f"DNS record {dns_values.shown(name)} of type {dns_values.shown(kind)}"
     if wrong := dns_values.owner_problem(kind, name):
         raise RecordError(f"{what}: the name {wrong}")

@@ -127,7 +127,7 @@ def _check_machines(
 
 
 def _check_name(source: Source, here: tuple[Any, ...], where: str, record: dict[str, Any], zone: str) -> None:
-    full = zone if record["name"] == "@" else f"{record['name']}.{zone}"
+    full = dns_values.full_name(record["name"], zone)
     kind = record["type"] or "A"
     if problem := dns_values.owner_problem(kind, full):
         source.wrong(

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from ansible_collections.ringmaster.hosting.plugins.module_utils.values.addresses import is_address
+
 from .exporters import PROBED
 
 #: Where the proxy listens that fetches for projects: ``ringmaster fetch`` on the monitoring host.
@@ -39,7 +41,8 @@ def rules(machines: Iterable[Mapping[str, Any]], platform: Mapping[str, Any]) ->
     others: set[str] = set()
     for machine in machines:
         project = str(machine.get("ringmaster_project") or "")
-        found = {str(machine[name]) for name in (*PROBED, "ansible_host") if _is_address(machine.get(name))}
+        # A machine that is reached by a name has its addresses in other variables, or none that is known.
+        found = {str(machine[name]) for name in (*PROBED, "ansible_host") if is_address(str(machine.get(name)))}
         (projects.setdefault(project, set()) if project else others).update(found)
     networks = platform["ringmaster_networks"]
     return {
@@ -53,8 +56,3 @@ def rules(machines: Iterable[Mapping[str, Any]], platform: Mapping[str, Any]) ->
 
 def _networks(network: Mapping[str, Any]) -> list[str]:
     return [str(network[family]) for family in FAMILIES if network.get(family)]
-
-
-def _is_address(value: Any) -> bool:
-    # A machine that is reached by a name has its addresses in other variables, or none that is known.
-    return bool(value) and all(sign in "0123456789abcdefABCDEF.:" for sign in str(value)) and not str(value).isalpha()

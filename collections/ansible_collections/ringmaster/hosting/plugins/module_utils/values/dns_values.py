@@ -8,12 +8,12 @@ Checks return what is wrong, to follow the value in a sentence, or nothing. What
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from . import answers
+from .addresses import is_address
 
 LONGEST_NAME = 253
 LONGEST_TEXT = 4000
@@ -54,6 +54,11 @@ def data(kind: str, value: str) -> str:
 def purpose(text: str) -> str:
     """Return the first word of a TXT record's value, which says what it is for: ``spf1`` of ``v=spf1 mx -all``."""
     return re.split(r"[ ;=]", text.removeprefix("v="))[0]
+
+
+def full_name(name: str, zone: str) -> str:
+    """Return the full name of a record that is declared in a zone, where ``@`` is the zone's own name."""
+    return zone if name == "@" else f"{name}.{zone}"
 
 
 def owner_problem(kind: str, name: str) -> str:
@@ -101,27 +106,19 @@ def _full_name(text: str, label: re.Pattern[str]) -> str:
     labels = name.split(".")
     if len(name) > LONGEST_NAME or len(labels) < 2 or not all(label.fullmatch(one) for one in labels):
         return "is not a full host name"
-    return "is an address, and a host name is needed" if _is_address(name) else ""
+    return "is an address, and a host name is needed" if is_address(name) else ""
 
 
 def _alias(text: str) -> str:
     return _full_name(text, _LABEL)
 
 
-def _is_address(text: str, version: int = 0) -> bool:
-    try:
-        address = ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return "%" not in text and version in (0, address.version)
-
-
 def _ipv4(text: str) -> str:
-    return "" if _is_address(text, 4) else "is not an IPv4 address (without prefix length)"
+    return "" if is_address(text, 4) else "is not an IPv4 address (without prefix length)"
 
 
 def _ipv6(text: str) -> str:
-    return "" if _is_address(text, 6) else "is not an IPv6 address (without prefix length)"
+    return "" if is_address(text, 6) else "is not an IPv6 address (without prefix length)"
 
 
 def _are_numbers(words: list[str]) -> bool:
