@@ -22,6 +22,7 @@ from typing import NoReturn
 from ringmaster.check import confinement
 from ringmaster.check.definitions import Definition
 from ringmaster.core.checks import CRITICAL, UNKNOWN
+from ringmaster.core.report import printable
 
 AT_ONCE = 4
 # Of a project's own checks, so many of one account at once: it cannot let others' wait for its own.
@@ -271,7 +272,7 @@ def _kill_group(pid: int) -> None:
 def one_line(text: str) -> str:
     """Return the first line with text, without performance data and control characters, shortened."""
     for line in text.splitlines():
-        clean = "".join(sign if sign.isprintable() else " " for sign in line.split("|")[0]).strip()
+        clean = printable(line.split("|")[0], " ").strip()
         if clean:
             return clean if len(clean) <= MESSAGE_LIMIT else clean[: MESSAGE_LIMIT - 1] + "…"
     return ""

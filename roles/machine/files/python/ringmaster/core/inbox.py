@@ -17,6 +17,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ringmaster.core.report import printable
+
 SIZE_LIMIT = 64 * 1024
 NUMBER_LIMIT = 50
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
@@ -91,7 +93,7 @@ def _read(folder: Path, suffix: str, judge: Callable[[str, os.stat_result], None
                 text, status = _read_file(descriptor, name)
                 judge(text, status)
             except Refused as reason:
-                refused[_printable(name)] = str(reason)
+                refused[printable(name)] = str(reason)
             else:
                 texts[name] = text
     finally:
@@ -145,8 +147,4 @@ def only_allowed(text: str, allowed: frozenset[str]) -> None:
     """Raise Refused for the first directive that is not on the allow-list."""
     for number, word, _rest in directives(text):
         if word not in allowed:
-            raise Refused(f"line {number}: the directive '{_printable(word)[:40]}' is not allowed here")
-
-
-def _printable(text: str) -> str:
-    return "".join(sign if sign.isprintable() else "?" for sign in text)
+            raise Refused(f"line {number}: the directive '{printable(word)[:40]}' is not allowed here")

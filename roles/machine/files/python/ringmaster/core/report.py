@@ -22,6 +22,11 @@ def counted(number: int, one: str, many: str = "") -> str:
     return f"{number} {one if number == 1 else many or f'{one}s'}"
 
 
+def printable(text: str, instead: str = "?") -> str:
+    """Return text of a stranger for a line of a report, with something else for each character that is not printed."""
+    return "".join(sign if sign.isprintable() else instead for sign in text)
+
+
 @dataclass
 class Report:
     """What was (in check mode, would be) done, and what is left to know.

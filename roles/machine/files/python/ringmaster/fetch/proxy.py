@@ -21,6 +21,7 @@ import urllib.parse
 from collections import Counter
 from dataclasses import dataclass
 
+from ringmaster.core.report import printable
 from ringmaster.fetch.rules import Rules
 
 HEAD_LIMIT = 32 * 1024
@@ -170,7 +171,7 @@ def _connect(rules: Rules, question: Question) -> socket.socket:
             failure = error.strerror or "timed out"
     if refusals:
         told = "; ".join(f"{address}: {reason}" for address, reason in sorted(refusals.items())[:3])
-        host = "".join(sign if sign.isprintable() else "?" for sign in question.host[:100])
+        host = printable(question.host[:100])
         print(f"<5>{question.project}: {host} is not fetched: {told}", file=sys.stderr)
         raise Refused(403, f"it is not fetched: {told}")
     raise Refused(502, failure)

@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterator
 
 from ringmaster.core.inbox import Refused
+from ringmaster.core.report import printable
 
 TABLE, CHAIN = "inet ringmaster", "local"
 VERDICTS = ("accept", "drop", "reject", "return")
@@ -41,8 +42,7 @@ def judge(text: str) -> None:
         words = re.sub(r"([{},])", r" \1 ", COMMENT.sub("", rule)).split()
         for word in words:
             if word not in WORDS and not VALUE.fullmatch(word):
-                shown = "".join(sign if sign.isprintable() else "?" for sign in word)[:40]
-                raise Refused(f"line {number}: '{shown}' is not allowed here")
+                raise Refused(f"line {number}: '{printable(word)[:40]}' is not allowed here")
         if words[-1] not in VERDICTS:
             raise Refused(f"line {number}: a rule ends in one of {', '.join(VERDICTS)}")
 

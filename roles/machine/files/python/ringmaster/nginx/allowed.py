@@ -15,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ringmaster.core.inbox import Refused
+from ringmaster.core.report import printable
 from ringmaster.nginx.syntax import Directive, SyntaxMistake, parse
 
 
@@ -333,4 +334,4 @@ def _refuse(directive: Directive, reason: str) -> Refused:
 
 
 def _shown(text: str) -> str:
-    return "".join(sign if sign.isprintable() else "?" for sign in text)[:40]
+    return printable(text)[:40]
