@@ -10,7 +10,7 @@ host keys, so that no two of them can run at once, and what boots a real VM want
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -18,6 +18,9 @@ BIN = ROOT / ".venv/bin"
 COLLECTION = "collections/ansible_collections/ringmaster/hosting"
 EXAMPLE = ROOT / "example/platform/platform.ringmaster.yml"
 SLOWEST = 10
+MINUTE = 60
+LONG = 120 * MINUTE
+"""The limit of a drill or a benchmark."""
 LONG_SCENARIOS = (
     "backup",
     "disaster",
@@ -43,6 +46,8 @@ class Item:
     argv: list[str]
     environment: Mapping[str, str] = field(default_factory=dict)
     lane: int = PYTESTS
+    limit: int = 25 * MINUTE
+    """Seconds after which it hangs, and is interrupted: several times what it takes."""
 
 
 def tool(name: str, *arguments: str) -> list[str]:
@@ -95,18 +100,19 @@ def test() -> list[Item]:
 
 def drill() -> list[Item]:
     """Return what takes longer: faults, real boots, restores, the long scenarios."""
-    return [
+    items = [
         Item("unit tests: slow", pytest("-m", "slow", "tests/unit")),
         *(Item(f"integration: {path.name}: slow", pytest("-m", "slow", str(path))) for path in folders("integration")),
         *(Item(f"drill: {path.name}", pytest("-x", "-rP", str(path))) for path in folders("drills")),
         *scenarios(long=True),
     ]
+    return [replace(item, limit=LONG) for item in items]
 
 
 def bench() -> list[Item]:
     """Return the programs that measure."""
     programs = sorted((ROOT / "tests/bench").glob("bench_*.py"))
-    return [Item(f"bench: {path.stem}", [str(BIN / "python"), str(path)]) for path in programs]
+    return [Item(f"bench: {path.stem}", [str(BIN / "python"), str(path)], limit=LONG) for path in programs]
 
 
 def folders(parent: str) -> list[Path]:

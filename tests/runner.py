@@ -10,9 +10,12 @@ How each one ended is kept in build/tests/<set>.json: a run that was cut short c
 from __future__ import annotations
 
 import argparse
+import contextlib
 import difflib
+import itertools
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -21,12 +24,16 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from threading import Lock
+from threading import Event, Lock
 
 import items as known
 from items import BIN, ROOT, Item
 
 RECORDS = ROOT / "build/tests"
+RUNNING: set[subprocess.Popen[bytes]] = set()
+"""What runs now, each the first of a session of its own: so that all of it can be ended, and nothing else."""
+LAST_WORDS = 60
+"""Seconds that an item has after it was interrupted."""
 NOTHING_SELECTED = 5
 """pytest's exit code where a folder holds only tests of the other kind, slow or not."""
 
@@ -102,15 +109,44 @@ def run(item: Item, buffered: bool, at: str) -> Result:
     start = time.monotonic()
     with tempfile.TemporaryFile() as output:
         kept = output if buffered else None
-        code = subprocess.run(
-            item.argv, cwd=ROOT, env=environment, check=False, stdin=subprocess.DEVNULL, stdout=kept, stderr=kept
-        ).returncode
+        with subprocess.Popen(
+            item.argv,
+            cwd=ROOT,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=kept,
+            stderr=kept,
+            start_new_session=True,
+        ) as process:
+            RUNNING.add(process)
+            code, ended = wait(process, item.limit)
+            RUNNING.discard(process)
         passed = code == 0 or (code == NOTHING_SELECTED and "pytest" in item.argv)
         seconds = time.monotonic() - start
         output.seek(0)
         text = output.read().decode(errors="replace")
-    print(f"{text}=== {'passed' if passed else 'FAILED'}: {item.title}, {seconds:.1f} s\n", flush=True)
+    print(f"{text}{ended}=== {'passed' if passed else 'FAILED'}: {item.title}, {seconds:.1f} s\n", flush=True)
     return Result(passed, seconds, at)
+
+
+def wait(process: subprocess.Popen[bytes], limit: float) -> tuple[int, str]:
+    """Return the exit code of a process, and what to say where it did not end within so many seconds."""
+    try:
+        return process.wait(limit), ""
+    except subprocess.TimeoutExpired:
+        end(process)
+        return 1, f"=== It did not end within {limit:.0f} s: interrupted\n"
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """End a process and all that it started: it gets time to say where it was, and to take down what it made."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGINT)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(LAST_WORDS)
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
 
 
 def table(now: dict[str, Result], before: dict[str, Result]) -> str:
@@ -151,15 +187,25 @@ def execute(chosen: Sequence[Item], records: Records, at: str, earlier: int) -> 
     before, start = dict(records.results), time.monotonic()
     lanes = [[item for item in chosen if item.lane == lane] for lane in sorted({item.lane for item in chosen})]
     now: dict[str, Result] = {}
+    stop = Event()
 
     def walk(lane: Sequence[Item]) -> None:
-        for item in lane:
+        for item in itertools.takewhile(lambda _item: not stop.is_set(), lane):
             now[item.title] = run(item, len(lanes) > 1, at)
             records.keep(item.title, now[item.title])
 
     if lanes:
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
         with ThreadPoolExecutor(len(lanes)) as pool:
-            list(pool.map(walk, lanes))
+            walks = [pool.submit(walk, lane) for lane in lanes]
+            try:
+                for each in walks:
+                    each.result()
+            except BaseException:
+                stop.set()
+                for process in list(RUNNING):
+                    end(process)
+                raise
         print(f"\n{table(now, before)}")
     failed = [title for title, result in now.items() if not result.passed]
     for title in failed:

@@ -9,11 +9,12 @@ import os
 import subprocess
 from pathlib import Path
 
+from ansible_collections.ringmaster.hosting.plugins.module_utils.image import apt_sources
+
 ROOT = Path(__file__).resolve().parents[3]
 CACHE = ROOT / ".lab/cache/restic"
 SUITE = "trixie"
 PACKAGES = ("restic", "restic-rest-server")
-KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 
 
 def programs() -> Path:
@@ -22,8 +23,8 @@ def programs() -> Path:
     if not all((found / name).exists() for name in PACKAGES):
         lists = CACHE / "lists/partial"
         lists.mkdir(parents=True, exist_ok=True)
-        source = CACHE / "sources.list"
-        source.write_text(f"deb [signed-by={KEYRING}] http://deb.debian.org/debian {SUITE} main\n")
+        source = CACHE / "debian.sources"
+        source.write_text(apt_sources.render(apt_sources.for_release(apt_sources.read_host(), SUITE)))
         options = [
             *("-o", f"Dir::Etc::sourcelist={source}", "-o", "Dir::Etc::sourceparts=/dev/null"),
             *("-o", f"Dir::State::lists={lists.parent}", "-o", "APT::Sandbox::User=root"),

@@ -119,9 +119,14 @@ def test_restic_alone_would_delete_the_true_data(
 ) -> None:
     """The tests above would not see much if restic found all this out by itself."""
     packs = server.names("data")
-    machine.send_garbage(3)
-    server.repository.restic("prune", "--max-unused", "10%")
-    assert packs - server.names("data")
+    # Among packs that claim the same, restic keeps the one that comes first in a table without an order.
+    for _try in range(10):
+        machine.send_garbage(3)
+        server.repository.restic("prune", "--max-unused", "10%")
+        if packs - server.names("data"):
+            break
+    else:
+        pytest.fail("restic deleted nothing of the true data")
     with pytest.raises(AssertionError):
         everything_is_there(server, history, restored)
 

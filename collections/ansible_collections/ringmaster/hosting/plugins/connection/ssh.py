@@ -15,8 +15,8 @@ description:
     run, and control characters in them are escaped.
   - The inventory plugin P(ringmaster.hosting.platform#inventory) gives it to all machines.
 author:
-  - Ringmaster contributors
-version_added: 1.0.0
+  - Ringmaster contributors (@ringmaster)
+version_added: 0.1.0
 extends_documentation_fragment:
   - ringmaster.hosting.ssh
   - ansible.builtin.connection_pipelining

@@ -18,9 +18,29 @@ def mailserver_account(vm: Mapping[str, Any], platform_secret: str, name: str) -
     return mailserver.account(name, platform_secret, vm)
 
 
-def mailserver_published(hostvars: Mapping[str, Any], names: list[str], **more: Any) -> dict[str, Any]:
+def mailserver_published(
+    hostvars: Mapping[str, Any],
+    names: list[str],
+    kept: list[dict[str, Any]] | tuple[()] = (),
+    *,
+    domain: str,
+    dns_zones: list[str],
+    dns_records: list[dict[str, Any]],
+    dns_hosts: dict[str, list[str]],
+    is_signed: bool = False,
+) -> dict[str, Any]:
     """Return what is published of mail servers as plain data."""
-    return dataclasses.asdict(mail_zones.published(hostvars, names, **more))
+    found = mail_zones.published(
+        hostvars,
+        names,
+        kept,
+        domain=domain,
+        dns_zones=dns_zones,
+        dns_records=dns_records,
+        dns_hosts=dns_hosts,
+        is_signed=is_signed,
+    )
+    return dataclasses.asdict(found)
 
 
 class FilterModule:

@@ -14,7 +14,7 @@ author: Ringmaster contributors (@ringmaster)
 description:
   - Defines a libvirt pool of type C(dir), starts it, and has it started with the host.
   - A pool of that name that exists is used as it is. A pool is never changed or deleted.
-  - A pool of another type than C(dir), C(fs) or C(netfs) is refused and nothing changed: its volumes are not files.
+  - A pool of another type than C(dir), C(fs) or C(netfs) is refused, and nothing changed. Its volumes are not files.
 options:
   uri:
     description: The libvirt connection, seen from the hypervisor that the module runs on.

@@ -100,9 +100,9 @@ class Talk:
             self.process.wait()
 
     def _converse(self, selector: selectors.BaseSelector, data: bytes, gate: Gate | None) -> None:
-        outputs = {self.process.stdout: self.stdout, self.process.stderr: self.stderr}
+        pairs = ((self.process.stdout, self.stdout), (self.process.stderr, self.stderr))
+        outputs = {stream: into for stream, into in pairs if stream is not None}
         for stream in outputs:
-            assert stream is not None
             os.set_blocking(stream.fileno(), False)
             selector.register(stream, selectors.EVENT_READ)
         rest = memoryview(data)
@@ -170,11 +170,14 @@ def start(argv: list[bytes], *, terminal: bool, **options: object) -> tuple[subp
                 os.close(master)
             finally:
                 os.close(slave)
-    process = popen(argv, stdin=subprocess.PIPE, **pipes)
-    assert process.stdin is not None
-    descriptor = os.dup(process.stdin.fileno())
-    process.stdin.close()
-    return process, descriptor
+    reader, writer = os.pipe()
+    try:
+        return popen(argv, stdin=reader, **pipes), writer
+    except OSError:
+        os.close(writer)
+        raise
+    finally:
+        os.close(reader)
 
 
 def _size(size: int) -> str:

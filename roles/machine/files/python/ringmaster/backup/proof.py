@@ -182,7 +182,7 @@ def compare(restored: Path, live: Path) -> bool:
 
 def _digest(path: Path) -> str:
     """Return the hash of a file that its owner may exchange for anything meanwhile."""
-    with below.parent_of(path) as (folder, name), folder.stream(name, names=None) as stream:
+    with below.opened(path.parent) as folder, folder.stream(path.name, names=None) as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 

@@ -9,7 +9,6 @@ quote names that a machine chose. So memory, time, file sizes and what is said a
 
 from __future__ import annotations
 
-import contextlib
 import os
 import subprocess
 import threading
@@ -61,10 +60,14 @@ def begin(
     """
     memory = memory or memory_mib()
     limits = [f"--data={memory * MIB}", f"--fsize={FILE_MIB * MIB}", "--core=0"]
+    reader, writer = os.pipe()
+    # A password is shorter than what a pipe holds: nobody has to read meanwhile.
+    os.write(writer, f"{secret}\n".encode())
+    os.close(writer)
     try:
         started = subprocess.Popen(
             ["prlimit", *limits, *argv],
-            stdin=subprocess.PIPE,
+            stdin=reader,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             env={
@@ -82,12 +85,8 @@ def begin(
         )
     except FileNotFoundError as error:
         raise Failure("prlimit is not installed") from error
-    assert started.stdin
-    with contextlib.suppress(BrokenPipeError):
-        started.stdin.write(f"{secret}\n".encode())
-        started.stdin.close()
-    # Closed already: communicate() must not try to flush it.
-    started.stdin = None
+    finally:
+        os.close(reader)
     return started
 
 

@@ -89,7 +89,10 @@ def _check(number: int, check: Any) -> dict[str, Any]:
         value = check.get(key)
         _agree(isinstance(value, str) and NAME.fullmatch(value), f"'{key}' of {where} is no name")
     status = check.get("status")
-    _agree(type(status) is int and 0 <= status <= 3, f"'status' of {where} is none of 0 to 3")
+    _agree(
+        isinstance(status, int) and not isinstance(status, bool) and 0 <= status <= 3,
+        f"'status' of {where} is none of 0 to 3",
+    )
     return {
         "component": check["component"],
         "check": check["check"],
