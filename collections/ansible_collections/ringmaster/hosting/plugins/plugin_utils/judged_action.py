@@ -42,7 +42,7 @@ COMMON: dict[str, Kind] = {
     "diff": Maybe(Plain(most=10_000_000)),
 }
 """What every module may answer."""
-KEPT = ("warnings", "exception", "invocation", "ansible_facts", "_ansible_parsed")
+KEPT = ("warnings", "deprecations", "exception", "invocation", "ansible_facts", "_ansible_parsed")
 """What ansible-core puts into a result itself, or has its own form for; the connection has judged what came of it."""
 
 
