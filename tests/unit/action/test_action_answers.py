@@ -16,6 +16,8 @@ from ansible_collections.ringmaster.hosting.plugins.module_utils.machine.program
 from ansible_collections.ringmaster.hosting.plugins.module_utils.values.answers import AnswerError
 from enemy import Outcome, Stage, failures, recap
 
+pytestmark = pytest.mark.thorough
+
 ROOT = Path(__file__).parents[3]
 ACTIONS = ROOT / "collections/ansible_collections/ringmaster/hosting/plugins/action"
 MODULES = ACTIONS.parent / "modules"

@@ -25,6 +25,8 @@ from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.verbs.
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.verbs.table import VERBS
 from ansible_collections.ringmaster.hosting.plugins.plugin_utils import extra_vars
 
+pytestmark = pytest.mark.thorough
+
 ROOT = Path(__file__).resolve().parents[3]
 FOLDER = ROOT / "playbooks"
 BIN = Path(sys.executable).parent
