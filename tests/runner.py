@@ -198,10 +198,10 @@ def main(words: Sequence[str] | None = None) -> int:
     for item in passed:
         print(f"=== passed earlier, at {before[item.title].commit}: {item.title}")
     now = execute([item for item in chosen if item not in passed], records, at)
-    if options.keep:
-        keep_usual(options.set, now)
     if now:
         print(f"\n{table(now, known.usual(options.set), before)}")
+    if options.keep:
+        keep_usual(options.set, now)
     failed = [title for title, result in now.items() if not result.passed]
     print("".join(f"FAILED: {title}\n" for title in failed))
     resumed = f", {len(passed)} passed earlier" if passed else ""
