@@ -12,7 +12,6 @@ usual.json has how many seconds an item usually takes in its set, on two process
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -39,8 +38,6 @@ LONG_SCENARIOS = (
 USUAL = ROOT / "tests/usual.json"
 BUDGETS = {"check": 2 * MINUTE, "test": 60 * MINUTE}
 """How many seconds a whole set may take: the longer one of its lanes."""
-OTHERS = sorted(path for path in ROOT.glob(".venv-*") if (path / "bin/ansible-test").exists())
-"""Environments with the other end of what is supported, as bin/bootstrap made them: another Python and ansible-core."""
 PYTESTS, SCENARIOS = range(2)
 """The lanes: tests of one process (and real VMs), and static gates followed by the scenarios."""
 LINT = {"ANSIBLE_INVENTORY": str(EXAMPLE), "ANSIBLE_HOST_PATTERN_MISMATCH": "ignore"}
@@ -116,24 +113,17 @@ def test() -> list[Item]:
         published("docs"),
         published("importer"),
         published("sanity"),
-        *(gate for folder in OTHERS for gate in other_end(folder)),
+        *(other_end(name) for name in ("units", "sanity", "lint")),
         *integration(),
         *scenarios(long=False),
         Item("end to end", pytest("-x", "-s", "tests/e2e")),
     ]
 
 
-def other_end(folder: Path) -> list[Item]:
-    """Return the gates that run with another ansible-core as well: its Python environment is in ``folder``."""
-    title = f"Python {folder.name.removeprefix('.venv-')}"
-    there = {"PATH": f"{folder / 'bin'}:{os.environ['PATH']}"}
-    python = str(folder / "bin/python")
-    argvs = {
-        "unit tests": [python, "-m", "pytest", "-q", "-n", "2", "-m", "not slow", "tests/unit"],
-        "sanity": [python, "tests/gates/collection.py", "sanity"],
-        "ansible-lint": [str(folder / "bin/ansible-lint"), "-q"],
-    }
-    return [Item(f"{title}: {name}", argv, {**LINT, **there}, lane=SCENARIOS) for name, argv in argvs.items()]
+def other_end(name: str) -> Item:
+    """Return a gate that runs with another Python and ansible-core as well."""
+    argv = [str(BIN / "python"), "tests/gates/other_end.py", name]
+    return Item(f"other ansible-core: {name}", argv, LINT if name == "lint" else {}, lane=SCENARIOS)
 
 
 def drill() -> list[Item]:

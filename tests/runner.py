@@ -30,10 +30,14 @@ import items as known
 from items import BIN, ROOT, Item
 
 RECORDS = ROOT / "build/tests"
+NOT_RUN: list[str] = []
+"""Titles of items that were left out."""
 RUNNING: set[subprocess.Popen[bytes]] = set()
 """What runs now, each the first of a session of its own: so that all of it can be ended, and nothing else."""
 LAST_WORDS = 60
 """Seconds that an item has after it was interrupted."""
+LEFT_OUT = 77
+"""Exit code of an item that this machine has no means for: it says which."""
 NOTHING_SELECTED = 5
 """pytest's exit code where a folder holds only tests of the other kind, slow or not."""
 
@@ -121,11 +125,14 @@ def run(item: Item, buffered: bool, at: str) -> Result:
             RUNNING.add(process)
             code, ended = wait(process, item.limit)
             RUNNING.discard(process)
-        passed = code == 0 or (code == NOTHING_SELECTED and "pytest" in item.argv)
+        passed = code in (0, LEFT_OUT) or (code == NOTHING_SELECTED and "pytest" in item.argv)
         seconds = time.monotonic() - start
         output.seek(0)
         text = output.read().decode(errors="replace")
-    print(f"{text}{ended}=== {'passed' if passed else 'FAILED'}: {item.title}, {seconds:.1f} s\n", flush=True)
+    how = "left out" if code == LEFT_OUT else "passed" if passed else "FAILED"
+    print(f"{text}{ended}=== {how}: {item.title}, {seconds:.1f} s\n", flush=True)
+    if code == LEFT_OUT:
+        NOT_RUN.append(item.title)
     return Result(passed, seconds, at)
 
 
@@ -203,7 +210,7 @@ def main(words: Sequence[str] | None = None) -> int:
     if options.keep:
         keep_usual(options.set, now)
     failed = [title for title, result in now.items() if not result.passed]
-    print("".join(f"FAILED: {title}\n" for title in failed))
+    print("".join(f"LEFT OUT: {title}\n" for title in NOT_RUN) + "".join(f"FAILED: {title}\n" for title in failed))
     resumed = f", {len(passed)} passed earlier" if passed else ""
     whole = options.set in known.BUDGETS and not options.only
     allowed = f" (at most {known.BUDGETS[options.set]})" if whole else ""

@@ -139,3 +139,12 @@ def test_what_it_took_is_kept_and_shown_beside_the_next_run(
     assert kept["test"]["end to end"] == 3, "it failed: how long that took says nothing"
     assert "slow" not in runner.table({"a": runner.Result(True, 12, "")}, {"a": 5.0}, {})
     assert "a  slow" in runner.table({"a": runner.Result(True, 13, "")}, {"a": 5.0}, {})
+
+
+def test_what_a_machine_has_no_means_for_is_named(
+    runner, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    items = [runner.Item("other ansible-core: units", [sys.executable, "-c", "raise SystemExit(77)"])]
+    monkeypatch.setattr(runner.known, "SETS", {"test": lambda: items})
+    assert runner.main(["test"]) == 0
+    assert "LEFT OUT: other ansible-core: units" in capsys.readouterr().out
