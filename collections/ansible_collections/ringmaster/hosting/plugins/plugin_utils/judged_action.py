@@ -34,6 +34,8 @@ HOST_KEY = Text(r"(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp\d+) [A-Za-z0-9+/]+={0,2}
 MACHINE = Text(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", 63, "the name of a machine")
 DIGEST = Text(r"[0-9a-f]{64}", 64, "a SHA-256")
 SIZE = Number(0)
+VOLUME = Text(r"[\w.+-]{0,200}", 200, "the name of a volume")
+PATH = Text(r"(/[\w.+@:/-]*)?", 1000, "a path, or nothing")
 
 COMMON: dict[str, Kind] = {
     **dict.fromkeys(("changed", "failed", "unreachable", "skipped"), Flag()),
