@@ -75,8 +75,8 @@ def told(report: list[str], kind: str) -> dict[str, str]:
 
 def answered() -> set[str]:
     """Return the suggestions that docs/security.md speaks of."""
-    section = SECURITY.read_text().split("\n## Hardening\n")[1]
-    return set(re.findall(r"`([A-Z]+-[0-9]+)`", section))
+    section = SECURITY.read_text().split("\n### lynis\n")[1]
+    return set(re.findall(r"^\| `([A-Z]+(?:-[0-9]+)?)`", section, re.MULTILINE))
 
 
 def trust(machine: LightMachine) -> dict[str, bool]:
