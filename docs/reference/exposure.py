@@ -216,17 +216,25 @@ def version() -> str:
     return done.stdout.split()[1]
 
 
-def measure(texts: Iterable[Service]) -> dict[str, float]:
+def write(root: Path, found: Iterable[Service]) -> None:
+    """Write services where systemd looks below a folder; of a template, an instance called x."""
+    units = root / "etc/systemd/system"
+    units.mkdir(parents=True)
+    for service in found:
+        # It wants to see a program that is there.
+        lines = re.sub(r"^Exec\w*=.*(\\\n.*)*$", "", rendered(service.text), flags=re.MULTILINE)
+        text = f"{lines}\n[Service]\nExecStart=/bin/true\n"
+        (units / service.name.replace("@.", "@x.")).write_text(text, encoding="utf-8")
+
+
+def measure(found: Iterable[Service]) -> dict[str, float]:
     """Return the exposure of each service. Raises ValueError with what systemd says when it does not know one."""
     figures = {}
+    wanted = list(found)
     with tempfile.TemporaryDirectory() as root:
-        units = Path(root) / "etc/systemd/system"
-        units.mkdir(parents=True)
-        for service in texts:
-            # It wants to see a program that is there, and of a template an instance.
+        write(Path(root), wanted)
+        for service in wanted:
             name = service.name.replace("@.", "@x.")
-            lines = re.sub(r"^Exec\w*=.*(\\\n.*)*$", "", rendered(service.text), flags=re.MULTILINE)
-            (units / name).write_text(f"{lines}\n[Service]\nExecStart=/bin/true\n", encoding="utf-8")
             argv = ["systemd-analyze", "security", "--offline=true", f"--root={root}", "--no-pager", name]
             done = subprocess.run(argv, capture_output=True, text=True, check=False)
             match = re.search(r"Overall exposure level for .*: ([\d.]+)", done.stdout)

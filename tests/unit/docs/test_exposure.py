@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -30,6 +31,16 @@ def test_a_service_has_a_limit_and_keeps_it(name: str) -> None:
     if name in exposure.KINDS:
         limit = exposure.LIMITS[exposure.KINDS[name]]
         assert FIGURES[name] <= limit, f"systemd-analyze security gives {name} {FIGURES[name]}, its limit is {limit}"
+
+
+def test_systemd_knows_every_setting(tmp_path: Path) -> None:
+    """What it does not know it ignores, and says so in the journal only."""
+    exposure.write(tmp_path, [*SERVICES, exposure.Service("wrong.service", "", "[Service]\nProtectHoem=yes\n")])
+    names = [service.name.replace("@.", "@x.") for service in SERVICES]
+    argv = ["systemd-analyze", "verify", "--man=no", "--recursive-errors=no", f"--root={tmp_path}", *names]
+    said = subprocess.run([*argv, "wrong.service"], capture_output=True, text=True, check=False).stderr
+    assert re.findall(r"/([^/:]+):\d+: Unknown key (?:name )?'(\w+)'", said) == [("wrong.service", "ProtectHoem")]
+    assert re.findall(r"/([^/:]+):\d+: Failed to parse (.*)", said) == []
 
 
 def test_no_limit_is_for_a_service_that_is_gone() -> None:
