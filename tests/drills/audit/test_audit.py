@@ -76,7 +76,8 @@ def told(report: list[str], kind: str) -> dict[str, str]:
 def answered() -> set[str]:
     """Return the suggestions that docs/security.md speaks of."""
     section = SECURITY.read_text().split("\n### lynis\n")[1]
-    return set(re.findall(r"^\| `([A-Z]+(?:-[0-9]+)?)`", section, re.MULTILINE))
+    cells = re.findall(r"^\| (`[A-Z].*?) \|", section, re.MULTILINE)
+    return set(re.findall(r"`([A-Z]+(?:-[0-9]+)?)`", " ".join(cells)))
 
 
 def trust(machine: LightMachine) -> dict[str, bool]:
