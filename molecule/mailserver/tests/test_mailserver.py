@@ -30,7 +30,7 @@ from typing import Any
 import dkim
 import pytest
 from outside import Person, Received, Relay, compose, deliver, mail_server, running, trust
-from steps import check_of, checks_of
+from steps import check_of, checks_of, sandboxed
 from testinfra.host import Host
 
 GTUBE = "XJS*C4JDBQADN1.NSBN3*2IDNEN*GTUBE-STANDARD-ANTI-UBE-TEST-EMAIL*C.34X"
@@ -591,8 +591,10 @@ def test_dump_proves_itself_and_brings_mail_back(host: Host, anna: Person) -> No
     anna.send(anna.address, "to be kept")
     anna.wait_for("to be kept")
     folder = "/var/backups/ringmaster/mailserver"
-    assert json.loads(host.check_output(f"{PROGRAM} dump {folder}"))["objects"] >= 3
-    assert "Dovecot read" in json.loads(host.check_output(f"{PROGRAM} prove {folder}"))["sentence"]
+    dump = sandboxed(host, "backup/ringmaster-backup", f"{PROGRAM} dump {folder}")
+    assert json.loads(dump)["objects"] >= 3
+    proof = sandboxed(host, "backup/ringmaster-backup-proof", f"{PROGRAM} prove {folder}")
+    assert "Dovecot read" in json.loads(proof)["sentence"]
     refused = host.run(f"{PROGRAM} restore {folder} --object {anna.address}")
     assert refused.rc == 1
     assert "--replace" in refused.stderr

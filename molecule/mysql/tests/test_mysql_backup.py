@@ -11,11 +11,13 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from steps import sandboxed
 from testinfra.host import Host
 
 DEFINITION = "/etc/ringmaster/backup.d/mysql.json"
 FOLDER = "/var/backups/ringmaster/mysql"
 BAD = "/var/backups/ringmaster/bad"
+UNITS = {"dump": "backup/ringmaster-backup", "prove": "backup/ringmaster-backup-proof"}
 DATA = """
 CREATE DATABASE IF NOT EXISTS zoo; USE zoo;
 CREATE OR REPLACE TABLE animals (i INT AUTO_INCREMENT PRIMARY KEY, s TEXT, b BLOB);
@@ -51,7 +53,10 @@ def words(host: Host, verb: str, folder: str = FOLDER, more: str = "") -> str:
 
 
 def run(host: Host, verb: str, more: str = "") -> dict[str, Any]:
-    return json.loads(host.check_output(words(host, verb, more=more)))
+    command = words(host, verb, more=more)
+    if verb in UNITS:
+        return json.loads(sandboxed(host, UNITS[verb], command))
+    return json.loads(host.check_output(command))
 
 
 def rows(host: Host, table: str) -> int:
