@@ -74,13 +74,19 @@ from typing import Any
 from ansible.errors import AnsibleAuthenticationFailure, AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.connection import ssh
 from ansible_collections.ringmaster.hosting.plugins.module_utils.values import answers
-from ansible_collections.ringmaster.hosting.plugins.plugin_utils import bounded, module_answer
+from ansible_collections.ringmaster.hosting.plugins.plugin_utils import bounded, module_answer, refusals
 
 MODULE_FILE = "AnsiballZ_"
 """In the command that runs a module which was sent as a file."""
 MIB = 1024 * 1024
+NO_ANSWER = 255
+"""ssh's own exit code: the machine was not reached."""
 PREAMBLE = 64 * 1024
 """Bytes that may come before we have become another user."""
+
+
+class AnswerRefusedError(AnsibleError):
+    """The machine was reached, and what it answered is not taken: asking again is no use."""
 
 
 class Connection(ssh.Connection):
@@ -106,7 +112,9 @@ class Connection(ssh.Connection):
             if is_module:
                 stdout = module_answer.judged(stdout, self._machine(), take_facts=self.get_option("take_facts"))
         except answers.AnswerError as error:
-            raise AnsibleError(str(error)) from error
+            raise self._refused(str(error)) from error
+        if is_module and code != NO_ANSWER:
+            self._remember(code, stdout)
         return code, stdout if is_module else _plain(stdout), stderr
 
     def put_file(self, in_path: str, out_path: str) -> tuple[int, bytes, bytes]:
@@ -136,6 +144,18 @@ class Connection(ssh.Connection):
     def _machine(self) -> str:
         return str(self.get_option("machine"))
 
+    def _remember(self, code: int, answer: bytes) -> None:
+        machine = self._machine()
+        if module_answer.is_result(answer):
+            refusals.heard(machine)
+        else:
+            said = answers.shown(answer) if answer else f"nothing, with exit code {code}"
+            refusals.refused(machine, f"{machine}: the answer of a module is none: {said}")
+
+    def _refused(self, sentence: str) -> AnswerRefusedError:
+        refusals.refused(self._machine(), sentence)
+        return AnswerRefusedError(sentence)
+
     @ssh._clean_shm
     def _bare_run(
         self, cmd: list[bytes], in_data: bytes | None, sudoable: bool = True, checkrc: bool = True
@@ -160,7 +180,7 @@ class Connection(ssh.Connection):
         try:
             stdout, stderr = talk.run(in_data, gate)
         except bounded.Exceeded as error:
-            raise AnsibleError(f"{self._machine()} {error}, and was cut off") from error
+            raise self._refused(f"{self._machine()} {error}, and was cut off") from error
         stderr = _plain(stderr)
         self._complain(process.returncode, stderr, asked=bool(in_data) and checkrc)
         return process.returncode, stdout, stderr
@@ -182,8 +202,8 @@ class Connection(ssh.Connection):
     def _complain(self, code: int, stderr: bytes, *, asked: bool) -> None:
         limit = self.get_option("fetched_bytes")
         if code and self._fetched and self._fetched.exists() and self._fetched.stat().st_size >= limit:
-            raise AnsibleError(f"{self._machine()} sent a file of more than {limit} bytes, and was cut off")
-        if code != 255:
+            raise self._refused(f"{self._machine()} sent a file of more than {limit} bytes, and was cut off")
+        if code != NO_ANSWER:
             return
         said = stderr.decode(errors="replace")
         if "Host key verification failed" in said and (self.get_option("password") or self._play_context.password):

@@ -14,6 +14,7 @@ import json
 from typing import Any
 
 from ansible.module_utils.json_utils import _filter_non_json_lines
+from ansible_collections.ringmaster.hosting.plugins.module_utils.machine.file_script import MARKER
 from ansible_collections.ringmaster.hosting.plugins.module_utils.values.answers import (
     DEPTH,
     SHOWN,
@@ -52,15 +53,28 @@ TYPES: dict[str, tuple[type, ...]] = {
 def judged(stdout: bytes, machine: str, *, take_facts: bool = False) -> bytes:
     """Return the answer of a module as Ansible may have it; raises AnswerError.
 
-    What is no result is returned in a form that can be shown: Ansible then says that there is none.
+    What is no result is returned in a form that can be shown: Ansible then says that there is none. An answer on the
+    quick way of ``files`` is whole and escaped; the action judges it.
     """
     text = visible(stdout.decode(errors="backslashreplace"))
+    if is_quick(text):
+        return text.encode()
     try:
         found, _junk = _filter_non_json_lines(text, objects_only=True)
     except ValueError:
         return text[:UNREADABLE].encode()
     answer = parse(found, machine=machine, what="the answer of a module")
     return json.dumps(_Judge(machine).result(answer, take_facts)).encode() + b"\n"
+
+
+def is_quick(text: str) -> bool:
+    """Return whether a machine answers on the quick way of ``files``."""
+    return text.startswith(MARKER) or f"\n{MARKER}" in text
+
+
+def is_result(answer: bytes) -> bool:
+    """Return whether what ``judged`` returned is the result of a module."""
+    return answer.startswith(b"{") or is_quick(answer.decode())
 
 
 def check_lines(output: bytes, machine: str) -> None:
