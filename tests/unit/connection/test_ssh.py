@@ -133,6 +133,26 @@ def test_nothing_that_moves_a_terminal_is_printed(tmp_path: Path, refused: Outco
     assert "+5000 lines, too different to be compared here" in done.text
 
 
+def test_a_copy_that_fails_shows_nothing_that_moves_a_terminal_and_a_flood_is_cut(tmp_path: Path) -> None:
+    stage = Stage(tmp_path)
+    (tmp_path / "source").write_text("x")
+    liar = stage.program("copy-liar", "#!/bin/sh\nprintf 'so \\033[2J\\233 it is'\nexit 1\n")
+    flood = stage.program("ssh-flood", "#!/bin/sh\nhead -c 3000000 /dev/zero | tr '\\0' x >&2\nexit 255\n")
+    stage.hosts["sftp"] = {"ansible_sftp_executable": str(liar), "ansible_ssh_transfer_method": "sftp"}
+    stage.hosts["scp"] = {"ansible_scp_executable": str(liar), "ansible_ssh_transfer_method": "scp"}
+    stage.hosts["flood"] = {"ansible_ssh_executable": str(flood)}
+    stage.says("long", {"failed": True, "msg": "y" * 3_000_000})
+    copy = {"ansible.builtin.copy": {"src": "source", "dest": f"{tmp_path}/there-{{{{ inventory_hostname }}}}"}}
+    done = stage.play([{"tasks": [copy]}])
+    assert recap(done, "good")["ok"] == 1, done.text
+    assert "so \\x1b[2J\\x9b it is" in failures(done)["sftp"].replace("\\\\", "\\")
+    assert "so \\x1b[2J\\x9b it is" in failures(done)["scp"].replace("\\\\", "\\")
+    assert "\x1b" not in done.text
+    assert recap(done, "flood")["unreachable"] == 1
+    assert len(failures(done)["flood"]) < 10_000
+    assert len(failures(done)["long"]) < 250_000
+
+
 @pytest.fixture(scope="module")
 def bounded(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
     stage = Stage(tmp_path_factory.mktemp("bounded"))

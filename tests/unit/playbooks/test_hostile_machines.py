@@ -164,3 +164,16 @@ def test_who_asks_for_others_and_lies_costs_them_nothing(tmp_path: Path) -> None
     assert re.search(r"ok: \[good\] => \{\s*\"msg\": \{\s*\"asked_nothing\": \[\s*\"bad\"", done.text)
     assert recap(done, "bad")["failed"] == 1
     assert "\x1b" not in done.text
+
+
+def test_a_restore_says_what_was_refused(tmp_path: Path) -> None:
+    """Its task shows nothing, because a password is in it."""
+    stage = stage_of(tmp_path, "svc0")
+    stage.says("bad", {"add_host": {}})
+    stage.groups = {"vms": ["bad"], "service_backup": ["svc0"]}
+    stage.variables |= {"platform_secret": "0123456789abcdef0123456789abcdef", "ringmaster_project": "p"}
+    stage.variables |= {"ringmaster_srv_ipv4": "192.0.2.1", "ringmaster_fqdn": "x.example.org", "ringmaster_roster": {}}
+    done = stage.playbook(PLAYBOOKS / "restore_files.yml", "-e", "vm=bad", "-e", "path=/srv/x")
+    assert done.code == 2
+    assert "bad: the answer of a module is not taken: 'add_host'" in failures(done)["bad"], done.text
+    assert "0123456789abcdef" not in done.text

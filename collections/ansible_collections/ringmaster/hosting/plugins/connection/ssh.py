@@ -79,6 +79,8 @@ from ansible_collections.ringmaster.hosting.plugins.plugin_utils import bounded,
 MODULE_FILE = "AnsiballZ_"
 """In the command that runs a module which was sent as a file."""
 MIB = 1024 * 1024
+COMPLAINT = 5000
+"""Characters that are shown of what ssh says when a machine was not reached: the end, its banner comes first."""
 NO_ANSWER = 255
 """ssh's own exit code: the machine was not reached."""
 PREAMBLE = 64 * 1024
@@ -182,7 +184,11 @@ class Connection(ssh.Connection):
         except bounded.Exceeded as error:
             raise self._refused(f"{self._machine()} {error}, and was cut off") from error
         stderr = _plain(stderr)
+        if process.returncode == NO_ANSWER:
+            stderr = stderr.decode(errors="replace")[-COMPLAINT:].encode()
         self._complain(process.returncode, stderr, asked=bool(in_data) and checkrc)
+        if self._copies and process.returncode:
+            stdout = _plain(stdout)  # no content, but a part of what is said about a copy that failed
         return process.returncode, stdout, stderr
 
     def _tell_sshpass(self, process: Any) -> None:

@@ -27,6 +27,8 @@ LINES = 200_000
 """Lines of all texts of an answer: Ansible makes lists of them and copies those several times."""
 UNREADABLE = 64 * 1024
 """Characters that are kept of an answer that is no result at all."""
+MESSAGE = 100_000
+"""Characters of a message, which is for people."""
 KEY = 1000
 """Characters that a name in an answer may have."""
 WARNINGS = 50
@@ -104,6 +106,8 @@ class _Judge:
         for name, types in TYPES.items():
             if name in taken and (type(taken[name]) not in types):
                 raise self.refuse({name: taken[name]}, f"{name} as {' or '.join(one.__name__ for one in types)}")
+        if isinstance(taken.get("msg"), str):
+            taken["msg"] = taken["msg"][:MESSAGE]
         if taken.get("diff"):
             taken["diff"] = [_difference(one) for one in _list(taken["diff"]) if isinstance(one, dict)]
         if messages["warnings"]:
