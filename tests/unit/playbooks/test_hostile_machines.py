@@ -178,3 +178,16 @@ def test_a_restore_says_what_was_refused(tmp_path: Path) -> None:
     said = done.text.split("TASK [Tell how it went]")[1]
     assert "bad: the answer of a module is not taken: 'add_host'" in said
     assert "0123456789abcdef" not in done.text
+
+
+def test_who_says_nothing_holds_up_no_word_of_others(tmp_path: Path) -> None:
+    stage = stage_of(tmp_path)
+    stage.says("good", {"changed": True, "rc": 0, "stdout": "a backup of 5 MiB", "stdout_lines": ["a backup of 5 MiB"]})
+    stage.does("silent", "exec sleep 60")
+    stage.groups = {"vms": ["good", "silent"]}
+    words = ("-e", "backup_hosts=vms", "-e", "ringmaster_answer_seconds=6")
+    done = stage.playbook(PLAYBOOKS / "backup_now.yml", *words)
+    assert done.code == 2
+    assert recap(done, "good")["failed"] == 0
+    assert "silent has not ended within 6 seconds" in failures(done)["silent"]
+    assert done.text.index("a backup of 5 MiB") < done.text.index("silent has not ended")

@@ -13,6 +13,7 @@ description:
   - What it answers at most, in bytes and seconds, is limited; whoever exceeds it fails its own task.
   - The results of modules are read strictly. Nothing in them changes the inventory, the variables of a host or the
     run, and control characters in them are escaped.
+  - The operator's SSH agent and screen are not lent to it, unless C(ansible_ssh_common_args) says so.
   - The inventory plugin P(ringmaster.hosting.platform#inventory) gives it to all machines.
 author:
   - Ringmaster contributors (@ringmaster)
@@ -79,6 +80,8 @@ from ansible_collections.ringmaster.hosting.plugins.plugin_utils import bounded,
 MODULE_FILE = "AnsiballZ_"
 """In the command that runs a module which was sent as a file."""
 MIB = 1024 * 1024
+LENT = ("-o", "ForwardAgent=no", "-o", "ForwardX11=no")
+"""Root of the machine would use the operator's keys, or screen. Arguments of the operator's own come before it."""
 COMPLAINT = 5000
 """Characters that are shown of what ssh says when a machine was not reached: the end, its banner comes first."""
 NO_ANSWER = 255
@@ -118,6 +121,11 @@ class Connection(ssh.Connection):
         if is_module and code != NO_ANSWER:
             self._remember(code, stdout)
         return code, stdout if is_module else _plain(stdout), stderr
+
+    def _build_command(self, binary: str, subsystem: str, *other_args: bytes | str) -> list[bytes]:
+        """Return a command that lends the machine nothing of the operator's, whatever their ssh_config says."""
+        command: list[bytes] = super()._build_command(binary, subsystem, *LENT, *other_args)
+        return command
 
     def put_file(self, in_path: str, out_path: str) -> tuple[int, bytes, bytes]:
         """Send a file."""
