@@ -49,6 +49,7 @@ class Stage:
         self.ssh = self.program("ssh", SSH)
         self.sftp = self.program("sftp", SFTP)
         self.hosts: dict[str, dict[str, Any]] = {"good": {}}
+        self.groups: dict[str, list[str]] = {}
         self.variables: dict[str, Any] = {"ringmaster_project": "mine"}
 
     def program(self, name: str, text: str) -> Path:
@@ -74,6 +75,13 @@ class Stage:
         self, plays: Sequence[Mapping[str, Any]], *arguments: str, environment: Mapping[str, str] | None = None
     ) -> Outcome:
         """Run plays on all hosts."""
+        (self.folder / "play.yml").write_text(
+            json.dumps([{"hosts": "all", "gather_facts": False, **play} for play in plays])
+        )
+        return self.playbook("play.yml", *arguments, environment=environment)
+
+    def playbook(self, playbook: str | Path, *arguments: str, environment: Mapping[str, str] | None = None) -> Outcome:
+        """Run a playbook, which may be one of ours."""
         variables = {
             "ansible_connection": "ringmaster.hosting.ssh",
             "ansible_ssh_executable": str(self.ssh),
@@ -84,10 +92,8 @@ class Stage:
         }
         hosts = {name: {**variables, **own} for name, own in self.hosts.items()}
         inventory = self.folder / "inventory.json"
-        inventory.write_text(json.dumps({"all": {"hosts": hosts}}))
-        (self.folder / "play.yml").write_text(
-            json.dumps([{"hosts": "all", "gather_facts": False, **play} for play in plays])
-        )
+        groups = {name: {"hosts": {one: {} for one in members}} for name, members in self.groups.items()}
+        inventory.write_text(json.dumps({"all": {"hosts": hosts, "children": groups}}))
         settings = {
             **os.environ,
             "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
@@ -98,7 +104,13 @@ class Stage:
             "ANSIBLE_LOCAL_TEMP": str(self.folder / "tmp"),
             **(environment or {}),
         }
-        command = [str(Path(sys.executable).parent / "ansible-playbook"), "-i", str(inventory), *arguments, "play.yml"]
+        command = [
+            str(Path(sys.executable).parent / "ansible-playbook"),
+            "-i",
+            str(inventory),
+            *arguments,
+            str(playbook),
+        ]
         before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
         done = subprocess.run(
             command, check=False, cwd=self.folder, env=settings, capture_output=True, timeout=300,

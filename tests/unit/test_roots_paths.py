@@ -60,6 +60,7 @@ GIVEN = {
     "core.component:new": DUMP,
     "core.component:options.folder": DUMP,
     "fetch.main:options.rules": "/etc/ringmaster/monitoring/fetch.json",
+    "host.checks:folder": "/var/lib/ringmaster/refused",
     "host.checks:path": "/etc/ssh/ssh_host_ed25519_key-cert.pub",
     "hypervisor.main:options.folder": "/run/ringmaster",
     "mailserver.main:folder": DUMP,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import shlex
 import shutil
 import subprocess
 import sys
@@ -233,23 +234,24 @@ VM = {
 }
 INVENTORY = {"vms": {"hosts": ["myapp00"]}, "_meta": {"hostvars": {"myapp00": VM, "hv0": {}}}}
 CHECKS = [
-    {"component": "redis", "check": "ping", "status": "OK", "output": "answers"},
+    {"component": "redis", "check": "ping", "status": 0, "output": "answers"},
     {"component": "base", "check": "disk", "status": 2, "output": "full"},
 ]
 
 
-def answer(monkeypatch: pytest.MonkeyPatch, output: str | Exception) -> None:
-    def run(*arguments: Any, **options: Any) -> subprocess.CompletedProcess[str]:
-        if isinstance(output, Exception):
-            raise output
-        return subprocess.CompletedProcess([], 0, output, "")
+def answer(monkeypatch: pytest.MonkeyPatch, script: str) -> None:
+    """Let a shell script stand for ssh to a VM."""
+    monkeypatch.setattr(tool.Lab, "ssh", lambda _self, *_words: ["sh", "-c", script])
 
-    monkeypatch.setattr(tool.subprocess, "run", run)
+
+def saying(value: Any) -> str:
+    """Return a script that prints a value as JSON."""
+    return f"printf %s {shlex.quote(json.dumps(value))}"
 
 
 def test_summary(lab: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(lab.__class__, "inventory", lambda self: INVENTORY)
-    answer(monkeypatch, json.dumps({"checks": CHECKS}))
+    answer(monkeypatch, saying({"checks": CHECKS}))
     lab.timings = [("VM image", 12.34), ("site.yml", 100.0)]
     tool.summary(lab)
     assert (
@@ -275,14 +277,37 @@ Time:
     )
 
 
-@pytest.mark.parametrize("output", ["", "nonsense", "{}", "[]", subprocess.TimeoutExpired("ssh", 180)])
-def test_a_vm_that_does_not_tell(
-    lab: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], output: str | Exception
+@pytest.mark.parametrize(
+    "script",
+    [
+        "exit 1",
+        "echo nonsense",
+        "echo {}",
+        "echo []",
+        "sleep 60",
+        "exec cat /dev/zero",
+        saying({"checks": [{}]}),
+        saying({"checks": [{**CHECKS[0], "status": 9}]}),
+        saying({"checks": [{**CHECKS[0], "check": "\x1b[2J"}]}),
+    ],
+)
+def test_a_vm_that_does_not_tell_or_lies(
+    lab: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], script: str
 ) -> None:
     monkeypatch.setattr(lab.__class__, "inventory", lambda self: INVENTORY)
-    answer(monkeypatch, output)
+    monkeypatch.setattr(tool, "CHECKS_LIMITS", tool.bounded.Limits(1_000_000, 3))
+    answer(monkeypatch, script)
     tool.summary(lab)
     assert "  checks      UNKNOWN: the VM did not tell" in capsys.readouterr().out
+
+
+def test_words_of_checks_move_no_terminal(
+    lab: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(lab.__class__, "inventory", lambda self: INVENTORY)
+    answer(monkeypatch, saying({"format": 1, "checks": [{**CHECKS[1], "output": "\x1b[2J full\x1b"}]}))
+    tool.summary(lab)
+    assert "  checks      CRITICAL base/disk: \\x1b[2J full\\x1b\n" in capsys.readouterr().out
 
 
 def test_a_vm_that_has_nothing_allocated_yet(

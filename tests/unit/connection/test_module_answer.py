@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from ansible_collections.ringmaster.hosting.plugins.module_utils.machine import file_script
+from ansible_collections.ringmaster.hosting.plugins.module_utils.values import answers
 from ansible_collections.ringmaster.hosting.plugins.plugin_utils import module_answer
 
 
@@ -23,3 +25,11 @@ def test_what_is_no_answer_is_cut_and_shown_as_it_is() -> None:
     passed = module_answer.judged(b"no such program \x1b[2J" + b"x" * 1_000_000, "myapp00").decode()
     assert passed.startswith("no such program \\x1b[2J")
     assert len(passed) == module_answer.UNREADABLE
+
+
+def test_the_sign_of_the_quick_way_takes_no_other_answer_past_the_judge() -> None:
+    said = f'{file_script.MARKER}{{}}\n{{"changed": true, "ansible_facts": {{"x": 1}}}}\n'.encode()
+    with pytest.raises(answers.AnswerError):
+        module_answer.judged(said, "myapp00")
+    passed = module_answer.judged(f"a\n{file_script.MARKER}{{}}\nb\n".encode(), "myapp00")
+    assert passed.decode() == f"{file_script.MARKER}{{}}"

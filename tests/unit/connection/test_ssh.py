@@ -135,6 +135,45 @@ def test_nothing_that_moves_a_terminal_is_printed(tmp_path: Path, refused: Outco
     assert "+5000 lines, too different to be compared here" in done.text
 
 
+def test_no_machine_is_lent_the_agent_of_the_operator(tmp_path: Path) -> None:
+    """The real ssh says what it would do, with a configuration that forwards to all."""
+    stage = Stage(tmp_path)
+    (tmp_path / "config").write_text("Host *\n  ForwardAgent yes\n  ForwardX11 yes\n")
+    asked = f'{{ ssh -G -F {tmp_path}/config "$@"; echo; }} >>{tmp_path}/asked-$NAME'
+    for name, own in {"plain": "", "lent": "-o ForwardAgent=yes"}.items():
+        program = f'#!/bin/bash\nNAME={name}\n{asked}\n{stage.ssh} "$@"\n'
+        stage.hosts[name] = {
+            "ansible_ssh_executable": str(stage.program(f"ssh-{name}", program)),
+            "ansible_ssh_common_args": own,
+        }
+    done = stage.play([{"tasks": [COMMAND]}])
+    assert done.code == 0, done.text
+    words = {name: (tmp_path / f"asked-{name}").read_text().splitlines() for name in ("plain", "lent")}
+    assert {"forwardagent no", "forwardx11 no"} <= set(words["plain"])
+    assert "forwardagent yes" not in words["plain"]
+    assert "forwardagent yes" in words["lent"]
+
+
+def test_a_copy_that_fails_shows_nothing_that_moves_a_terminal_and_a_flood_is_cut(tmp_path: Path) -> None:
+    stage = Stage(tmp_path)
+    (tmp_path / "source").write_text("x")
+    liar = stage.program("copy-liar", "#!/bin/sh\nprintf 'so \\033[2J\\233 it is'\nexit 1\n")
+    flood = stage.program("ssh-flood", "#!/bin/sh\nhead -c 3000000 /dev/zero | tr '\\0' x >&2\nexit 255\n")
+    stage.hosts["sftp"] = {"ansible_sftp_executable": str(liar), "ansible_ssh_transfer_method": "sftp"}
+    stage.hosts["scp"] = {"ansible_scp_executable": str(liar), "ansible_ssh_transfer_method": "scp"}
+    stage.hosts["flood"] = {"ansible_ssh_executable": str(flood)}
+    stage.says("long", {"failed": True, "msg": "y" * 3_000_000})
+    copy = {"ansible.builtin.copy": {"src": "source", "dest": f"{tmp_path}/there-{{{{ inventory_hostname }}}}"}}
+    done = stage.play([{"tasks": [copy]}])
+    assert recap(done, "good")["ok"] == 1, done.text
+    assert "so \\x1b[2J\\x9b it is" in failures(done)["sftp"].replace("\\\\", "\\")
+    assert "so \\x1b[2J\\x9b it is" in failures(done)["scp"].replace("\\\\", "\\")
+    assert "\x1b" not in done.text
+    assert recap(done, "flood")["unreachable"] == 1
+    assert len(failures(done)["flood"]) < 10_000
+    assert len(failures(done)["long"]) < 250_000
+
+
 @pytest.fixture(scope="module")
 def bounded(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
     stage = Stage(tmp_path_factory.mktemp("bounded"))

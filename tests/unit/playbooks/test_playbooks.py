@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parents[3]
 def test_no_role_has_a_default_for_what_narrows_a_playbook() -> None:
     """A play's `hosts` sees the defaults of its roles: one of the same name would choose the hosts."""
     texts = [path.read_text(encoding="utf-8") for path in (ROOT / "playbooks").rglob("*.yml")]
-    narrowing = {name for text in texts for name in re.findall(r"hosts: \"\{\{ (\w+) \| default", text)}
+    narrowing = {name for text in texts for name in re.findall(r"hosts: \"\{\{ \[?(\w+) \| default", text)}
     assert "base_hosts" in narrowing
     for path in (ROOT / "roles").glob("*/defaults/main.yml"):
         defaults = yaml.safe_load(path.read_text(encoding="utf-8")) or {}

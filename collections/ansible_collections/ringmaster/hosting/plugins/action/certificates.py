@@ -24,6 +24,7 @@ from ansible_collections.ringmaster.hosting.plugins.module_utils.values.answers 
     Text,
     shown,
 )
+from ansible_collections.ringmaster.hosting.plugins.plugin_utils import refusals
 from ansible_collections.ringmaster.hosting.plugins.plugin_utils.judged_action import (
     DIGEST,
     REASONS,
@@ -89,10 +90,13 @@ class ActionModule(ActionBase):
                     raise authority.AuthorityError(f"that for {asked['name']} is for another authority")
                 asked["certificate"] = ours.sign(asked.pop("request"), entry["names"], arguments["days"])
         except authority.AuthorityError as error:
-            raise AnsibleActionFail(
-                f"{machine_of(self._task, task_vars or {})}: a certificate request is not signed: {shown(str(error))};"
+            machine = machine_of(self._task, task_vars or {})
+            sentence = (
+                f"{machine}: a certificate request is not signed: {shown(str(error))};"
                 " expected is one for each certificate that is wanted here, with an elliptic curve key"
-            ) from error
+            )
+            refusals.refused(machine, sentence)
+            raise AnsibleActionFail(sentence) from error
         installed = self._call("install", {"certificates": requests}, task_vars)
         if installed.get("failed"):
             return installed

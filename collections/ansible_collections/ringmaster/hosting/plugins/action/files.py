@@ -26,7 +26,12 @@ from ansible_collections.ringmaster.hosting.plugins.module_utils.values.answers 
     Text,
     visible,
 )
-from ansible_collections.ringmaster.hosting.plugins.plugin_utils.judged_action import SENTENCES, judged, machine_of
+from ansible_collections.ringmaster.hosting.plugins.plugin_utils.judged_action import (
+    SENTENCES,
+    judged,
+    machine_of,
+    refusal,
+)
 
 MANAGED = "Managed by Ringmaster: changes made here will be overwritten"
 PATIENCE = 30  # seconds at most after the deadline in which the host must be reachable again to say what happened
@@ -102,7 +107,7 @@ class ActionModule(ActionBase):
         try:
             result = file_script.parse(done["stdout"], machine)
         except AnswerError as error:
-            raise AnsibleActionFail(str(error)) from error
+            raise refusal(error) from error
         if result is None:
             said = visible((done["stderr"] or done["stdout"])[-2000:]).strip().splitlines()
             raise AnsibleActionFail(
@@ -219,8 +224,7 @@ class ActionModule(ActionBase):
         for path in result.get("changed_paths", ()):
             if path not in sent and path not in above and str(Path(path).parent) not in purged:
                 machine = machine_of(self._task, variables)
-                error = AnswerError(machine, "a changed path of files", path, "a path that was sent there")
-                raise AnsibleActionFail(str(error))
+                raise refusal(AnswerError(machine, "a changed path of files", path, "a path that was sent there"))
 
     def _notify(self, entries: list[dict[str, Any]], changed: set[str]) -> None:
         """Add handlers of changed entries to the task's own; the executor reports them after the action."""

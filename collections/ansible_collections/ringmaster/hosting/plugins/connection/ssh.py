@@ -13,6 +13,7 @@ description:
   - What it answers at most, in bytes and seconds, is limited; whoever exceeds it fails its own task.
   - The results of modules are read strictly. Nothing in them changes the inventory, the variables of a host or the
     run, and control characters in them are escaped.
+  - The operator's SSH agent and screen are not lent to it, unless C(ansible_ssh_common_args) says so.
   - The inventory plugin P(ringmaster.hosting.platform#inventory) gives it to all machines.
 author:
   - Ringmaster contributors (@ringmaster)
@@ -74,17 +75,27 @@ from typing import Any
 from ansible.errors import AnsibleAuthenticationFailure, AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.connection import ssh
 from ansible_collections.ringmaster.hosting.plugins.module_utils.values import answers
-from ansible_collections.ringmaster.hosting.plugins.plugin_utils import bounded, module_answer
+from ansible_collections.ringmaster.hosting.plugins.plugin_utils import bounded, module_answer, refusals
 
 MODULE_FILE = "AnsiballZ_"
 """In the command that runs a module which was sent as a file."""
 MIB = 1024 * 1024
+LENT = ("-o", "ForwardAgent=no", "-o", "ForwardX11=no")
+"""Root of the machine would use the operator's keys, or screen. Arguments of the operator's own come before it."""
+COMPLAINT = 5000
+"""Characters that are shown of what ssh says when a machine was not reached: the end, its banner comes first."""
+NO_ANSWER = 255
+"""ssh's own exit code: the machine was not reached."""
 PREAMBLE = 64 * 1024
 """Bytes that may come before we have become another user."""
 
 # ansible-core 2.21 has another name for it.
 _clean = getattr(ssh, "_clean_resources", None) or ssh._clean_shm
 """Decorator that takes back what was shared with ssh's question for a password."""
+
+
+class AnswerRefusedError(AnsibleError):
+    """The machine was reached, and what it answered is not taken: asking again is no use."""
 
 
 class Connection(ssh.Connection):
@@ -110,8 +121,15 @@ class Connection(ssh.Connection):
             if is_module:
                 stdout = module_answer.judged(stdout, self._machine(), take_facts=self.get_option("take_facts"))
         except answers.AnswerError as error:
-            raise AnsibleError(str(error)) from error
+            raise self._refused(str(error)) from error
+        if is_module and code != NO_ANSWER:
+            self._remember(code, stdout)
         return code, stdout if is_module else _plain(stdout), stderr
+
+    def _build_command(self, binary: str, subsystem: str, *other_args: bytes | str) -> list[bytes]:
+        """Return a command that lends the machine nothing of the operator's, whatever their ssh_config says."""
+        command: list[bytes] = super()._build_command(binary, subsystem, *LENT, *other_args)
+        return command
 
     def put_file(self, in_path: str, out_path: str) -> tuple[int, bytes, bytes]:
         """Send a file."""
@@ -140,6 +158,18 @@ class Connection(ssh.Connection):
     def _machine(self) -> str:
         return str(self.get_option("machine"))
 
+    def _remember(self, code: int, answer: bytes) -> None:
+        machine = self._machine()
+        if module_answer.is_result(answer):
+            refusals.heard(machine)
+        else:
+            said = answers.shown(answer) if answer else f"nothing, with exit code {code}"
+            refusals.refused(machine, f"{machine}: the answer of a module is none: {said}")
+
+    def _refused(self, sentence: str) -> AnswerRefusedError:
+        refusals.refused(self._machine(), sentence)
+        return AnswerRefusedError(sentence)
+
     @_clean
     def _bare_run(
         self, cmd: list[bytes], in_data: bytes | None, sudoable: bool = True, checkrc: bool = True
@@ -166,9 +196,13 @@ class Connection(ssh.Connection):
         try:
             stdout, stderr = talk.run(in_data, gate)
         except bounded.Exceeded as error:
-            raise AnsibleError(f"{self._machine()} {error}, and was cut off") from error
+            raise self._refused(f"{self._machine()} {error}, and was cut off") from error
         stderr = _plain(stderr)
+        if process.returncode == NO_ANSWER:
+            stderr = stderr.decode(errors="replace")[-COMPLAINT:].encode()
         self._complain(process.returncode, stderr, asked=bool(in_data) and checkrc)
+        if self._copies and process.returncode:
+            stdout = _plain(stdout)  # no content, but a part of what is said about a copy that failed
         return process.returncode, stdout, stderr
 
     def _tell_sshpass(self, process: Any) -> None:
@@ -189,8 +223,8 @@ class Connection(ssh.Connection):
     def _complain(self, code: int, stderr: bytes, *, asked: bool) -> None:
         limit = self.get_option("fetched_bytes")
         if code and self._fetched and self._fetched.exists() and self._fetched.stat().st_size >= limit:
-            raise AnsibleError(f"{self._machine()} sent a file of more than {limit} bytes, and was cut off")
-        if code != 255:
+            raise self._refused(f"{self._machine()} sent a file of more than {limit} bytes, and was cut off")
+        if code != NO_ANSWER:
             return
         said = stderr.decode(errors="replace")
         if "Host key verification failed" in said and (self.get_option("password") or self._play_context.password):

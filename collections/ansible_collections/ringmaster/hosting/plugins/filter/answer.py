@@ -7,9 +7,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.ringmaster.hosting.plugins.module_utils.machine.program_answers import answer
+from ansible_collections.ringmaster.hosting.plugins.module_utils.machine import program_answers
 from ansible_collections.ringmaster.hosting.plugins.module_utils.values.answers import AnswerError
+from ansible_collections.ringmaster.hosting.plugins.plugin_utils import refusals
 from ansible_collections.ringmaster.hosting.plugins.plugin_utils.filters import wrap
+
+
+def answer(text: Any, command: str, machine: str) -> Any:
+    """Return what a command answered, or remember that it is not taken; raises AnswerError."""
+    try:
+        return program_answers.answer(text, command, machine)
+    except AnswerError as error:
+        if machine:
+            refusals.refused(machine, str(error))
+        raise
 
 
 class FilterModule:

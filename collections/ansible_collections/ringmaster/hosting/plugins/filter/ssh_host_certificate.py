@@ -8,7 +8,17 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.ringmaster.hosting.plugins.module_utils.certificates import ssh_host
+from ansible_collections.ringmaster.hosting.plugins.plugin_utils import refusals
 from ansible_collections.ringmaster.hosting.plugins.plugin_utils.filters import wrap
+
+
+def certificate(platform_secret: Any, *, name: str, **arguments: Any) -> str:
+    """Return the certificate of a host, or remember that what it shows is no key; raises SshHostError."""
+    try:
+        return ssh_host.certificate(platform_secret, name=name, **arguments)
+    except ssh_host.HostKeyError as error:
+        refusals.refused(name, f"{name}: its host key is not taken: {error}")
+        raise
 
 
 class FilterModule:
@@ -18,5 +28,5 @@ class FilterModule:
         """Return the filters by name."""
         return {
             "ssh_host_authority": wrap("ssh_host_authority: {}", ssh_host.authority, ssh_host.SshHostError),
-            "ssh_host_certificate": wrap("ssh_host_certificate: {}", ssh_host.certificate, ssh_host.SshHostError),
+            "ssh_host_certificate": wrap("ssh_host_certificate: {}", certificate, ssh_host.SshHostError),
         }

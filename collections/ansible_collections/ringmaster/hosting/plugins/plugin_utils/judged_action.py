@@ -24,6 +24,8 @@ from ansible_collections.ringmaster.hosting.plugins.module_utils.values.answers 
     judge,
 )
 
+from . import refusals
+
 SENTENCES = ListOf(Text(), 10_000)
 """What was done, for people."""
 REASONS = MapOf(Text(r"[^\x00]{1,500}", 500), Text(), 10_000)
@@ -53,6 +55,12 @@ def machine_of(task: Any, variables: Mapping[str, Any]) -> str:
     return str(task.delegate_to or variables.get("inventory_hostname") or "the machine")
 
 
+def refusal(error: AnswerError) -> AnsibleActionFail:
+    """Return what an action fails with where an answer is not taken, and remember that it was not."""
+    refusals.refused(error.machine, str(error))
+    return AnsibleActionFail(str(error))
+
+
 def judged(
     result: Mapping[str, Any], expected: Mapping[str, Kind], machine: str, what: str, *, by_ansible: bool = True
 ) -> dict[str, Any]:
@@ -66,7 +74,7 @@ def judged(
     try:
         return {**judge(Record({}, {**COMMON, **expected}), answer, machine=machine, what=what), **kept}
     except AnswerError as error:
-        raise AnsibleActionFail(str(error)) from error
+        raise refusal(error) from error
 
 
 class JudgedAction(ActionBase):

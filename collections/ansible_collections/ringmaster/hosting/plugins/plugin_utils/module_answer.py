@@ -27,6 +27,8 @@ LINES = 200_000
 """Lines of all texts of an answer: Ansible makes lists of them and copies those several times."""
 UNREADABLE = 64 * 1024
 """Characters that are kept of an answer that is no result at all."""
+MESSAGE = 100_000
+"""Characters of a message, which is for people."""
 KEY = 1000
 """Characters that a name in an answer may have."""
 WARNINGS = 50
@@ -53,17 +55,22 @@ TYPES: dict[str, tuple[type, ...]] = {
 def judged(stdout: bytes, machine: str, *, take_facts: bool = False) -> bytes:
     """Return the answer of a module as Ansible may have it; raises AnswerError.
 
-    What is no result is returned in a form that can be shown: Ansible then says that there is none.
+    What is no result is returned in a form that can be shown: Ansible then says that there is none. The line that
+    answers on the quick way of ``files`` is whole and escaped, and nothing beside it; the action judges it.
     """
     text = visible(stdout.decode(errors="backslashreplace"))
     try:
         found, _junk = _filter_non_json_lines(text, objects_only=True)
     except ValueError:
-        # What `files` sends on its quick way is judged by its action, as a whole.
         quick = next((line for line in text.split("\n") if line.startswith(MARKER)), "")
         return (quick or text[:UNREADABLE]).encode()
     answer = parse(found, machine=machine, what="the answer of a module")
     return json.dumps(_Judge(machine).result(answer, take_facts)).encode() + b"\n"
+
+
+def is_result(answer: bytes) -> bool:
+    """Return whether what ``judged`` returned is the result of a module."""
+    return answer.startswith((b"{", MARKER.encode()))
 
 
 def check_lines(output: bytes, machine: str) -> None:
@@ -93,6 +100,8 @@ class _Judge:
         for name, types in TYPES.items():
             if name in taken and (type(taken[name]) not in types):
                 raise self.refuse({name: taken[name]}, f"{name} as {' or '.join(one.__name__ for one in types)}")
+        if isinstance(taken.get("msg"), str):
+            taken["msg"] = taken["msg"][:MESSAGE]
         if taken.get("diff"):
             taken["diff"] = [_difference(one) for one in _list(taken["diff"]) if isinstance(one, dict)]
         if messages["warnings"]:

@@ -21,6 +21,7 @@ from ringmaster.core.report import counted
 
 DISK_FILESYSTEMS = frozenset({"ext2", "ext3", "ext4", "xfs", "btrfs", "f2fs", "zfs"})
 FOREIGN = "/run/host/"  # what a container shows of its host
+ANSWER = 300  # characters of a refusal that are shown
 MIB = 1024 * 1024
 GIB = 1024 * MIB
 STA_NANO = 0x2000  # adjtimex(2): the offset is in nanoseconds, not microseconds
@@ -182,6 +183,16 @@ def roster(unit: str, warning_minutes: float, critical_minutes: float) -> tuple[
     if status or not ended:
         return status, f"The accounts have not been compared with the roster {since}."
     return OK, f"The accounts were compared with the roster {minutes:.0f} min ago."
+
+
+def answers(folder: str) -> tuple[int, str]:
+    """Whether the newest runs of the platform took what machines answered. Who lies to them cannot say so itself."""
+    refused = sorted(Path(folder).iterdir()) if Path(folder).is_dir() else []
+    if not refused:
+        return OK, "No answer of a machine was refused."
+    said = [path.read_text(encoding="utf-8", errors="backslashreplace").strip()[:ANSWER] for path in refused[:3]]
+    more = f" And of {counted(len(refused) - 3, 'more machine')}." if len(refused) > 3 else ""
+    return CRITICAL, f"Answers of {counted(len(refused), 'machine')} were refused: {'; '.join(said)}.{more}"
 
 
 def certificate(path: str, warning_days: float, critical_days: float) -> tuple[int, str]:

@@ -46,6 +46,10 @@ class SshHostError(ValueError):
     """A certificate that cannot be made; the text says why."""
 
 
+class HostKeyError(SshHostError):
+    """What a machine shows as its host key is none."""
+
+
 def authority(platform_secret: Any) -> str:
     """Return the public key of the authority, as a known_hosts line with @cert-authority takes it."""
     return f"{KIND} {base64.b64encode(_public(_key(platform_secret))).decode()}"
@@ -105,10 +109,10 @@ def _point(public_key: str) -> bytes:
     prefix = _string(KIND.encode()) + struct.pack(">I", 32)
     found = re.fullmatch(rf"{KIND} ([A-Za-z0-9+/]{{68}})( [ !-~]*)?\n?", public_key)
     if not found or len(public_key) > LONGEST:
-        raise SshHostError(f"{public_key[:60]!a} is no {KIND} key in one line")
+        raise HostKeyError(f"{public_key[:60]!a} is no {KIND} key in one line")
     blob = base64.b64decode(found[1])
     if not blob.startswith(prefix) or len(blob) != len(prefix) + 32:
-        raise SshHostError(f"{public_key[:60]!a} is no {KIND} key")
+        raise HostKeyError(f"{public_key[:60]!a} is no {KIND} key")
     return blob[len(prefix) :]
 
 
