@@ -156,12 +156,12 @@ def test_a_broken_file_fails_with_its_place(allocated) -> None:
 
 def test_data_is_never_a_template(allocated) -> None:
     allocated.replace("users/bob.yml", "Bob Example", '"Bob {{ 1 + 1 }}"')
-    allocated.replace("projects/myapp.yml", "redis: {}", "redis: {save: \"{{ lookup('pipe', 'id') }}\"}")
+    allocated.replace("projects/myapp.yml", "redis: {}", "redis: {settings: {save: \"{{ lookup('pipe', 'id') }}\"}}")
     play = allocated.folder.parent / "show.yml"
     play.write_text(
         "- hosts: myapp00\n  gather_facts: false\n  connection: local\n  tasks:\n"
         "    - ansible.builtin.debug:\n"
-        '        msg: "name={{ ringmaster_roster.people[1].full_name }} save={{ redis_save }}"\n'
+        '        msg: "name={{ ringmaster_roster.people[1].full_name }} save={{ redis_settings.save }}"\n'
     )
     result = run(allocated, "ansible-playbook", "-i", str(allocated.source), str(play))
     assert "name=Bob {{ 1 + 1 }} save={{ lookup('pipe', 'id') }}" in result.stdout, result.stdout + result.stderr

@@ -71,7 +71,8 @@ def _inputs(options: Options) -> Iterator[Path]:
     if options.key_directory is not None and options.key_directory.is_dir():
         yield from options.key_directory.glob("*.pub")
     if options.roles is not None:
-        yield from options.roles.glob("*/meta/argument_specs.yml")
+        for name in ("meta/argument_specs.yml", "meta/limits.yml", "vars/main.yml"):
+            yield from options.roles.glob(f"*/{name}")
     yield from Path(__file__).parent.rglob("*.py")
 
 

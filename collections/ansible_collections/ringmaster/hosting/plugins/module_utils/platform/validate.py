@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import dns_records, validate_ledger, validate_networks
+from . import dns_records, validate_components, validate_ledger, validate_networks
 from .component_options import Roles
 from .firewall_rules import is_known, known, split
 from .language import load, names
@@ -15,7 +15,6 @@ from .language.checks import key_blob
 from .language.errors import did_you_mean, one_of
 from .language.load import Source
 from .model import Description, Vm
-from .schema.common import COMPONENTS
 
 
 def check(description: Description) -> None:
@@ -28,11 +27,9 @@ def check(description: Description) -> None:
     _check_incidents(description)
     _check_services(description)
     _check_images(description)
-    _check_hypervisor_options(description)
-    roles = Roles(description.options.roles)
     for vm in description.vms.values():
         _check_vm(description, vm)
-        _check_components(description, vm, roles)
+    validate_components.check(description, Roles(description.options.roles))
     validate_networks.check(description)
     dns_records.check(description)
     validate_ledger.check(description)
@@ -284,13 +281,6 @@ def _check_images(description: Description) -> None:
             unknown(description.sources[f"projects/{project}.yml"], ("defaults", "image"), "image", image, images)
 
 
-def _check_hypervisor_options(description: Description) -> None:
-    source = description.sources["platform.yml"]
-    roles = Roles(description.options.roles)
-    for name, record in description.hypervisors.items():
-        _check_options(source, ("hypervisors", name, "options"), roles, "hypervisor", record["options"] or {})
-
-
 def _check_vm(description: Description, vm: Vm) -> None:
     source = description.source_of_vm(vm.name)
     here = ("vms", vm.name)
@@ -353,34 +343,4 @@ def _check_retiring(source: Source, vm: Vm) -> None:
         source.wrong(
             source.find(*here, "delete_after"),
             f"vms.{vm.name}: delete_after is for VMs with state: retiring only",
-        )
-
-
-def _check_components(description: Description, vm: Vm, roles: Roles) -> None:
-    source = description.source_of_vm(vm.name)
-    here = ("vms", vm.name, "components")
-    available = roles.components()
-    for component, options in vm.components.items():
-        if component not in COMPONENTS:
-            unknown(source, (*here, component), "component", component, COMPONENTS, key=True)
-        elif available and component not in available:
-            source.wrong(
-                source.find(*here, component, key=True),
-                f"{'.'.join(here)}: the component '{component}' is not a part of this version of Ringmaster",
-                found=component,
-                allowed=one_of(available),
-            )
-        else:
-            _check_options(source, (*here, component), roles, component, options or {})
-
-
-def _check_options(source: Source, path: tuple[str, ...], roles: Roles, role: str, options: dict[str, Any]) -> None:
-    for problem in roles.problems(role, options):
-        steps = (*path, *problem.path)
-        source.wrong(
-            source.find(*steps, key=problem.is_key or not problem.path),
-            f"{'.'.join(map(str, steps[:-1] if problem.is_key else steps))}: {problem.message}",
-            found=problem.found,
-            allowed=problem.allowed,
-            hint=problem.hint,
         )

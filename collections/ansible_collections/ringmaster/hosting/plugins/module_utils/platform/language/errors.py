@@ -23,6 +23,8 @@ class Mistake:
     hint: str = ""
     excerpt: str = ""
     caret: int = 0
+    eased: bool = False
+    """Whether it is a warning only for what stands in the description of the commit before."""
 
     @property
     def position(self) -> str:

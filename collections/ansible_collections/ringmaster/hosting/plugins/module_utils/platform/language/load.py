@@ -52,13 +52,33 @@ class Source:
     mistakes: list[Mistake] = field(default_factory=list)
     _index: dict[int, dict[str, tuple[Any, Any]]] = field(default_factory=dict, repr=False)
 
-    def wrong(self, node: Any, message: str, *, found: str = "", allowed: str = "", hint: str = "") -> None:
-        """Note a mistake at a node (None: the file as a whole)."""
+    def wrong(
+        self,
+        node: Any,
+        message: str,
+        *,
+        found: str = "",
+        allowed: str = "",
+        hint: str = "",
+        eased: bool = False,
+    ) -> None:
+        """Note a mistake at a node (None: the file as a whole).
+
+        ``eased`` is for rules that came later than descriptions with such values; what reads them must go on.
+        """
         line, column = (node.start_mark.line, node.start_mark.column) if node is not None else (-1, 0)
-        self.wrong_at(line, column, message, found=found, allowed=allowed, hint=hint)
+        self.wrong_at(line, column, message, found=found, allowed=allowed, hint=hint, eased=eased)
 
     def wrong_at(
-        self, line: int, column: int, message: str, *, found: str = "", allowed: str = "", hint: str = ""
+        self,
+        line: int,
+        column: int,
+        message: str,
+        *,
+        found: str = "",
+        allowed: str = "",
+        hint: str = "",
+        eased: bool = False,
     ) -> None:
         """Note a mistake at a place that counts from 0; line -1 means the first line."""
         lines = self.text.splitlines()
@@ -77,6 +97,7 @@ class Source:
                 hint=printable(hint),
                 excerpt=excerpt,
                 caret=column - start,
+                eased=eased,
             )
         )
 
@@ -90,6 +111,15 @@ class Source:
             }
         return self._index[id(node)]
 
+    def child(self, node: Any, key: str | int) -> Any:
+        """Return the node of a map's entry or of a list's item; None when there is none."""
+        if isinstance(node, yaml.MappingNode):
+            found = self._entries(node).get(str(key))
+            return found[1] if found else None
+        if isinstance(node, yaml.SequenceNode) and isinstance(key, int) and key < len(node.value):
+            return node.value[key]
+        return None
+
     def find(self, *path: str | int, key: bool = False) -> Any:
         """Return the node at a path of keys and indexes, or the deepest one that exists on the way.
 
@@ -98,13 +128,10 @@ class Source:
         node = self.root
         for step_number, step in enumerate(path):
             is_last = step_number == len(path) - 1
-            following = None
-            if isinstance(node, yaml.MappingNode):
-                found = self._entries(node).get(str(step))
-                if found:
-                    following = found[0] if key and is_last else found[1]
-            elif isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
-                following = node.value[step]
+            if key and is_last and isinstance(node, yaml.MappingNode):
+                following = self._entries(node).get(str(step), (None, None))[0]
+            else:
+                following = self.child(node, step)
             if following is None:
                 break
             node = following

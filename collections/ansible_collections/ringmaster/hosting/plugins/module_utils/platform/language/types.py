@@ -290,7 +290,10 @@ class Anything(Type):
         if not isinstance(node, yaml.MappingNode):
             source.wrong(node, f"{where}: is not a map", found=load.kind_of(node), allowed=self.allowed)
             return {}
-        return load.plain(source, node, where)
+        before = len(source.mistakes)
+        data = load.plain(source, node, where)
+        # What cannot be read is one mistake; checks of the rest would guess.
+        return data if len(source.mistakes) == before else {}
 
     def json_schema(self) -> dict[str, Any]:
         return {"type": ["object", "null"]}
