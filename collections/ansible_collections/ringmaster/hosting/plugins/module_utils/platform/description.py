@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from . import ledger, schema, validate
+from . import ledger, schema, standing, validate
 from .language import checks, load, names
 from .language.containers import Record
 from .language.errors import DescriptionError, Mistake, did_you_mean
@@ -32,7 +32,12 @@ def read_description(
     ``proposed`` holds texts that files below ``users/`` and ``projects/`` would get; they are read in their place.
     ``entries`` are entries of the ledger by section that would be written into it.
     """
-    texts = proposed or {}
+    description = _read(options, proposed or {}, entries or {})
+    standing.settle(description, lambda earlier: _read(earlier, {}, {}), proposed=bool(proposed or entries))
+    return description, [mistake for source in description.sources.values() for mistake in source.mistakes]
+
+
+def _read(options: Options, texts: Mapping[Path, str], entries: Mapping[str, Mapping[str, str]]) -> Description:
     folder = options.source.parent
     description = Description(folder, options)
     sources = description.sources
@@ -46,11 +51,11 @@ def read_description(
             if values is not None and vm not in description.vms:
                 description.vms[vm] = build_vm(vm, name, values, defaults, record)
     description.ledger, sources["allocations.yml"] = ledger.read(options.ledger)
-    for section, added in (entries or {}).items():
+    for section, added in entries.items():
         getattr(description.ledger, section).update(added)
     description.extra_keys = _read_key_directory(options.key_directory, sources)
     validate.check(description)
-    return description, [mistake for source in sources.values() for mistake in source.mistakes]
+    return description
 
 
 def read_valid(options: Options) -> Description:

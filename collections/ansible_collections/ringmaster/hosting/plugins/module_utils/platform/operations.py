@@ -56,8 +56,16 @@ def validate(options: Options) -> Outcome:
         sort_mistakes(mistakes),
         sorted(found.orphans(), key=natural),
         counts=counts,
-        warnings=[] if mistakes else validate_backups.warnings(found),
+        warnings=[] if mistakes else [*standing_warnings(found), *validate_backups.warnings(found)],
     )
+
+
+def standing_warnings(found: Description) -> list[str]:
+    """Return a sentence for each value that stood before a rule that refuses it."""
+    return [
+        f"{mistake.sentence()} (this will be an error; it is taken because it stands in the commit before)"
+        for mistake in sort_mistakes(found.warnings)
+    ]
 
 
 def orphan_mistakes(found: Description) -> list[Mistake]:
@@ -135,7 +143,8 @@ def _allocate(
         outcome = Outcome(
             orphans=sorted(found.orphans(), key=natural), allocated=plan.additions, files=files_of(found, plan)
         )
-        outcome.warnings = [f"a host key that {name} shows {why}: it is not recorded" for name, why in stolen.items()]
+        outcome.warnings = standing_warnings(found)
+        outcome.warnings += [f"a host key that {name} shows {why}: it is not recorded" for name, why in stolen.items()]
         if not dry_run:
             for file in outcome.files:
                 write_atomically(Path(file["path"]), file["after"])

@@ -46,6 +46,11 @@ class Mistake:
             lines.append(f"    hint:    {self.hint}")
         return "\n".join(lines)
 
+    def sentence(self) -> str:
+        """Say the mistake in one line."""
+        more = [f"{what} {text}" for what, text in (("found", self.found), ("allowed", self.allowed)) if text]
+        return "; ".join([f"{self.position}: {self.message}", *more, *([self.hint] if self.hint else [])])
+
     def as_dict(self) -> dict[str, str | int]:
         """Return the mistake as plain data, for a module's result."""
         return {
