@@ -92,12 +92,12 @@ def _export(folder: Path, revision: str, place: Path) -> bool:
     wanted = "".join(f"{digest}\n" for digest, _name in entries).encode()
     answer = _git(folder, "cat-file", "--batch", said=wanted)
     at = 0
-    for _digest, name in entries:
-        if answer is None:
-            return False
+    if answer is None:
+        return False
+    for _digest, file in entries:
         end = answer.index(b"\n", at)
         size = int(answer[at:end].split()[2])
-        path = place / name
+        path = place / file
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(answer[end + 1 : end + 1 + size])
         at = end + 1 + size + 1

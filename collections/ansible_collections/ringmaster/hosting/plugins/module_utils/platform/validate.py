@@ -25,6 +25,7 @@ def check(description: Description) -> None:
     _check_people(description)
     _check_projects(description)
     _check_incidents(description)
+    _check_operators(description)
     _check_services(description)
     _check_images(description)
     for vm in description.vms.values():
@@ -241,6 +242,22 @@ def _check_incidents(description: Description) -> None:
             if name and name not in description.projects:
                 source = description.sources[f"incidents/{incident}.yml"]
                 unknown(source, ("projects", position), "project", name, description.projects)
+
+
+def _check_operators(description: Description) -> None:
+    """Note a platform that nobody could log in to; a lab adds its own key."""
+    if description.platform.get("operators") == [] and description.options.key_directory is None:
+        source = description.sources["platform.yml"]
+        node = source.find("operators")
+        if any((mistake.line, mistake.column) == load.place(node) for mistake in source.mistakes):
+            return
+        source.wrong(
+            node,
+            "operators: is empty: Ansible and all operators could log in to no machine as root any more",
+            found="[]",
+            allowed="a list: the public SSH keys with which Ansible logs in",
+            eased=True,
+        )
 
 
 def _check_services(description: Description) -> None:

@@ -21,12 +21,26 @@ except ImportError:
 
 @dataclass(frozen=True)
 class ListOf(Type):
-    """A list of values, each once; an empty value counts as the empty list."""
+    """A list of values, each once; an empty value counts as the empty list.
+
+    ``filled`` says why a list must not be empty: an empty one would be read as nobody, or as everybody.
+    """
 
     item: Type
     one_is_enough: bool = False
+    filled: str = ""
+    hint: str = ""
 
     def read(self, source: Source, node: Any, where: str) -> list[Any] | None:
+        if self.filled and (load.is_null(node) or (isinstance(node, yaml.SequenceNode) and not node.value)):
+            source.wrong(
+                node,
+                f"{where}: is empty: {self.filled}",
+                found="[]",
+                allowed=self.describe(),
+                hint=self.hint,
+                eased=True,
+            )
         if load.is_null(node):
             return []
         if not isinstance(node, yaml.SequenceNode):
@@ -59,6 +73,8 @@ class ListOf(Type):
             "items": self.item.json_schema(),
             "uniqueItems": True,
         }
+        if self.filled:
+            schema["minItems"] = 1
         if self.one_is_enough:
             return {"anyOf": [schema, self.item.json_schema()]}
         return schema

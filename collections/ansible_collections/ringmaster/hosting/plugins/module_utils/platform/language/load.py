@@ -199,6 +199,11 @@ def _compose(source: Source) -> None:
             loader.dispose()
 
 
+def place(node: Any) -> tuple[int, int]:
+    """Return line and column of a node, as a mistake has them."""
+    return node.start_mark.line + 1, node.start_mark.column + 1
+
+
 def is_null(node: Any) -> bool:
     """Tell whether a node is an empty value."""
     return isinstance(node, yaml.ScalarNode) and node.tag == NULL

@@ -62,7 +62,12 @@ DNS_RECORDS = Key(
 MAINTENANCE = Record(
     "maintenance",
     (
-        Key("days", ListOf(Choice(DAYS)), "Days on which a window begins.", default=list(DAYS)),
+        Key(
+            "days",
+            ListOf(Choice(DAYS), filled="there would be no window, and updates would wait for ever"),
+            "Days on which a window begins.",
+            default=list(DAYS),
+        ),
         Key(
             "start",
             Text("a time such as 02:00", pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$"),
