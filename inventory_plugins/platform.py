@@ -119,7 +119,7 @@ if tuple(map(int, core_version.split(".")[:2])) < (2, 19):
     )
 
 from ansible.template import trust_as_template
-from ansible_collections.ringmaster.hosting.plugins.module_utils.platform import cache, description
+from ansible_collections.ringmaster.hosting.plugins.module_utils.platform import cache, description, rescue
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.component_options import roles_folder
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.inventory import CONNECTION
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.language.errors import (
@@ -210,7 +210,16 @@ class InventoryModule(BaseInventoryPlugin, Constructable):
 
     def _resolve(self, options: Any, use_cache: bool) -> dict[str, Any]:
         folder = self.get_option("cache_directory")
-        return cache.resolve(options, Path(folder).expanduser() if folder else None, use_cache)
+        try:
+            return cache.resolve(options, Path(folder).expanduser() if folder else None, use_cache)
+        except DescriptionError:
+            called = extra_vars.playbooks_of_ours()
+            if not called or not set(called) <= set(rescue.PLAYBOOKS):
+                raise
+        data, warnings = cache.rescued(options)
+        for warning in warnings:
+            self.display.warning(warning)
+        return data
 
     def _fail(self, path: str, message: str, details: str = "") -> NoReturn:
         if path in self._reported:

@@ -283,3 +283,17 @@ def test_modules_run_on_the_controller_in_check_and_diff_mode(platform) -> None:
     orphaned = run(platform, "ansible-playbook", *source, "playbooks/validate.yml")
     assert orphaned.returncode != 0
     assert "no project describes it" in orphaned.stdout + orphaned.stderr
+
+
+def test_people_are_brought_to_vms_in_spite_of_a_mistake_elsewhere(allocated) -> None:
+    for words in (["init", "-q"], ["add", "--all"], ["commit", "-q", "-m", "x"]):
+        own = ["-c", "user.name=A", "-c", "user.email=a@example.org"]
+        subprocess.run(["git", "-C", str(allocated.folder), *own, *words], check=True)
+    allocated.replace("projects/myapp.yml", "memory: 1GiB", "memory: 1GB")
+    shown = run(allocated, "ansible-playbook", "-i", str(allocated.source), "playbooks/accounts.yml", "--list-hosts")
+    assert shown.returncode == 0, shown.stderr
+    assert "myapp00" in shown.stdout
+    assert "'1GB' is not a size" in shown.stderr
+    assert "read as the last commit has it" in " ".join(shown.stderr.split())
+    other = run(allocated, "ansible-playbook", "-i", str(allocated.source), "playbooks/base.yml", "--list-hosts")
+    assert other.returncode != 0

@@ -13,11 +13,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from . import description, inventory
+from . import description, inventory, rescue
 from .ledger import write_atomically
 from .model import Options
 
 KEEP = 8
+
+
+def rescued(options: Options) -> tuple[dict[str, Any], list[str]]:
+    """Return ``{groups, hosts}`` in spite of mistakes, and what was passed over; raises DescriptionError."""
+    result = rescue.read(options)
+    built = inventory.build(result.found)
+    return {"groups": built.groups, "hosts": built.hosts}, result.warnings()
 
 
 def resolve(options: Options, folder: Path | None, use_cache: bool = True) -> dict[str, Any]:

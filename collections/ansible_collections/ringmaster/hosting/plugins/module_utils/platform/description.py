@@ -24,12 +24,12 @@ EXTENSIONS = (".yml", ".yaml")
 @load.without_collector()
 def read_description(
     options: Options,
-    proposed: Mapping[Path, str] | None = None,
+    proposed: Mapping[Path, str | None] | None = None,
     entries: Mapping[str, Mapping[str, str]] | None = None,
 ) -> tuple[Description, list[Mistake]]:
     """Read and check a platform. Returns every mistake; with mistakes the description is incomplete.
 
-    ``proposed`` holds texts that files below ``users/`` and ``projects/`` would get; they are read in their place.
+    ``proposed`` holds texts that files would get; they are read in their place, and a file with None is left out.
     ``entries`` are entries of the ledger by section that would be written into it.
     """
     description = _read(options, proposed or {}, entries or {})
@@ -37,11 +37,12 @@ def read_description(
     return description, [mistake for source in description.sources.values() for mistake in source.mistakes]
 
 
-def _read(options: Options, texts: Mapping[Path, str], entries: Mapping[str, Mapping[str, str]]) -> Description:
+def _read(options: Options, texts: Mapping[Path, str | None], entries: Mapping[str, Mapping[str, str]]) -> Description:
     folder = options.source.parent
     description = Description(folder, options)
     sources = description.sources
-    description.platform = _read_file(sources, folder / "platform.yml", "platform.yml", schema.PLATFORM) or {}
+    place = folder / "platform.yml"
+    description.platform = _read_file(sources, place, "platform.yml", schema.PLATFORM, texts.get(place)) or {}
     description.users = _read_folder(sources, folder / "users", "person", schema.USER, texts)
     description.projects = _read_folder(sources, folder / "projects", "project", schema.PROJECT, texts)
     description.incidents = _read_folder(sources, folder / "incidents", "incident", schema.INCIDENT, texts)
@@ -84,13 +85,14 @@ def _read_folder(
     folder: Path,
     kind: str,
     record: Record,
-    proposed: Mapping[Path, str],
+    proposed: Mapping[Path, str | None],
 ) -> dict[str, dict[str, Any]]:
     result: dict[str, dict[str, Any]] = {}
     label = folder.name
     paths = {path for path in proposed if path.parent == folder}
     if folder.is_dir():
         paths.update(folder.iterdir())
+    paths -= {path for path, text in proposed.items() if text is None}
     for path in sorted(paths, key=lambda p: (names.natural(p.stem), p.name)):
         if path.name.startswith(".") or path.name.endswith("~"):
             continue

@@ -104,6 +104,12 @@ def _export(folder: Path, revision: str, place: Path) -> bool:
     return True
 
 
+def committed(path: Path) -> str | None:
+    """Return a file as the last commit has it; None when it has none."""
+    raw = _git(path.parent, "show", f"HEAD:./{path.name}")
+    return None if raw is None else raw.decode("utf-8", "replace")
+
+
 def _leaves(name: str) -> bool:
     path = PurePosixPath(name)
     return path.is_absolute() or ".." in path.parts

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .. import allocation, description, operations, repository
+from .. import allocation, description, operations, repository, rescue
 from ..language.errors import DescriptionError, Mistake
 from ..language.load import display
 from ..ledger import locked, write_atomically
@@ -26,6 +26,7 @@ class Outcome:
     subject: str
     allocated: list[str] = field(default_factory=list)
     files: list[dict[str, str]] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
 
 
 def apply(options: Options, verb: str, arguments: Mapping[str, Any], *, dry_run: bool = False) -> Outcome:
@@ -45,12 +46,18 @@ def apply(options: Options, verb: str, arguments: Mapping[str, Any], *, dry_run:
 
 def _apply(options: Options, verb: str, arguments: Mapping[str, Any], *, dry_run: bool) -> Outcome:
     with locked(options.ledger.parent):
-        found = description.read_valid(options)
+        rescued = rescue.read(options, may_leave_out=True) if verb in rescue.VERBS else None
+        found = rescued.found if rescued else description.read_valid(options)
         draft = table.draft(found, verb, arguments)
         files = _described(found, draft)
-        proposed, mistakes = description.read_description(
-            options, {Path(f["path"]): f["after"] for f in files}, draft.ledger
-        )
+        texts: dict[Path, str | None] = {Path(f["path"]): f["after"] for f in files}
+        if rescued and rescued.texts:
+            outcome = _urgent(options, rescued, draft.subject, files)
+            if not dry_run:
+                _refuse_changed_meanwhile(outcome.files)
+                publish(outcome.files)
+            return outcome
+        proposed, mistakes = description.read_description(options, texts, draft.ledger)
         if mistakes:
             raise DescriptionError(mistakes)
         plan = allocation.plan(proposed)
@@ -64,6 +71,16 @@ def _apply(options: Options, verb: str, arguments: Mapping[str, Any], *, dry_run
             _refuse_changed_meanwhile(outcome.files)
             publish(outcome.files)
         return outcome
+
+
+def _urgent(options: Options, rescued: rescue.Rescued, subject: str, files: list[dict[str, str]]) -> Outcome:
+    """Return a change of one sound file in spite of mistakes in others: nothing else is written with it."""
+    paths = {Path(file["path"]) for file in files}
+    texts = {**rescued.texts, **{Path(file["path"]): file["after"] for file in files}}
+    _proposed, mistakes = description.read_description(options, texts)
+    if mistakes or paths & set(rescued.texts):
+        raise DescriptionError([*rescued.mistakes, *mistakes])
+    return Outcome(subject, [], files, rescued.warnings())
 
 
 def _entered(found: Description, draft: Draft) -> list[str]:
