@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from . import ledger, schema, standing, validate
-from .language import checks, load, names
+from .language import load, names, ssh_keys
 from .language.containers import Record
 from .language.errors import DescriptionError, Mistake, did_you_mean
 from .language.load import Source
@@ -129,7 +129,7 @@ def _read_key_directory(folder: Path | None, sources: dict[str, Source]) -> dict
             continue
         keys = [line.strip() for line in lines if line.strip() and not line.startswith("#")]
         for key in keys:
-            problem = checks.ssh_key(key)
+            problem = ssh_keys.ssh_key(key)
             if problem:
                 source.wrong(None, f"the key {problem}")
                 sources[f"keys/{path.name}"] = source

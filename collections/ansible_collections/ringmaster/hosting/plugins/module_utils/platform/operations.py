@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from . import allocation, description, inventory, known_hosts, repository, validate_backups
-from .language import checks, load
+from .language import load, ssh_keys
 from .language.errors import DescriptionError, Mistake, sort_mistakes
 from .language.names import natural
 from .ledger import locked, write_atomically
@@ -171,7 +171,7 @@ def _known(found: Description, plan: allocation.Plan, host_keys: dict[str, list[
         if name not in plan.ledger.vm_ids and name not in found.hypervisors and name not in found.machines:
             source.wrong(None, f"a host key was given for {name}, which is no VM, hypervisor or machine")
         for key in keys:
-            problem = checks.ssh_key(key)
+            problem = ssh_keys.ssh_key(key)
             if problem:
                 source.wrong(None, f"the host key given for {name} {problem}", found=key)
     return host_keys

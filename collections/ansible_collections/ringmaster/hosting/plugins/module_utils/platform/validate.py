@@ -11,9 +11,9 @@ from . import dns_records, validate_components, validate_ledger, validate_networ
 from .component_options import Roles
 from .firewall_rules import is_known, known, split
 from .language import load, names
-from .language.checks import key_blob
 from .language.errors import did_you_mean, one_of
 from .language.load import Source
+from .language.ssh_keys import key_blob
 from .model import Description, Vm
 
 

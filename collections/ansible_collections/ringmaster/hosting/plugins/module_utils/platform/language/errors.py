@@ -10,6 +10,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 
+class Later(str):
+    """What is wrong with a value, by a rule that came later than descriptions with such values."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True)
 class Mistake:
     """One mistake. Lines and columns count from 1; line 0 means the file as a whole."""

@@ -17,7 +17,7 @@ from typing import Any
 from ansible_collections.ringmaster.hosting.plugins.module_utils.values import sizes
 
 from . import load, names
-from .errors import did_you_mean, one_of
+from .errors import Later, did_you_mean, one_of
 from .load import Source
 
 try:
@@ -88,8 +88,9 @@ class Text(Type):
         elif self.check and (text or not self.allow_empty):
             wrong = self.check(text)
         if wrong:
-            source.wrong(node, f"{where}: '{text[:40]}' {wrong}", found=text, allowed=self.allowed)
-            return None
+            eased = isinstance(wrong, Later)
+            source.wrong(node, f"{where}: '{text[:40]}' {wrong}", found=text, allowed=self.allowed, eased=eased)
+            return text if eased else None
         return text
 
     def json_schema(self) -> dict[str, Any]:

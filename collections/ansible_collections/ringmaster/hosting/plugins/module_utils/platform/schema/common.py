@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from ansible_collections.ringmaster.hosting.plugins.module_utils.values import sizes
 
-from ..language import checks
+from ..language import checks, ssh_keys
 from ..language.containers import Key, ListOf, Record
 from ..language.types import Choice, Integer, Name, Size, Text
 
@@ -25,7 +25,7 @@ MOMENT = Text(
     "a date and time with zone such as 2026-11-24T10:00:00Z",
     pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2})?(Z|[+-][0-9]{2}:[0-9]{2})$",
 )
-SSH_KEY = Text("a line of an OpenSSH .pub file: ed25519, ECDSA or RSA with 3072 bits or more", check=checks.ssh_key)
+SSH_KEY = Text("a line of an OpenSSH .pub file: ed25519, ECDSA or RSA with 3072 bits or more", check=ssh_keys.ssh_key)
 IPV4 = Text("an IPv4 address", check=checks.ipv4_address)
 DOMAIN = Text(
     "a domain in lower case such as ringmaster.example",
