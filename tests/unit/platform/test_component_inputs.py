@@ -273,8 +273,7 @@ BARE = st.from_regex(r"[+-]?[0-9][0-9_.:xob]{0,6}|0x[0-9a-f]{1,4}|[yYnNoOtTfF][a
 @given(BARE)
 def test_no_bare_word_becomes_another(text: str) -> None:
     """Whatever YAML makes of a setting: it is refused, or writing it gives the word that stood there."""
-    source = component_options.load.Source(ROLES, "x", f"settings: {{x: {text} }}\n")
-    component_options.load._compose(source)
+    source = component_options.load.read(ROLES, f"settings: {{x: {text} }}\n")
     if source.mistakes:
         return
     values = component_options.load.plain(source, source.root, "x")

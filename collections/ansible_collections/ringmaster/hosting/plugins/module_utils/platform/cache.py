@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from . import description, inventory, rescue
-from .ledger import write_atomically
+from .language import files
+from .language.files import write_atomically
 from .model import Options
 
 KEEP = 8
@@ -34,7 +35,7 @@ def resolve(options: Options, folder: Path | None, use_cache: bool = True) -> di
     file = folder / f"inventory-{_key(options)}.json"
     if use_cache:
         with contextlib.suppress(OSError, ValueError):
-            return json.loads(file.read_bytes())
+            return json.loads(files.read_bytes(file, files.LARGEST_WRITTEN))
     data = _build(options)
     # The files may have been changed while they were read: keep the result only if they were not.
     if file.name == f"inventory-{_key(options)}.json":
@@ -58,10 +59,15 @@ def _key(options: Options) -> str:
     for path in sorted(_inputs(options)):
         digest.update(os.fsencode(path) + b"\0")
         try:
-            content = path.read_bytes()
+            content = files.read_bytes(path, files.LARGEST_WRITTEN)
         except OSError:
             content = b"?"
         digest.update(len(content).to_bytes(8, "big") + content)
+    for place in ("", "users", "projects", "incidents"):
+        # What is no file is a mistake as well, and names are.
+        with contextlib.suppress(OSError), os.scandir(options.source.parent / place) as found:
+            for name, is_file in sorted((entry.name, entry.is_file()) for entry in found):
+                digest.update(os.fsencode(name) + (b"\0" if is_file else b"\1"))
     key_file = options.private_key_file
     digest.update(str(key_file is not None and key_file.is_file()).encode())
     return digest.hexdigest()
@@ -85,6 +91,7 @@ def _inputs(options: Options) -> Iterator[Path]:
 
 def _prune(folder: Path) -> None:
     """Keep the newest files only."""
-    files = sorted(folder.glob("inventory-*.json"), key=lambda file: file.stat().st_mtime, reverse=True)
-    for file in files[KEEP:]:
+    newest = sorted(folder.glob("inventory-*.json"), key=lambda file: file.stat().st_mtime, reverse=True)
+    for file in newest[KEEP:]:
         file.unlink(missing_ok=True)
+    files.sweep(folder)

@@ -18,7 +18,7 @@ from typing import Any
 from ansible_collections.ringmaster.hosting.plugins.module_utils.components.faults import Fault
 from ansible_collections.ringmaster.hosting.plugins.module_utils.values import host_names
 
-from .language import load
+from .language import files, load
 from .language.errors import did_you_mean, one_of
 from .schema.common import COMPONENTS
 
@@ -90,7 +90,7 @@ class Roles:
         if self.folder is None:
             return {}
         try:
-            text = (self.folder / role / name).read_text(encoding="utf-8")
+            text = files.read_text(self.folder / role / name)
         except OSError:
             return {}
         return yaml.load(text, Loader=load.Loader) or {}

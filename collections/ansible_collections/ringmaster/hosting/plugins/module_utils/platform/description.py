@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from . import ledger, schema, standing, validate
-from .language import load, names, ssh_keys
+from .language import files, load, names, ssh_keys
 from .language.containers import Record
-from .language.errors import DescriptionError, Mistake, did_you_mean
+from .language.errors import DescriptionError, Mistake
 from .language.load import Source
 from .model import Description, Options, build_vm
+from .schema.source import SOURCE
 
 SUFFIX = ".ringmaster.yml"
 EXTENSIONS = (".yml", ".yaml")
@@ -77,7 +78,19 @@ def _read_file(
     if source.root is None:
         source.wrong(None, "the file is empty", allowed=record.describe())
         return None
-    return record.read(source, source.root, "")
+    return _taken(source, record)
+
+
+def _taken(source: Source, record: Record) -> dict[str, Any] | None:
+    try:
+        return record.read(source, source.root, "")
+    except load.ExplodedError:
+        source.wrong(
+            None,
+            "its aliases (*name) repeat more than can be read",
+            allowed=f"what the file says, repeated at most {load.REPEATED} times on average",
+        )
+        return None
 
 
 def _read_folder(
@@ -91,7 +104,12 @@ def _read_folder(
     label = folder.name
     paths = {path for path in proposed if path.parent == folder}
     if folder.is_dir():
-        paths.update(folder.iterdir())
+        try:
+            paths.update(files.entries(folder))
+        except OSError as error:
+            sources[label] = Source(folder, load.display(folder))
+            sources[label].wrong(None, f"cannot be read: {error.strerror}")
+            return result
     paths -= {path for path, text in proposed.items() if text is None}
     for path in sorted(paths, key=lambda p: (names.natural(p.stem), p.name)):
         if path.name.startswith(".") or path.name.endswith("~"):
@@ -122,7 +140,7 @@ def _read_key_directory(folder: Path | None, sources: dict[str, Source]) -> dict
     for path in sorted(folder.glob("*.pub")):
         source = Source(path, load.display(path))
         try:
-            lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+            lines = files.read_text(path, files.LARGEST).splitlines()
         except OSError as error:
             source.wrong(None, f"cannot be read: {error.strerror}")
             sources[f"keys/{path.name}"] = source
@@ -159,50 +177,34 @@ def explain_wrong_source(path: Path) -> str:
     )
 
 
-SOURCE_OPTIONS = (
-    "plugin",
-    "ledger",
-    "key_directory",
-    "private_key_file",
-    "ssh_address",
-    "projects",
-    "cache_directory",
-    "description_repo",
-    "description_branch",
-    "description_folder",
-    "compose",
-    "groups",
-    "keyed_groups",
-    "strict",
-    "leading_separator",
-    "use_extra_vars",
-)
-
-
 def read_options(source_path: Path, roles: Path | None = None) -> Options:
     """Read the options of an inventory source without Ansible; raises DescriptionError."""
+    values = check_source(source_path)
+    return make_options(source_path, {name: value for name, value in values.items() if value is not None}, roles)
+
+
+def check_source(source_path: Path) -> dict[str, Any]:
+    """Return the options that an inventory source gives, None for others; raises DescriptionError."""
     source = load.read(source_path)
-    values: dict[str, Any] = {}
+    values: dict[str, Any] | None = None
     if not source.mistakes:
-        found = load.plain(source, source.root, source_path.name) if source.root is not None else None
-        if not isinstance(found, dict):
-            source.wrong(
-                source.root,
-                "is no inventory source",
-                allowed="a map with plugin: ringmaster.hosting.platform",
-            )
+        if source.root is None:
+            source.wrong(None, "is no inventory source", allowed="a map with plugin: ringmaster.hosting.platform")
         else:
-            values = found
-            for key in values:
-                if key not in SOURCE_OPTIONS:
-                    source.wrong(
-                        source.find(key, key=True),
-                        f"the option '{key}' is not known",
-                        hint=did_you_mean(key, SOURCE_OPTIONS),
-                    )
-    if source.mistakes:
+            values = _taken(source, SOURCE)
+            _check_home(source, (values or {}).get("cache_directory"), "cache_directory")
+    if source.mistakes or values is None:
         raise DescriptionError(source.mistakes)
-    return make_options(source_path, values, roles)
+    return values
+
+
+def _check_home(source: Source, text: str | None, key: str) -> None:
+    """Note a path below the home of somebody whom this system does not know."""
+    try:
+        Path(text or "").expanduser()
+    except RuntimeError as error:
+        why = f"{key}: the path '{(text or '')[:60]}' leads nowhere: {error}"
+        source.wrong(source.find(key), why, found=text or "", allowed="a path without the home of somebody unknown")
 
 
 def _setting(values: dict[str, Any], name: str) -> str:
@@ -216,7 +218,13 @@ def make_options(source_path: Path, values: dict[str, Any], roles: Path | None) 
 
     def resolve(key: str) -> Path | None:
         text = values.get(key)
-        return (folder / Path(str(text)).expanduser()).resolve() if text else None
+        try:
+            return (folder / Path(str(text)).expanduser()).resolve() if text else None
+        except (RuntimeError, OSError, ValueError) as error:
+            source = load.read(source_path)
+            why = f"{key}: the path '{str(text)[:60]}' leads nowhere: {error}"
+            source.wrong(source.find(key), why, found=str(text), allowed="a path, from the folder of this file on")
+            raise DescriptionError(source.mistakes) from None
 
     return Options(
         source=source_path,

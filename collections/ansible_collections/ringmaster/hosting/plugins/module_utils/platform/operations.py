@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from . import allocation, description, inventory, known_hosts, repository, validate_backups
-from .language import load, ssh_keys
+from .language import files, load, ssh_keys
 from .language.errors import DescriptionError, Mistake, sort_mistakes
 from .language.names import natural
-from .ledger import locked, write_atomically
+from .ledger import locked
 from .model import Description, Options
 
 
@@ -147,21 +147,22 @@ def _allocate(
         outcome.warnings += [f"a host key that {name} shows {why}: it is not recorded" for name, why in stolen.items()]
         if not dry_run:
             for file in outcome.files:
-                write_atomically(Path(file["path"]), file["after"])
+                files.write_atomically(Path(file["path"]), file["after"])
     return outcome
 
 
 def files_of(found: Description, plan: allocation.Plan) -> list[dict[str, str]]:
     """Return path, text before and text after of each file that a plan changes: ledger and known_hosts."""
-    files = []
+    result = []
     for path, text in (
         (found.options.ledger, plan.ledger.render()),
         (inventory.known_hosts_path(found), known_hosts.render(found, plan.ledger)),
     ):
-        before = path.read_text(encoding="utf-8") if path.exists() else ""
-        if before != text:
-            files.append({"path": str(path), "before": before, "after": text})
-    return files
+        before = files.read_text(path) if path.exists() else ""
+        after = files.Form.of(before).written(text)
+        if before != after:
+            result.append({"path": str(path), "before": before, "after": after})
+    return result
 
 
 def _known(found: Description, plan: allocation.Plan, host_keys: dict[str, list[str]]) -> dict[str, list[str]]:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -50,6 +51,8 @@ class ListOf(Type):
             source.wrong(node, f"{where}: is not a list", found=load.kind_of(node), allowed=self.describe())
             return []
         result: list[Any] = []
+        source.spend(len(node.value))
+        load.check_tag(source, node, where)
         for index, child in enumerate(node.value):
             before = len(source.mistakes)
             value = self.item.read(source, child, f"{where}[{index}]")
@@ -135,6 +138,15 @@ class Key:
     default_text: str = ""
 
 
+def _hint(name: str, node: Any, known: Iterable[str]) -> str:
+    if name.startswith("x-"):
+        return "keys of one's own are not read; give a value an anchor (&name) where it stands first, and use *name"
+    made = {load.NULL: "nothing", load.BOOLEAN: "true or false"}.get(node.tag)
+    if made and not node.style:
+        return f'YAML reads it as {made}; if a word is meant, put it in quotes: "{name}"'
+    return did_you_mean(name, known)
+
+
 @dataclass(frozen=True)
 class Record(Type):
     """A map with known keys. Reading gives a value for every key: the default where the file has none."""
@@ -165,7 +177,7 @@ class Record(Type):
                     f"{label}: the key '{name[:40]}' is not known",
                     found=name,
                     allowed=one_of(self.by_name, 30),
-                    hint=did_you_mean(name, self.by_name),
+                    hint=_hint(name, key_node, self.by_name),
                 )
                 continue
             # An empty value means the default, but not for a key that is needed.

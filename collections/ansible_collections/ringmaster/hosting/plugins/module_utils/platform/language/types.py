@@ -48,6 +48,8 @@ class Type:
     def scalar(self, source: Source, node: Any, where: str) -> str | None:
         """Return the text of a scalar node; note anything else as a mistake."""
         if isinstance(node, yaml.ScalarNode) and not load.is_null(node):
+            if node.tag not in load.PLAIN_TAGS:
+                load.check_tag(source, node, where)
             return node.value
         source.wrong(
             node,
