@@ -10,7 +10,7 @@ from typing import Any
 from . import dns_records, validate_components, validate_ledger, validate_networks
 from .component_options import Roles
 from .firewall_rules import is_known, known, split
-from .language import load, names
+from .language import checks, load, names
 from .language.errors import did_you_mean, one_of
 from .language.load import Source
 from .language.ssh_keys import key_blob
@@ -238,9 +238,26 @@ def _check_check(source: Source, record: dict[str, Any], index: int, check: dict
 
 def _check_incidents(description: Description) -> None:
     for incident, record in description.incidents.items():
+        source = description.sources[f"incidents/{incident}.yml"]
+        if problem := checks.date(incident[:10]):
+            source.wrong(
+                None,
+                f"the name begins with {incident[:10]}, which {problem}",
+                found=incident,
+                allowed="the day and words, for example 2026-11-24-storage",
+                eased=True,
+            )
+        begin, end = (checks.when(record[key]) for key in ("begin", "end"))
+        if begin and end and end < begin:
+            source.wrong(
+                source.find("end"),
+                "end: the incident is over before it begins",
+                found=f"{record['begin']} to {record['end']}",
+                allowed="a time after begin, or none while it goes on",
+                eased=True,
+            )
         for position, name in enumerate(record["projects"] or []):
             if name and name not in description.projects:
-                source = description.sources[f"incidents/{incident}.yml"]
                 unknown(source, ("projects", position), "project", name, description.projects)
 
 

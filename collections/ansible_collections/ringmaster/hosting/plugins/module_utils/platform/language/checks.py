@@ -5,12 +5,18 @@
 
 from __future__ import annotations
 
+import datetime
 import re
 import zoneinfo
 from urllib.parse import urlsplit
 
 from ansible_collections.ringmaster.hosting.plugins.module_utils.network.firewall import COMPONENT_PORTS
-from ansible_collections.ringmaster.hosting.plugins.module_utils.values import addresses
+from ansible_collections.ringmaster.hosting.plugins.module_utils.values import addresses, host_names
+
+from .errors import Later
+
+LONGEST_DOMAIN = 200
+"""Characters of a domain; a name has 253, with a machine's own and ``fe`` in front."""
 
 
 def address(text: str) -> str:
@@ -57,18 +63,69 @@ def ipv4_range(text: str) -> str:
 
 
 def url(text: str) -> str:
-    """Check an http or https URL."""
+    """Check an http or https URL: a host that can be, and no sign that configurations read as their own."""
     try:
         parts = urlsplit(text)
-        sound = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+        sound = parts.scheme in ("http", "https") and bool(parts.hostname)
+        port = parts.port
     except ValueError:
-        sound = False
-    return "" if sound and not re.search(r"\s", text) else "is not an http or https URL"
+        sound, port = False, None
+    if not sound or re.search(r"\s", text):
+        return "is not an http or https URL"
+    if port == 0:
+        return Later("has the port 0, which nobody can reach")
+    host = parts.hostname or ""
+    name, problem = host_names.to_ascii(host)
+    if not addresses.is_address(host) and (problem or name != host):
+        return Later("has a host that is no name of letters, digits and hyphens; write IDN as xn--…")
+    signs = re.search(r"[^A-Za-z0-9._~:/?#\[\]@!$&()*+,;=%-]", text)
+    return Later(f"has the sign {signs[0]!r}, which a URL writes as %{ord(signs[0]):02X}") if signs else ""
 
 
 def email(text: str) -> str:
-    """Check the shape of a mail address."""
-    return "" if re.fullmatch(r"[^@\s<>(),;:\"]+@[^@\s.]+(\.[^@\s.]+)+", text) else "is not a mail address"
+    """Check a mail address: one that every program takes as it is, without quoting."""
+    if not re.fullmatch(r"[^@\s<>(),;:\"]+@[^@\s.]+(\.[^@\s.]+)+", text):
+        return "is not a mail address"
+    local, _at, host = text.rpartition("@")
+    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._+'=&~-]{0,63}", local) or ".." in local or local.endswith("."):
+        return Later("has a name with other signs than letters, digits and . _ + - ' = & ~, or one of those first")
+    ascii_host, problem = host_names.to_ascii(host)
+    if problem:
+        return Later(f"has a domain that {problem}")
+    return "" if ascii_host == host.lower() else Later(f"has a domain that mail programs write as {ascii_host}")
+
+
+def date(text: str) -> str:
+    """Check a day of the calendar."""
+    try:
+        datetime.date.fromisoformat(text)
+    except ValueError:
+        return Later("is no day of the calendar")
+    return ""
+
+
+def moment(text: str) -> str:
+    """Check a time of a day of the calendar."""
+    try:
+        datetime.datetime.fromisoformat(text)
+    except ValueError:
+        return Later("is no time of a day of the calendar")
+    return ""
+
+
+def when(text: str | None) -> datetime.datetime | None:
+    """Return the time that a text means; None for none, and for what is no time."""
+    try:
+        return datetime.datetime.fromisoformat(text or "")
+    except ValueError:
+        return None
+
+
+def domain(text: str) -> str:
+    """Check the length of a domain below which machines and services have names."""
+    if len(text) <= LONGEST_DOMAIN:
+        return ""
+    return Later(f"is longer than {LONGEST_DOMAIN} characters, and names below it would not fit")
 
 
 def timezone(text: str) -> str:

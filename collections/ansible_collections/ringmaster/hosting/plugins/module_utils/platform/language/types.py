@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.ringmaster.hosting.plugins.module_utils.values import sizes
+from ansible_collections.ringmaster.hosting.plugins.module_utils.values import host_names, sizes
 
 from . import load, names
 from .errors import Later, did_you_mean, one_of
@@ -80,6 +80,7 @@ class Text(Type):
         text = self.scalar(source, node, where)
         if text is None:
             return None
+        text = self.meant(text)
         wrong = ""
         if not text and not self.allow_empty:
             wrong = "is empty"
@@ -95,6 +96,10 @@ class Text(Type):
             return text if eased else None
         return text
 
+    def meant(self, text: str) -> str:
+        """Return the text that is meant by what is written."""
+        return text
+
     def json_schema(self) -> dict[str, Any]:
         schema: dict[str, Any] = {"type": ["string", "integer"] if self.may_be_number else "string"}
         if self.pattern:
@@ -107,6 +112,17 @@ class Text(Type):
 
     def describe(self) -> str:
         return self.allowed
+
+
+@dataclass(frozen=True)
+class HostName(Text):
+    """A host name as people write it: in capitals, beyond ASCII, with a final dot; read as programs compare it."""
+
+    def meant(self, text: str) -> str:
+        return host_names.to_ascii(text)[0]
+
+    def json_schema(self) -> dict[str, Any]:
+        return {"type": "string"}
 
 
 @dataclass(frozen=True)

@@ -166,5 +166,5 @@ def _map(text: str) -> Any:
 def _yaml(text: str) -> Any:
     try:
         return json.loads(json.dumps(yaml.safe_load(text), default=str))
-    except yaml.YAMLError:
+    except (yaml.YAMLError, ValueError, RecursionError, TypeError):
         return text
