@@ -189,6 +189,10 @@ class InventoryModule(BaseInventoryPlugin, Constructable):
         try:
             description.check_source(source)
         except DescriptionError as error:
+            if not source.is_file():
+                # Whoever would try the file after us, as plugin `auto` does, would wait for a named pipe for ever.
+                self.display.error(str(error), wrap_text=False)
+                raise SystemExit(1) from None
             self._fail(path, summarize(error.mistakes), "\n" + "\n\n".join(one.render() for one in error.mistakes))
         self._read_config_data(path)
         names = ("ledger", "private_key_file", "key_directory", "ssh_address", "projects")

@@ -297,3 +297,21 @@ def test_people_are_brought_to_vms_in_spite_of_a_mistake_elsewhere(allocated) ->
     assert "read as the last commit has it" in " ".join(shown.stderr.split())
     other = run(allocated, "ansible-playbook", "-i", str(allocated.source), "playbooks/base.yml", "--list-hosts")
     assert other.returncode != 0
+
+
+def test_nobody_waits_for_a_source_that_is_a_pipe(platform) -> None:
+    platform.source.unlink()
+    os.mkfifo(platform.source)
+    result = run(platform, "ansible-inventory", "-i", str(platform.source), "--list")
+    assert result.returncode != 0
+    assert "platform.ringmaster.yml:1:1: cannot be read: is a named pipe (FIFO), and no file" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_a_wrong_value_of_the_source_is_said_with_its_place(platform) -> None:
+    platform.write("platform.ringmaster.yml", "plugin: ringmaster.hosting.platform\nprojects: 5\nssh_address: srv5\n")
+    result = run(platform, "ansible-inventory", "-i", str(platform.source), "--list")
+    assert result.returncode != 0
+    assert "platform.ringmaster.yml:2:11: projects: '5' is no name for a project" in result.stderr
+    assert "platform.ringmaster.yml:3:14: ssh_address: 'srv5' is not one of the allowed words" in result.stderr
+    assert "Traceback" not in result.stderr

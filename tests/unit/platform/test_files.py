@@ -118,7 +118,8 @@ def test_means_of_yaml_that_are_not_read(platform, old: str, new: str, words: li
 
 
 SOURCE_MISTAKES = [
-    ("projects: 5", ["projects: is not a list"]),
+    ("projects: 5", ["projects: '5' is no name for a project"]),
+    ("projects: {a: 1}", ["projects: is not a list"]),
     ("ssh_address: srv5", ["'srv5' is not one of the allowed words", "srv4, srv6 or fe6"]),
     ("ssh_address: [srv4]", ["a value of another kind"]),
     ("ledger: {a: 1}", ["ledger: a value of another kind"]),

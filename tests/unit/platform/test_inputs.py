@@ -148,7 +148,9 @@ def test_a_gateway_outside_of_the_network_is_reached_on_the_link(gateway: str, o
 def test_domains_are_taken_as_people_write_them(platform) -> None:
     platform.replace(PLATFORM, "[shop.example]", "[Bücher.Example.]")
     platform.replace(PLATFORM, '{zone: shop.example, name: "@"', "{zone: BÜCHER.example, name: Käse")
+    platform.replace(PLATFORM, "values: 10 mail.ringmaster.example", "values: 10 mail.Käse.example")
     found = platform.read().platform
+    assert found["dns_records"][0]["values"] == ["10 mail.xn--kse-qla.example"]
     assert found["dns_zones"] == ["xn--bcher-kva.example"]
     assert found["dns_records"][0]["zone"] == "xn--bcher-kva.example"
     assert found["dns_records"][0]["name"] == "xn--kse-qla"

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from ansible_collections.ringmaster.hosting.plugins.module_utils.network import zone_records
-from ansible_collections.ringmaster.hosting.plugins.module_utils.values import addresses, dns_values
+from ansible_collections.ringmaster.hosting.plugins.module_utils.values import addresses, dns_values, host_names
 from ansible_collections.ringmaster.hosting.plugins.module_utils.values.fqdn import fqdn, frontend_name, machine_of
 
 from .allocation import gateway
@@ -214,7 +214,9 @@ def _check_values(
             allowed="type and values, or vm",
         )
         return
-    for position, value in enumerate(record["values"]):
+    for position, written in enumerate(record["values"]):
+        value = _in_ascii(record["type"], written) if written else written
+        record["values"][position] = value
         problem = dns_values.problem(record["type"], value) if value is not None else ""
         if not problem and record["type"] == "TXT" and value and re.fullmatch(r'".*"', value):
             source.wrong(
@@ -232,6 +234,15 @@ def _check_values(
                 found=dns_values.shown(value),
                 allowed=dns_values.TYPES[record["type"]].allowed,
             )
+
+
+def _in_ascii(kind: str, value: str) -> str:
+    """Return a value with the host name in it as programs compare it, where it is written beyond ASCII."""
+    if value.isascii() or kind not in ("CNAME", "MX", "NS", "SRV"):
+        return value
+    *front, host = value.split(" ")
+    name, problem = host_names.to_ascii(host)
+    return value if problem else " ".join([*front, name])
 
 
 def _check_once(

@@ -20,7 +20,7 @@ SOURCE = Record(
         Key("key_directory", _PATH, "Folder with keys of a lab."),
         Key("private_key_file", _PATH, "Key that Ansible logs in with."),
         Key("ssh_address", Choice(SSH_ADDRESSES), "Address by which Ansible reaches VMs."),
-        Key("projects", ListOf(Name("project", refers=True)), "Projects that are shown."),
+        Key("projects", ListOf(Name("project"), one_is_enough=True), "Projects that are shown."),
         Key("cache_directory", Text("a path", allow_empty=True), "Where the resolved inventory is kept."),
         Key(
             "description_repo",
