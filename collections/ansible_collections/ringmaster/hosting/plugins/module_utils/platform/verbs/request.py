@@ -17,7 +17,7 @@ from typing import Any
 
 from ansible_collections.ringmaster.hosting.plugins.module_utils.values import sizes
 
-from ..language import checks, load
+from ..language import load, ssh_keys
 from ..language.containers import ListOf, MapOf
 from ..language.errors import DescriptionError, did_you_mean, one_of, sort_mistakes
 from ..language.load import Source
@@ -144,7 +144,7 @@ def _as_data(kind: Type, value: Any) -> Any:
 
 
 def _is_ssh_key(kind: Type) -> bool:
-    return isinstance(kind, Text) and kind.check is checks.ssh_key
+    return isinstance(kind, Text) and kind.check is ssh_keys.ssh_key
 
 
 def _list(text: str, separator: str) -> Any:
@@ -166,5 +166,5 @@ def _map(text: str) -> Any:
 def _yaml(text: str) -> Any:
     try:
         return json.loads(json.dumps(yaml.safe_load(text), default=str))
-    except yaml.YAMLError:
+    except (yaml.YAMLError, ValueError, RecursionError, TypeError):
         return text
