@@ -50,8 +50,8 @@ def in_use() -> dict[str, str]:
     for name in _package_hosts():
         # What cannot be resolved now is told by the step that needs it.
         with contextlib.suppress(OSError):
-            for *_kind, address in socket.getaddrinfo(name, None, type=socket.SOCK_STREAM):
-                found.setdefault(str(address[0]), f"its package source {name}")
+            for *_kind, place in socket.getaddrinfo(name, None, type=socket.SOCK_STREAM):
+                found.setdefault(str(place[0]), f"its package source {name}")
     return found
 
 

@@ -81,7 +81,7 @@ def _fetch_lists(run: Run) -> str:
     while True:
         code, out, err = run(["apt-get", "-qq", *OPTIONS, "update"])
         if not code:
-            return _tail("\n".join(line for line in err.splitlines() if line.startswith(("W: Failed", "E: "))))
+            return _tail("\n".join(line for line in err.splitlines() if line.startswith("W: Failed")))
         if f"{LISTS}/lock" not in err or time.monotonic() > end:
             raise PackageError(f"apt-get update: {_tail(err or out)}")
         time.sleep(1)
