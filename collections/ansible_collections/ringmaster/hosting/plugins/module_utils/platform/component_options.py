@@ -71,7 +71,10 @@ class Roles:
 
     def components(self) -> list[str]:
         """Return the components whose role is here."""
-        return [name for name in COMPONENTS if self.options(name) is not None]
+        return [name for name in COMPONENTS if self._is_here(name)]
+
+    def _is_here(self, role: str) -> bool:
+        return self.folder is not None and (self.folder / role / "meta" / "argument_specs.yml").is_file()
 
     def options(self, role: str) -> dict[str, Any] | None:
         """Return the specification of a role's options by name; None when the role is not here."""
@@ -96,7 +99,7 @@ class Roles:
         return yaml.load(text, Loader=load.Loader) or {}
 
     def _read(self, role: str) -> dict[str, Any] | None:
-        if self.folder is None or not (self.folder / role / "meta" / "argument_specs.yml").is_file():
+        if not self._is_here(role):
             return None
         specs = self._load(role, "meta/argument_specs.yml")
         variables = specs.get("argument_specs", {}).get("main", {}).get("options") or {}
