@@ -59,6 +59,7 @@ REFUSED = {
         ["decimal digits", "reads it as 8"],
     ),
     "boolean in a header": (vhost("headers: {X-Robots: ^off}"), ["is not text", 'put it in quotes: "off"']),
+    "nothing in a header": (vhost("headers: {X-Robots: ^}"), ["has no value", "in quotes"]),
     "null as a key": ("postgresql: {settings: {^null: 1}}", ["null is no text as a key", 'put it in quotes: "null"']),
     "boolean as a key": ("postgresql: {settings: {^on: 1}}", ["on is no text as a key", 'put it in quotes: "on"']),
     "nothing as a setting": ("redis: {settings: {maxclients: ^}}", ["has no value", "in quotes"]),
@@ -246,6 +247,7 @@ ALSO_TAKEN = {
     + ".".join(["c" * 60] * 4)
     + "], root: /srv/x}]}",
     "limits": "redis: {memory_share: 1, memory_warning: 1}",
+    "a half": "redis: {memory_share: .5}",
     "no limit in haproxy": "webgateway: {backends: [{name: a, port: 80, vms: [myapp00], max_connections: 0}]}",
     "a mailbox without limit": "mailserver: {quota: 0}",
     "no binary log": "mysql: {binary_log_days: 0}",

@@ -31,7 +31,7 @@ LIMITS = ("minimum", "above", "maximum", "bytes", "filled", "kind")
 """What ``meta/limits.yml`` may say of an option: numbers, the bytes of a text, whether it must not be empty, and
 what it is (``host``, ``address``, ``text``)."""
 _WHOLE = re.compile(r"0|-?[1-9][0-9]{0,17}")
-_NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,17})(\.[0-9]{1,17})?")
+_NUMBER = re.compile(r"-?(?=\.?[0-9])(0|[1-9][0-9]{0,17})?(\.[0-9]{1,17})?")
 # Ansible turns numbers into text where text is wanted; everything else must be of its kind.
 _KINDS: dict[str, tuple[type, ...]] = {
     "str": (str,),
@@ -297,7 +297,7 @@ def _check_free(spec: Mapping[str, Any], value: Any, path: tuple[str | int, ...]
                     is_key=True,
                 )
         for name, item in value.items():
-            if spec.get("each"):
+            if spec.get("each") and item is not None:
                 entry = {"type": "str", "limits": spec["each"]}
                 yield from _check_value(entry, item, (*path, name), here.below(name), value)
             else:
