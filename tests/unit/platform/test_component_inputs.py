@@ -13,7 +13,9 @@ import yaml
 from ansible_collections.ringmaster.hosting.plugins.module_utils.components.faults import Surroundings
 from ansible_collections.ringmaster.hosting.plugins.module_utils.components.judges import JUDGES
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform import component_options
+from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.language.errors import DescriptionError
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.schema.common import COMPONENTS
+from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.verbs import edit
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -59,6 +61,7 @@ REFUSED = {
         ["decimal digits", "reads it as 8"],
     ),
     "boolean in a header": (vhost("headers: {X-Robots: ^off}"), ["is not text", 'put it in quotes: "off"']),
+    "nothing in a header": (vhost("headers: {X-Robots: ^}"), ["has no value", "in quotes"]),
     "null as a key": ("postgresql: {settings: {^null: 1}}", ["null is no text as a key", 'put it in quotes: "null"']),
     "boolean as a key": ("postgresql: {settings: {^on: 1}}", ["on is no text as a key", 'put it in quotes: "on"']),
     "nothing as a setting": ("redis: {settings: {maxclients: ^}}", ["has no value", "in quotes"]),
@@ -246,6 +249,7 @@ ALSO_TAKEN = {
     + ".".join(["c" * 60] * 4)
     + "], root: /srv/x}]}",
     "limits": "redis: {memory_share: 1, memory_warning: 1}",
+    "a half": "redis: {memory_share: .5}",
     "no limit in haproxy": "webgateway: {backends: [{name: a, port: 80, vms: [myapp00], max_connections: 0}]}",
     "a mailbox without limit": "mailserver: {quota: 0}",
     "no binary log": "mysql: {binary_log_days: 0}",
@@ -314,3 +318,21 @@ def test_every_component_has_a_judge_who_takes_an_empty_description() -> None:
     around = Surroundings("myapp00", {"myapp00": ["mailserver"], "myapp01": []}, "myapp00.fe.example")
     for component, judge in JUDGES.items():
         assert component == "mailstub" or list(judge({}, around)) == []
+
+
+@pytest.mark.parametrize(
+    ("asked", "arrives"),
+    [
+        ("{mysql: {settings: {default_time_zone: +10:00, x: 1_000}}}", {"default_time_zone": "+10:00", "x": "1_000"}),
+        ("{mysql: {settings: {x: 0755, y: 5, z: 1.5, w: off}}}", {"x": "0755", "y": 5, "z": 1.5, "w": False}),
+    ],
+)
+def test_a_verb_asks_for_what_was_typed(platform, asked: str, arrives: dict[str, Any]) -> None:
+    edit.apply(platform.options, "change_vm", {"vm": "myapp00", "components": asked})
+    assert platform.read().vms["myapp00"].components["mysql"]["settings"] == arrives
+
+
+@pytest.mark.parametrize("asked", ["{mysql: {settings: {x: " + "9" * 5000 + "}}}", "{mysql: [}", "{a: &a [*a]}"])
+def test_a_verb_refuses_what_cannot_be_read(platform, asked: str) -> None:
+    with pytest.raises(DescriptionError):
+        edit.apply(platform.options, "change_vm", {"vm": "myapp00", "components": asked})

@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 
 import pytest
+from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.description import read_description
+from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.firewall_rules import resolve_rules
 
 PLATFORM, PROJECT = "platform.yml", "projects/myapp.yml"
 INCIDENT = "incidents/2026-11-20-storage.yml"
@@ -56,3 +58,12 @@ def test_in_a_lab_the_keys_of_the_lab_are_enough(platform) -> None:
     platform.edit(PLATFORM, lambda data: data.update(operators=[]))
     platform.write("platform.ringmaster.yml", "plugin: ringmaster.hosting.platform\nkey_directory: keys\n")
     assert platform.mistakes() == []
+
+
+def test_an_empty_list_that_stands_is_nobody(platform) -> None:
+    """A warning only for who has it already; it is read as none then, and never as all."""
+    platform.allocate()
+    platform.replace(PROJECT, "to: 8080", "to: 8080, vms: []")
+    description, mistakes = read_description(platform.options)
+    assert [mistake.eased for mistake in mistakes] == [True]
+    assert resolve_rules(description, "myapp", lambda _description, _vm: ["192.0.2.1"]) == []

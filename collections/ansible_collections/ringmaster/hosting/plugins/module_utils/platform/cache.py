@@ -56,31 +56,38 @@ def _key(options: Options) -> str:
     digest = hashlib.blake2b(digest_size=20)
     digest.update(repr(options).encode())
     digest.update(str(Path.cwd()).encode() + b"\0")
-    for path in sorted(_inputs(options)):
+    names = sorted(_names(options))
+    for name, is_file in names:
+        # What is no file is a mistake as well, and names are.
+        digest.update(os.fsencode(name) + (b"\0" if is_file else b"\1"))
+    for path in sorted(_inputs(options, names)):
         digest.update(os.fsencode(path) + b"\0")
         try:
             content = files.read_bytes(path, files.LARGEST_WRITTEN)
         except OSError:
             content = b"?"
         digest.update(len(content).to_bytes(8, "big") + content)
-    for place in ("", "users", "projects", "incidents"):
-        # What is no file is a mistake as well, and names are.
-        with contextlib.suppress(OSError), os.scandir(options.source.parent / place) as found:
-            for name, is_file in sorted((entry.name, entry.is_file()) for entry in found):
-                digest.update(os.fsencode(name) + (b"\0" if is_file else b"\1"))
     key_file = options.private_key_file
     digest.update(str(key_file is not None and key_file.is_file()).encode())
     return digest.hexdigest()
 
 
-def _inputs(options: Options) -> Iterator[Path]:
+def _names(options: Options) -> list[tuple[str, bool]]:
+    """Return what lies in the folders of a description, and whether it is a file."""
+    result = []
+    for place in ("", "users", "projects", "incidents"):
+        with contextlib.suppress(OSError), os.scandir(options.source.parent / place) as found:
+            result += [(entry.path, entry.is_file()) for entry in found]
+    return result
+
+
+def _inputs(options: Options, names: list[tuple[str, bool]]) -> Iterator[Path]:
     folder = options.source.parent
     yield options.source
     yield options.ledger
     yield folder / "platform.yml"
-    for name in ("users", "projects", "incidents"):
-        with contextlib.suppress(OSError):
-            yield from (path for path in (folder / name).iterdir() if path.is_file())
+    own = str(folder)
+    yield from (Path(name) for name, is_file in names if is_file and os.path.dirname(name) != own)  # noqa: PTH120
     if options.key_directory is not None and options.key_directory.is_dir():
         yield from options.key_directory.glob("*.pub")
     if options.roles is not None:

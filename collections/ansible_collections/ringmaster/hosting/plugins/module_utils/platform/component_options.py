@@ -31,7 +31,7 @@ LIMITS = ("minimum", "above", "maximum", "bytes", "filled", "kind")
 """What ``meta/limits.yml`` may say of an option: numbers, the bytes of a text, whether it must not be empty, and
 what it is (``host``, ``address``, ``text``)."""
 _WHOLE = re.compile(r"0|-?[1-9][0-9]{0,17}")
-_NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,17})(\.[0-9]{1,17})?")
+_NUMBER = re.compile(r"-?(?=\.?[0-9])(0|[1-9][0-9]{0,17})?(\.[0-9]{1,17})?")
 # Ansible turns numbers into text where text is wanted; everything else must be of its kind.
 _KINDS: dict[str, tuple[type, ...]] = {
     "str": (str,),
@@ -71,7 +71,10 @@ class Roles:
 
     def components(self) -> list[str]:
         """Return the components whose role is here."""
-        return [name for name in COMPONENTS if self.options(name) is not None]
+        return [name for name in COMPONENTS if self._is_here(name)]
+
+    def _is_here(self, role: str) -> bool:
+        return self.folder is not None and (self.folder / role / "meta" / "argument_specs.yml").is_file()
 
     def options(self, role: str) -> dict[str, Any] | None:
         """Return the specification of a role's options by name; None when the role is not here."""
@@ -96,7 +99,7 @@ class Roles:
         return yaml.load(text, Loader=load.Loader) or {}
 
     def _read(self, role: str) -> dict[str, Any] | None:
-        if self.folder is None or not (self.folder / role / "meta" / "argument_specs.yml").is_file():
+        if not self._is_here(role):
             return None
         specs = self._load(role, "meta/argument_specs.yml")
         variables = specs.get("argument_specs", {}).get("main", {}).get("options") or {}
@@ -294,7 +297,7 @@ def _check_free(spec: Mapping[str, Any], value: Any, path: tuple[str | int, ...]
                     is_key=True,
                 )
         for name, item in value.items():
-            if spec.get("each"):
+            if spec.get("each") and item is not None:
                 entry = {"type": "str", "limits": spec["each"]}
                 yield from _check_value(entry, item, (*path, name), here.below(name), value)
             else:

@@ -52,7 +52,8 @@ class ListOf(Type):
             return []
         result: list[Any] = []
         source.spend(len(node.value))
-        load.check_tag(source, node, where)
+        if node.tag != load.LIST:
+            load.check_tag(source, node, where)
         for index, child in enumerate(node.value):
             before = len(source.mistakes)
             value = self.item.read(source, child, f"{where}[{index}]")

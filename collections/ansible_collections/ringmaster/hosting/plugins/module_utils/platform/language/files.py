@@ -48,14 +48,18 @@ def read_bytes(path: Path, largest: int = LARGEST) -> bytes:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
     except ValueError:
         raise UnfitFileError("has a name that no file can have") from None
-    with os.fdopen(descriptor, "rb") as handle:
+    try:
         found = os.fstat(descriptor)
         if stat.S_ISDIR(found.st_mode):
             raise UnfitFileError("Is a directory")
         if not stat.S_ISREG(found.st_mode):
             raise UnfitFileError(f"is {_KINDS.get(stat.S_IFMT(found.st_mode), 'something else')}, and no file")
-        # One byte more than is allowed: a file in /proc says that it has none.
-        raw = handle.read(largest + 1)
+        raw = os.read(descriptor, min(found.st_size, largest) + 1)
+        # A file that grows meanwhile, or one in /proc, which says that it has nothing.
+        while len(raw) > found.st_size and len(raw) <= largest and (more := os.read(descriptor, 2**16)):
+            raw += more
+    finally:
+        os.close(descriptor)
     if len(raw) > largest:
         raise UnfitFileError(f"is larger than {largest // 2**20} MiB")
     return raw

@@ -25,13 +25,15 @@ except ImportError:  # sanity tests import module_utils without third-party libr
     Loader = None
 
 NULL = "tag:yaml.org,2002:null"
+MAP = "tag:yaml.org,2002:map"
+LIST = "tag:yaml.org,2002:seq"
 BOOLEAN = "tag:yaml.org,2002:bool"
 MAX_DEPTH = 30
 REPEATED = 8
 """How often, on average, aliases may repeat what a file says."""
 PLAIN_TAGS = frozenset(f"tag:yaml.org,2002:{kind}" for kind in ("str", "int", "float", "bool", "null", "timestamp"))
 """Tags that YAML gives to words by itself. All others are an author's, and say that something else is meant."""
-_PLAIN_CONTAINERS = frozenset(f"tag:yaml.org,2002:{kind}" for kind in ("map", "seq"))
+_PLAIN_CONTAINERS = frozenset((MAP, LIST))
 
 
 @contextlib.contextmanager
@@ -249,7 +251,8 @@ def pairs(source: Source, node: Any, where: str) -> list[tuple[str, Any, Any]]:
     result: list[tuple[str, Any, Any]] = []
     seen: dict[str, Any] = {}
     source.spend(len(node.value))
-    check_tag(source, node, where)
+    if node.tag != MAP:
+        check_tag(source, node, where)
     for key_node, value_node in node.value:
         if not isinstance(key_node, yaml.ScalarNode):
             source.wrong(key_node, f"{where}: a key must be a word", found=kind_of(key_node))
@@ -264,7 +267,8 @@ def pairs(source: Source, node: Any, where: str) -> list[tuple[str, Any, Any]]:
                 hint="sizes that VMs share go into 'defaults'",
             )
             continue
-        check_tag(source, key_node, where)
+        if key_node.tag not in PLAIN_TAGS:
+            check_tag(source, key_node, where)
         if key in seen:
             first = seen[key].start_mark.line + 1
             source.wrong(
@@ -305,7 +309,8 @@ def plain(source: Source, node: Any, where: str, depth: int = 0) -> Any:
         return {key: plain(source, value, where, depth + 1) for key, _key_node, value in pairs(source, node, where)}
     if isinstance(node, yaml.SequenceNode):
         source.spend(len(node.value))
-        check_tag(source, node, where)
+        if node.tag != LIST:
+            check_tag(source, node, where)
         return [plain(source, item, where, depth + 1) for item in node.value]
     kind = node.tag.rpartition(":")[2]
     try:

@@ -80,7 +80,6 @@ class Text(Type):
         text = self.scalar(source, node, where)
         if text is None:
             return None
-        text = self.meant(text)
         wrong = ""
         if not text and not self.allow_empty:
             wrong = "is empty"
@@ -94,10 +93,6 @@ class Text(Type):
             eased = isinstance(wrong, Later)
             source.wrong(node, f"{where}: '{text[:40]}' {wrong}", found=text, allowed=self.allowed, eased=eased)
             return text if eased else None
-        return text
-
-    def meant(self, text: str) -> str:
-        """Return the text that is meant by what is written."""
         return text
 
     def json_schema(self) -> dict[str, Any]:
@@ -118,8 +113,9 @@ class Text(Type):
 class HostName(Text):
     """A host name as people write it: in capitals, beyond ASCII, with a final dot; read as programs compare it."""
 
-    def meant(self, text: str) -> str:
-        return host_names.to_ascii(text)[0]
+    def scalar(self, source: Source, node: Any, where: str) -> str | None:
+        text = super().scalar(source, node, where)
+        return text if text is None else host_names.to_ascii(text)[0]
 
     def json_schema(self) -> dict[str, Any]:
         return {"type": "string"}
