@@ -335,14 +335,30 @@ def test_what_root_made_acts_as_the_owner(site: Site, *, old: bool) -> None:
     assert "the procedure p acts as app@localhost, and not as root@localhost" in said
 
 
-def test_without_an_owner_nothing_acts_in_anybodys_name(site: Site) -> None:
-    assert not site.app("CREATE VIEW v AS SELECT 1; CREATE PROCEDURE p() SELECT 1;").returncode
+def test_without_an_owner_there_is_one_who_cannot_log_in(site: Site) -> None:
+    """As where an administrator made everything by hand."""
+    assert not site.app("CREATE VIEW v AS SELECT note FROM t; CREATE PROCEDURE p() SELECT note FROM a_b.t;").returncode
     site.dump()
     site.client.run(["DROP USER app@localhost"])
-    said = site.restore()
-    assert "the view v is left out: no owner of app is there" in said
+    said = site.restore(Wish("app", "again"))
+    assert "the view v acts as again_owner@localhost, and not as app@localhost" in said
+    assert site.definers("again") == dict.fromkeys("pv", "again_owner@localhost")
+    assert site.client.one("SELECT note FROM again.v") == "of app"
+    with pytest.raises(MariaDbError, match="denied to user 'again_owner'"):
+        site.client.run(["CALL again.p()"])
+    for password in ("", "invalid"):
+        with pytest.raises(MariaDbError):
+            Login(site.login.socket, "again_owner", password).client().one("SELECT 1")
+    assert site.restore(Wish("app", "again", replace=True)).count("acts as again_owner") == 2
+
+
+def test_an_account_of_that_name_gets_nothing(site: Site) -> None:
+    assert not site.app("CREATE VIEW v AS SELECT 1").returncode
+    site.dump()
+    site.client.run(["DROP USER app@localhost", "CREATE USER app_owner@localhost IDENTIFIED BY 'word'"])
+    assert "the view v is left out: app has no owner" in site.restore()
     assert site.definers("app") == {}
-    assert site.client.one("SELECT note FROM app.t") == "of app"
+    assert site.client.run(["SHOW GRANTS FOR app_owner@localhost"])[1:] == []
 
 
 def test_whoever_has_rights_over_the_server_is_no_databases_own(site: Site) -> None:

@@ -150,8 +150,8 @@ def recorded(rows: Iterable[Mapping[str, Any]]) -> list[Program]:
 def judge(accounts: Iterable[Account], dumped: str, target: str) -> Callable[[Program], Definer | None]:
     """Return what says in whose name a program comes back: its definer's, if that is an account of the database's own.
 
-    That is one which has the right to make it there, and no rights over the server. Others have the first of those that
-    may, and None where nobody may.
+    That is one which has the right to make it there, and no rights over the server. What was another's gets the first
+    of those that may; None where nobody may.
     """
     known = [one for one in accounts if not one.rights and one.name]
 
@@ -191,9 +191,7 @@ def make(
     for program in wanted:
         definer = definer_of(program)
         if definer is None:
-            made.said.append(
-                f"{program.shown} is left out: no owner of {database} is there, in whose name it could act"
-            )
+            made.said.append(f"{program.shown} is left out: {database} has no owner in whose name it could act")
             made.left_out.append(program)
             continue
         if definer != program.definer:

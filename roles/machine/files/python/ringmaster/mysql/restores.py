@@ -9,14 +9,14 @@ import re
 import subprocess
 import time
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from ringmaster.core.component import Wish
 from ringmaster.core.report import Failure, counted
 from ringmaster.mysql import accounts, dumps, filling, objects, programs, scratch
-from ringmaster.mysql.client import Client, Login, MariaDbError, identifier
+from ringmaster.mysql.client import Client, Login, MariaDbError, identifier, quoted
 
 # What was there before a restore that replaces it.
 REPLACED = Path("/var/backups/ringmaster/mysql.replaced")
@@ -82,7 +82,6 @@ def restore(folder: Path, wish: Wish, server: Login | None = None) -> str:
         # A whole server comes back on a new machine: its declared users are there, those made by hand are not.
         if not wish.object:
             refused = accounts.make(client, accounts.missing(folder / dumps.USERS, accounts.present(client)))
-        owners = list(objects.read(client).accounts.values())
         for name, target in targets.items():
             if target in present:
                 _put_aside(target, login.socket)
@@ -91,7 +90,7 @@ def restore(folder: Path, wish: Wish, server: Login | None = None) -> str:
             filling.fill(client, login.socket, folder / f"{name}.sql.zst", target)
         # Views may select from other databases.
         for name, target in targets.items():
-            made = programs.make(client, target, known[name], programs.judge(owners, name, target))
+            made = programs.make(client, target, known[name], _owners(client, name, target, known[name]))
             _compare(client, target, databases[name], made.left_out)
             said += made.said
         # Rights on tables and routines, which are there now.
@@ -102,6 +101,22 @@ def restore(folder: Path, wish: Wish, server: Login | None = None) -> str:
     aside = f" What was there lies in {REPLACED}." if any(target in present for target in targets.values()) else ""
     others = f" Otherwise than it was: {'; '.join(said[:20])}." if said else ""
     return f"Restored {told}; all rows counted.{aside}{others}"
+
+
+def _owners(
+    client: Client, name: str, target: str, wanted: Iterable[programs.Program]
+) -> Callable[[programs.Program], programs.Definer | None]:
+    """Return what says in whose name programs come back; a database without an owner gets one that cannot log in."""
+    accounts_there = objects.read(client).accounts
+    judge = programs.judge(accounts_there.values(), name, target)
+    owner = f"{target}_owner"
+    if (owner, "localhost") in accounts_there or all(judge(one) is not None for one in wanted):
+        return judge
+    who = f"{quoted(owner)}@'localhost'"
+    login = "IDENTIFIED VIA mysql_native_password USING 'invalid'"
+    grant = f"GRANT ALL PRIVILEGES ON {identifier(objects.pattern(target))}.* TO {who}"
+    client.run([f"CREATE USER {who} {login} ACCOUNT LOCK", grant])
+    return programs.judge(objects.read(client).accounts.values(), name, target)
 
 
 def _known(databases: Databases, names: Iterable[str]) -> dict[str, list[programs.Program]] | None:
