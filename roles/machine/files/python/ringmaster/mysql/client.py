@@ -36,8 +36,8 @@ class Login:
 
     @property
     def words(self) -> list[str]:
-        """Return options of all clients; the password is in ``environment``."""
-        return ["--no-defaults", f"--socket={self.socket}", f"--user={self.user}"]
+        """Return options of all clients; the password is in ``environment``. A socket needs no TLS."""
+        return ["--no-defaults", f"--socket={self.socket}", f"--user={self.user}", "--skip-ssl"]
 
     @property
     def environment(self) -> dict[str, str]:
