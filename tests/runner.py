@@ -231,7 +231,9 @@ def execute(chosen: Sequence[Item], records: Records, at: str) -> dict[str, Resu
             records.keep(item.title, now[item.title])
 
     if lanes:
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        # What a shell puts into the background ignores interrupts, and so would all that it starts.
+        for kind in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(kind, signal.default_int_handler)
         with ThreadPoolExecutor(len(lanes)) as pool:
             walks = [pool.submit(walk, lane) for lane in lanes]
             try:

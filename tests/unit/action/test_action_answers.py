@@ -24,7 +24,7 @@ MODULES = ACTIONS.parent / "modules"
 # Their modules run on the controller, or on the machine that makes images and labs.
 AT_HOME = {
     "description_allocate", "description_change", "description_check", "plan_moves",
-    "debian_tree", "lab_machine", "lab_network", "vm_image_build",
+    "debian_tree", "lab_machine", "lab_network", "vm_image_build", "wait_for_machine",
 }  # fmt: skip
 HIDDEN = "\x1b[2J"
 PROXY = {"host_name": "hv0", "host_vars": {"ansible_ssh_common_args": "-o ProxyCommand=id"}}
