@@ -43,7 +43,7 @@ def test_everything_that_this_machine_needs_is_looked_at(monkeypatch: pytest.Mon
     monkeypatch.setattr(overlap, "run", answer)
     monkeypatch.setattr(overlap, "nameservers", lambda: ["10.2.0.53"])
     monkeypatch.setattr(apt_sources, "host_options", lambda: ['Acquire::http::Proxy "http://10.3.0.1:3142";'])
-    assert overlap.in_use() == {
+    assert overlap.in_use(apt_sources.hosts()) == {
         "10.1.0.7": "an address of this machine (eth0)",
         "10.1.0.1": "the router of its uplink",
         "10.2.0.53": "its resolver",

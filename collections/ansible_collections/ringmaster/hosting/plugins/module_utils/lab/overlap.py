@@ -8,16 +8,11 @@ from __future__ import annotations
 import contextlib
 import ipaddress
 import json
-import re
 import socket
 from collections.abc import Iterable, Mapping
-from urllib.parse import urlsplit
 
-from ansible_collections.ringmaster.hosting.plugins.module_utils.image import apt_sources
 from ansible_collections.ringmaster.hosting.plugins.module_utils.lab.network import nameservers
 from ansible_collections.ringmaster.hosting.plugins.module_utils.lab.run import run
-
-_PROXY = re.compile(r'^Acquire::https?::Proxy.*"(.+)";$')
 
 
 def problems(networks: Iterable[str], used: Mapping[str, str]) -> list[str]:
@@ -34,8 +29,8 @@ def problems(networks: Iterable[str], used: Mapping[str, str]) -> list[str]:
     ]
 
 
-def in_use() -> dict[str, str]:
-    """Return addresses that this machine needs, each with what it is."""
+def in_use(package_sources: Iterable[str]) -> dict[str, str]:
+    """Return addresses that this machine needs, each with what it is; package sources are names of hosts."""
     found: dict[str, str] = {}
     for link in json.loads(run(["ip", "-j", "address"]).stdout or "[]"):
         for each in link.get("addr_info", []):
@@ -47,19 +42,12 @@ def in_use() -> dict[str, str]:
                 found.setdefault(route["gateway"], "the router of its uplink")
     for address in nameservers():
         found.setdefault(address, "its resolver")
-    for name in _package_hosts():
+    for name in package_sources:
         # What cannot be resolved now is told by the step that needs it.
         with contextlib.suppress(OSError):
             for *_kind, place in socket.getaddrinfo(name, None, type=socket.SOCK_STREAM):
                 found.setdefault(str(place[0]), f"its package source {name}")
     return found
-
-
-def _package_hosts() -> list[str]:
-    """Return the hosts that this machine fetches Debian's packages from: those of proxies, where there are any."""
-    proxies = [match[1] for line in apt_sources.host_options() if (match := _PROXY.match(line))]
-    uris = proxies or [uri for source in apt_sources.read_host() for uri in source.uris]
-    return sorted({host for uri in uris if (host := urlsplit(uri).hostname)})
 
 
 def _parsed(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
