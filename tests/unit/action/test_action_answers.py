@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible.errors import AnsibleActionFail
 from ansible_collections.ringmaster.hosting.plugins.module_utils.machine.file_script import MARKER
 from ansible_collections.ringmaster.hosting.plugins.module_utils.machine.program_answers import COMMANDS, answer
 from ansible_collections.ringmaster.hosting.plugins.module_utils.values.answers import AnswerError
+from ansible_collections.ringmaster.hosting.plugins.plugin_utils import judged_action
 from enemy import Outcome, Stage, failures, recap
 
 pytestmark = pytest.mark.thorough
@@ -148,3 +150,12 @@ def test_no_playbook_or_role_reads_json_of_a_machine_by_itself() -> None:
     }
     # Records of mail servers: the controller computes them from a judged answer.
     assert found <= {"playbooks/shared/mail_records.yml"}
+
+
+def test_what_ansible_core_adds_to_an_answer_with_a_path_is_taken() -> None:
+    added = {"uid": 0, "gid": 0, "owner": "root", "group": "root", "mode": "0755", "state": "directory", "size": 4096}
+    answer = {"changed": False, "path": "/var/lib/libvirt/images", **added}
+    expected = {"path": judged_action.PATH}
+    assert judged_action.judged(answer, expected, "hv0", "the answer of pool") == answer
+    with pytest.raises(AnsibleActionFail, match="'uid'"):
+        judged_action.judged({"changed": False, "uid": 0}, {}, "hv0", "the answer of units")

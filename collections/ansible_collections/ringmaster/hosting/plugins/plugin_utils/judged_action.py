@@ -46,6 +46,11 @@ COMMON: dict[str, Kind] = {
     "diff": Maybe(Plain(most=10_000_000)),
 }
 """What every module may answer."""
+OF_A_PATH: dict[str, Kind] = {
+    **dict.fromkeys(("uid", "gid", "size"), Number()),
+    **dict.fromkeys(("owner", "group", "mode", "state", "secontext"), Text(most=1000)),
+}
+"""What ansible-core's part of a module adds to an answer that has a ``path`` or ``dest``."""
 KEPT = ("warnings", "deprecations", "exception", "invocation", "ansible_facts", "_ansible_parsed")
 """What ansible-core puts into a result itself, or has its own form for; the connection has judged what came of it."""
 
@@ -71,8 +76,9 @@ def judged(
     names = KEPT if by_ansible else ()
     kept = {name: result[name] for name in names if name in result}
     answer = {name: value for name, value in result.items() if name not in names}
+    added = OF_A_PATH if expected.keys() & {"path", "dest"} else {}
     try:
-        return {**judge(Record({}, {**COMMON, **expected}), answer, machine=machine, what=what), **kept}
+        return {**judge(Record({}, {**COMMON, **added, **expected}), answer, machine=machine, what=what), **kept}
     except AnswerError as error:
         raise refusal(error) from error
 
