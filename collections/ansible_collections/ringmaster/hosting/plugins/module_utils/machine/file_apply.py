@@ -25,8 +25,10 @@ LEFT_PREFIX = ".rm-left-"
 # What Python keeps beside programs that run, for itself: nothing is lost with it. ``find`` goes by descriptors, so that
 # nobody can lead it elsewhere.
 ATTEMPTS = 3
-CACHES = ("-xdev", "-depth", "(", "-path", "*/__pycache__/*.pyc*", "-type", "f")
-CACHES += ("-o", "-name", "__pycache__", "-type", "d", ")", "-delete")  # fmt: skip
+CACHES = (
+    *("-xdev", "-depth", "(", "-path", "*/__pycache__/*.pyc*", "-type", "f"),
+    *("-o", "-name", "__pycache__", "-type", "d", ")", "-delete"),
+)
 
 
 def run_command(command: str, path: str = "") -> str:
