@@ -191,7 +191,9 @@ class _Transaction:
             else:
                 return
         found = sorted(folder.iterdir())
-        others = [path.name for path in found if path not in self._stay]
+        others = [
+            path.name if path.name.isprintable() else ascii(path.name) for path in found if path not in self._stay
+        ]
         self._stay.add(folder)
         if others or not found:
             what = ", ".join([*others[:3], *(["…"] if others[3:] else [])]) or "a file system"
