@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from ringmaster.core.inbox import Refused
 from ringmaster.core.report import Failure
-from ringmaster.mysql import client, dumps, filling, objects, options, programs, settings
+from ringmaster.mysql import client, dumps, filling, objects, options, programs, settings, zones
 from ringmaster.mysql.objects import Account, Present
 
 DIGEST = "*09E19135CEF8CA34B41DAB721009DDB04F8FB4D7"
@@ -208,11 +208,6 @@ def test_evil_drop_ins(text: str, told: str) -> None:
     assert told in str(caught.value)
 
 
-def test_names_of_a_configuration() -> None:
-    text = "# a = b\n[mariadbd]\nlong-query-time = 2\nmax_connections=3\n!includedir /x\n"
-    assert options.names(text) == {"log_slow_query_time", "max_connections"}
-
-
 @pytest.mark.parametrize(
     ("one", "other", "wanted"),
     [
@@ -229,30 +224,59 @@ def test_same(one: str, other: str, wanted: bool) -> None:
     assert settings.same(one, other) is wanted
 
 
-def live(value: str, default: str = "1", origin: str = "CONFIG") -> settings.Live:
-    return settings.Live(value, default, origin, is_read_only=False)
+def live(value: str, origin: str = "COMPILE-TIME") -> settings.Live:
+    return settings.Live(value, "", origin, is_read_only=False)
 
 
-def test_differences() -> None:
-    found = settings.differences(
-        {
-            "max_connections": live("100"),
-            "tmp_table_size": live("32", "16"),  # was in a file that is gone
-            "event_scheduler": live("ON", "OFF", "SQL"),  # was in a drop-in that is gone
-            "read_only": live("ON", "OFF", "SQL"),  # somebody's own
-            "innodb_io_capacity": live("200", "100", "AUTO"),
-            "long_query_time": live("0.5", "10"),  # named by its other name
-            "log_slow_query_time": live("0.5", "10"),
-            "log_bin": live("ON"),
-        },
-        {"max_connections": "200", "log_slow_query_time": "0.5", "log_bin": "/var/lib/mysql/binlog"},
-        {"max_connections", "log_slow_query_time", "log_bin", "user"},
-    )
-    assert found == {
-        "max_connections": ("100", "200"),
-        "tmp_table_size": ("32", "16"),
-        "event_scheduler": ("ON", "OFF"),
-    }
+DIFFERENCES = [
+    ("max_connections", live("100", "CONFIG"), live("200", "CONFIG"), True),
+    ("max_connections", live("100"), live("200", "CONFIG"), True),
+    # Set by a file or a drop-in that is gone.
+    ("tmp_table_size", live("32", "CONFIG"), live("16"), True),
+    ("event_scheduler", live("ON", "SQL"), live("OFF"), True),
+    # Somebody's own.
+    ("read_only", live("ON", "SQL"), live("OFF"), False),
+    # The server made it fit.
+    ("innodb_io_capacity", live("200", "AUTO"), live("100"), False),
+    # Named by its other name: the main one is compared.
+    ("long_query_time", live("0.5", "CONFIG"), live("10"), False),
+    # The trial has its own.
+    ("datadir", live("/var/lib/mysql/", "CONFIG"), live("/var/lib/.mysql-trial-1/", "COMMAND-LINE"), False),
+    ("log_bin", live("ON", "CONFIG"), live("OFF", "COMMAND-LINE"), True),
+    # It never says that it comes from a file.
+    ("time_zone", live("Europe/Berlin"), live("SYSTEM"), True),
+    ("log_slow_query_time", live("0.500000", "CONFIG"), live("0.5", "CONFIG"), False),
+]
+
+
+@pytest.mark.parametrize(("name", "now", "then", "differs"), DIFFERENCES)
+def test_differences(name: str, now: settings.Live, then: settings.Live, differs: bool) -> None:
+    expected = {name: (now.value, then.value)} if differs else {}
+    assert settings.differences({name: now, "gone": now}, {name: then, "new": then}) == expected
+
+
+def test_of_what_the_trial_has_otherwise_the_help_counts() -> None:
+    started = {"event_scheduler": live("DISABLED", "CONFIG"), "sql_mode": live("ANSI")}
+    helped = {"event_scheduler": "ON", "sql_mode": "(No default value)"}
+    assert settings.together(started, helped) == {"event_scheduler": live("ON", "CONFIG"), "sql_mode": live("ANSI")}
+
+
+@pytest.mark.parametrize(
+    ("zone", "by_name", "is_there"),
+    [
+        ("Europe/Berlin", True, True),
+        ("Etc/GMT+5", True, True),
+        ("UTC", True, True),
+        ("Europe/Nowhere", True, False),
+        ("../../../etc/passwd", True, False),
+        ("/etc/passwd", True, False),
+        ("Europe", True, False),
+        ("system", False, False),
+        ("+5:30", False, False),
+    ],
+)
+def test_time_zones(zone: str, by_name: bool, is_there: bool) -> None:
+    assert (zones.is_name(zone), zones.exists(zone)) == (by_name, is_there)
 
 
 def test_what_does_not_fit_the_machine() -> None:

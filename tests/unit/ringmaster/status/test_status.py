@@ -83,6 +83,13 @@ def test_private_projects_and_their_incidents_stay_out_of_the_open_pages(site: d
     assert "host/disk" not in site["index"][0]
 
 
+def test_an_incident_of_no_project_is_shown_to_none_and_one_without_the_list_to_all(platform: dict[str, Any]) -> None:
+    for concerned, places in ((None, {"index", "projects/myapp/index", "projects/shop/index"}), ([], set())):
+        platform["incidents"][0] |= {"projects": concerned, "title": "Of whom"}
+        made = pages.site(platform, status_samples.NOW)
+        assert {path for path, html, _part in made if "Of whom" in html} == {"all/index", *places}
+
+
 def test_states(platform: dict[str, Any]) -> None:
     assert [(p["name"], p["state"]) for p in platform["projects"]] == [("myapp", "CRITICAL"), ("shop", "CRITICAL")]
     assert vm(platform, "myapp00")["state"] == "WARNING"

@@ -8,13 +8,14 @@ from __future__ import annotations
 import json
 import subprocess
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ringmaster.core import accepted, files, inbox, state, systemd
 from ringmaster.core.report import Failure, Invalid, Report
-from ringmaster.mysql import objects, options, settings
+from ringmaster.mysql import objects, options, settings, trial, zones
 from ringmaster.mysql.client import Client, MariaDbError, quoted, root
 
 UNIT = "mariadb.service"
@@ -55,8 +56,7 @@ def converge(places: Places, *, check: bool = False, restart: bool = False) -> R
     report.refused = found.refused
     accepted.settle(places.accepted, SUFFIX, found.texts, report, check=check)
     try:
-        named = options.names(_whole(places, found.texts))
-        if _serve(places, wanted, named, report, check=check, restart=restart):
+        if _serve(places, wanted, report, check=check, restart=restart):
             _make(places, report, check)
     except MariaDbError as error:
         raise Failure(f"MariaDB: {error}") from error
@@ -79,33 +79,42 @@ def _whole(places: Places, texts: dict[str, str]) -> str:
     return "\n".join([*own, *texts.values(), ""])
 
 
-def _try(places: Places, texts: dict[str, str]) -> dict[str, str]:
-    """Return what the configuration with these drop-ins means. Raises Invalid."""
-    values = settings.meaning(_whole(places, texts))
+def _try(places: Places, texts: dict[str, str]) -> dict[str, settings.Live]:
+    """Return what a start of MariaDB with these drop-ins gives. Raises Invalid."""
+    whole = _whole(places, texts)
+    values = settings.meaning(whole)
     if texts:
         reason = settings.too_large(values, settings.memory())
         if reason:
             raise Invalid(reason)
-    return values
+    return settings.together(trial.start(whole, values[settings.TIME_ZONE]), values)
 
 
-def _serve(
-    places: Places, wanted: dict[str, str], named: set[str], report: Report, *, check: bool, restart: bool
-) -> bool:
+def _serve(places: Places, wanted: dict[str, settings.Live], report: Report, *, check: bool, restart: bool) -> bool:
     """Bring the server to its settings; return whether it can be asked (in check mode it may not run yet)."""
     runs = systemd.prepare(UNIT, report, check)
     if runs:
         client = root()
+        zones.settle(client, report, check=check)
         if _is_ours(client, places):
-            report.pending_restart = _apply(client, wanted, named, report, check)
+            report.pending_restart = _apply(client, wanted, report, check)
             if not (restart and report.pending_restart):
                 return True
     if not check:
         # As at boot: the unit may write there, so it has to be there.
         subprocess.run(["systemd-tmpfiles", "--create", "ringmaster-mysql.conf"], check=False)
+        if not runs and zones.is_name(wanted[settings.TIME_ZONE].value):
+            # It may be between two attempts to start, which fail without the zones.
+            systemd.systemctl("stop", UNIT)
+            zones.fill(places.configuration)
     systemd.step(report, check, "restart", UNIT)
     report.pending_restart = []
-    return runs if check else _wait(root())
+    if check:
+        return runs
+    answers = _wait(root())
+    if not runs:
+        zones.settle(root(), report, check=check)
+    return answers
 
 
 def _is_ours(client: Client, places: Places) -> bool:
@@ -126,37 +135,54 @@ def _wait(client: Client) -> bool:
             time.sleep(0.1)
 
 
-def live(client: Client) -> dict[str, settings.Live]:
-    """Return the variables of the running server."""
-    rows = client.run(
-        [
-            "SELECT LOWER(variable_name), IFNULL(global_value, ''), IFNULL(default_value, ''), global_value_origin,"
-            " read_only FROM information_schema.system_variables WHERE variable_scope <> 'SESSION ONLY'"
-        ]
-    )
-    return {name: settings.Live(value, default, origin, only == "YES") for name, value, default, origin, only in rows}
-
-
-def _apply(
-    client: Client, wanted: dict[str, str], named: set[str], report: Report, check: bool
-) -> list[dict[str, Any]]:
+def _apply(client: Client, wanted: dict[str, settings.Live], report: Report, check: bool) -> list[dict[str, Any]]:
     """Apply live what can be; return what only a restart can."""
-    variables = live(client)
     run_id = systemd.properties(UNIT, "InvocationID").get("InvocationID", "")
-    pending: list[dict[str, Any]] = []
-    for name, (now, then) in settings.differences(variables, wanted, named).items():
-        entry = {"setting": name, "live": now, "wanted": then, "run_id": run_id}
-        if variables[name].is_read_only:
-            pending.append(entry)
-            continue
-        if not check:
-            try:
-                client.run([f"SET GLOBAL {name} = {settings.as_sql(then)}"])
-            except MariaDbError as error:
-                pending.append({**entry, "reason": str(error)})
+    before = [entry for entry in state.read("mysql").get("pending_restart", []) if entry["run_id"] == run_id]
+    known = {(entry["setting"], entry["wanted"]): entry["reason"] for entry in before if "reason" in entry}
+    steps, left = apply(client, wanted, known, check=check)
+    report.steps += steps
+    return [{**entry, "run_id": run_id} for entry in left]
+
+
+def apply(
+    client: Client, wanted: dict[str, settings.Live], known: Mapping[tuple[str, str], str], *, check: bool = False
+) -> tuple[list[str], list[dict[str, Any]]]:
+    """Set what can be set; return the steps, and what only a restart can change.
+
+    ``known`` are settings with values that this server has not taken before, and why: they are not tried again.
+    """
+    steps: dict[str, str] = {}
+    tried: dict[str, str] = {}
+    refused: dict[str, str] = {}
+    # A variable that is set may change another one, such as a character set its collation.
+    for is_last in (check, False, False, True):
+        variables = trial.live(client)
+        found = settings.differences(variables, wanted)
+        refused |= {name: known[name, then] for name, (_now, then) in found.items() if (name, then) in known}
+        todo = {name: pair for name, pair in found.items() if not variables[name].is_read_only and name not in refused}
+        for name, (now, then) in todo.items():
+            if tried.get(name) == now or (is_last and not check):
+                # It said nothing and did nothing.
+                refused[name] = f"MariaDB stays with {now} while it runs"
+                steps.pop(name)
                 continue
-        report.steps.append(f"set {name}: {now} -> {then}")
-    return pending
+            tried[name] = now
+            try:
+                if not check:
+                    client.run([f"SET GLOBAL {name} = {settings.as_sql(then)}"])
+            except MariaDbError as error:
+                refused[name] = str(error)
+            else:
+                steps.setdefault(name, f"set {name}: {now} -> {then}")
+        if not todo or check:
+            break
+    left = []
+    for name, (now, then) in found.items():
+        if variables[name].is_read_only or name in refused:
+            reason = {"reason": refused[name]} if name in refused else {}
+            left.append({"setting": name, "live": now, "wanted": then, **reason})
+    return list(steps.values()), left
 
 
 def _make(places: Places, report: Report, check: bool) -> None:

@@ -194,14 +194,3 @@ def only_allowed(text: str) -> None:
         name = option[1].lower().replace("-", "_")
         if name not in ALLOWED:
             raise Refused(f"line {number}: the variable '{name[:40]}' is not allowed here")
-
-
-def names(text: str) -> set[str]:
-    """Return the variables that a configuration sets, by their main names."""
-    found = set()
-    for line in text.split("\n"):
-        option = OPTION.fullmatch(line.strip())
-        if option:
-            name = option[1].lower().replace("-", "_")
-            found.add(ALIASES.get(name, name))
-    return found

@@ -4,7 +4,8 @@
 """Ask MariaDB itself what a configuration means, and compare that with the running server.
 
 ``mariadbd --help --verbose`` reads a configuration, tells what is wrong with it and prints every variable's value,
-without opening a file of the database. It takes about 20 ms.
+without opening a file of the database. It takes about 20 ms. What it accepts is then started (``trial``), and the
+trial's variables are compared with the real server's: the same program writes both, in the same words.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import resource
 import subprocess
 import tempfile
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ringmaster.core import below
@@ -48,10 +49,13 @@ LIMITS = {
 LOWERED = re.compile(r"max_connections: \d+ \(was (\d+)\)\s+table_cache: \d+ \(was (\d+)\)")
 PREFIX = re.compile(r"^(Buffered (error|warning): )?(\S*mariadbd: )?")
 NO_VALUE = "(No default value)"
-# Of these, the trial tells the file and the server whether they are on.
-SWITCHES_BY_FILE = frozenset({"log_bin"})
-# They are what they are in a process of its own.
-OWN = frozenset({"user", "open_files_limit", "socket", "pid_file", "default_time_zone"})
+# They are what they are in a process of its own, or the trial has to have them otherwise.
+OWN = frozenset({"open_files_limit", "system_time_zone", "hostname", "server_uid"})
+# Started otherwise in the trial, or lowered there; what the configuration says of them is compared.
+BY_HELP = frozenset({"log_bin", "event_scheduler", "innodb_log_file_size", "max_connections", "table_open_cache"})
+TIME_ZONE = "time_zone"
+# The server or the trial does not say that they come from a file.
+ALWAYS = frozenset({TIME_ZONE, "log_bin", "innodb_log_file_size"})
 
 
 @dataclass(frozen=True)
@@ -83,18 +87,23 @@ def meaning(configuration: str, account: str = "mysql") -> dict[str, str]:
             preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard)),
         )
     said = done.stderr.decode(errors="replace")
-    complaints = _complaints(said.splitlines())
-    if done.returncode or complaints:
+    wrong = complaints(said.splitlines())
+    if done.returncode or wrong:
         last = (said.strip().splitlines() or ["it said nothing"])[-1]
-        raise Invalid(": ".join(complaints[:3]) or f"mariadbd ended with code {done.returncode}: {last}")
+        raise Invalid(": ".join(wrong[:3]) or f"mariadbd ended with code {done.returncode}: {last}")
     values = _table(done.stdout.decode(errors="replace"))
     lowered = LOWERED.search(said)
     if lowered:
         values["max_connections"], values["table_open_cache"] = lowered.groups()
+    zone = values.pop("default_time_zone", NO_VALUE)
+    values[TIME_ZONE] = "SYSTEM" if zone == NO_VALUE else zone
+    if values.get("event_scheduler") == "ORIGINAL":  # what it was at the start, so at a start nothing but the default
+        values["event_scheduler"] = "OFF"
+    values["log_bin"] = "OFF" if values.get("log_bin", NO_VALUE) in (NO_VALUE, "FALSE") else "ON"
     return values
 
 
-def _complaints(lines: Iterable[str]) -> list[str]:
+def complaints(lines: Iterable[str]) -> list[str]:
     """Return what is wrong: errors, and values that the server would quietly change or options it would skip."""
     found = []
     for line in lines:
@@ -130,31 +139,29 @@ def too_large(values: Mapping[str, str], memory: int) -> str:
     return ""
 
 
-def differences(
-    live: Mapping[str, Live], wanted: Mapping[str, str], named: Iterable[str]
-) -> dict[str, tuple[str, str]]:
-    """Return the variables to change: name to (live, wanted). ``named`` are those that the configuration sets.
+def together(started: Mapping[str, Live], helped: Mapping[str, str]) -> dict[str, Live]:
+    """Return what a start with the configuration gives: the trial's variables, and of some what its help says."""
+    return {
+        name: replace(one, value=helped[name]) if name in BY_HELP and name in helped else one
+        for name, one in started.items()
+    }
 
-    What came from a file or from a drop-in and is not named any more goes back to the server's default.
+
+def differences(live: Mapping[str, Live], wanted: Mapping[str, Live]) -> dict[str, tuple[str, str]]:
+    """Return the variables to change: name to (live, wanted).
+
+    Those that the configuration sets, and those that a file or a drop-in has set and does not any more. What the
+    trial was told on its command line is its own; what an administrator has set by hand is left alone.
     """
     found: dict[str, tuple[str, str]] = {}
-    told = set(named)
-    for name in told - OWN:
-        if name in live and name in wanted:
-            value = _as_live(name, wanted[name])
-            if not same(live[name].value, value):
-                found[name] = (live[name].value, value)
     for name, one in live.items():
-        withdrawn = one.origin == "CONFIG" or (one.origin == "SQL" and name in ALLOWED)
-        if withdrawn and ALIASES.get(name, name) not in told | OWN and not same(one.value, one.default):
-            found[name] = (one.value, one.default)
+        then = wanted.get(name)
+        if then is None or name in OWN or name in ALIASES or (then.origin == "COMMAND-LINE" and name not in BY_HELP):
+            continue
+        by_file = "CONFIG" in (one.origin, then.origin) or name in ALWAYS
+        if (by_file or (one.origin == "SQL" and name in ALLOWED)) and not same(one.value, then.value):
+            found[name] = (one.value, then.value)
     return dict(sorted(found.items()))
-
-
-def _as_live(name: str, value: str) -> str:
-    if name in SWITCHES_BY_FILE:
-        return "OFF" if value in (NO_VALUE, "FALSE") else "ON"
-    return {NO_VALUE: "", "TRUE": "ON", "FALSE": "OFF"}.get(value, value)
 
 
 def same(one: str, other: str) -> bool:

@@ -28,7 +28,7 @@ RECENT = 10
 def site(model: Part, made: float) -> Iterator[tuple[str, str, Part]]:
     """Yield path, HTML and the part of the model of every page, the path without its suffix."""
     public = [project for project in model["projects"] if project["public"]]
-    everywhere = [incident for incident in model["incidents"] if not incident["projects"]]
+    everywhere = [incident for incident in model["incidents"] if incident["projects"] is None]
     shown = {"made": model["made"], "domain": model["domain"], "trouble": model["trouble"]}
     open_part = {
         **shown,
@@ -47,7 +47,8 @@ def site(model: Part, made: float) -> Iterator[tuple[str, str, Part]]:
     }
     yield "all/index", _overview(whole, "All projects", ((model["domain"], "../"),), made), whole
     for project in model["projects"]:
-        incidents = [one for one in model["incidents"] if not one["projects"] or project["name"] in one["projects"]]
+        # Without projects it concerns everybody; an empty list, which older descriptions may have, is nobody.
+        incidents = [one for one in model["incidents"] if one["projects"] is None or project["name"] in one["projects"]]
         part = {**shown, **project, "incidents": incidents}
         yield f"projects/{project['name']}/index", _project(part, made), part
         for vm in project["vms"]:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shlex
 import shutil
@@ -20,6 +21,14 @@ from ansible_collections.ringmaster.hosting.plugins.module_utils.machine.file_pl
 
 TEMPORARY_PREFIX = ".rm-new-"
 OLD_PREFIX = ".rm-old-"
+LEFT_PREFIX = ".rm-left-"
+# What Python keeps beside programs that run, for itself: nothing is lost with it. ``find`` goes by descriptors, so that
+# nobody can lead it elsewhere.
+ATTEMPTS = 3
+CACHES = (
+    *("-xdev", "-depth", "(", "-path", "*/__pycache__/*.pyc*", "-type", "f"),
+    *("-o", "-name", "__pycache__", "-type", "d", ")", "-delete"),
+)
 
 
 def run_command(command: str, path: str = "") -> str:
@@ -28,7 +37,7 @@ def run_command(command: str, path: str = "") -> str:
     try:
         done = subprocess.run(
             argv, check=False, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            env={**os.environ, "LC_ALL": "C.UTF-8"},
+            env={**os.environ, "LC_ALL": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1"},
         )  # fmt: skip
     except FileNotFoundError:
         return f"'{command}' cannot be run: {argv[0]} is not installed"
@@ -100,6 +109,9 @@ class _Transaction:
         self.staged: dict[int, Path] = {}
         self._undo: list[Callable[[], object]] = []
         self._trash: list[Path] = []
+        self._left: list[str] = []
+        self._stay: set[Path] = set()
+        self._has_begun = False
 
     def stage(self, changes: Sequence[Change]) -> None:
         """Make folders and temporary files, and run each validator. Raises FilesError."""
@@ -107,17 +119,18 @@ class _Transaction:
         for index, change in enumerate(changes):
             if change.action == "directory":
                 Path(change.path).mkdir(mode=0o700)
-                self._undo.append(Path(change.path).rmdir)
+                self._undo.append(partial(self._take_away, Path(change.path)))
                 _set_attributes(Path(change.path), change.after)
             elif change.action == "write":
                 self.staged[index] = _stage(Path(change.path).parent, change.after)
                 if change.validate:
                     refusals += _validate(change, self.staged[index])
         if refusals:
-            raise FilesError([*refusals, "Nothing was changed."])
+            raise FilesError(refusals)
 
     def commit(self, changes: Sequence[Change]) -> None:
         """Swap everything in, in order."""
+        self._has_begun = True
         for index, change in enumerate(changes):
             if change.action == "write":
                 self._put(change, self.staged[index])
@@ -137,33 +150,74 @@ class _Transaction:
         aside = _free_name(path, OLD_PREFIX)
         path.rename(aside)
         self._trash.append(aside)
-        self._undo.append(partial(aside.rename, path))
+        self._undo.append(partial(self._bring_back, aside, path))
 
     def _put(self, change: Change, temporary: Path) -> None:
         """Rename a temporary file or link over the path; the old one stays reachable for the undo."""
         path = Path(change.path)
         if change.before.kind == "absent":
             temporary.rename(path)
-            self._undo.append(path.unlink)
+            self._undo.append(partial(path.unlink, missing_ok=True))
             return
         aside = _free_name(path, OLD_PREFIX)
         os.link(path, aside, follow_symlinks=False)
         self._trash.append(aside)
         temporary.rename(path)
-        self._undo.append(partial(aside.rename, path))
+        self._undo.append(partial(self._bring_back, aside, path))
+
+    def _bring_back(self, aside: Path, path: Path) -> None:
+        """Put back what was moved aside; what something else has made in its place meanwhile is kept beside it."""
+        try:
+            aside.rename(path)
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.EISDIR, errno.ENOTDIR):
+                raise
+            left = _free_name(path, LEFT_PREFIX)
+            path.rename(left)
+            aside.rename(path)
+            self._left.append(f"{path}: what something else made there meanwhile is kept as {left}.")
+
+    def _take_away(self, folder: Path) -> None:
+        """Remove a folder that was made; it stays if something else has put more than caches of Python into it."""
+        for _attempt in range(ATTEMPTS):
+            subprocess.run(["find", str(folder), *CACHES], check=False, capture_output=True, stdin=subprocess.DEVNULL)
+            try:
+                folder.rmdir()
+            except FileNotFoundError:
+                return
+            except OSError as error:
+                if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.EBUSY):
+                    raise
+            else:
+                return
+        found = sorted(folder.iterdir())
+        others = [
+            path.name if path.name.isprintable() else ascii(path.name) for path in found if path not in self._stay
+        ]
+        self._stay.add(folder)
+        if others or not found:
+            what = ", ".join([*others[:3], *(["…"] if others[3:] else [])]) or "a file system"
+            self._left.append(
+                f"{folder}: the new folder stays, because something else has put {what} into it meanwhile."
+            )
 
     def roll_back(self) -> list[str]:
-        """Undo all, newest first; return what could not be undone."""
+        """Undo all, newest first; return how it went, in sentences."""
         failures = []
         self._drop_staged()
         for undo in reversed(self._undo):
             try:
                 undo()
             except OSError as error:
-                failures.append(f"could not be put back: {error}")
-        if not failures:
-            self._empty_trash()
-        return failures
+                where = error.filename2 or error.filename
+                old = f" (as it was: {error.filename})" if error.filename2 else ""
+                failures.append(f"{where} could not be put back: {error.strerror}{old}")
+            except FilesError as error:
+                failures += [f"could not be put back: {problem}" for problem in error.problems]
+        if failures:
+            return ["Not everything could be put back.", *failures, *self._left]
+        self._empty_trash()
+        return ["All files were put back." if self._has_begun else "Nothing was changed.", *self._left]
 
     def finish(self) -> None:
         """Forget how to undo."""
@@ -177,10 +231,14 @@ class _Transaction:
 
     def _empty_trash(self) -> None:
         for aside in self._trash:
-            if aside.is_dir() and not aside.is_symlink():
-                shutil.rmtree(aside)
-            else:
+            if not aside.is_dir() or aside.is_symlink():
                 aside.unlink(missing_ok=True)
+                continue
+            for _attempt in range(ATTEMPTS):
+                # A program that still runs in the folder may fill it meanwhile.
+                shutil.rmtree(aside, ignore_errors=True)
+                if not aside.exists():
+                    break
         self._trash.clear()
 
 
@@ -197,21 +255,21 @@ def apply(changes: Sequence[Change], verify: str = "", commands: Sequence[str] =
         transaction.commit(changes)
         said = run_command(verify) if verify and changes else ""
         if said:
-            raise FilesError([f"With all files in place {said}", "All files were put back."])
+            raise FilesError([f"With all files in place {said}"])
         for command in commands:
             started.append(command)
             said = run_command(command)
             if said:
-                raise FilesError([said, *(["All files were put back."] if changes else [])])
+                raise FilesError([said])
     except OSError as error:
-        failures = transaction.roll_back() or ["All files were put back."]
+        told = transaction.roll_back()
         place = error.filename2 or error.filename or "a file"
-        raise FilesError([f"{place}: {error.strerror}", *failures]) from error
+        raise FilesError([f"{place}: {error.strerror}", *told]) from error
     except FilesError as error:
-        failures = transaction.roll_back()
+        told = transaction.roll_back() if changes else []
         if changes:
-            failures += [f"afterwards {said}" for said in map(run_command, started) if said]
-        raise FilesError([*error.problems, *failures]) from error
+            told += [f"afterwards {said}" for said in map(run_command, started) if said]
+        raise FilesError([*error.problems, *told]) from error
     except BaseException:
         transaction.roll_back()
         raise

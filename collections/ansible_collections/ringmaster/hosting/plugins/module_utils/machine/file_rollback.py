@@ -19,6 +19,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.ringmaster.hosting.plugins.module_utils.machine.file_apply import CACHES
 from ansible_collections.ringmaster.hosting.plugins.module_utils.machine.file_plan import Change, FilesError
 
 FOLDER = Path("/var/lib/ringmaster/unconfirmed")
@@ -31,7 +32,14 @@ SCRIPT = """#!/bin/sh
 cd {folder} || exit 0
 if [ "$1" = boot ]; then rm -rf claimed; [ -e rolled-back ] && exit 0; fi
 mkdir claimed 2>/dev/null || exit 0
-put_back() {{ rm -rf "$2.rm-back"; cp -a "$1" "$2.rm-back" && mv -fT "$2.rm-back" "$2"; }}
+put_back() {{
+  rm -rf "$2.rm-back"; cp -a "$1" "$2.rm-back" || return
+  # What something else made in its place meanwhile is kept.
+  if [ -d "$2" ] && [ ! -L "$2" ]; then mv -T "$2" "$2.rm-left-$$"; fi
+  mv -fT "$2.rm-back" "$2"
+}}
+# A folder stays if something else has put more than caches of Python into it.
+take_away() {{ find "$1" {caches}; rmdir "$1"; }}
 {steps}
 if [ "$1" != boot ]; then
 :
@@ -49,7 +57,7 @@ def script(folder: Path, changes: Sequence[Change], commands: Sequence[str], sec
     for index, change in reversed(list(enumerate(changes))):
         path = shlex.quote(change.path)
         if change.before.kind == "absent":
-            steps.append(f"{'rmdir' if change.after.kind == 'directory' else 'rm -f'} {path}")
+            steps.append(f"{'take_away' if change.after.kind == 'directory' else 'rm -f'} {path}")
         elif change.action == "attributes":
             old = change.before
             steps.append(f"chown {old.uid}:{old.gid} {path}; chmod {old.mode:04o} {path}")
@@ -57,6 +65,7 @@ def script(folder: Path, changes: Sequence[Change], commands: Sequence[str], sec
             steps.append(f"put_back {index} {path}")
     return SCRIPT.format(
         folder=shlex.quote(str(folder)),
+        caches=shlex.join(CACHES),
         steps="\n".join(steps) or ":",
         commands="\n".join(shlex.join(shlex.split(command)) for command in commands),
         seconds=seconds,
