@@ -54,5 +54,5 @@ generate: ready ## write every page, table and file that comes from the code
 docs: tools ## build all documentation to HTML, in build/docs
 	@PATH=$(CURDIR)/.venv/bin:$$PATH .venv/bin/python tests/gates/collection.py html
 
-lock: ready ## rewrite requirements.lock from pyproject.toml
+lock: ready ## rewrite the lock files of Python packages from pyproject.toml
 	@bin/lock

@@ -119,9 +119,10 @@ if tuple(map(int, core_version.split(".")[:2])) < (2, 19):
     )
 
 from ansible.template import trust_as_template
-from ansible_collections.ringmaster.hosting.plugins.module_utils.platform import cache, description
+from ansible_collections.ringmaster.hosting.plugins.module_utils.platform import cache, description, rescue
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.component_options import roles_folder
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.inventory import CONNECTION
+from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.language import files
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.language.errors import (
     DescriptionError,
     summarize,
@@ -185,11 +186,19 @@ class InventoryModule(BaseInventoryPlugin, Constructable):
         self._need_passwords(path, loader)
         if not path.endswith(description.SUFFIX):
             self._fail(path, description.explain_wrong_source(source))
+        try:
+            description.check_source(source)
+        except DescriptionError as error:
+            if not source.is_file():
+                # Whoever would try the file after us, as plugin `auto` does, would wait for a named pipe for ever.
+                self.display.error(str(error), wrap_text=False)
+                raise SystemExit(1) from None
+            self._fail(path, summarize(error.mistakes), "\n" + "\n\n".join(one.render() for one in error.mistakes))
         self._read_config_data(path)
         names = ("ledger", "private_key_file", "key_directory", "ssh_address", "projects")
         names += ("description_repo", "description_branch", "description_folder")
-        options = description.make_options(source, {name: self.get_option(name) for name in names}, roles_folder())
         try:
+            options = description.make_options(source, {name: self.get_option(name) for name in names}, roles_folder())
             data = self._resolve(options, cache)
         except DescriptionError as error:
             details = "\n\n".join(mistake.render() for mistake in error.mistakes)
@@ -204,13 +213,25 @@ class InventoryModule(BaseInventoryPlugin, Constructable):
         if loader._vault.secrets:
             return
         for file in extra_vars.files_of_variables(Path(path).parent):
-            text = file.read_bytes()
+            try:
+                text = files.read_bytes(file, files.LARGEST_WRITTEN)
+            except OSError:
+                continue  # Ansible says what is wrong with it
             if text.startswith(b"$ANSIBLE_VAULT") or b"!vault" in text:
                 self._fail(path, extra_vars.NO_PASSWORD.format(what=file))
 
     def _resolve(self, options: Any, use_cache: bool) -> dict[str, Any]:
         folder = self.get_option("cache_directory")
-        return cache.resolve(options, Path(folder).expanduser() if folder else None, use_cache)
+        try:
+            return cache.resolve(options, Path(folder).expanduser() if folder else None, use_cache)
+        except DescriptionError:
+            called = extra_vars.playbooks_of_ours()
+            if not called or not set(called) <= set(rescue.PLAYBOOKS):
+                raise
+        data, warnings = cache.rescued(options)
+        for warning in warnings:
+            self.display.warning(warning)
+        return data
 
     def _fail(self, path: str, message: str, details: str = "") -> NoReturn:
         if path in self._reported:

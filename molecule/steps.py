@@ -39,6 +39,30 @@ def writer(service_user: str, folder: str) -> Callable[[Host, str, str], None]:
     return put
 
 
+def sandboxed(host: Host, unit: str, command: str) -> str:
+    """Run a command in the sandbox of a unit of ours, such as 'backup/ringmaster-backup'; return what it printed.
+
+    Its file is taken from the role, since the scenario of a component need not have the role.
+    """
+    role, _slash, name = unit.partition("/")
+    text = (ROOT / f"roles/{role}/files/rootfs/etc/systemd/system/{name}.service").read_text()
+    kept = [line for line in text.splitlines() if not line.startswith("ExecStart=")]
+    out, errors = "/run/sandboxed.out", "/run/sandboxed.errors"
+    lines = [
+        *kept,
+        "[Service]",
+        f"ExecStart={command}",
+        f"StandardOutput=truncate:{out}",
+        f"StandardError=truncate:{errors}",
+    ]
+    host.check_output(
+        f"printf '%s\\n' {shlex.join(lines)} > /run/systemd/system/sandboxed.service; systemctl daemon-reload"
+    )
+    done = host.run(f"systemctl start sandboxed.service; code=$?; cat {errors} >&2; cat {out}; exit $code")
+    assert done.rc == 0, done.stderr
+    return done.stdout
+
+
 @contextmanager
 def small_disk(host: Host, unit: str, folder: str, room_mib: int) -> Iterator[Callable[[int], str]]:
     """Let a service's data lie on a file system of their own with little room, and keep what it writes there.

@@ -5,10 +5,13 @@
 
 Items of one lane run one after the other, and the two lanes beside each other: the scenarios share a platform and its
 host keys, so that no two of them can run at once, and what boots a real VM wants a processor of its own.
+
+usual.json has how many seconds an item usually takes in its set, on two processors with nothing else to do.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -32,6 +35,9 @@ LONG_SCENARIOS = (
     "webgateway",
 )
 """Scenarios that take more than two minutes: they are drills."""
+USUAL = ROOT / "tests/usual.json"
+BUDGETS = {"check": 2 * MINUTE, "test": 60 * MINUTE}
+"""How many seconds a whole set may take: the longer one of its lanes."""
 PYTESTS, SCENARIOS = range(2)
 """The lanes: tests of one process (and real VMs), and static gates followed by the scenarios."""
 LINT = {"ANSIBLE_INVENTORY": str(EXAMPLE), "ANSIBLE_HOST_PATTERN_MISMATCH": "ignore"}
@@ -65,8 +71,14 @@ def published(name: str, lane: int = SCENARIOS) -> Item:
     return Item(f"collection: {name}", [str(BIN / "python"), "tests/gates/collection.py", name], lane=lane)
 
 
-def check() -> list[Item]:
-    """Return what needs no machine."""
+def usual(name: str) -> dict[str, float]:
+    """Return title -> seconds, of the items of a set whose usual duration is known."""
+    known = json.loads(USUAL.read_text(encoding="utf-8"))
+    return {title: float(seconds) for title, seconds in known.get(name, {}).items()}
+
+
+def gates() -> list[Item]:
+    """Return the gates that are as quick for all files as for a few."""
     generators = ["awx/generate", *(str(path.relative_to(ROOT)) for path in sorted((ROOT / "docs").glob("*/generate")))]
     programs = ["bin/generate", "bin/lab", *generators]
     python = ["collections", "docs", "inventory_plugins", "roles", "molecule", "tests", *programs]
@@ -78,24 +90,40 @@ def check() -> list[Item]:
             "mypy",
             tool("mypy", "-p", "ansible_collections.ringmaster.hosting.plugins.module_utils", "-p", "ringmaster"),
         ),
-        published("units", lane=PYTESTS),
-        Item("ansible-lint", tool("ansible-lint", "-q"), LINT, lane=SCENARIOS),
         Item("changelog", ["env", f"--chdir={COLLECTION}", *tool("antsibull-changelog", "lint")]),
         published("build"),
+    ]
+
+
+def check() -> list[Item]:
+    """Return what needs no machine, as far as two minutes go: what changed is linted, and tests start no programs."""
+    return [
+        *gates(),
+        Item("unit tests: quick", pytest("-q", "-n", "2", "-m", "not slow and not thorough", "tests/unit")),
+        Item("ansible-lint: changed", [str(BIN / "python"), "tests/gates/lint.py"], LINT, lane=SCENARIOS),
     ]
 
 
 def test() -> list[Item]:
     """Return what CI runs."""
     return [
-        *check(),
+        *gates(),
+        published("units", lane=PYTESTS),
+        Item("ansible-lint", tool("ansible-lint", "-q"), LINT, lane=SCENARIOS),
         published("docs"),
         published("importer"),
         published("sanity"),
+        *(other_end(name) for name in ("units", "sanity", "lint")),
         *integration(),
         *scenarios(long=False),
         Item("end to end", pytest("-x", "-s", "tests/e2e")),
     ]
+
+
+def other_end(name: str) -> Item:
+    """Return a gate that runs with another Python and ansible-core as well."""
+    argv = [str(BIN / "python"), "tests/gates/other_end.py", name]
+    return Item(f"other ansible-core: {name}", argv, LINT if name == "lint" else {}, lane=SCENARIOS)
 
 
 def drill() -> list[Item]:

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, Ringmaster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Run a set of test items, or some of them; say which failed, and how long each took beside its last run.
+"""Run a set of test items, or some of them; say which failed, and how long each took beside its usual and last run.
 
 What an item prints is shown when it has ended, so that two do not mix; where there is one lane only, as it goes.
 How each one ended is kept in build/tests/<set>.json: a run that was cut short can be gone on with (--resume).
@@ -30,10 +30,14 @@ import items as known
 from items import BIN, ROOT, Item
 
 RECORDS = ROOT / "build/tests"
+NOT_RUN: list[str] = []
+"""Titles of items that were left out."""
 RUNNING: set[subprocess.Popen[bytes]] = set()
 """What runs now, each the first of a session of its own: so that all of it can be ended, and nothing else."""
 LAST_WORDS = 60
 """Seconds that an item has after it was interrupted."""
+LEFT_OUT = 77
+"""Exit code of an item that this machine has no means for: it says which."""
 NOTHING_SELECTED = 5
 """pytest's exit code where a folder holds only tests of the other kind, slow or not."""
 
@@ -121,11 +125,14 @@ def run(item: Item, buffered: bool, at: str) -> Result:
             RUNNING.add(process)
             code, ended = wait(process, item.limit)
             RUNNING.discard(process)
-        passed = code == 0 or (code == NOTHING_SELECTED and "pytest" in item.argv)
+        passed = code in (0, LEFT_OUT) or (code == NOTHING_SELECTED and "pytest" in item.argv)
         seconds = time.monotonic() - start
         output.seek(0)
         text = output.read().decode(errors="replace")
-    print(f"{text}{ended}=== {'passed' if passed else 'FAILED'}: {item.title}, {seconds:.1f} s\n", flush=True)
+    how = "left out" if code == LEFT_OUT else "passed" if passed else "FAILED"
+    print(f"{text}{ended}=== {how}: {item.title}, {seconds:.1f} s\n", flush=True)
+    if code == LEFT_OUT:
+        NOT_RUN.append(item.title)
     return Result(passed, seconds, at)
 
 
@@ -149,13 +156,30 @@ def end(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
-def table(now: dict[str, Result], before: dict[str, Result]) -> str:
-    """Return lines of what each item took, now and when it last ran, the slowest first."""
-    lines = [f"{'seconds':>9} {'last':>7}"]
+def table(now: dict[str, Result], usual: dict[str, float], before: dict[str, Result]) -> str:
+    """Return lines of what each item took, what it usually takes and what it took last time, the slowest first.
+
+    A mark stands where it took half as long again, and more than a few seconds: something else ran, or it got slower.
+    """
+    lines = [f"{'seconds':>9} {'usual':>7} {'last':>7}"]
     for title in sorted(now, key=lambda each: -now[each].seconds):
-        last = f"{before[title].seconds:.0f}" if title in before else "-"
-        lines.append(f"{now[title].seconds:9.1f} {last:>7}  {title}{'' if now[title].passed else '  FAILED'}")
+        seconds = now[title].seconds
+        is_slow = title in usual and seconds > 1.5 * usual[title] + 5
+        words = [f"{usual[title]:7.0f}" if title in usual else f"{'-':>7}"]
+        words += [f"{before[title].seconds:7.0f}" if title in before else f"{'-':>7}"]
+        notes = f"{'  slow' if is_slow else ''}{'' if now[title].passed else '  FAILED'}"
+        lines.append(f"{seconds:9.1f} {' '.join(words)}  {title}{notes}")
     return "\n".join(lines)
+
+
+def keep_usual(name: str, now: dict[str, Result]) -> None:
+    """Take what passed in this run for the usual; items that are no more are left out."""
+    file = known.USUAL
+    every = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    titles = {item.title for item in known.SETS[name]()}
+    taken = {title: round(result.seconds, 1) for title, result in now.items() if result.passed}
+    every[name] = dict(sorted((t, s) for t, s in {**every.get(name, {}), **taken}.items() if t in titles))
+    file.write_text(json.dumps(every, indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -165,6 +189,7 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("--only", action="append", default=[], metavar="WORD", help="items whose title contains it")
     parser.add_argument("--resume", action="store_true", help="leave out what passed when it last ran")
     parser.add_argument("--list", action="store_true", help="print the titles, run nothing")
+    parser.add_argument("--keep", action="store_true", help="write what items took into tests/usual.json")
     options = parser.parse_args(words)
     try:
         chosen = choose(known.SETS[options.set](), options.only)
@@ -174,17 +199,28 @@ def main(words: Sequence[str] | None = None) -> int:
     if options.list:
         print("\n".join(item.title for item in chosen))
         return 0
-    records, at = Records(RECORDS / f"{options.set}.json"), commit()
+    records, at, start = Records(RECORDS / f"{options.set}.json"), commit(), time.monotonic()
     before = dict(records.results)
-    left_out = [item for item in chosen if options.resume and item.title in before and before[item.title].passed]
-    for item in left_out:
+    passed = [item for item in chosen if options.resume and item.title in before and before[item.title].passed]
+    for item in passed:
         print(f"=== passed earlier, at {before[item.title].commit}: {item.title}")
-    return execute([item for item in chosen if item not in left_out], records, at, len(left_out))
+    now = execute([item for item in chosen if item not in passed], records, at)
+    if now:
+        print(f"\n{table(now, known.usual(options.set), before)}")
+    if options.keep:
+        keep_usual(options.set, now)
+    failed = [title for title, result in now.items() if not result.passed]
+    print("".join(f"LEFT OUT: {title}\n" for title in NOT_RUN) + "".join(f"FAILED: {title}\n" for title in failed))
+    resumed = f", {len(passed)} passed earlier" if passed else ""
+    whole = options.set in known.BUDGETS and not options.only
+    allowed = f" (at most {known.BUDGETS[options.set]})" if whole else ""
+    print(f"{len(now) - len(failed)} passed, {len(failed)} failed{resumed}; ", end="")
+    print(f"{time.monotonic() - start:.0f} s{allowed} at {at}")
+    return 1 if failed or not chosen else 0
 
 
-def execute(chosen: Sequence[Item], records: Records, at: str, earlier: int) -> int:
-    """Run items in their lanes, print the summary; return the exit code."""
-    before, start = dict(records.results), time.monotonic()
+def execute(chosen: Sequence[Item], records: Records, at: str) -> dict[str, Result]:
+    """Run items in their lanes and return how they ended, by title."""
     lanes = [[item for item in chosen if item.lane == lane] for lane in sorted({item.lane for item in chosen})]
     now: dict[str, Result] = {}
     stop = Event()
@@ -195,7 +231,9 @@ def execute(chosen: Sequence[Item], records: Records, at: str, earlier: int) -> 
             records.keep(item.title, now[item.title])
 
     if lanes:
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        # What a shell puts into the background ignores interrupts, and so would all that it starts.
+        for kind in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(kind, signal.default_int_handler)
         with ThreadPoolExecutor(len(lanes)) as pool:
             walks = [pool.submit(walk, lane) for lane in lanes]
             try:
@@ -206,13 +244,7 @@ def execute(chosen: Sequence[Item], records: Records, at: str, earlier: int) -> 
                 for process in list(RUNNING):
                     end(process)
                 raise
-        print(f"\n{table(now, before)}")
-    failed = [title for title, result in now.items() if not result.passed]
-    for title in failed:
-        print(f"FAILED: {title}")
-    resumed = f", {earlier} passed earlier" if earlier else ""
-    print(f"\n{len(now) - len(failed)} passed, {len(failed)} failed{resumed}; {time.monotonic() - start:.0f} s at {at}")
-    return 1 if failed or not (now or earlier) else 0
+    return now
 
 
 if __name__ == "__main__":

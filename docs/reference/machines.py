@@ -150,6 +150,15 @@ def _relative(path: Path) -> str:
 
 def _written(role: Path) -> Iterator[Unit]:
     """Yield the units that a role writes by entries of module ``files``."""
+    for path, source, text, entry in written(role):
+        match = UNIT.fullmatch(path)
+        if match:
+            condition = re.fullmatch(r"\{\{ (\w+) \}\}", str(entry.get("when", "")))
+            yield Unit(match[1], role.name, _relative(source), text, condition[1] if condition else "")
+
+
+def written(role: Path) -> Iterator[tuple[str, Path, str, dict[str, Any]]]:
+    """Yield path on the machine, source, text and entry of what a role makes of a file or template of its own."""
     documents = [yaml.safe_load(path.read_text(encoding="utf-8")) for path in sorted(role.glob("*/*.yml"))]
     texts = {
         name: value
@@ -159,17 +168,19 @@ def _written(role: Path) -> Iterator[Unit]:
         if isinstance(value, str)
     }
     for entry in _entries(documents):
-        path = re.sub(r"\{\{ (\w+) \}\}", lambda match: texts.get(match[1], match[0]), entry["path"])
-        match = UNIT.fullmatch(path)
-        if match and entry.get("state") != "absent":
-            source = (
-                role / ("templates" if "template" in entry else "files") / str(entry.get("template", entry.get("src")))
-            )
-            text = source.read_text(encoding="utf-8")
-            for name, value in (entry.get("vars") or {}).items():
-                text = text.replace(f"{{{{ {name} }}}}", str(value))
-            condition = re.fullmatch(r"\{\{ (\w+) \}\}", str(entry.get("when", "")))
-            yield Unit(match[1], role.name, _relative(source), text, condition[1] if condition else "")
+        name = str(entry.get("template", entry.get("src", "")))
+        source = role / ("templates" if "template" in entry else "files") / name
+        if not name or not source.is_file():
+            continue
+        text = source.read_text(encoding="utf-8")
+        for variable, value in (entry.get("vars") or {}).items():
+            text = text.replace(f"{{{{ {variable} }}}}", str(value))
+        yield (
+            re.sub(r"\{\{ (\w+) \}\}", lambda match: texts.get(match[1], match[0]), entry["path"]),
+            source,
+            text,
+            entry,
+        )
 
 
 def _entries(value: Any) -> Iterator[dict[str, Any]]:

@@ -20,6 +20,7 @@ os.environ["CI"] = "true"  # ansible-test passes no variables on; see unit/conft
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "slow: minutes; not run here")
+    config.addinivalue_line("markers", "thorough: starts programs or playbooks")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TypeGuard
 
 UNKNOWN = "unknown"
+DEPTH = 15
 Places = frozenset[str]
 NOWHERE: Places = frozenset()
 NOT_KNOWN: Places = frozenset({UNKNOWN})
@@ -314,6 +315,8 @@ class Package:
         if isinstance(named, ast.Attribute):
             if last in SAME:
                 return self._value(module, function, named.value)
+            if last == "at" and len(call.args) == 1:  # a path below a root, which is ``/`` but in tests
+                return self._value(module, function, call.args[0])
             if last == "with_name":
                 return frozenset(
                     one if one == UNKNOWN else f"{posixpath.dirname(one)}/*"
@@ -475,8 +478,12 @@ def _unpacked(value: ast.expr, number: int, length: int) -> Iterator[ast.expr]:
 def _joined(places: Places, name: str) -> Places:
     if ".." in name.split("/"):
         return NOT_KNOWN
+    # A path that a loop makes longer and longer is not known from some depth on.
     return frozenset(
-        one if one == UNKNOWN or one.endswith("/*") else f"{one}/{name}".replace("//", "/") for one in places
+        one
+        if one == UNKNOWN or one.endswith("/*")
+        else f"{one}/{name if one.count('/') < DEPTH else '*'}".replace("//", "/")
+        for one in places
     )
 
 

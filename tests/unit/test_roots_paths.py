@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import functools
 import posixpath
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 from places import UNKNOWN, Package, Use
 
 PROGRAM = Path(__file__).parents[2] / "roles/machine/files/python/ringmaster"
@@ -41,6 +44,7 @@ OWNERS = {
     "/var/lib/mysql": "mysql",
     "/var/lib/postgresql": "postgres",
     "/var/lib/redis": "redis",
+    "/var/lib/ringmaster-backup": "restic-rest-server",
     "/var/lib/ringmaster-mail-redis": "_rspamd",
     "/var/log": "root",
     "/var/log/mysql": "mysql",
@@ -82,19 +86,57 @@ RIGHT = {
     "redis.converge:_lacks_log": "lists names only",
     "redis.converge:_try": "reads a configuration of root's",
 }
-# Parts that still work by path in the folders of their service.
-TO_DO = ("backup_server",)
+
+
+# What of module_utils modules do on machines, as root. Their paths are arguments, which no constant stands behind: each
+# function is listed, with what judges its places.
+MODULE_UTILS = PROGRAM.parents[4] / "collections/ansible_collections/ringmaster/hosting/plugins/module_utils"
+ON_MACHINES = ("accounts", "certificates", "machine", "network")
+RIGHT_IN_MODULES = {
+    "accounts.apply:remove_leftovers": "in /home and /srv, which are root's; below by descriptors",
+    "accounts.apply:_remove": "in /home and /srv, which are root's; below by descriptors",
+    "accounts.homes:prepare": "in /home and /srv, which are root's; below by descriptors",
+    "accounts.homes:purge": "in /home and /srv, which are root's; below by descriptors",
+    "accounts.homes:_own": "in /home and /srv, which are root's; below by descriptors",
+    "accounts.facts:read_file": "account files in folders of root's: constants of model.py",
+    "accounts.swap:Stage.write": "account files in folders of root's: constants of model.py",
+    "accounts.swap:Stage.commit": "account files in folders of root's: constants of model.py",
+    "accounts.swap:Stage.abort": "account files in folders of root's: constants of model.py",
+    "accounts.swap:write_file": "account files in folders of root's: constants of model.py",
+    "accounts.swap:sync_filesystem": "account files in folders of root's: constants of model.py",
+    "accounts.left_behind:_walk": "lists by descriptors, and reads nothing",
+    "accounts.timer:program": "runs on the controller, where the collection lies",
+    "machine.file_entries:read_tree": "runs on the controller, where the collection lies",
+    "machine.program:parts": "runs on the controller, where the collection lies",
+    "machine.program:digest": "runs on the controller, where the collection lies",
+    "machine.program:_beside": "runs on the controller, where the collection lies",
+    "machine.shipped:shipped": "runs on the controller, where the collection lies",
+    "machine.shipped:_written": "runs on the controller, where the collection lies",
+    "machine.shipped:withdrawn": "runs on the controller, where the collection lies",
+    "machine.file_apply:_Transaction.stage": "file_plan refuses what lies in a folder that others can write",
+    "machine.file_apply:_Transaction.commit": "file_plan refuses what lies in a folder that others can write",
+    "machine.file_apply:_Transaction._keep": "file_plan refuses what lies in a folder that others can write",
+    "machine.file_apply:_Transaction._put": "file_plan refuses what lies in a folder that others can write",
+    "machine.file_apply:_Transaction._drop_staged": "file_plan refuses what lies in a folder that others can write",
+    "machine.file_apply:_Transaction._empty_trash": "file_plan refuses what lies in a folder that others can write",
+    "machine.file_plan:observe": "file_plan refuses what lies in a folder that others can write",
+    "machine.file_plan:_list_folder": "file_plan refuses what lies in a folder that others can write",
+    "machine.withdraw:read": "what roles shipped, in folders of root's: test_shipped.py",
+    "machine.withdraw:apply": "what roles shipped, in folders of root's: test_shipped.py",
+    "machine.withdraw:_remove_empty": "what roles shipped, in folders of root's: test_shipped.py",
+}
 
 
 def is_roots(place: str) -> bool:
     """Tell whether only root can exchange what has this path: whether the folder it lies in is root's alone."""
+    place = f"/{place.lstrip('/')}"
     folder = posixpath.dirname(place)
-    while folder not in ("", "/"):
+    while folder.strip("/"):
         for known in (folder, f"{posixpath.dirname(folder)}/*"):
             if known in OWNERS:
                 return OWNERS[known] == "root"
         folder = posixpath.dirname(folder)
-    return posixpath.dirname(place) == "/"  # in the root folder itself
+    return posixpath.dirname(place) == "/" and place != "/*"  # in the root folder itself
 
 
 def wrong(package: Package) -> dict[str, list[Use]]:
@@ -109,9 +151,16 @@ def wrong(package: Package) -> dict[str, list[Use]]:
 
 
 @functools.cache
-def wrong_in_program(*, of_all: bool = False) -> dict[str, list[Use]]:
-    """Return what is wrong in the machine's program; ``of_all`` with the parts that still have to be mended."""
-    return wrong(Package(PROGRAM, "ringmaster", GIVEN, OTHERS if of_all else (*OTHERS, *TO_DO)))
+def wrong_in_program() -> dict[str, list[Use]]:
+    """Return what is wrong in the machine's program."""
+    return wrong(Package(PROGRAM, "ringmaster", GIVEN, OTHERS))
+
+
+@functools.cache
+def wrong_in_modules() -> dict[str, list[Use]]:
+    """Return what is wrong in what modules do on machines."""
+    others = {path.name for path in MODULE_UTILS.iterdir() if path.is_dir()} - {*ON_MACHINES}
+    return wrong(Package(MODULE_UTILS, "ansible_collections.ringmaster.hosting.plugins.module_utils", {}, others))
 
 
 def test_root_works_by_path_in_folders_of_roots_only() -> None:
@@ -128,8 +177,17 @@ def test_root_works_by_path_in_folders_of_roots_only() -> None:
 
 def test_every_exception_is_needed() -> None:
     assert not [where for where in RIGHT if where not in wrong_in_program()]
-    parts = {where.partition(".")[0] for where in wrong_in_program(of_all=True)}
-    assert not [part for part in TO_DO if part not in parts]
+    assert not [where for where in RIGHT_IN_MODULES if where not in wrong_in_modules()]
+
+
+def test_modules_work_by_path_in_folders_of_roots_only() -> None:
+    found = {
+        where: [f"line {use.line}: {use.text[:100]} in {', '.join(sorted(use.places))}" for use in uses]
+        for where, uses in wrong_in_modules().items()
+        if where not in RIGHT_IN_MODULES
+    }
+    shown = "\n".join(f"{where}: {'; '.join(uses)}" for where, uses in found.items())
+    assert not found, f"{shown}\nwork by descriptors, or say in RIGHT_IN_MODULES why it is right"
 
 
 @pytest.mark.parametrize(
@@ -145,6 +203,8 @@ def test_every_exception_is_needed() -> None:
         ("/srv/s-app/x", False),
         ("/opt/unknown/x", False),
         ("/var/lib/ringmaster/x", True),
+        ("/*", False),
+        ("//etc/x", True),
     ],
 )
 def test_whose_a_place_is(place: str, roots: bool) -> None:
@@ -215,3 +275,63 @@ def test_what_is_roots_may_be_used(tmp_path: Path, code: str) -> None:
     (tmp_path / "sample").mkdir()
     (tmp_path / "sample/main.py").write_text(HEAD + code + "\n")
     assert not wrong(Package(tmp_path, "ringmaster"))
+
+
+# Modules of ansible-core that write by path on a machine. Module `files` judges its places there, when it runs.
+WRITING = ("assemble", "blockinfile", "copy", "file", "get_url", "lineinfile", "replace", "template", "unarchive")
+
+
+class Loader(yaml.CSafeLoader):  # type: ignore[misc]
+    """Takes tags as nothing."""
+
+
+Loader.add_multi_constructor("!", lambda _loader, _suffix, _node: None)
+
+
+def _maps(node: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(node, dict):
+        yield node
+    for value in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
+        yield from _maps(value)
+
+
+def wrong_tasks(root: Path) -> list[str]:
+    """Return the tasks for machines that write by path where others can, in any form that they may have."""
+    found = []
+    for top in ("playbooks", "roles"):
+        for path in sorted((root / top).rglob("*.yml")):
+            parts = path.relative_to(root).parts
+            if {"molecule", "files", "templates", "meta"} & {*parts} or parts[1] == "lab":  # of the operator's machine
+                continue
+            for task in _maps(yaml.load(path.read_text(encoding="utf-8"), Loader)):
+                for module in WRITING:
+                    arguments = task.get(f"ansible.builtin.{module}")
+                    if arguments is None or task.get("delegate_to") == "localhost":
+                        continue
+                    place = arguments.get("path") or arguments.get("dest") if isinstance(arguments, dict) else ""
+                    if not place or "{{" in place or not is_roots(place) or "recurse" in arguments:
+                        found.append(f"{path.relative_to(root)}: {module}: {arguments}")
+    return found
+
+
+def test_tasks_write_in_folders_of_roots_only() -> None:
+    assert wrong_tasks(MODULE_UTILS.parents[5]) == []
+
+
+@pytest.mark.parametrize(
+    "task",
+    [
+        "ansible.builtin.file: {path: /srv/s-app/x, state: directory}",
+        "ansible.builtin.copy: {dest: /home/ada/x, content: x}",
+        "ansible.builtin.template: {dest: '{{ x }}/y', src: y}",
+        "ansible.builtin.file: {path: /etc/ringmaster, recurse: true}",
+        "ansible.builtin.lineinfile: path=/srv/s-app/x line=y",
+        "block: [{ansible.builtin.unarchive: {dest: /var/lib/mysql/x, src: y}}]",
+    ],
+)
+def test_a_task_that_writes_elsewhere_is_found(tmp_path: Path, task: str) -> None:
+    (tmp_path / "roles/x/tasks").mkdir(parents=True)
+    (tmp_path / "roles/x/tasks/main.yml").write_text(f"- {task}\n")
+    assert wrong_tasks(tmp_path)
+    (tmp_path / "roles/x/tasks/main.yml").write_text("- ansible.builtin.copy: {dest: /etc/x, content: x}\n")
+    assert not wrong_tasks(tmp_path)

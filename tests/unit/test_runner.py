@@ -99,7 +99,7 @@ import time
 sys.path.insert(0, {str(TESTS)!r})
 import runner
 hangs = runner.Item("hangs", [sys.executable, "-c", {HANGS.format(path=str(tmp_path / "pid"))!r}])
-runner.execute([hangs, hangs], runner.Records(runner.Path({str(tmp_path / "records")!r})), "", 0)
+runner.execute([hangs, hangs], runner.Records(runner.Path({str(tmp_path / "records")!r})), "")
 """
     running = subprocess.Popen(
         [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
@@ -112,3 +112,39 @@ runner.execute([hangs, hangs], runner.Records(runner.Path({str(tmp_path / "recor
     assert running.returncode
     assert said.count("=== begins: hangs") == 1
     assert not is_running(int((tmp_path / "pid").read_text()))
+
+
+@pytest.mark.parametrize("name", ["check", "test"])
+def test_a_set_is_as_short_as_it_was_promised(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Each item has a usual duration, and those of one lane one after the other fit into the time of the set."""
+    monkeypatch.syspath_prepend(str(TESTS))
+    items = load(TESTS / "items.py")
+    usual = items.usual(name)
+    assert not [item.title for item in items.SETS[name]() if item.title not in usual]
+    lanes: dict[int, float] = {}
+    for item in items.SETS[name]():
+        lanes[item.lane] = lanes.get(item.lane, 0) + usual[item.title]
+    assert max(lanes.values()) <= items.BUDGETS[name], lanes
+
+
+def test_what_it_took_is_kept_and_shown_beside_the_next_run(
+    runner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(runner.known, "USUAL", tmp_path / "usual.json")
+    (tmp_path / "usual.json").write_text('{"test": {"gone": 7, "end to end": 3}, "drill": {"x": 1}}')
+    assert runner.main(["test", "--keep"]) == 1
+    kept = runner.json.loads((tmp_path / "usual.json").read_text())
+    assert kept["drill"] == {"x": 1}
+    assert set(kept["test"]) == {"drill: move", "end to end", "molecule: redis"}
+    assert kept["test"]["end to end"] == 3, "it failed: how long that took says nothing"
+    assert "slow" not in runner.table({"a": runner.Result(True, 12, "")}, {"a": 5.0}, {})
+    assert "a  slow" in runner.table({"a": runner.Result(True, 13, "")}, {"a": 5.0}, {})
+
+
+def test_what_a_machine_has_no_means_for_is_named(
+    runner, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    items = [runner.Item("other ansible-core: units", [sys.executable, "-c", "raise SystemExit(77)"])]
+    monkeypatch.setattr(runner.known, "SETS", {"test": lambda: items})
+    assert runner.main(["test"]) == 0
+    assert "LEFT OUT: other ansible-core: units" in capsys.readouterr().out

@@ -219,6 +219,7 @@ def test_reload_under_load_loses_no_question(server: Host, address: set[str]) ->
     while time.monotonic() < end:
         assert data(ask(f"neta00.{DOMAIN}", "A", INSIDE)) == address
         asked += 1
+        time.sleep(0.004)  # one VM may ask 500 questions a second
     assert asked > 100
 
 

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from steps import check_of, checks_of, small_disk, writer
+from steps import check_of, checks_of, sandboxed, small_disk, writer
 from testinfra.host import Host
 
 PORT = 5432
@@ -503,11 +503,11 @@ def test_no_silent_empty_cluster(server: Host) -> None:
 def test_dump_and_its_proof(psql: Psql, server: Host) -> None:
     good(psql("CREATE TABLE proven AS SELECT n, md5(n::text) AS text FROM generate_series(1, 5000) AS n"))
     folder = "/var/backups/ringmaster/postgresql"
-    told = json.loads(server.check_output(f"{PROGRAM} dump {folder}"))
+    told = json.loads(sandboxed(server, "backup/ringmaster-backup", f"{PROGRAM} dump {folder}"))
     assert told["objects"] == 3
     assert told["bytes"] > 50_000
     assert server.check_output(f"stat -c %a {folder}") == "700"
-    proof = json.loads(server.check_output(f"{PROGRAM} prove {folder}"))
+    proof = json.loads(sandboxed(server, "backup/ringmaster-backup-proof", f"{PROGRAM} prove {folder}"))
     assert any(f"{rows} rows came back" in proof["sentence"] for rows in (5001, 5002))  # with those of the checks
     assert server.check_output("ls /var/lib/postgresql") == "17"
 

@@ -11,11 +11,13 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from steps import sandboxed
 from testinfra.host import Host
 
 DEFINITION = "/etc/ringmaster/backup.d/redis.json"
 FOLDER = "/var/backups/ringmaster/redis"
 BAD = "/var/backups/ringmaster/bad"
+UNITS = {"dump": "backup/ringmaster-backup", "prove": "backup/ringmaster-backup-proof"}
 CLIENT = (
     "REDISCLI_AUTH=$REDIS_PASSWORD redis-cli -s /run/redis/redis-server.sock --user $REDIS_USERNAME --no-auth-warning"
 )
@@ -46,7 +48,10 @@ def words(host: Host, verb: str, folder: str = FOLDER, more: str = "") -> str:
 
 
 def run(host: Host, verb: str, more: str = "") -> dict[str, Any]:
-    return json.loads(host.check_output(words(host, verb, more=more)))
+    command = words(host, verb, more=more)
+    if verb in UNITS:
+        return json.loads(sandboxed(host, UNITS[verb], command))
+    return json.loads(host.check_output(command))
 
 
 def test_a_dump_is_proven_and_nothing_is_left(redis: Host) -> None:

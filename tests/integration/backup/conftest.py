@@ -20,7 +20,7 @@ from pathlib import Path
 import debian
 import pytest
 from hostile import Machine, quick_key
-from ringmaster.backup_server import judge, passwords, process, state, upkeep
+from ringmaster.backup_server import judge, passwords, process, prune, state, upkeep
 from ringmaster.backup_server.repositories import Repository
 
 DAY = 86400
@@ -96,6 +96,9 @@ def server(folder: Path, template: Path, tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(judge, "LEDGERS", tmp_path / "judged")
     monkeypatch.setattr(passwords, "KNOWN", tmp_path / "passwords.json")
     monkeypatch.setattr(upkeep, "LOCK", tmp_path / "lock")
+    # What waits for long is a fault here, and is to fail as one.
+    monkeypatch.setattr(prune, "PATIENCE", 20)
+    monkeypatch.setattr(prune, "SECONDS", 300)
     # The programs lie below root's own folder: their copies can be reached.
     tools = folder / ".programs"
     shutil.copytree(debian.programs(), tools)

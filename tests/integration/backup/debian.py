@@ -30,6 +30,7 @@ def programs() -> Path:
             *("-o", f"Dir::State::lists={lists.parent}", "-o", "APT::Sandbox::User=root"),
             *("-o", f"Dir::Cache::pkgcache={CACHE}/pkgcache.bin", "-o", f"Dir::Cache::srcpkgcache={CACHE}/src.bin"),
         ]
+        options += ["-o", "Acquire::http::Timeout=30"]
         for words in (["update", "-qq"], ["download", "-qq", *PACKAGES]):
             subprocess.run(["apt-get", *options, *words], check=True, cwd=CACHE, env=os.environ | {"LC_ALL": "C"})
         for package in CACHE.glob("*.deb"):

@@ -6,12 +6,15 @@
 from __future__ import annotations
 
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from ringmaster.mysql import dumps, objects, restores
-from ringmaster.mysql.client import Client, MariaDbError, identifier, root
+from ringmaster.core.component import Wish
+from ringmaster.core.report import Failure
+from ringmaster.mysql import dumps, filling, objects, restores
+from ringmaster.mysql.client import Client, Login, MariaDbError, identifier, root
 
 NAMES = [
     "two\nlines",
@@ -68,7 +71,7 @@ def test_names_of_tables_are_data(mariadb: str, client: Client, tmp_path: Path) 
         assert not done.returncode, done.stderr
     assert set(dumps.inventory(client, "app")["tables"]) == set(names)
     folder = dumped(mariadb, tmp_path)
-    restores._fill(folder, "app", "again", dumps.manifest(folder)["databases"]["app"], mariadb)
+    restores.restore(folder, Wish("app", "again"), Login(mariadb))
     assert set(dumps.inventory(client, "again")["tables"]) == set(names)
     assert not proof.exists()
 
@@ -83,8 +86,10 @@ def test_a_script_runs_no_program(mariadb: str, client: Client, tmp_path: Path, 
     subprocess.run(words, input=script, capture_output=True, check=False)
     assert proof.exists(), "without the mode it does"
     proof.unlink()
-    with pytest.raises(restores.Failure, match="cannot be restored"):
-        restores._load(script, "app", mariadb)
+    with tempfile.TemporaryFile() as file, pytest.raises(Failure, match="cannot be restored"):
+        file.write(script)
+        file.seek(0)
+        filling.load(file, "app", Login(mariadb), "app")
     with pytest.raises(MariaDbError):
         client.run([line.format(proof=proof)])
     assert not proof.exists()
@@ -126,9 +131,7 @@ def test_views_routines_triggers_and_events_come_back_with_who_made_them(
     assert not owner(mariadb, script).returncode
     folder = dumped(mariadb, tmp_path)
     assert "came back, all counted and checked" in restores.prove(folder)
-    wanted = dumps.manifest(folder)["databases"]["app"]
-    restores._fill(folder, "app", "again", wanted, mariadb)
-    restores._compare(client, "again", wanted)
+    restores.restore(folder, Wish("app", "again"), Login(mariadb))
     for table, kind in (("views", "table"), ("triggers", "trigger"), ("events", "event")):
         where = f"FROM information_schema.{table} WHERE {kind}_schema = 'again'"
         assert client.run([f"SELECT definer {where}"]) == [["app@localhost"]]

@@ -21,6 +21,8 @@ from ansible_collections.ringmaster.hosting.plugins.module_utils.accounts.facts 
 from ansible_collections.ringmaster.hosting.plugins.module_utils.accounts.model import AccountsError, Options, Paths
 from ansible_collections.ringmaster.hosting.plugins.module_utils.accounts.roster import parse
 
+pytestmark = pytest.mark.thorough
+
 CAROL = person("carol", 20110, "login", "sudo-srv", "wheel")
 FIRST = roster(ALICE, BOB, person("eve", 20103, "login", "wheel"))
 SECOND = roster(

@@ -14,7 +14,9 @@ from dataclasses import dataclass
 
 import pytest
 from ansible_collections.ringmaster.hosting.plugins.module_utils.accounts import roster
-from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.language import checks
+from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.language import ssh_keys
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 BOTH, NEITHER = (True, True), (False, False)
 DESCRIPTION_ONLY, MACHINE_ONLY = (True, False), (False, True)
@@ -30,8 +32,16 @@ def rsa(bits: int) -> str:
     return line("ssh-rsa", b"\x01\x00\x01", b"\x00" + (1 << (bits - 1) | 1).to_bytes(bits // 8, "big"))
 
 
-def ecdsa(curve: str, coordinate: int) -> str:
-    return line(f"ecdsa-sha2-{curve}", curve.encode(), b"\x04" + bytes(2 * coordinate))
+def point(curve: str) -> bytes:
+    """Return a point of a curve, as OpenSSH keeps it."""
+    key = ec.generate_private_key(
+        {"nistp256": ec.SECP256R1(), "nistp384": ec.SECP384R1(), "nistp521": ec.SECP521R1()}[curve]
+    )
+    return key.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+
+
+def ecdsa(curve: str) -> str:
+    return line(f"ecdsa-sha2-{curve}", curve.encode(), point(curve))
 
 
 ED25519 = line("ssh-ed25519", bytes(32))
@@ -41,12 +51,12 @@ OPENSSH_PRIVATE = "-----BEGIN OPENSSH PRIVATE KEY-----"
 SOUND = {
     "ssh-ed25519": ED25519,
     "ssh-rsa": rsa(3072),
-    "ecdsa-sha2-nistp256": ecdsa("nistp256", 32),
-    "ecdsa-sha2-nistp384": ecdsa("nistp384", 48),
-    "ecdsa-sha2-nistp521": ecdsa("nistp521", 66),
+    "ecdsa-sha2-nistp256": ecdsa("nistp256"),
+    "ecdsa-sha2-nistp384": ecdsa("nistp384"),
+    "ecdsa-sha2-nistp521": ecdsa("nistp521"),
     "sk-ssh-ed25519@openssh.com": line("sk-ssh-ed25519@openssh.com", bytes(32), b"ssh:"),
     "sk-ecdsa-sha2-nistp256@openssh.com": line(
-        "sk-ecdsa-sha2-nistp256@openssh.com", b"nistp256", b"\x04" + bytes(64), b"ssh:"
+        "sk-ecdsa-sha2-nistp256@openssh.com", b"nistp256", point("nistp256"), b"ssh:"
     ),
 }
 STRENGTH = "strength is asked of the description; a machine takes what was accepted there"
@@ -95,6 +105,7 @@ TABLE = {
     "RSA without a modulus": Row(line("ssh-rsa", b"\x01\x00\x01"), MACHINE_ONLY, SHAPE),
     "Ed25519 with 31 bytes": Row(line("ssh-ed25519", bytes(31)), MACHINE_ONLY, SHAPE),
     "Ed25519 with a field more": Row(line("ssh-ed25519", bytes(32), bytes(32)), MACHINE_ONLY, SHAPE),
+    "ECDSA beside its curve": Row(line("ecdsa-sha2-nistp256", b"nistp256", b"\x04" + bytes(64)), MACHINE_ONLY, SHAPE),
     "last field cut off": Row(f"{KIND} {DATA[:-8]}", MACHINE_ONLY, SHAPE),
     "tab between": Row(ED25519.replace(" ", "\t"), DESCRIPTION_ONLY, LINE),
     "second key on a second line": Row(f"{ED25519}\n{ED25519}", DESCRIPTION_ONLY, LINE),
@@ -103,18 +114,18 @@ TABLE = {
 
 
 def test_both_judges_know_the_same_types_and_the_table_has_a_sound_key_of_each():
-    assert set(checks.KEY_TYPES) == set(roster.KEY_TYPES) == set(SOUND)
+    assert set(ssh_keys.KEY_TYPES) == set(roster.KEY_TYPES) == set(SOUND)
 
 
 @pytest.mark.parametrize("case", TABLE)
 def test_both_judges_say_the_same_or_the_table_says_why_not(case):
     row = TABLE[case]
-    assert (not checks.ssh_key(row.key), roster.key_problem(row.key) is None) == row.accepted
+    assert (not ssh_keys.ssh_key(row.key), roster.key_problem(row.key) is None) == row.accepted
     assert bool(row.reason) == (row.accepted not in (BOTH, NEITHER))
 
 
 @pytest.mark.parametrize("case", TABLE)
 def test_no_machine_refuses_what_a_description_may_hold(case):
     row = TABLE[case]
-    if row.key.strip().isprintable() and not checks.ssh_key(row.key):
+    if row.key.strip().isprintable() and not ssh_keys.ssh_key(row.key):
         assert roster.key_problem(row.key) is None

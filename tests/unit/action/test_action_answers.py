@@ -16,21 +16,27 @@ from ansible_collections.ringmaster.hosting.plugins.module_utils.machine.program
 from ansible_collections.ringmaster.hosting.plugins.module_utils.values.answers import AnswerError
 from enemy import Outcome, Stage, failures, recap
 
+pytestmark = pytest.mark.thorough
+
 ROOT = Path(__file__).parents[3]
 ACTIONS = ROOT / "collections/ansible_collections/ringmaster/hosting/plugins/action"
 MODULES = ACTIONS.parent / "modules"
 # Their modules run on the controller, or on the machine that makes images and labs.
 AT_HOME = {
     "description_allocate", "description_change", "description_check", "plan_moves",
-    "debian_tree", "lab_machine", "lab_network", "vm_image_build",
+    "debian_tree", "lab_machine", "lab_network", "vm_image_build", "wait_for_machine",
 }  # fmt: skip
-# No playbook reads their answers; the connection has judged them.
-UNREAD = {"disk", "pool", "vm"}
 HIDDEN = "\x1b[2J"
 PROXY = {"host_name": "hv0", "host_vars": {"ansible_ssh_common_args": "-o ProxyCommand=id"}}
 FILES = {"ringmaster.hosting.files": {"files": [{"path": "/tmp/ours/file", "content": "x"}]}}
 UNITS: dict[str, Any] = {"ringmaster.hosting.units": {"units": [{"name": "a.service"}]}}
 KEYS = {"ringmaster.hosting.vm_info": {"names": ["web00"]}}
+
+POOL = {"ringmaster.hosting.pool": {"path": "/srv/images"}}
+DISK: dict[str, Any] = {"ringmaster.hosting.disk": {"name": "a.qcow2", "size": "1GiB"}}
+IMAGE = {"ringmaster.hosting.image": {"src": "/srv/a.qcow2", "remote_src": True}}
+FETCHED = {"ringmaster.hosting.image": {"src": str(Path(__file__)), "name": "a.qcow2"}}
+VM = {"ringmaster.hosting.vm": {"name": "web00", "state": "absent"}}
 
 LIES: dict[str, tuple[dict[str, Any], object, str]] = {
     "quick_add_host": (FILES, MARKER + json.dumps({"changed": True, "add_host": PROXY}), "only changed"),
@@ -47,6 +53,14 @@ LIES: dict[str, tuple[dict[str, Any], object, str]] = {
     "unknown_name": (UNITS, {"changed": True, "ringmaster_project": "other"}, "only changed"),
     "wrong_type": (UNITS, {"changed": True, "steps": "all"}, "a list"),
     "foreign_vm": (KEYS, {"host_keys": {"db00": ["ssh-ed25519 AAAA"]}}, "a VM that was asked for"),
+    "pool_more": (POOL, {"changed": True, "path": "/srv/images", "groups": ["all"]}, "only changed"),
+    "pool_path": (POOL, {"path": "/srv/{{ x }}"}, "a path"),
+    "disk_path": (DISK, {"path": "../../x", "name": "a.qcow2"}, "a path"),
+    "disk_size": (DISK, {"size": "1G"}, "a whole number"),
+    "image_name": (IMAGE, {"name": "a b\n", "present": True}, "the name of a volume"),
+    "image_present": (FETCHED, {"name": "a.qcow2", "present": "yes"}, "true or false"),
+    "vm_name": (VM, {"name": "Web00 "}, "the name of a machine"),
+    "vm_state": (VM, {"state": "running; reboot"}, "the state of a VM"),
     "no_key": (KEYS, {"host_keys": {"web00": ["ssh-ed25519 AAAA\n* ssh-ed25519 AAAA"]}}, "a public host key"),
 }
 
@@ -74,12 +88,28 @@ def test_no_answer_of_ours_changes_the_inventory_or_moves_a_terminal(lied: Outco
 
 
 def test_every_module_whose_answer_is_read_has_an_action_that_declares_it() -> None:
-    modules = {path.stem for path in MODULES.glob("*.py")} - AT_HOME - UNREAD - {"__init__"}
-    assert modules - {path.stem for path in ACTIONS.glob("*.py")} == set()
+    modules = {path.stem for path in MODULES.glob("*.py")} - AT_HOME - {"__init__"}
+    judging = {path.stem for path in ACTIONS.glob("*.py") if re.search(r"JudgedAction\)|judge[d]?\(", path.read_text())}
+    assert modules - judging == set()
 
 
 @pytest.mark.parametrize(
-    "name", ["accounts", "component", "packages", "units", "withdraw", "vms", "vm_info", "vm_move", "vm_snapshot"]
+    "name",
+    [
+        "accounts",
+        "component",
+        "packages",
+        "units",
+        "withdraw",
+        "vms",
+        "vm_info",
+        "vm_move",
+        "vm_snapshot",
+        "vm",
+        "disk",
+        "pool",
+        "image",
+    ],
 )
 def test_an_action_declares_all_that_its_module_documents(name: str) -> None:
     documented = (MODULES / f"{name}.py").read_text().split('RETURN = r"""', 1)[1].split('"""', 1)[0]

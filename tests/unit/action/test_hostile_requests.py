@@ -19,6 +19,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 from enemy import Outcome, Stage, failures
 
+pytestmark = pytest.mark.thorough
+
 CA = authority.create("example.org")
 AUTHORITY = hashlib.sha256(CA.pem.encode()).hexdigest()
 

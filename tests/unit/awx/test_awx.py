@@ -18,6 +18,8 @@ import yaml
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.verbs.table import VERBS
 from programs import load
 
+pytestmark = pytest.mark.thorough
+
 ROOT = Path(__file__).parents[3]
 BIN = Path(sys.executable).parent
 SHARED = ("ansible.cfg", "collections", "inventory_plugins", "playbooks", "roles")

@@ -19,6 +19,8 @@ import pytest
 from ansible_collections.ringmaster.hosting.plugins.module_utils.lab import progress
 from programs import load
 
+pytestmark = pytest.mark.thorough
+
 ROOT = Path(__file__).resolve().parents[3]
 GIB = 2**30
 

@@ -91,3 +91,15 @@ def test_a_shell_can_read_the_file() -> None:
     password = redis.accounts([{"name": "app"}], SECRET, vm("myapp00", 4096))[2].password
     url = f"rediss://app:{password}@myapp00.example.org:6380/0"
     assert done.stdout.split() == ["myapp00.example.org", "6380", "app", url]
+
+
+def test_no_keys_are_not_all_keys() -> None:
+    options = [{"name": "a", "keys": []}, {"name": "b"}, {"name": "c", "keys": ["x:*"], "channels": []}]
+    vm = {"inventory_hostname": "a00", "ringmaster_project": "a"}
+    rules = {one.name: one.rule.split() for one in redis.accounts(options, "s" * 40, vm)}
+    assert {name: [word for word in rules[name] if word[0] in "~&"] for name in "abc"} == {
+        "a": [],
+        "b": ["~*", "&*"],
+        "c": ["~x:*"],
+    }
+    assert "-flushall" in rules["a"]

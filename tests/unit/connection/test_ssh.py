@@ -16,6 +16,8 @@ from typing import Any
 import pytest
 from enemy import Outcome, Stage, failures, recap
 
+pytestmark = pytest.mark.thorough
+
 PROXY = {"host_name": "hv0", "host_vars": {"ansible_ssh_common_args": "-o ProxyCommand=touch${IFS}/tmp/pwned"}}
 COMMAND: dict[str, Any] = {"ansible.builtin.command": {"argv": ["true"]}, "register": "said"}
 SHOW: dict[str, Any] = {

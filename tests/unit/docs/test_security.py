@@ -26,6 +26,7 @@ def rows(section: str) -> list[list[str]]:
 
 
 FLOWS = [row for row in rows("What crosses") if row[0] != "From → to"]
+NOTHING = [row for row in rows("What does not cross") if row[0] != "From → to"]
 FINDINGS = [row for row in rows("The audit of November 2026") if row[0] != "Finding"]
 
 
@@ -48,6 +49,14 @@ def test_a_flow_names_its_pair_its_rule_and_tests_that_are_there(row: list[str])
     assert PAIR.fullmatch(row[0]), f"'{row[0]}' is no pair of {', '.join(PRINCIPALS)}"
     assert row[1] and row[2]
     assert not missing(row[3])
+
+
+def test_each_ordered_pair_has_a_row_or_says_why_there_is_none() -> None:
+    flows, nothing = {row[0] for row in FLOWS}, [row[0] for row in NOTHING]
+    pairs = {f"{one} → {other}" for one in PRINCIPALS for other in PRINCIPALS if one != other}
+    assert pairs - flows == {*nothing}
+    assert len(nothing) == len({*nothing})
+    assert not [row for row in NOTHING if len(row) != 2 or len(row[1]) < 20]
 
 
 @pytest.mark.parametrize("row", FINDINGS, ids=lambda row: row[0])

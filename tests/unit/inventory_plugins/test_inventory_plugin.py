@@ -15,6 +15,8 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.thorough
+
 ROOT = Path(__file__).parents[3]
 BIN = Path(sys.executable).parent
 
@@ -156,12 +158,12 @@ def test_a_broken_file_fails_with_its_place(allocated) -> None:
 
 def test_data_is_never_a_template(allocated) -> None:
     allocated.replace("users/bob.yml", "Bob Example", '"Bob {{ 1 + 1 }}"')
-    allocated.replace("projects/myapp.yml", "redis: {}", "redis: {save: \"{{ lookup('pipe', 'id') }}\"}")
+    allocated.replace("projects/myapp.yml", "redis: {}", "redis: {settings: {save: \"{{ lookup('pipe', 'id') }}\"}}")
     play = allocated.folder.parent / "show.yml"
     play.write_text(
         "- hosts: myapp00\n  gather_facts: false\n  connection: local\n  tasks:\n"
         "    - ansible.builtin.debug:\n"
-        '        msg: "name={{ ringmaster_roster.people[1].full_name }} save={{ redis_save }}"\n'
+        '        msg: "name={{ ringmaster_roster.people[1].full_name }} save={{ redis_settings.save }}"\n'
     )
     result = run(allocated, "ansible-playbook", "-i", str(allocated.source), str(play))
     assert "name=Bob {{ 1 + 1 }} save={{ lookup('pipe', 'id') }}" in result.stdout, result.stdout + result.stderr
@@ -283,3 +285,35 @@ def test_modules_run_on_the_controller_in_check_and_diff_mode(platform) -> None:
     orphaned = run(platform, "ansible-playbook", *source, "playbooks/validate.yml")
     assert orphaned.returncode != 0
     assert "no project describes it" in orphaned.stdout + orphaned.stderr
+
+
+def test_people_are_brought_to_vms_in_spite_of_a_mistake_elsewhere(allocated) -> None:
+    for words in (["init", "-q"], ["add", "--all"], ["commit", "-q", "-m", "x"]):
+        own = ["-c", "user.name=A", "-c", "user.email=a@example.org"]
+        subprocess.run(["git", "-C", str(allocated.folder), *own, *words], check=True)
+    allocated.replace("projects/myapp.yml", "memory: 1GiB", "memory: 1GB")
+    shown = run(allocated, "ansible-playbook", "-i", str(allocated.source), "playbooks/accounts.yml", "--list-hosts")
+    assert shown.returncode == 0, shown.stderr
+    assert "myapp00" in shown.stdout
+    assert "'1GB' is not a size" in shown.stderr
+    assert "read as the last commit has it" in " ".join(shown.stderr.split())
+    other = run(allocated, "ansible-playbook", "-i", str(allocated.source), "playbooks/base.yml", "--list-hosts")
+    assert other.returncode != 0
+
+
+def test_nobody_waits_for_a_source_that_is_a_pipe(platform) -> None:
+    platform.source.unlink()
+    os.mkfifo(platform.source)
+    result = run(platform, "ansible-inventory", "-i", str(platform.source), "--list")
+    assert result.returncode != 0
+    assert "platform.ringmaster.yml:1:1: cannot be read: is a named pipe (FIFO), and no file" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_a_wrong_value_of_the_source_is_said_with_its_place(platform) -> None:
+    platform.write("platform.ringmaster.yml", "plugin: ringmaster.hosting.platform\nprojects: 5\nssh_address: srv5\n")
+    result = run(platform, "ansible-inventory", "-i", str(platform.source), "--list")
+    assert result.returncode != 0
+    assert "platform.ringmaster.yml:2:11: projects: '5' is no name for a project" in result.stderr
+    assert "platform.ringmaster.yml:3:14: ssh_address: 'srv5' is not one of the allowed words" in result.stderr
+    assert "Traceback" not in result.stderr

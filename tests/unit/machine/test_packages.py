@@ -59,6 +59,18 @@ def test_failure_is_told(fail: list[int], told: str) -> None:
 LOCKED = "E: Could not get lock /var/lib/apt/lists/lock. It is held by process 1398 (apt-get)\n"
 
 
+def test_lists_that_could_not_be_fetched_are_the_cause_that_is_told() -> None:
+    """apt ends well when an archive does not answer, and then does not know the package."""
+    failed = (
+        "W: Failed to fetch http://archive.example/dists/x/InRelease  Could not resolve\nW: Some index files failed\n"
+    )
+    answers = [(0, "", failed), (100, "", "E: Unable to locate package a\n")]
+    with pytest.raises(packages.PackageError) as error:
+        packages.install(lambda _argv: answers.pop(0), ["a"], recommends=False, update=True)
+    assert str(error.value).startswith("apt-get update could not fetch everything: W: Failed to fetch http://archive")
+    assert str(error.value).endswith("Therefore apt-get install a: E: Unable to locate package a")
+
+
 def test_another_apt_that_fetches_lists_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     moments = iter([0, 10, 20, 30, packages.LOCK_SECONDS + 31])
     monkeypatch.setattr(packages.time, "monotonic", lambda: next(moments))

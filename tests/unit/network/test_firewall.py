@@ -217,6 +217,15 @@ def test_nft_accepts_any_typed_rules(tmp_path_factory: pytest.TempPathFactory, r
     checked(tmp_path_factory.mktemp("nft"), text)
 
 
+@nft
+@pytest.mark.parametrize("letter", ["a", "ü", "語", "𠮷"])
+def test_nft_accepts_comments_of_any_letters_and_length(tmp_path: Path, letter: str) -> None:
+    rule = {"from": ["10.0.0.0/8"], "to": ["80"], "proto": "tcp", "comment": letter * 100}
+    text = firewall.render(firewall.policy({**VM, "firewall_allow": [rule]}))
+    assert letter * 20 in text
+    checked(tmp_path, text)
+
+
 def test_the_gateway_gets_the_same_permissions() -> None:
     addresses = {"ringmaster_fe_ipv6": "2001:db8:2::1000", "ringmaster_srv_ipv4": "172.20.1.1"}
     opened = firewall.edge([{**VM, **HERE, **addresses}])

@@ -19,6 +19,8 @@ from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 from ringmaster.dns import loading
 
+pytestmark = pytest.mark.thorough
+
 ZONE = "example.org"
 KEY = "ab" * 32
 SETTINGS: dict[str, Any] = {

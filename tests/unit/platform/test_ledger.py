@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform import ledger, operations
+from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.language import files
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.language.errors import DescriptionError
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.ledger import Ledger
 from hypothesis import HealthCheck, given, settings
@@ -224,7 +225,7 @@ def test_a_crash_leaves_the_old_file(tmp_path: Path, monkeypatch) -> None:
 
     monkeypatch.setattr(os, "fsync", crash)
     with pytest.raises(OSError, match="disk full"):
-        ledger.write_atomically(path, "new")
+        files.write_atomically(path, "new")
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
 

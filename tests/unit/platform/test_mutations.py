@@ -16,6 +16,8 @@ from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.langua
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+pytestmark = pytest.mark.thorough
+
 FILES = ("platform.yml", "users/alice.yml", "users/bob.yml", "projects/myapp.yml", "allocations.yml")
 JUNK = st.one_of(
     st.sampled_from(

@@ -19,6 +19,8 @@ from ansible_collections.ringmaster.hosting.plugins.module_utils.platform import
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.language.errors import DescriptionError
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.verbs import edit
 
+pytestmark = pytest.mark.thorough
+
 
 def git(folder: Path, *arguments: str) -> str:
     names = ["-c", "user.name=Somebody", "-c", "user.email=somebody@example.org"]

@@ -25,6 +25,8 @@ from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.verbs.
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.verbs.table import VERBS
 from ansible_collections.ringmaster.hosting.plugins.plugin_utils import extra_vars
 
+pytestmark = pytest.mark.thorough
+
 ROOT = Path(__file__).resolve().parents[3]
 FOLDER = ROOT / "playbooks"
 BIN = Path(sys.executable).parent
@@ -226,7 +228,8 @@ def test_nothing_runs_whatever_form_an_expression_has(platform, tmp_path: Path, 
         done = run(platform.source, name, *words)
         assert done.returncode != 0, said(done)
         assert "nothing was changed" in said(done)
-        assert "PLAY [" not in done.stdout
+        # Any text may be a path: the module that reads the description there refuses it.
+        assert "PLAY [" not in done.stdout or types == ["source"]
     for words in ["--list-hosts"], ["--list-tasks"], ["--syntax-check"], ["--limit", "myapp00"], ["--tags", "x"]:
         done = run(platform.source, name, *forms[1], *words)
         assert done.returncode != 0, said(done)

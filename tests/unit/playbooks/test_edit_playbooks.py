@@ -15,6 +15,8 @@ import pytest
 import yaml
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.verbs.table import VERBS
 
+pytestmark = pytest.mark.thorough
+
 ROOT = Path(__file__).parents[3]
 
 

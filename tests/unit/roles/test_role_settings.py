@@ -47,6 +47,21 @@ def test_kernel_settings_of_the_operator_lie_over_those_of_the_role() -> None:
     assert [line for line in lines if " = " in line and not line.startswith("-")] == []
 
 
+def test_kernel_settings_of_every_machine_weaken_nothing() -> None:
+    strictest = {"fs.protected_fifos": "2", "fs.protected_hardlinks": "1", "fs.protected_regular": "2"}
+    strictest |= {"fs.protected_symlinks": "1", "fs.suid_dumpable": "0", "dev.tty.ldisc_autoload": "0"}
+    strictest |= {"kernel.dmesg_restrict": "1", "kernel.unprivileged_bpf_disabled": "1"}
+    found = {}
+    for path in (ROLES / "machine/files/rootfs/etc/sysctl.d").iterdir():
+        lines = [line for line in path.read_text().splitlines() if not line.startswith("#")]
+        assert [line for line in lines if not line.startswith("-")] == [], "where one is refused, the others are set"
+        found[path.name] = dict(line.removeprefix("-").split(" = ") for line in lines)
+    # After Debian's (50-default.conf), and so where nothing stricter can have been asked for.
+    assert found.pop("60-ringmaster-kernel.conf") == strictest
+    # Before all others: whoever asks for more gets it.
+    assert found == {"10-ringmaster-kernel.conf": {"kernel.yama.ptrace_scope": "1", "kernel.kptr_restrict": "1"}}
+
+
 def test_the_journal_has_a_size_and_an_age() -> None:
     lines = rendered("base", "journald.conf.j2", base_journal_max_use="7M", base_journal_max_retention="3day")
     assert {"SystemMaxUse=7M", "MaxRetentionSec=3day"} <= set(lines)

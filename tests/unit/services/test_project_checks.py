@@ -12,7 +12,7 @@ from ansible_collections.ringmaster.hosting.plugins.module_utils.services import
 
 
 def declared(name: str, **changes: Any) -> dict[str, Any]:
-    some = {"command": ["/x"], "url": None, "interval": 30, "timeout": 5, "user": None, "vms": []}
+    some = {"command": ["/x"], "url": None, "interval": 30, "timeout": 5, "user": None, "vms": None}
     return {"name": name, **some, **changes}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.inventory import vm_uuid
-from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.language import checks, names
+from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.language import checks, names, ssh_keys
 from ansible_collections.ringmaster.hosting.plugins.module_utils.values import addresses
 from ansible_collections.ringmaster.hosting.plugins.module_utils.values.secret import derive
 
@@ -106,20 +106,20 @@ def test_pool_in_a_range() -> None:
 
 
 def test_ssh_keys(make_key) -> None:
-    assert checks.ssh_key(make_key()) == ""
-    assert checks.ssh_key(make_key("ecdsa", 384)) == ""
-    assert checks.ssh_key(make_key("rsa", 3072)) == ""
-    assert "weak RSA key of 2048 bits" in checks.ssh_key(make_key("rsa", 2048))
+    assert ssh_keys.ssh_key(make_key()) == ""
+    assert ssh_keys.ssh_key(make_key("ecdsa", 384)) == ""
+    assert ssh_keys.ssh_key(make_key("rsa", 3072)) == ""
+    assert "weak RSA key of 2048 bits" in ssh_keys.ssh_key(make_key("rsa", 2048))
     good = make_key()
     kind, data, comment = good.split()
-    assert "damaged" in checks.ssh_key(f"{kind} {data[:-8]} {comment}")
-    assert "damaged" in checks.ssh_key(f"{kind} {data[:-1]}! {comment}")
-    assert "another type" in checks.ssh_key(f"ssh-rsa {data} {comment}")
-    assert "no key data" in checks.ssh_key(kind)
-    assert "options before" in checks.ssh_key(f'command="x" {good}')
-    assert "DSA" in checks.ssh_key("ssh-dss AAAA")
-    assert "private" in checks.ssh_key("-----BEGIN OPENSSH PRIVATE KEY-----")
-    assert checks.ssh_key("hello") != ""
+    assert "damaged" in ssh_keys.ssh_key(f"{kind} {data[:-8]} {comment}")
+    assert "damaged" in ssh_keys.ssh_key(f"{kind} {data[:-1]}! {comment}")
+    assert "another type" in ssh_keys.ssh_key(f"ssh-rsa {data} {comment}")
+    assert "no key data" in ssh_keys.ssh_key(kind)
+    assert "options before" in ssh_keys.ssh_key(f'command="x" {good}')
+    assert "DSA" in ssh_keys.ssh_key("ssh-dss AAAA")
+    assert "private" in ssh_keys.ssh_key("-----BEGIN OPENSSH PRIVATE KEY-----")
+    assert ssh_keys.ssh_key("hello") != ""
 
 
 @pytest.mark.parametrize(

@@ -16,8 +16,8 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.language.checks import fingerprint
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.language.errors import DescriptionError
+from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.language.ssh_keys import fingerprint
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.verbs import edit, vms
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.verbs.request import RequestError
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.verbs.table import VERBS

@@ -15,6 +15,8 @@ from ringmaster.check.definitions import Definition
 from ringmaster.check.execution import AT_ONCE, Modules, Outcome, one_line, run_all
 from ringmaster.core.checks import CRITICAL, OK, UNKNOWN, WARNING
 
+pytestmark = pytest.mark.thorough
+
 ME = getpass.getuser()
 FUNCTIONS = """
 import os, time

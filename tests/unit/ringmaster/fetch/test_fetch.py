@@ -22,6 +22,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ringmaster.fetch import proxy, rules
 
+pytestmark = pytest.mark.thorough
+
 ROLES = Path(__file__).parents[4] / "roles"
 PLATFORM = {
     "ringmaster_networks": {

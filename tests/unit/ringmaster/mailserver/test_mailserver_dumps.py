@@ -149,6 +149,7 @@ def test_the_webmail_database_is_read_and_written_as_its_account(
     (tmp_path / "web").mkdir()
     live = tmp_path / "web/roundcube"
     database = sqlite3.connect(live)
+    database.execute("PRAGMA journal_mode=wal")  # as Roundcube's
     database.execute("CREATE TABLE users (name)")
     database.execute("INSERT INTO users VALUES ('anna')")
     database.commit()

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 from ringmaster.core.inbox import Refused
-from ringmaster.mysql import client, dumps, objects, options, settings
+from ringmaster.core.report import Failure
+from ringmaster.mysql import client, dumps, filling, objects, options, programs, settings
 from ringmaster.mysql.objects import Account, Present
 
 DIGEST = "*09E19135CEF8CA34B41DAB721009DDB04F8FB4D7"
@@ -274,10 +275,7 @@ def test_what_the_client_says() -> None:
     assert json.dumps(client.quoted("it's")) == "\"'it''s'\""
 
 
-def test_rows_of_a_dump_are_counted() -> None:
-    """As mariadb-dump writes: a row in a line; what programs insert is no row."""
-    counter = dumps.RowCounter(["a", "empty"])
-    text = r"""
+DUMP = r"""
 INSERT INTO `a` VALUES
 (1,'(x'),
 (2,');\n');
@@ -294,8 +292,57 @@ END ;;
 DELIMITER ;
 -- Dump completed on 2026-11-24
 """
-    for line in text.splitlines(keepends=True):
+
+
+def test_rows_of_a_dump_are_counted() -> None:
+    """As mariadb-dump writes: a row in a line; what programs insert is no row."""
+    counter = dumps.RowCounter(["a", "empty"])
+    for line in DUMP.splitlines(keepends=True):
         assert not counter.is_complete
         counter.line(line.encode())
     assert counter.is_complete
     assert counter.rows == {"a": 3, "empty": 0, "we`ird (t)": 1}
+
+
+def test_a_dump_without_its_rows_is_the_rest() -> None:
+    kept = b"".join(filling.without_rows(DUMP.encode().splitlines(keepends=True))).decode()
+    assert kept == "\n" + DUMP[DUMP.index("DELIMITER ;;") :]
+    old = b"INSERT INTO `a` VALUES (1),(2);\nSELECT 1;\n"
+    assert list(filling.without_rows(old.splitlines(keepends=True))) == [b"SELECT 1;\n"]
+
+
+@pytest.mark.parametrize(
+    ("on", "database", "fits"),
+    [
+        ("app", "app", True),
+        ("app", "App", False),
+        ("a\\_b", "a_b", True),
+        ("a\\_b", "axb", False),
+        ("a_b", "axb", True),
+        ("%", "mysql", True),
+        ("mysq_", "mysql", True),
+        ("a%", "b", False),
+        ("a.c", "abc", False),
+    ],
+)
+def test_which_databases_rights_are_for(on: str, database: str, fits: bool) -> None:
+    assert objects.fits(on, database) == fits
+    assert objects.fits(objects.pattern(database), database)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "USER x",
+        "VIEW `v`AS SELECT 1",
+        "VIEW `w` AS SELECT 1",
+        "VIEW `mysql`.`v` AS SELECT 1",
+        "VIEW `v`.`w` AS SELECT 1",
+    ],
+)
+def test_a_record_that_is_another_statement_is_not_run(text: str) -> None:
+    assert programs.Program("VIEW", "v", ("a", "b"), "VIEW `v` AS SELECT 1").statement(("c", "%")) == (
+        "CREATE DEFINER=`c`@`%` VIEW `v` AS SELECT 1"
+    )
+    with pytest.raises(Failure):
+        programs.Program("VIEW", "v", ("a", "b"), text).statement(("a", "b"))

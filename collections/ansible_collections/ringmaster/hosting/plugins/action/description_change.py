@@ -23,6 +23,8 @@ class ActionModule(PlatformAction):
     def act(self, options: Options, arguments: dict[str, Any]) -> dict[str, Any]:
         """Return what was changed."""
         outcome = edit.apply(options, arguments["verb"], arguments["request"], dry_run=self._task.check_mode)
+        for warning in outcome.warnings:
+            self._display.warning(warning)
         return {
             "changed": bool(outcome.files),
             "subject": outcome.subject,

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import posixpath
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,14 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt import images
 from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt.errors import HypervisorError
+from ansible_collections.ringmaster.hosting.plugins.module_utils.values.answers import Flag, Kind
+from ansible_collections.ringmaster.hosting.plugins.plugin_utils.judged_action import DIGEST, VOLUME, judged, machine_of
 
 MODULE = "ringmaster.hosting.image"
 TRANSFER_DIRECTORY = "/var/tmp"
 """On the hypervisor; /tmp is often a small file system in memory."""
+EXPECTED: dict[str, Kind] = {"name": VOLUME, "present": Flag(), "sha256": DIGEST}
+"""What the module answers beside what all do."""
 
 
 class ActionModule(ActionBase):
@@ -31,7 +36,7 @@ class ActionModule(ActionBase):
         arguments = dict(self._task.args)
         local = self._connection.transport == "local"
         if self._boolean(arguments.get("remote_src", False)) or not arguments.get("src"):
-            return {**result, **self._execute_module(MODULE, module_args=arguments, task_vars=task_vars)}
+            return {**result, **self._ask(arguments, task_vars)}
 
         source = Path(self._loader.get_real_file(str(self._loader.path_dwim(arguments["src"]))))
         try:
@@ -40,9 +45,9 @@ class ActionModule(ActionBase):
             raise AnsibleActionFail(str(error)) from error
         arguments.update(src=str(source), remote_src=True)
         if local:
-            return {**result, **self._execute_module(MODULE, module_args=arguments, task_vars=task_vars)}
+            return {**result, **self._ask(arguments, task_vars)}
 
-        asked = self._execute_module(MODULE, module_args={**arguments, "probe": True}, task_vars=task_vars)
+        asked = self._ask({**arguments, "probe": True}, task_vars)
         if asked.get("failed") or asked.get("present") or self._task.check_mode:
             return {**result, **asked}
         if not source.is_file():
@@ -51,11 +56,16 @@ class ActionModule(ActionBase):
         try:
             self._connection.put_file(str(source), place)
             arguments["src"] = place
-            return {**result, **self._execute_module(MODULE, module_args=arguments, task_vars=task_vars)}
+            return {**result, **self._ask(arguments, task_vars)}
         finally:
             self._execute_module(
                 "ansible.builtin.file", module_args={"path": place, "state": "absent"}, task_vars=task_vars
             )
+
+    def _ask(self, arguments: Mapping[str, Any], variables: dict[str, Any] | None) -> dict[str, Any]:
+        """Run the module, and return what is expected of its answer."""
+        answer = self._execute_module(MODULE, module_args=dict(arguments), task_vars=variables)
+        return judged(answer, EXPECTED, machine_of(self._task, variables or {}), f"the answer of {MODULE}")
 
     @staticmethod
     def _boolean(value: Any) -> bool:

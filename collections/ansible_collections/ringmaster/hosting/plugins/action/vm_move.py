@@ -15,7 +15,13 @@ from ansible_collections.ringmaster.hosting.plugins.module_utils.values.answers 
     MapOf,
     Text,
 )
-from ansible_collections.ringmaster.hosting.plugins.plugin_utils.judged_action import DIGEST, SIZE, JudgedAction
+from ansible_collections.ringmaster.hosting.plugins.plugin_utils.judged_action import (
+    DIGEST,
+    PATH,
+    SIZE,
+    VOLUME,
+    JudgedAction,
+)
 
 FILE = Text("root|image", 5)
 KEY = Text(r"([a-z0-9-]{1,40} [A-Za-z0-9+/]+={0,2}( [\w.:@-]+)?)?", 2000, "a public key, or nothing")
@@ -27,8 +33,8 @@ class ActionModule(JudgedAction):
     EXPECTED: ClassVar[dict[str, Kind]] = {
         **dict.fromkeys(("present", "left", "shared"), Flag()),
         "obstacle": Text(),
-        "image": Text(r"[\w.+-]*", 200, "the name of an image"),
-        "root_path": Text(r"(/[\w.+@:/-]*)?", 1000, "a path"),
+        "image": VOLUME,
+        "root_path": PATH,
         "root_bytes": SIZE,
         "file_bytes": MapOf(FILE, SIZE, 2),
         "files": ListOf(Choice(("root", "image")), 2),

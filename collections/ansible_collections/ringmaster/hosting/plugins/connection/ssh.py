@@ -89,6 +89,10 @@ NO_ANSWER = 255
 PREAMBLE = 64 * 1024
 """Bytes that may come before we have become another user."""
 
+# ansible-core 2.21 has another name for it.
+_clean = getattr(ssh, "_clean_resources", None) or ssh._clean_shm
+"""Decorator that takes back what was shared with ssh's question for a password."""
+
 
 class AnswerRefusedError(AnsibleError):
     """The machine was reached, and what it answered is not taken: asking again is no use."""
@@ -166,13 +170,15 @@ class Connection(ssh.Connection):
         refusals.refused(self._machine(), sentence)
         return AnswerRefusedError(sentence)
 
-    @ssh._clean_shm
+    @_clean
     def _bare_run(
         self, cmd: list[bytes], in_data: bytes | None, sudoable: bool = True, checkrc: bool = True
     ) -> tuple[int, bytes, bytes]:
         """Run ssh, sftp or scp once, as the inherited function does, within the limits."""
         ssh.display.vvv(f"SSH: EXEC {b' '.join(cmd).decode(errors='replace')}", host=self.host)
         options = self._init_shm()
+        # ansible-core before 2.21 has it in the command already.
+        cmd = [*getattr(self, "_sshpass_cmd", list)(), *cmd]
         if self.sshpass_pipe:
             options["pass_fds"] = self.sshpass_pipe
         try:
@@ -202,7 +208,7 @@ class Connection(ssh.Connection):
     def _tell_sshpass(self, process: Any) -> None:
         """Write the password to sshpass, where that is what asks for it."""
         password = self.get_option("password") or self._play_context.password
-        if self.get_option("password_mechanism") != "sshpass" or not password or not self.sshpass_pipe:
+        if not self.sshpass_pipe:
             return
         reader, writer = self.sshpass_pipe
         os.close(reader)
@@ -212,6 +218,7 @@ class Connection(ssh.Connection):
             if error.errno != errno.EPIPE or process.poll() is None:
                 raise
         os.close(writer)
+        self.sshpass_pipe = None
 
     def _complain(self, code: int, stderr: bytes, *, asked: bool) -> None:
         limit = self.get_option("fetched_bytes")

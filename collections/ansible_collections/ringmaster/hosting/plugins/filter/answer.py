@@ -15,12 +15,7 @@ from ansible_collections.ringmaster.hosting.plugins.plugin_utils.filters import 
 
 def answer(text: Any, command: str, machine: str) -> Any:
     """Return what a command answered, or remember that it is not taken; raises AnswerError."""
-    try:
-        return program_answers.answer(text, command, machine)
-    except AnswerError as error:
-        if machine:
-            refusals.refused(machine, str(error))
-        raise
+    return refusals.remembering(machine, AnswerError, "{}", program_answers.answer, text, command, machine)
 
 
 class FilterModule:

@@ -5,42 +5,16 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.ringmaster.hosting.plugins.module_utils.components import mail_zones, mailserver
-from ansible_collections.ringmaster.hosting.plugins.plugin_utils.filters import wrap
+from ansible_collections.ringmaster.hosting.plugins.plugin_utils.filters import as_data, wrap
 
 
 def mailserver_account(vm: Mapping[str, Any], platform_secret: str, name: str) -> str:
     """Return login and password of an application's account."""
     return mailserver.account(name, platform_secret, vm)
-
-
-def mailserver_published(
-    hostvars: Mapping[str, Any],
-    names: list[str],
-    kept: list[dict[str, Any]] | tuple[()] = (),
-    *,
-    domain: str,
-    dns_zones: list[str],
-    dns_records: list[dict[str, Any]],
-    dns_hosts: dict[str, list[str]],
-    is_signed: bool = False,
-) -> dict[str, Any]:
-    """Return what is published of mail servers as plain data."""
-    found = mail_zones.published(
-        hostvars,
-        names,
-        kept,
-        domain=domain,
-        dns_zones=dns_zones,
-        dns_records=dns_records,
-        dns_hosts=dns_hosts,
-        is_signed=is_signed,
-    )
-    return dataclasses.asdict(found)
 
 
 class FilterModule:
@@ -53,5 +27,5 @@ class FilterModule:
             "mailserver_monitor": wrap("mailserver: {}", mailserver.monitor_environment, KeyError, ValueError),
             "mailserver_objects": wrap("mailserver: {}", mailserver.objects, KeyError, ValueError),
             "mailserver_pages": mailserver.pages,
-            "mailserver_published": mailserver_published,
+            "mailserver_published": as_data(mail_zones.published),
         }

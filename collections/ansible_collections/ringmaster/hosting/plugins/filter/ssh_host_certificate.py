@@ -14,11 +14,9 @@ from ansible_collections.ringmaster.hosting.plugins.plugin_utils.filters import 
 
 def certificate(platform_secret: Any, *, name: str, **arguments: Any) -> str:
     """Return the certificate of a host, or remember that what it shows is no key; raises SshHostError."""
-    try:
-        return ssh_host.certificate(platform_secret, name=name, **arguments)
-    except ssh_host.HostKeyError as error:
-        refusals.refused(name, f"{name}: its host key is not taken: {error}")
-        raise
+    says = f"{name}: its host key is not taken: {{}}"
+    named = {"name": name, **arguments}
+    return refusals.remembering(name, ssh_host.HostKeyError, says, ssh_host.certificate, platform_secret, **named)
 
 
 class FilterModule:

@@ -90,7 +90,8 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.ringmaster.hosting.plugins.module_utils.lab import network
+from ansible_collections.ringmaster.hosting.plugins.module_utils.image import apt_sources
+from ansible_collections.ringmaster.hosting.plugins.module_utils.lab import network, overlap
 from ansible_collections.ringmaster.hosting.plugins.module_utils.lab.run import LabError
 
 
@@ -120,6 +121,15 @@ def main() -> None:
         bridges=[network.Bridge(**bridge) for bridge in options["bridges"]],
         routes=[network.Route(**route) for route in options["routes"]],
     )
+    if options["state"] == "present" and not network.lives(wanted.name):
+        covered = [each for bridge in wanted.bridges for each in bridge.addresses] + [
+            route.to for route in wanted.routes
+        ]
+        if found := overlap.problems(covered, overlap.in_use(apt_sources.hosts())):
+            module.fail_json(
+                msg=f"lab {wanted.name}: {'; '.join(found)}: from inside the lab, that could not be reached. Give the "
+                "platform's description other networks (platform.yml: networks, management_networks). Nothing was made."
+            )
     act = network.present if options["state"] == "present" else network.absent
     try:
         changes = act(wanted, dry_run=module.check_mode)

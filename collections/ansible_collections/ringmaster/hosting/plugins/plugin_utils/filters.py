@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from collections.abc import Callable
 from typing import Any
@@ -24,5 +25,15 @@ def wrap(says: str, function: Callable[..., Any], *errors: type[Exception]) -> C
             return function(*args, **kwargs)
         except errors as error:
             raise AnsibleFilterError(says.replace("{}", str(error))) from error
+
+    return call
+
+
+def as_data(function: Callable[..., Any]) -> Callable[..., dict[str, Any]]:
+    """Return a function whose answer is a dataclass as a filter: templates know dictionaries and lists."""
+
+    @functools.wraps(function)
+    def call(*args: Any, **kwargs: Any) -> dict[str, Any]:
+        return dataclasses.asdict(function(*args, **kwargs))
 
     return call

@@ -36,6 +36,8 @@ HOST_KEY = Text(r"(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp\d+) [A-Za-z0-9+/]+={0,2}
 MACHINE = Text(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", 63, "the name of a machine")
 DIGEST = Text(r"[0-9a-f]{64}", 64, "a SHA-256")
 SIZE = Number(0)
+VOLUME = Text(r"[\w.+-]{0,200}", 200, "the name of a volume")
+PATH = Text(r"(/[\w.+@:/-]*)?", 1000, "a path, or nothing")
 
 COMMON: dict[str, Kind] = {
     **dict.fromkeys(("changed", "failed", "unreachable", "skipped"), Flag()),
@@ -44,7 +46,7 @@ COMMON: dict[str, Kind] = {
     "diff": Maybe(Plain(most=10_000_000)),
 }
 """What every module may answer."""
-KEPT = ("warnings", "exception", "invocation", "ansible_facts", "_ansible_parsed")
+KEPT = ("warnings", "deprecations", "exception", "invocation", "ansible_facts", "_ansible_parsed")
 """What ansible-core puts into a result itself, or has its own form for; the connection has judged what came of it."""
 
 

@@ -55,28 +55,22 @@ TYPES: dict[str, tuple[type, ...]] = {
 def judged(stdout: bytes, machine: str, *, take_facts: bool = False) -> bytes:
     """Return the answer of a module as Ansible may have it; raises AnswerError.
 
-    What is no result is returned in a form that can be shown: Ansible then says that there is none. An answer on the
-    quick way of ``files`` is whole and escaped; the action judges it.
+    What is no result is returned in a form that can be shown: Ansible then says that there is none. The line that
+    answers on the quick way of ``files`` is whole and escaped, and nothing beside it; the action judges it.
     """
     text = visible(stdout.decode(errors="backslashreplace"))
-    if is_quick(text):
-        return text.encode()
     try:
         found, _junk = _filter_non_json_lines(text, objects_only=True)
     except ValueError:
-        return text[:UNREADABLE].encode()
+        quick = next((line for line in text.split("\n") if line.startswith(MARKER)), "")
+        return (quick or text[:UNREADABLE]).encode()
     answer = parse(found, machine=machine, what="the answer of a module")
     return json.dumps(_Judge(machine).result(answer, take_facts)).encode() + b"\n"
 
 
-def is_quick(text: str) -> bool:
-    """Return whether a machine answers on the quick way of ``files``."""
-    return text.startswith(MARKER) or f"\n{MARKER}" in text
-
-
 def is_result(answer: bytes) -> bool:
     """Return whether what ``judged`` returned is the result of a module."""
-    return answer.startswith(b"{") or is_quick(answer.decode())
+    return answer.startswith((b"{", MARKER.encode()))
 
 
 def check_lines(output: bytes, machine: str) -> None:

@@ -10,7 +10,9 @@ what counts in the end is what the monitoring machine was told.
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote, unquote
 
 from ansible import constants
@@ -24,6 +26,21 @@ HEARD, REFUSED = "heard", "refused"
 def refused(machine: str, sentence: str) -> None:
     """Remember that an answer of a machine was not taken; the newest sentence stays."""
     _write(REFUSED, machine, visible(sentence, keep="")[:SENTENCE])
+
+
+def remembering(
+    machine: str, error: type[Exception], says: str, function: Callable[..., Any], *given: Any, **named: Any
+) -> Any:
+    """Return what a function makes of a machine's answer, or remember that it is not taken, and raise its error.
+
+    ``{}`` in ``says`` is the error's text; without the name of a machine nothing is remembered.
+    """
+    try:
+        return function(*given, **named)
+    except error as raised:
+        if machine:
+            refused(machine, says.replace("{}", str(raised)))
+        raise
 
 
 def heard(machine: str) -> None:

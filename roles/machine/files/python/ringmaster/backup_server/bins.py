@@ -11,13 +11,14 @@ the folder of its own name only.
 from __future__ import annotations
 
 import contextlib
-import shutil
 import time
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ringmaster.backup_server.repositories import Repository
+from ringmaster.backup_server.process import Failure
+from ringmaster.backup_server.repositories import Repository, places
+from ringmaster.core import below
 
 TRASH, ASIDE = ".trash", ".aside"
 KINDS = ("data", "index", "snapshots", "keys")
@@ -34,30 +35,35 @@ def put(repository: Repository, bin_: str, files: Mapping[str, Iterable[str]]) -
     """Move files (names by kind) into a bin, in the given order of kinds. Times stay as they are."""
     stamp = time.strftime(STAMP, time.gmtime())
     for kind, names in files.items():
-        for name in names:
-            place = folder_of(repository, bin_) / stamp / kind
-            place.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with contextlib.suppress(FileNotFoundError):
-                repository.place(kind, name).rename(place / name)
+        for place, some in places(kind, names).items():
+            with (
+                contextlib.suppress(FileNotFoundError),
+                repository.beside(bin_, repository.name, stamp, kind, make=True) as target,
+                repository.opened(*place) as source,
+            ):
+                for name in some:
+                    with contextlib.suppress(FileNotFoundError):
+                        source.move(name, target, name)
 
 
 def stamps(repository: Repository, bin_: str) -> list[str]:
     """Return the times at which something was put into a bin, oldest first."""
-    with contextlib.suppress(FileNotFoundError):
-        return sorted(one.name for one in folder_of(repository, bin_).iterdir() if _time(one.name) is not None)
+    with contextlib.suppress(FileNotFoundError), repository.beside(bin_, repository.name) as place:
+        return [one for one in place.names() if _time(one) is not None]
     return []
 
 
 def size(repository: Repository, bin_: str) -> int:
     """Return the bytes of all files in a bin."""
-    return sum(one.lstat().st_size for one in folder_of(repository, bin_).glob("*/*/*"))
+    return sum(size for *_moments, size in below.find(folder_of(repository, bin_)))
 
 
 def expire(repository: Repository, days: float, now: float) -> None:
     """Remove from the trash what was put there more than so many days ago."""
     for stamp in stamps(repository, TRASH):
         if (_time(stamp) or now) < now - days * DAY:
-            shutil.rmtree(folder_of(repository, TRASH) / stamp, ignore_errors=True)
+            with contextlib.suppress(OSError, Failure), repository.beside(TRASH, repository.name) as place:
+                place.remove(stamp)
 
 
 def put_back(repository: Repository, bin_: str, since: str = "") -> int:
@@ -70,16 +76,28 @@ def put_back(repository: Repository, bin_: str, since: str = "") -> int:
     for stamp in stamps(repository, bin_):
         if stamp < since:
             continue
-        for kind in KINDS[:3]:
-            for path in sorted((folder_of(repository, bin_) / stamp / kind).glob("*")):
-                place = repository.place(kind, path.name)
-                if place.exists():
-                    path.unlink()  # of the same name, so of the same content
-                else:
-                    path.rename(place)
-                    back += 1
-        if not any(one.is_file() for one in (folder_of(repository, bin_) / stamp).glob("*/*")):
-            shutil.rmtree(folder_of(repository, bin_) / stamp, ignore_errors=True)
+        with repository.beside(bin_, repository.name) as bin_folder:
+            with bin_folder.folder(stamp) as place:
+                kinds = [kind for kind in KINDS[:3] if place.status(kind) is not None]
+                back += sum(_move_back(repository, place, kind) for kind in kinds)
+                is_empty = not place.find()
+            if is_empty:
+                with contextlib.suppress(OSError, Failure):
+                    bin_folder.remove(stamp)
+    return back
+
+
+def _move_back(repository: Repository, place: below.Folder, kind: str) -> int:
+    back = 0
+    with place.folder(kind) as source:
+        for where, names in places(kind, source.names()).items():
+            with repository.opened(*where) as target:
+                for name in names:
+                    if target.status(name) is not None:
+                        source.remove(name)  # of the same name, so of the same content
+                    else:
+                        source.move(name, target, name)
+                        back += 1
     return back
 
 

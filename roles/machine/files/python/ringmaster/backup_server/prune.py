@@ -12,30 +12,31 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import signal
-import stat
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 from ringmaster.backup_server import bins, judge, process
 from ringmaster.backup_server.repositories import LOCKED, Failure, Locked, Repository
-from ringmaster.backup_server.view import folder_of, own, view
+from ringmaster.backup_server.view import user, view, work
+from ringmaster.core import below
 
 #: restic renews its locks every five minutes with a new file; one that arrived earlier than this is nobody's any more.
 STALE = 3600
 #: How long a running backup is waited for; the next maintenance tries again.
 PATIENCE = 300
 SECONDS = 12 * 3600
+PIPE = "password"
 
 
 def remove_stale_locks(repository: Repository, now: float) -> None:
     """Remove locks by when they arrived: what a lock says of itself is the machine's word."""
-    for name, status in repository.files("locks").items():
-        if status.st_mtime < now - STALE:
-            repository.place("locks", name).unlink(missing_ok=True)
+    stale = [name for name, status in repository.files("locks").items() if status.st_mtime < now - STALE]
+    if stale:
+        with repository.opened("locks") as folder:
+            for name in stale:
+                folder.remove(name)
 
 
 @contextlib.contextmanager
@@ -44,18 +45,26 @@ def exclusive(repository: Repository, key: str) -> Iterator[None]:
 
     ``restic key passwd`` takes that lock and then reads the new password. It gets none, so nothing changes.
     """
-    folder = folder_of(repository) / f"{repository.name}-lock"
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(mode=0o700)
-    own(folder)
-    pipe = folder / "password"
-    os.mkfifo(pipe, 0o600)
-    own(pipe)
-    words = ["--key-hint", key, "--retry-lock", f"{PATIENCE}s", "key", "passwd", "--new-password-file", str(pipe)]
+    with work(repository) as folder:
+        name = f"{repository.name}-lock"
+        folder.remove(name)
+        try:
+            with folder.make(name, account=user()) as place, _held(repository, key, place):
+                yield
+        finally:
+            folder.remove(name)
+
+
+@contextlib.contextmanager
+def _held(repository: Repository, key: str, place: below.Folder) -> Iterator[None]:
+    os.mkfifo(PIPE, 0o600, dir_fd=place.descriptor)
+    os.chown(PIPE, user().pw_uid, user().pw_gid, dir_fd=place.descriptor, follow_symlinks=False)
+    words = ["--key-hint", key, "--retry-lock", f"{PATIENCE}s", "key", "passwd", "--new-password-file"]
+    words += [str(place.path / PIPE)]
     holder = process.begin(["restic", "--no-cache", *words], repository.password, str(repository.path))
     writing = -1
     try:
-        writing = _opened(pipe, holder, repository)
+        writing = _opened(place, holder, repository)
         yield
     finally:
         if writing >= 0:
@@ -67,15 +76,14 @@ def exclusive(repository: Repository, key: str) -> Iterator[None]:
         except subprocess.TimeoutExpired:
             holder.kill()
             holder.communicate()
-        shutil.rmtree(folder, ignore_errors=True)
 
 
-def _opened(pipe: Path, holder: subprocess.Popen[bytes], repository: Repository) -> int:
+def _opened(place: below.Folder, holder: subprocess.Popen[bytes], repository: Repository) -> int:
     """Return the pipe's end for writing as soon as restic reads from it: then it has the lock."""
     end = time.monotonic() + PATIENCE + 120
     while time.monotonic() < end:
         try:
-            return os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
+            return os.open(PIPE, below.WRITE, dir_fd=place.descriptor)
         except OSError:  # nobody reads yet
             if holder.poll() is not None:
                 break
@@ -110,11 +118,10 @@ def _bring(repository: Repository, seen: Repository, before: dict[str, set[str]]
     # Written by restic here, from what was judged.
     judge.note(repository, after["index"])
     for kind in ("data", "index"):
-        for name in after[kind] - before[kind]:
-            place = repository.place(kind, name)
-            with contextlib.suppress(FileExistsError):
-                os.link(seen.place(kind, name), place)
-            if not stat.S_ISREG(place.lstat().st_mode):
-                raise Failure(f"{repository.name}: {place} is no file")
+        new = after[kind] - before[kind]
+        seen.link(repository, kind, new)
+        missing = new - {*repository.files(kind)}
+        if missing:
+            raise Failure(f"{repository.name}: {repository.place(kind, min(missing))} is no file")
     os.sync()
     bins.put(repository, bins.TRASH, {kind: sorted(before[kind] - after[kind]) for kind in ("index", "data")})

@@ -12,7 +12,6 @@ shares of all machines together are the reserve, so the others find room until s
 from __future__ import annotations
 
 import contextlib
-import os
 import shutil
 import stat
 import time
@@ -22,8 +21,10 @@ from pathlib import Path
 from typing import Any
 
 from ringmaster.backup_server import bins
+from ringmaster.backup_server.process import Failure
 from ringmaster.backup_server.repositories import Repository
 from ringmaster.backup_server.state import read_state, write_state
+from ringmaster.core import below
 
 STATE = Path("/var/lib/ringmaster/backup-server-quota.json")
 #: Seconds between two looks. A machine can write for so long after it has reached its limit.
@@ -74,15 +75,14 @@ class Sizes:
 
 def _read(folder: Path, changed: int) -> _Folder:
     found = _Folder(changed, FILE, [], [])
-    with contextlib.suppress(FileNotFoundError), os.scandir(folder) as entries:
-        for one in entries:
-            if one.is_dir(follow_symlinks=False):
-                found.below.append(Path(one.path))
+    with contextlib.suppress(OSError, Failure), below.opened(folder) as opened:
+        for name, status in opened.entries():
+            if stat.S_ISDIR(status.st_mode):
+                found.below.append(folder / name)
                 continue
-            with contextlib.suppress(FileNotFoundError):
-                found.bytes += max(FILE, one.stat(follow_symlinks=False).st_size)
-                if UPLOAD in one.name:
-                    found.uploads.append(Path(one.path))
+            found.bytes += max(FILE, status.st_size)
+            if UPLOAD in name:
+                found.uploads.append(folder / name)
     return found
 
 
@@ -121,17 +121,26 @@ def look(
     closed = judge(repositories, found, state["base"], disk.free, kept)
     before = state.get("closed", {})
     for one in repositories:
-        if one.name in closed:
-            if one.name not in before:
-                say(f"{one.name}: closed for writing: {closed[one.name]}")
-            _allow(one.path, 0o500)
-            for path in sizes.uploads(one.path):
-                _empty(path)
-        elif one.name in before:
-            say(f"{one.name}: open for writing again")
-            _allow(one.path, 0o700)
-        _watch_locks(one.path / "locks")
+        try:
+            _close_or_open(one, one.name in before, closed.get(one.name), sizes, say)
+        except Failure as error:
+            say(f"{one.name}: {error}")  # and the others are looked after
     write_state({**state, "closed": closed, "looked": now}, STATE)
+
+
+def _close_or_open(
+    one: Repository, was_closed: bool, reason: str | None, sizes: Sizes, say: Callable[[str], None]
+) -> None:
+    if reason is not None:
+        if not was_closed:
+            say(f"{one.name}: closed for writing: {reason}")
+        _allow(one.path, 0o500)
+        for path in sizes.uploads(one.path):
+            _empty(path)
+    elif was_closed:
+        say(f"{one.name}: open for writing again")
+        _allow(one.path, 0o700)
+    _watch_locks(one.path / "locks")
 
 
 def guard(load: Callable[[], tuple[Sequence[Repository], Path, float]], say: Callable[[str], None]) -> None:
@@ -145,30 +154,21 @@ def guard(load: Callable[[], tuple[Sequence[Repository], Path, float]], say: Cal
 
 def _allow(repository: Path, mode: int) -> None:
     """Give all folders of a repository a mode, but that of locks, which readers need."""
-    for parent, folders, _files in os.walk(repository):
-        if Path(parent) == repository and "locks" in folders:
-            folders.remove("locks")
-        with contextlib.suppress(FileNotFoundError):
-            if stat.S_IMODE(Path(parent).stat().st_mode) != mode:
-                Path(parent).chmod(mode)
+    with contextlib.suppress(FileNotFoundError), below.parent_of(repository) as (folder, name):
+        folder.set_modes(name, mode, without="locks")
 
 
-def _watch_locks(folder: Path) -> None:
+def _watch_locks(path: Path) -> None:
     """Remove what is no lock."""
-    with contextlib.suppress(FileNotFoundError), os.scandir(folder) as entries:
-        for number, one in enumerate(entries):
-            with contextlib.suppress(FileNotFoundError):
-                if one.stat(follow_symlinks=False).st_size > LOCK or number >= LOCK:
-                    _empty(Path(one.path))
-                    Path(one.path).unlink()
+    with contextlib.suppress(FileNotFoundError), below.opened(path) as folder:
+        for number, (name, status) in enumerate(folder.entries()):
+            if status.st_size > LOCK or number >= LOCK:
+                with contextlib.suppress(OSError, Failure):
+                    folder.empty(name)
+                folder.remove(name)
 
 
 def _empty(path: Path) -> None:
     """Free the space of a file that somebody is still writing."""
-    with contextlib.suppress(OSError):
-        descriptor = os.open(path, os.O_WRONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-        try:
-            if stat.S_ISREG(os.fstat(descriptor).st_mode):
-                os.ftruncate(descriptor, 0)
-        finally:
-            os.close(descriptor)
+    with contextlib.suppress(OSError, Failure), below.parent_of(path) as (folder, name):
+        folder.empty(name)

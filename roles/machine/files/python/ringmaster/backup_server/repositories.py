@@ -14,7 +14,7 @@ import os
 import pwd
 import re
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -95,21 +95,41 @@ class Repository:
 
     def files(self, kind: str) -> dict[str, os.stat_result]:
         """Return the files of ``data``, ``index``, ``keys``, ``locks`` or ``snapshots`` by name, oldest first."""
-        folder = self.path / kind
-        folders = [folder / f"{number:02x}" for number in range(256)] if kind == "data" else [folder]
+        places = [(kind, f"{number:02x}") for number in range(256)] if kind == "data" else [(kind,)]
         found: dict[str, os.stat_result] = {}
-        for one in folders:
-            with contextlib.suppress(FileNotFoundError), os.scandir(one) as entries:
-                for entry in entries:
-                    with contextlib.suppress(FileNotFoundError):
-                        status = entry.stat(follow_symlinks=False)
-                        if NAME.fullmatch(entry.name) and stat.S_ISREG(status.st_mode):
-                            found[entry.name] = status
+        with contextlib.suppress(FileNotFoundError), self.opened() as top:
+            for place in places:
+                with contextlib.suppress(FileNotFoundError), top.down(*place) as folder:
+                    for name, status in folder.entries():
+                        if NAME.fullmatch(name) and stat.S_ISREG(status.st_mode):
+                            found[name] = status
         return dict(sorted(found.items(), key=lambda item: (item[1].st_mtime, item[0])))
+
+    def opened(self, *names: str) -> below.Folder:
+        """Open the repository, or a folder in it: the server's user can exchange what lies there."""
+        with below.opened(self.path) as top:
+            return top.down(*names)
+
+    def beside(self, *names: str, make: bool = False) -> below.Folder:
+        """Open a folder beside the repositories; ``make`` makes those that are missing, for root alone."""
+        with below.opened(self.path.parent) as top:
+            return top.down(*names, make=make)
 
     def place(self, kind: str, name: str) -> Path:
         """Return where a file of a kind lies."""
         return self.path / kind / name[:2] / name if kind == "data" else self.path / kind / name
+
+    def link(self, to: Repository, kind: str, names: Iterable[str]) -> None:
+        """Give files a second name in another repository on the same disk. What is missing, or is there, stays so."""
+        for place, some in places(kind, names).items():
+            with (
+                contextlib.suppress(FileNotFoundError),
+                self.opened(*place) as source,
+                to.opened(*place) as target,
+            ):
+                for name in some:
+                    with contextlib.suppress(FileNotFoundError, FileExistsError):
+                        source.link(name, target, name)
 
     def restic(self, *words: str, seconds: float = SECONDS) -> str:
         """Run restic and return what it printed; raises Failure. What a machine wrote is shown harmless and cut."""
@@ -134,6 +154,14 @@ class Repository:
             about = "; ".join(harmless(line) for line in (said if len(said) < 4 else [said[0], *said[-2:]]))
             raise Failure(f"{self.name}: restic {_verb(words)}: {about[:400] or f'exit code {done.code}'}")
         return done.said
+
+
+def places(kind: str, names: Iterable[str]) -> dict[tuple[str, ...], list[str]]:
+    """Return names of a kind by the folders that they lie in, below a repository."""
+    found: dict[tuple[str, ...], list[str]] = {}
+    for name in names:
+        found.setdefault((kind, name[:2]) if kind == "data" else (kind,), []).append(name)
+    return found
 
 
 def _verb(words: Sequence[str]) -> str:

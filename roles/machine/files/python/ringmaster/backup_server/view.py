@@ -12,32 +12,31 @@ from __future__ import annotations
 import contextlib
 import os
 import pwd
-import shutil
-import tempfile
+import secrets
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from pathlib import Path
 
 from ringmaster.backup_server import process
+from ringmaster.backup_server.process import Failure
 from ringmaster.backup_server.repositories import Repository
+from ringmaster.core import below
 
 #: Beside the repositories, because names for the same file must lie on the same disk.
 WORK = ".work"
 
 
-def folder_of(repository: Repository) -> Path:
-    """Return the folder for views, closed to everybody but the server's user; make it if it is missing."""
-    folder = repository.path.parent / WORK
-    with contextlib.suppress(FileExistsError):
-        folder.mkdir(mode=0o700)
-        own(folder)
-    return folder
+def work(repository: Repository) -> below.Folder:
+    """Open the folder for views, closed to everybody but the server's user; make it if it is missing."""
+    with repository.beside() as top:
+        try:
+            return top.folder(WORK)
+        except FileNotFoundError:
+            return top.make(WORK, account=user())
 
 
-def own(path: Path) -> None:
-    """Give a path that was just made to the server's user."""
-    account = pwd.getpwnam(process.USER)
-    os.chown(path, account.pw_uid, account.pw_gid, follow_symlinks=False)
+def user() -> pwd.struct_passwd:
+    """Return the server's user."""
+    return pwd.getpwnam(process.USER)
 
 
 @contextlib.contextmanager
@@ -53,36 +52,43 @@ def view(
 
     Files that vanish meanwhile are left out.
     """
-    place = Path(tempfile.mkdtemp(prefix=f"{repository.name}-", dir=folder_of(repository)))
-    try:
-        own(place)
-        seen = replace(repository, path=place)
-        for kind in ("index", "keys", "locks", "snapshots"):
-            (place / kind).mkdir(mode=0o700)
-            own(place / kind)
-        if packs is None:
-            (place / "data").symlink_to(repository.path / "data")
-        else:
-            for folder in (place / "data", *(place / f"data/{number:02x}" for number in range(256))):
-                folder.mkdir(mode=0o700)
-                own(folder)
-            _link(repository, seen, "data", packs)
-        os.link(repository.path / "config", place / "config")
-        _link(repository, seen, "keys", [key])
-        _link(repository, seen, "snapshots", snapshots)
-        _link(repository, seen, "index", index)
-        yield seen
-    finally:
-        shutil.rmtree(place, ignore_errors=True)
+    name = f"{repository.name}-{secrets.token_hex(6)}"
+    with work(repository) as folder:
+        try:
+            seen = replace(repository, path=folder.path / name)
+            with folder.make(name, account=user()) as place, repository.opened() as top:
+                _furnish(place, repository, has_packs=packs is not None)
+                top.link("config", place, "config")
+            repository.link(seen, "data", packs or ())
+            repository.link(seen, "keys", [key])
+            repository.link(seen, "snapshots", snapshots)
+            repository.link(seen, "index", index)
+            yield seen
+        finally:
+            _remove(folder, name)
 
 
-def _link(repository: Repository, seen: Repository, kind: str, names: Iterable[str]) -> None:
-    for name in names:
-        with contextlib.suppress(FileNotFoundError):
-            os.link(repository.place(kind, name), seen.place(kind, name))
+def _furnish(place: below.Folder, repository: Repository, *, has_packs: bool) -> None:
+    """Make the folders of a view."""
+    for kind in ("index", "keys", "locks", "snapshots"):
+        place.make(kind, account=user()).close()
+    if not has_packs:
+        # Followed by restic, as the server's user.
+        os.symlink(repository.path / "data", "data", dir_fd=place.descriptor)
+        return
+    with place.make("data", account=user()) as data:
+        for number in range(256):
+            data.make(f"{number:02x}", account=user()).close()
 
 
 def sweep(repository: Repository) -> None:
     """Remove views that a maintenance left which was ended by force."""
-    for one in folder_of(repository).glob(f"{repository.name}-*"):
-        shutil.rmtree(one, ignore_errors=True)
+    with work(repository) as folder:
+        for name in folder.names():
+            if name.startswith(f"{repository.name}-"):
+                _remove(folder, name)
+
+
+def _remove(folder: below.Folder, name: str) -> None:
+    with contextlib.suppress(OSError, Failure):
+        folder.remove(name)

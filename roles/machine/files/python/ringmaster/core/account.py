@@ -9,8 +9,10 @@ links it lays there lead it to what it may do anyway.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pwd
+import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -86,6 +88,21 @@ class Work:
     def said(self) -> list[str]:
         """Return the lines of the log."""
         return self.log.read_text(errors="replace").strip().splitlines() if self.log.exists() else []
+
+
+def sweep(account: str, prefix: str, parent: Path, how: signal.Signals) -> None:
+    """Remove work folders that were left behind by who was killed, and end what still runs there; a lock says who does.
+
+    A program runs there if one of its words names the folder.
+    """
+    user = pwd.getpwnam(account)
+    for path in parent.glob(f"{prefix}*"):
+        for process in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it has ended
+                words = (process / "cmdline").read_bytes()
+                if process.stat().st_uid == user.pw_uid and f"{path}/own/".encode() in words:
+                    os.kill(int(process.name), how)
+        below.remove(path)
 
 
 @contextmanager

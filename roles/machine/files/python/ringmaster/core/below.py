@@ -29,9 +29,11 @@ from ringmaster.core.report import Failure
 
 LIMIT = 1024 * 1024
 LINKS = 10
+DEPTH = 20
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 #: A FIFO is opened without waiting for its other end, and refused then.
 READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+WRITE = os.O_WRONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8"}
 
@@ -88,6 +90,26 @@ class Folder:
             if error.errno in (errno.ELOOP, errno.ENOTDIR):
                 raise Refused(self.path / name, "it is a link or no folder, which is not followed") from error
             raise
+
+    def down(self, *names: str, make: bool = False) -> Folder:
+        """Open a folder further down, step by step; ``make`` makes those that are missing, for root alone."""
+        here = Folder(os.dup(self.descriptor), self.path)
+        for name in names:
+            with here as above:
+                try:
+                    here = above.folder(name)
+                except FileNotFoundError:
+                    if not make:
+                        raise
+                    here = above.make(name)
+        return here
+
+    def entries(self) -> Iterator[tuple[str, os.stat_result]]:
+        """Yield names and the status of each entry itself, however many there are; what vanishes is left out."""
+        with os.scandir(self.descriptor) as entries:
+            for entry in entries:
+                with contextlib.suppress(FileNotFoundError):
+                    yield entry.name, entry.stat(follow_symlinks=False)
 
     def stream(self, name: str, owner: int | None = None, *, names: int | None = 1) -> BufferedReader:
         """Open a regular file to be read: of the ``owner`` if one is given, with so many ``names`` (None: any)."""
@@ -182,6 +204,30 @@ class Folder:
     def move(self, name: str, to: Folder, new_name: str) -> None:
         """Move an entry into another folder, in one step."""
         os.rename(self._own(name), self._own(new_name), src_dir_fd=self.descriptor, dst_dir_fd=to.descriptor)
+
+    def link(self, name: str, to: Folder, new_name: str) -> None:
+        """Give an entry, itself and not what it names, a second name in another folder."""
+        names = self._own(name), self._own(new_name)
+        os.link(*names, src_dir_fd=self.descriptor, dst_dir_fd=to.descriptor, follow_symlinks=False)
+
+    def empty(self, name: str) -> None:
+        """Take away what is in a file, also for those who have it open."""
+        descriptor = os.open(self._own(name), WRITE, dir_fd=self.descriptor)
+        try:
+            self._judge(name, os.fstat(descriptor), None, 1)
+            os.ftruncate(descriptor, 0)
+        finally:
+            os.close(descriptor)
+
+    def set_modes(self, name: str, mode: int, without: str) -> None:
+        """Give a folder in it, and all folders below that, a mode; but not one named ``without`` right in it."""
+        for parent, folders, _files, descriptor in os.fwalk(self._own(name), dir_fd=self.descriptor):
+            if parent == name and without in folders:
+                folders.remove(without)
+            if parent.count("/") >= DEPTH:
+                folders.clear()  # each level keeps a descriptor
+            if stat.S_IMODE(os.fstat(descriptor).st_mode) != mode:
+                os.fchmod(descriptor, mode)
 
     def remove(self, name: str) -> None:
         """Remove an entry, and all that is below a folder, if it is there.

@@ -43,14 +43,17 @@ memory = sqlite3.connect(":memory:")
 sqlite3.connect(f"file:{sys.argv[1]}?mode=ro", uri=True).backup(memory)
 sys.stdout.buffer.write(memory.serialize())
 """
-CHECK_DATABASE = """import sqlite3, sys
+# Roundcube's database has a write-ahead log, which one in memory cannot have: two bytes of its head say so.
+LOAD_DATABASE = """import sqlite3, sys
 memory = sqlite3.connect(":memory:")
-memory.deserialize(sys.stdin.buffer.read())
+data = bytearray(sys.stdin.buffer.read())
+data[18:20] = b"\\1\\1"
+memory.deserialize(data)
+"""
+CHECK_DATABASE = f"""{LOAD_DATABASE}
 print(memory.execute("PRAGMA integrity_check").fetchone()[0])
 """
-WRITE_DATABASE = """import sqlite3, sys
-memory = sqlite3.connect(":memory:")
-memory.deserialize(sys.stdin.buffer.read())
+WRITE_DATABASE = f"""{LOAD_DATABASE}
 memory.backup(sqlite3.connect(sys.argv[1]))
 """
 SCRATCH = """dovecot_config_version = 2.4.0

@@ -6,9 +6,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,11 +27,36 @@ class MariaDbError(Exception):
 
 
 @dataclass(frozen=True)
+class Login:
+    """Who asks which server: root needs no password, since the kernel says who asks."""
+
+    socket: str = SOCKET
+    user: str = "root"
+    password: str = ""
+
+    @property
+    def words(self) -> list[str]:
+        """Return options of all clients; the password is in ``environment``. A socket needs no TLS."""
+        return ["--no-defaults", f"--socket={self.socket}", f"--user={self.user}", "--skip-ssl"]
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Return the environment of a client."""
+        return {**os.environ, "MYSQL_PWD": self.password}
+
+    def client(self) -> Client:
+        """Return the way to run statements."""
+        words = ("mariadb", *self.words, f"--init-command={SESSION}", *_PLAIN)
+        return Client(words, environment=self.environment)
+
+
+@dataclass(frozen=True)
 class Client:
     """A way to a server: ``words`` are options of the client."""
 
     words: tuple[str, ...]
     timeout: float = 60.0
+    environment: Mapping[str, str] | None = None
 
     def run(self, statements: Iterable[str], database: str = "") -> list[list[str]]:
         """Run statements, one a line, until one fails; return all rows. Raises MariaDbError."""
@@ -42,6 +68,7 @@ class Client:
                 capture_output=True,
                 check=False,
                 timeout=self.timeout,
+                env=self.environment,
             )
         except subprocess.TimeoutExpired as error:
             raise MariaDbError(f"no answer within {self.timeout:.0f} s") from error
@@ -62,9 +89,7 @@ class Client:
 
 def root(socket: str = SOCKET) -> Client:
     """Return root's way: the socket, where the kernel says who asks."""
-    return Client(
-        ("mariadb", "--no-defaults", f"--socket={socket}", "--user=root", f"--init-command={SESSION}", *_PLAIN)
-    )
+    return Login(socket).client()
 
 
 def by_file(options: Path, *words: str, timeout: float = 5.0) -> Client:
@@ -76,8 +101,9 @@ def by_file(options: Path, *words: str, timeout: float = 5.0) -> Client:
 
 # What a project sets for all sessions changes neither what our statements mean nor how long they may take.
 SESSION = "SET SESSION sql_mode = 'STRICT_TRANS_TABLES', SESSION max_statement_time = 0"
-# In binary mode the client knows no commands of its own, which could run programs (``\\!``, ``system``).
-SAFE = ("--binary-mode", "--default-character-set=utf8mb4")
+# In binary mode the client knows no commands of its own, which could run programs (``\\!``, ``system``). A statement
+# may not ask it for files of root's either (``LOAD DATA LOCAL``).
+SAFE = ("--binary-mode", "--local-infile=0", "--default-character-set=utf8mb4")
 _PLAIN: Sequence[str] = ("--batch", "--skip-column-names", *SAFE)
 _ESCAPED = re.compile(r"\\([nt0\\])")
 _SIGNS = {"n": "\n", "t": "\t", "0": "\0", "\\": "\\"}

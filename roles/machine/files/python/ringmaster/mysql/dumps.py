@@ -21,6 +21,7 @@ from typing import Any
 
 from ringmaster.core import files
 from ringmaster.core.report import Failure
+from ringmaster.mysql import programs
 from ringmaster.mysql.client import SOCKET, Client, MariaDbError, quoted, root
 from ringmaster.mysql.objects import OWN_DATABASE
 
@@ -124,7 +125,9 @@ def _database(client: Client, name: str, path: Path, socket: str) -> dict[str, A
     content["bytes"] = _compressed([*DUMP, f"--socket={socket}", *options, name], path, counter)
     if not counter.is_complete:
         raise Failure(f"the dump of {name} has no end")
-    return {**content, "tables": counter.rows}
+    # What acts in somebody's name comes back from what the server says of it, not from statements.
+    known = programs.record(programs.read(client, name))
+    return {**content, "tables": counter.rows, "programs": known}
 
 
 def inventory(client: Client, name: str) -> dict[str, Any]:
@@ -158,7 +161,8 @@ def _compressed(words: list[str], path: Path, counter: RowCounter) -> int:
     with path.open("wb") as stream, tempfile.TemporaryFile() as said:
         zstd = subprocess.Popen(["zstd", "-q", "-3", "--rsyncable"], stdin=subprocess.PIPE, stdout=stream, stderr=said)
         source = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=said, stdin=subprocess.DEVNULL)
-        assert zstd.stdin and source.stdout
+        if not (zstd.stdin and source.stdout):
+            raise Failure(f"{path.name} cannot be written: a program has no output")
         try:
             with zstd.stdin as sink:
                 for line in source.stdout:

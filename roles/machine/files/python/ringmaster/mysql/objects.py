@@ -9,6 +9,7 @@ more is locked, so that a forgotten password opens nothing, and views and routin
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -197,6 +198,13 @@ def _account(wanted: Account, found: Account | None) -> list[Step]:
 
 def _grant(account: Account, rights: frozenset[str], on: str = "") -> str:
     return f"GRANT {', '.join(sorted(rights)) or 'USAGE'} ON {identifier(on) if on else '*'}.* TO {account.sql}"
+
+
+def fits(on: str, database: str) -> bool:
+    """Tell whether rights that name databases so are for one of this name."""
+    parts = re.findall(r"\\.|.", on, re.DOTALL)
+    wild = {"_": ".", "%": ".*"}
+    return re.fullmatch("".join(wild.get(one) or re.escape(one[-1]) for one in parts), database, re.DOTALL) is not None
 
 
 def pattern(database: str) -> str:

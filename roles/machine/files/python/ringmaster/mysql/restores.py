@@ -6,41 +6,24 @@
 from __future__ import annotations
 
 import re
-import shutil
-import signal
 import subprocess
-import tempfile
 import time
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ringmaster.core import account, below
 from ringmaster.core.component import Wish
 from ringmaster.core.report import Failure, counted
-from ringmaster.mysql import dumps, objects
-from ringmaster.mysql.client import SAFE, SOCKET, Client, MariaDbError, error_of, identifier, root
+from ringmaster.mysql import accounts, dumps, filling, objects, programs, scratch
+from ringmaster.mysql.client import Client, Login, MariaDbError, identifier, quoted
 
-# On the disk of the data, which has room for it or would not for a restore either.
-SCRATCH = Path("/var/lib")
 # What was there before a restore that replaces it.
 REPLACED = Path("/var/backups/ringmaster/mysql.replaced")
-PATIENCE = 60.0
-ACCOUNT = "mysql"
 NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
-SETTINGS = (
-    "--skip-networking",
-    "--skip-log-bin",
-    "--event-scheduler=OFF",
-    "--innodb-buffer-pool-size=64M",
-    "--innodb-flush-log-at-trx-commit=0",
-    "--innodb-doublewrite=OFF",
-    "--key-buffer-size=1M",
-    "--aria-pagecache-buffer-size=8M",
-    "--max-connections=20",
-    "--max-allowed-packet=1G",
-)
+
+Databases = Mapping[str, Mapping[str, Any]]
+"""What a manifest says of each database."""
 
 
 def prove(folder: Path) -> str:
@@ -48,12 +31,23 @@ def prove(folder: Path) -> str:
     content = dumps.manifest(folder)
     databases: dict[str, dict[str, Any]] = content["databases"]
     _whole(folder, databases)
-    with _scratch(sum(one["bytes"] for one in databases.values())) as socket:
-        client = root(socket)
+    with scratch.server(sum(one["bytes"] for one in databases.values())) as keeper:
+        client = keeper.client()
         try:
-            _users(folder, socket)
+            # Rights on tables and routines come last, when those are there.
+            refused = accounts.make(client, accounts.missing(folder / dumps.USERS, accounts.present(client)))
+            known = _known(databases, databases) or _asked(keeper, folder, databases, databases)
             for name, wanted in databases.items():
-                _fill(folder, name, name, wanted, socket)
+                filling.create(client, name, wanted)
+                filling.fill(client, keeper.socket, folder / f"{name}.sql.zst", name)
+            for name in databases:
+                made = programs.make(client, name, known[name], lambda program: program.definer)
+                if made.said:
+                    raise Failure(f"The database {name} did not come back as it was: {'; '.join(made.said[:5])}.")
+            refused = accounts.make(client, refused)
+            if refused:
+                raise Failure(f"The accounts did not come back: {'; '.join(accounts.told(refused)[:5])}.")
+            for name, wanted in databases.items():
                 _compare(client, name, wanted)
                 _examine(client, name, wanted["tables"])
         except MariaDbError as error:
@@ -65,7 +59,7 @@ def prove(folder: Path) -> str:
     return f"{back}, all counted and checked; the dump is {hours:.1f} h old."
 
 
-def restore(folder: Path, wish: Wish) -> str:
+def restore(folder: Path, wish: Wish, server: Login | None = None) -> str:
     """Bring databases back into the running server; return a sentence. Raises Failure."""
     databases: dict[str, dict[str, Any]] = dumps.manifest(folder)["databases"]
     names = [wish.object] if wish.object else list(databases)
@@ -74,24 +68,81 @@ def restore(folder: Path, wish: Wish) -> str:
             raise Failure(f"the dump has no database {name}; it has {', '.join(databases)}")
     _whole(folder, names)
     targets = {name: wish.name or name for name in names}
-    client = root()
+    login = server or Login()
+    client = login.client()
+    refused: dict[str, str] = {}
+    said = []
     try:
         present = objects.read(client).databases
         _refuse(client, targets.values(), present, wish)
+        known = _known(databases, names)
+        if known is None:
+            with scratch.server(0) as keeper:
+                known = _asked(keeper, folder, databases, names)
         # A whole server comes back on a new machine: its declared users are there, those made by hand are not.
         if not wish.object:
-            _users(folder, SOCKET)
+            refused = accounts.make(client, accounts.missing(folder / dumps.USERS, accounts.present(client)))
         for name, target in targets.items():
             if target in present:
-                _put_aside(target)
+                _put_aside(target, login.socket)
                 client.run([f"DROP DATABASE {identifier(target)}"])
-            _fill(folder, name, target, databases[name], SOCKET)
-            _compare(client, target, databases[name])
+            filling.create(client, target, databases[name])
+            filling.fill(client, login.socket, folder / f"{name}.sql.zst", target)
+        # Views may select from other databases.
+        for name, target in targets.items():
+            made = programs.make(client, target, known[name], _owners(client, name, target, known[name]))
+            _compare(client, target, databases[name], made.left_out)
+            said += made.said
+        # Rights on tables and routines, which are there now.
+        said += accounts.told(accounts.make(client, refused))
     except MariaDbError as error:
         raise Failure(f"MariaDB: {error}") from error
     told = ", ".join(name if name == target else f"{name} as {target}" for name, target in targets.items())
     aside = f" What was there lies in {REPLACED}." if any(target in present for target in targets.values()) else ""
-    return f"Restored {told}; all rows counted.{aside}"
+    others = f" Otherwise than it was: {'; '.join(said[:20])}." if said else ""
+    return f"Restored {told}; all rows counted.{aside}{others}"
+
+
+def _owners(
+    client: Client, name: str, target: str, wanted: Iterable[programs.Program]
+) -> Callable[[programs.Program], programs.Definer | None]:
+    """Return what says in whose name programs come back; a database without an owner gets one that cannot log in."""
+    accounts_there = objects.read(client).accounts
+    judge = programs.judge(accounts_there.values(), name, target)
+    owner = f"{target}_owner"
+    if (owner, "localhost") in accounts_there or all(judge(one) is not None for one in wanted):
+        return judge
+    who = f"{quoted(owner)}@'localhost'"
+    login = "IDENTIFIED VIA mysql_native_password USING 'invalid'"
+    grant = f"GRANT ALL PRIVILEGES ON {identifier(objects.pattern(target))}.* TO {who}"
+    client.run([f"CREATE USER {who} {login} ACCOUNT LOCK", grant])
+    return programs.judge(objects.read(client).accounts.values(), name, target)
+
+
+def _known(databases: Databases, names: Iterable[str]) -> dict[str, list[programs.Program]] | None:
+    """Return the programs of databases as the record has them; None if a dump is older than such records."""
+    found = {}
+    for name in names:
+        if "programs" not in databases[name] and any(databases[name][kind] for kind in dumps.OTHER_OBJECTS):
+            return None
+        found[name] = programs.recorded(databases[name].get("programs", ()))
+    return found
+
+
+def _asked(
+    keeper: Login, folder: Path, databases: Databases, names: Iterable[str]
+) -> dict[str, list[programs.Program]]:
+    """Return the programs of databases as a scratch server understands their statements."""
+    client = keeper.client()
+    # A view of a view needs whoever made that.
+    if (folder / dumps.USERS).exists():
+        accounts.make(client, accounts.missing(folder / dumps.USERS, accounts.present(client)))
+    paths = {name: path for name in databases if (path := folder / f"{name}.sql.zst").exists()}
+    # Twice, since a view may select from a database that comes later.
+    for name, path in [*paths.items()] * (2 if len(paths) > 1 else 1):
+        filling.create(client, name, databases[name])
+        filling.fill_without_rows(client, keeper.socket, path, name, tuple(paths))
+    return {name: programs.read(client, name) for name in names}
 
 
 def _whole(folder: Path, names: Iterable[str]) -> None:
@@ -112,59 +163,20 @@ def _refuse(client: Client, targets: Iterable[str], present: Mapping[str, Any], 
             raise Failure(f"there is data in {target}; restore under another name (--object, --as), or say --replace")
 
 
-def _put_aside(name: str) -> None:
+def _put_aside(name: str, socket: str) -> None:
     """Keep a dump of what a restore replaces: the newest for each database."""
     REPLACED.mkdir(mode=0o700, parents=True, exist_ok=True)
-    dumps.dump_one(name, REPLACED / f"{name}.sql.zst")
+    dumps.dump_one(name, REPLACED / f"{name}.sql.zst", socket)
 
 
-def _users(folder: Path, socket: str) -> None:
-    """Make the accounts of a dump that are missing. Those that are there stay as they are."""
-    client = root(socket)
-    present = {f"`{name}`@`{host}`" for name, host in objects.read(client).accounts}
-    lines = (folder / dumps.USERS).read_text().splitlines()
-    # Rights of accounts that are there are not given back: they may have been taken away on purpose.
-    script = "\n".join(line for line in lines if not any(f" {who}" in line for who in present))
-    _load(script.encode(), "the accounts", socket)
-
-
-def _fill(folder: Path, name: str, target: str, wanted: Mapping[str, Any], socket: str) -> None:
-    """Make a database as it was when it was dumped and fill it."""
-    how = f"CHARACTER SET {wanted['character_set']} COLLATE {wanted['collation']}"
-    root(socket).run([f"CREATE OR REPLACE DATABASE {identifier(target)} {how}"])
-    with tempfile.TemporaryFile() as said:
-        words = ["zstd", "-q", "-dc", str(folder / f"{name}.sql.zst")]
-        source = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=said, stdin=subprocess.DEVNULL)
-        try:
-            _load(source.stdout, name, socket, target)
-        finally:
-            assert source.stdout
-            source.stdout.close()
-            code = source.wait()
-        if code:
-            said.seek(0)
-            raise Failure(f"the dump of {name} cannot be read: {said.read().decode(errors='replace').strip()[-300:]}")
-
-
-def _load(script: Any, what: str, socket: str, database: str = "") -> None:
-    words = ["mariadb", "--no-defaults", f"--socket={socket}", "--user=root", "--max-allowed-packet=1G"]
-    words += [*SAFE, *([database] if database else [])]
-    given: dict[str, Any] = {"input": script} if isinstance(script, bytes) else {"stdin": script}
-    done = subprocess.run(words, capture_output=True, check=False, **given)
-    if done.returncode:
-        error = error_of(done.stderr.decode(errors="replace"))
-        # Without the text near the mistake, which is data.
-        reason = str(error).partition(" near '")[0]
-        raise Failure(f"the dump of {what} cannot be restored: line {error.line}: {reason}")
-
-
-def _compare(client: Client, name: str, wanted: Mapping[str, Any]) -> None:
-    """Raise Failure unless a database holds what the record says."""
+def _compare(client: Client, name: str, wanted: Mapping[str, Any], left_out: Collection[programs.Program] = ()) -> None:
+    """Raise Failure unless a database holds what the record says, but for what was left out."""
     found = dumps.inventory(client, name)
+    less = Counter(programs.GROUP[one.kind] for one in left_out)
     differences = [
         f"{kind}: {wanted[kind]} were dumped, {found[kind]} are there"
         for kind in dumps.OTHER_OBJECTS
-        if wanted[kind] != found[kind]
+        if wanted[kind] != found[kind] + less[kind]
     ]
     for table in sorted({*wanted["tables"], *found["tables"]}):
         if table not in found["tables"]:
@@ -183,52 +195,3 @@ def _examine(client: Client, name: str, tables: Iterable[str]) -> None:
         for _table, _verb, kind, said in client.run([f"CHECK TABLE {identifier(name)}.{identifier(table)} EXTENDED"]):
             if kind == "error" or (kind == "status" and said != "OK"):
                 raise Failure(f"The table {name}.{table} came back damaged: {said}.")
-
-
-@contextmanager
-def _scratch(size: int) -> Iterator[str]:
-    """Run a server of its own, without a network, on a folder that is removed; yield its socket."""
-    free = shutil.disk_usage(SCRATCH).free
-    needed = 3 * size + 512 * 1024**2
-    if free < needed:
-        raise Failure(f"A proof needs {needed // 1024**2} MiB in {SCRATCH}, and {free // 1024**2} MiB are free.")
-    with account.work(ACCOUNT, ".mysql-proof-", SCRATCH) as work:
-        _install(work)
-        with _server(work) as socket:
-            yield socket
-
-
-def _install(work: account.Work) -> None:
-    words = ["mariadb-install-db", "--no-defaults", f"--datadir={work.own}/data", "--skip-test-db"]
-    words += ["--auth-root-authentication-method=socket", "--auth-root-socket-user=root", "--skip-name-resolve"]
-    done = below.as_account(ACCOUNT, words)
-    if done.returncode:
-        raise Failure(f"A scratch server cannot be made: {(done.stderr or done.stdout).strip()[-300:]}")
-
-
-@contextmanager
-def _server(work: account.Work) -> Iterator[str]:
-    own, socket = work.own, f"{work.own}/socket"
-    words = ["/usr/sbin/mariadbd", "--no-defaults", f"--datadir={own}/data", f"--socket={socket}"]
-    words += [f"--pid-file={own}/pid", f"--tmpdir={own}", *SETTINGS]
-    # What other work the machine has comes first.
-    process = work.start(["nice", "-n", "10", *words])
-    try:
-        _wait(process, socket, work)
-        yield socket
-    finally:
-        process.send_signal(signal.SIGKILL)  # nothing of it is kept
-        process.wait()
-
-
-def _wait(process: subprocess.Popen[bytes], socket: str, work: account.Work) -> None:
-    end = time.monotonic() + PATIENCE
-    while process.poll() is None and time.monotonic() < end:
-        try:
-            root(socket).one("SELECT 1")
-        except MariaDbError:
-            time.sleep(0.1)
-        else:
-            return
-    said = [line for line in work.said() if "[ERROR]" in line]
-    raise Failure(f"The scratch server does not start: {'; '.join(said[-2:]) or 'it did not answer in time'}")

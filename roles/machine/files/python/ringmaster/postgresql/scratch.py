@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-import os
-import pwd
 import signal
 import subprocess
 import time
@@ -15,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from ringmaster.core import account, below
+from ringmaster.core import account
 from ringmaster.core.report import Failure
 from ringmaster.postgresql import cluster, sql
 from ringmaster.postgresql.sql import Places
@@ -61,7 +59,7 @@ def empty(places: Places) -> Iterator[Places]:
 @contextmanager
 def folder() -> Iterator[account.Work]:
     """Give a work folder of postgres on the disk of the data; take it away at the end."""
-    _sweep(SCRATCH)
+    account.sweep(sql.ACCOUNT, PREFIX, SCRATCH, signal.SIGQUIT)
     with account.work(sql.ACCOUNT, PREFIX, SCRATCH) as work:
         yield work
 
@@ -111,17 +109,3 @@ def _await(beside: Places, server: subprocess.Popen[bytes], work: account.Work, 
             time.sleep(0.1)
         else:
             return
-
-
-def _sweep(parent: Path) -> None:
-    """Remove what a proof that was killed left behind. The lock says that none runs."""
-    user = pwd.getpwnam(sql.ACCOUNT)
-    for path in parent.glob(f"{PREFIX}*"):
-        for process in Path("/proc").glob("[0-9]*"):
-            try:
-                words = (process / "cmdline").read_bytes().split(b"\0")
-                if process.stat().st_uid == user.pw_uid and f"-D{path}/own/data".encode() in words:
-                    os.kill(int(process.name), signal.SIGQUIT)
-            except (FileNotFoundError, ProcessLookupError):
-                continue  # it has ended
-        below.remove(path)

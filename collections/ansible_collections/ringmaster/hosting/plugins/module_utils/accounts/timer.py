@@ -38,6 +38,26 @@ ConditionPathExists={STATE_FILE}
 Type=oneshot
 ExecStart=/usr/bin/python3 -I {PROGRAM_PATH}
 Nice=5
+# It writes below /etc and itself, makes and removes homes, ends sessions by their control groups, and has pwck look at
+# new account files in a root of its own.
+CapabilityBoundingSet=CAP_CHOWN CAP_DAC_OVERRIDE CAP_DAC_READ_SEARCH CAP_FOWNER CAP_FSETID CAP_KILL CAP_SYS_CHROOT
+ProtectSystem=yes
+ReadWritePaths=/usr/lib/ringmaster
+RestrictAddressFamilies=AF_UNIX AF_NETLINK
+NoNewPrivileges=yes
+PrivateDevices=yes
+PrivateTmp=yes
+ProtectClock=yes
+ProtectHostname=yes
+ProtectKernelLogs=yes
+ProtectKernelModules=yes
+ProtectKernelTunables=yes
+LockPersonality=yes
+RestrictNamespaces=yes
+RestrictRealtime=yes
+SystemCallArchitectures=native
+SystemCallFilter=@system-service chroot
+SystemCallErrorNumber=EPERM
 """
 TIMER = f"""# {HEADER}
 [Unit]

@@ -57,8 +57,8 @@ class Authority:
         wanted = list(names)
         now = datetime.now(UTC)
         end = min(now + timedelta(days=days), self.certificate.not_valid_after_utc)
-        common = [x509.NameAttribute(NameOID.COMMON_NAME, wanted[0])]
-        subject = x509.Name(common if len(wanted[0]) <= LONGEST_COMMON_NAME else [])
+        fits = len(wanted[0]) <= LONGEST_COMMON_NAME
+        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, wanted[0])] if fits else [])
         builder = (
             x509.CertificateBuilder()
             .subject_name(subject)
@@ -67,7 +67,7 @@ class Authority:
             .serial_number(x509.random_serial_number())
             .not_valid_before(now - BACKDATED)
             .not_valid_after(end)
-            .add_extension(x509.SubjectAlternativeName([general_name(name) for name in wanted]), critical=not common)
+            .add_extension(x509.SubjectAlternativeName([general_name(name) for name in wanted]), critical=not fits)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(_usage(digital_signature=True), critical=True)
             .add_extension(

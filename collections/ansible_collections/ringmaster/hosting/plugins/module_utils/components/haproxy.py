@@ -10,6 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from .faults import given
+
 SOCKETS = "/run/haproxy"
 BALANCE = ("roundrobin", "leastconn", "source", "first")
 BALANCERS = ("haproxy", "nginx")
@@ -21,7 +23,11 @@ RESERVED = frozenset({"exporter", "admin", "stats"})
 
 
 class BackendError(ValueError):
-    """A declared backend that cannot be; the text names it and says what is allowed."""
+    """A declared backend that cannot be; the text names it and says what is allowed, ``path`` which option it is."""
+
+    def __init__(self, text: str, *path: str | int) -> None:
+        super().__init__(text)
+        self.path = path
 
 
 @dataclass(frozen=True)
@@ -81,7 +87,9 @@ def resolve(
     for item in declared:
         name = str(item.get("name", ""))
         if not _NAME.fullmatch(name) or name in RESERVED:
-            raise BackendError(f"the backend '{name}' must be named with lower-case letters, digits, '-' and '_'")
+            raise BackendError(
+                f"the backend '{name}' must be named with lower-case letters, digits, '-' and '_'", "name"
+            )
         if any(name == one.name for one in result):
             raise BackendError(f"the backend '{name}' is declared twice")
         names = _members(name, item, me, addresses, groups)
@@ -105,7 +113,9 @@ def _members(
         for vm in wanted:
             if vm not in addresses:
                 known = ", ".join(addresses)
-                raise BackendError(f"backend {name}: '{vm}' is no VM of this project with addresses; it has {known}")
+                raise BackendError(
+                    f"backend {name}: '{vm}' is no VM of this project with addresses; it has {known}", "vms"
+                )
         return wanted
     if item.get("component"):
         component = str(item["component"])
@@ -120,20 +130,26 @@ def _members(
 
 
 def _backend(name: str, item: Mapping[str, Any], members: tuple[Member, ...]) -> Backend:
-    port = int(item.get("port") or 0)
+    port = int(given(item, "port", 0))
     if not 1 <= port <= 65535:
-        raise BackendError(f"backend {name}: port is {port}, not 1 to 65535")
+        raise BackendError(f"backend {name}: port is {port}, not 1 to 65535", "port")
+    if (seconds := given(item, "timeout", 1)) < 1:
+        raise BackendError(f"backend {name}: timeout is {seconds}; allowed: seconds, 1 and more", "timeout")
+    if (most := given(item, "max_connections", 0)) < 0:
+        raise BackendError(
+            f"backend {name}: max_connections is {most}; allowed: 0 (no limit) and more", "max_connections"
+        )
     for key, pattern, default in (
         ("check_path", _PATH, "/"),
         ("check_codes", _CODES, "200-399"),
         ("check_host", _HOST, "localhost"),
     ):
-        if not pattern.fullmatch(str(item.get(key) or default)):
-            raise BackendError(f"backend {name}: {key} cannot be '{item[key]}'")
+        if not pattern.fullmatch(str(given(item, key, default))):
+            raise BackendError(f"backend {name}: {key} cannot be '{item[key]}'", key)
     for key, choices in (("balance", BALANCE), ("balancer", BALANCERS)):
-        if str(item.get(key) or choices[0]) not in choices:
-            raise BackendError(f"backend {name}: {key} is '{item[key]}'; allowed: {', '.join(choices)}")
-    balancer = str(item.get("balancer") or "haproxy")
+        if str(given(item, key, choices[0])) not in choices:
+            raise BackendError(f"backend {name}: {key} is '{item[key]}'; allowed: {', '.join(choices)}", key)
+    balancer = str(given(item, "balancer", "haproxy"))
     if balancer == "nginx" and (item.get("proxy_protocol") or item.get("sticky")):
         raise BackendError(f"backend {name}: proxy_protocol and sticky need balancer haproxy")
     return Backend(name, port, members, balancer, item)
@@ -160,20 +176,21 @@ def _frontend(backend: Backend) -> list[str]:
 
 def _section(backend: Backend) -> list[str]:
     options = backend.options
-    host = str(options.get("check_host") or "localhost")
+    host = given(options, "check_host", "localhost")
     lines = [
         f"backend {backend.name}",
-        f"    balance {options.get('balance') or 'roundrobin'}",
+        f"    balance {given(options, 'balance', 'roundrobin')}",
         "    option httpchk",
-        f"    http-check send meth GET uri {options.get('check_path') or '/'} ver HTTP/1.1 hdr Host {host}",
-        f"    http-check expect status {options.get('check_codes') or '200-399'}",
+        f"    http-check send meth GET uri {given(options, 'check_path', '/')} ver HTTP/1.1 hdr Host {host}",
+        f"    http-check expect status {given(options, 'check_codes', '200-399')}",
     ]
-    if seconds := int(options.get("timeout") or 0):
+    if (seconds := given(options, "timeout", None)) is not None:
         lines.append(f"    timeout server {seconds}s")
     if options.get("sticky"):
         lines.append(f"    cookie {backend.name}_member insert indirect nocache httponly")
     more = "check inter 2s fastinter 500ms fall 2 rise 2 slowstart 5s"
-    if limit := int(options.get("max_connections") or 0):
+    # Without a limit and with 0 as many as come.
+    if limit := int(given(options, "max_connections", 0)):
         more += f" maxconn {limit}"
     if options.get("proxy_protocol"):
         more += " send-proxy-v2 check-send-proxy"

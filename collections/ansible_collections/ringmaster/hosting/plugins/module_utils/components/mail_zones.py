@@ -16,6 +16,7 @@ from ansible_collections.ringmaster.hosting.plugins.module_utils.values import a
 from ansible_collections.ringmaster.hosting.plugins.module_utils.values.fqdn import machine_of
 
 from . import mail_records, mailserver
+from .faults import given
 from .mail_records import Keys, Record, Server
 
 
@@ -35,7 +36,7 @@ class Published:
 def declared(vm: Mapping[str, Any], zones_of_ours: Iterable[str], *, is_signed: bool) -> Server:
     """Return a mail server as its host variables declare it, with the defaults of its role. Raises ObjectError."""
     hostname = mailserver.domain_name(
-        str(vm.get("mailserver_hostname") or vm["ringmaster_fe_fqdn"]), "mailserver_hostname"
+        str(given(vm, "mailserver_hostname", vm["ringmaster_fe_fqdn"])), "mailserver_hostname"
     )
     found = mailserver.domains_of(vm.get("mailserver_domains") or [])
     has_tlsa = vm.get("mailserver_tlsa")
@@ -45,7 +46,7 @@ def declared(vm: Mapping[str, Any], zones_of_ours: Iterable[str], *, is_signed: 
         hostname,
         {name: one["dmarc"] for name, one in found.items()},
         mailserver.addresses(vm),
-        str(vm.get("mailserver_certificate") or "platform") in mail_records.TRUSTED,
+        str(given(vm, "mailserver_certificate", "platform")) in mail_records.TRUSTED,
         bool(has_tlsa),
     )
 

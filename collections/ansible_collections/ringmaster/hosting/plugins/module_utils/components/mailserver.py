@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 from urllib.parse import quote
 
 from ansible_collections.ringmaster.hosting.plugins.module_utils.values import sizes
 
 from . import mail_records
+from .faults import given
 from .users import CA_FILE, ComponentUsers, User, UserError
 
 SUBMISSIONS_PORT = 465
@@ -22,6 +23,8 @@ PAGES = "/var/lib/ringmaster/mailserver/pages"
 MIB = 1024 * 1024
 DOMAIN = re.compile(r"(?=.{4,253}$)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]*[a-z0-9]")
 LOCAL = re.compile(r"[a-z0-9_](?:[a-z0-9._-]{0,62}[a-z0-9_])?")
+# Of addresses elsewhere: what Postfix takes in a map, and no shell or list reads as its own.
+ANY_LOCAL = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._+'=&~-]{0,62}[A-Za-z0-9_+=~-])?")
 # What Dovecot takes and what resists guessing; crypt(3) knows $y$ (yescrypt), $6$ (SHA-512), $2b$ (bcrypt).
 HASH = re.compile(r"\$(?:y|6|2[aby]|argon2id?)\$[^\s:]{20,250}")
 POLICIES = ("none", "quarantine", "reject")
@@ -148,7 +151,7 @@ def domains_of(declared: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Any
         name = domain_name(str(one["name"]), "the name of a mail domain")
         if name in found:
             raise ObjectError(f"the mail domain {name} is declared twice")
-        policy = str(one.get("dmarc") or "quarantine")
+        policy = str(given(one, "dmarc", "quarantine"))
         if policy not in POLICIES:
             raise ObjectError(f"dmarc of {name} is '{policy}'; allowed: {', '.join(POLICIES)}")
         found[name] = {"catch_all": list(one.get("catch_all") or []), "dmarc": policy}
@@ -162,48 +165,79 @@ class _Objects:
         self.domains = domains_of(declared["domains"])
         self.taken: dict[str, str] = {}
         self.mailboxes = dict(self._mailbox(one, declared["quota"]) for one in declared["mailboxes"])
-        self.forwards = dict(self._forward(one) for one in declared["forwards"])
+        # All addresses are taken before one is looked for: the order of a list says nothing.
+        forwards = [(self._forwarded(one), one) for one in declared["forwards"]]
+        self.forwards = {text: self._targets(text, one) for text, one in forwards}
         for name, domain in self.domains.items():
             domain["catch_all"] = [self._target(one, f"catch_all of {name}") for one in domain["catch_all"]]
         chosen = str(declared.get("postmaster") or next(iter(self.mailboxes), ""))
         self.postmaster = self._target(chosen, "mailserver_postmaster") if chosen else ""
 
     def _mailbox(self, one: Mapping[str, Any], quota: str) -> tuple[str, dict[str, Any]]:
-        address = self._take(str(one["address"]), "a mailbox")
-        aliases = [self._take(str(alias), f"an alias of {address}") for alias in one.get("aliases") or []]
-        return address, {
-            "password_hash": _hash(str(one["password_hash"]), address),
-            "quota": _quota(str(one.get("quota") or quota), address),
+        own = self._take(str(one["address"]), "a mailbox")
+        aliases = [self._take(str(alias), f"an alias of {own}") for alias in one.get("aliases") or []]
+        return own, {
+            "password_hash": password_hash(str(one["password_hash"]), own),
+            "quota": quota_bytes(str(given(one, "quota", quota)), own),
             "aliases": aliases,
-            "send_as": [_sender(str(sender), address) for sender in one.get("send_as") or []],
+            "send_as": [sender(str(other), own) for other in one.get("send_as") or []],
             "sieve": str(one.get("sieve") or ""),
             "is_locked": one.get("state") == "locked",
         }
 
-    def _forward(self, one: Mapping[str, Any]) -> tuple[str, list[str]]:
-        address = self._take(str(one["address"]), "a forward")
-        targets = [self._target(str(target), f"the forward {address}") for target in one.get("to") or []]
+    def _forwarded(self, one: Mapping[str, Any]) -> str:
+        """Take the address of a forward; one of a mailbox may forward as well, when it keeps a copy."""
+        text = str(one["address"])
+        if text in self.mailboxes and self.taken[text] == "a mailbox" and text in map(str, one.get("to") or []):
+            self.taken[text] = "a mailbox that forwards"
+            return text
+        return self._take(text, "a forward")
+
+    def _targets(self, text: str, one: Mapping[str, Any]) -> list[str]:
+        targets = [self._target(str(target), f"the forward {text}") for target in one.get("to") or []]
         if not targets:
-            raise ObjectError(f"the forward {address} goes nowhere: name addresses in 'to'")
-        return address, targets
+            raise ObjectError(f"the forward {text} goes nowhere: name addresses in 'to'")
+        return targets
 
     def _take(self, text: str, what: str) -> str:
-        address = _address(text, what)
-        domain = address.partition("@")[2]
+        own = address(text, what)
+        domain = own.partition("@")[2]
         if domain not in self.domains:
             known = ", ".join(self.domains) or "none"
-            raise ObjectError(f"{what}: {address} is in a domain that is not declared; declared: {known}")
-        if address in self.taken:
-            raise ObjectError(f"{address} is declared twice: as {self.taken[address]} and as {what}")
-        self.taken[address] = what
-        return address
+            raise ObjectError(f"{what}: {own} is in a domain that is not declared; declared: {known}")
+        if own in self.taken:
+            raise ObjectError(f"{own} is declared twice: as {self.taken[own]} and as {what}")
+        self.taken[own] = what
+        return own
 
     def _target(self, text: str, where: str) -> str:
-        address = _address(text, where)
-        domain = address.partition("@")[2]
-        if domain in self.domains and address not in self.taken:
-            raise ObjectError(f"{where}: there is no mailbox, alias or forward {address}")
-        return address
+        target = target_address(text, where)
+        domain = target.partition("@")[2]
+        if domain in self.domains:
+            if plain_address(target) not in self.taken:
+                raise ObjectError(f"{where}: there is no mailbox, alias or forward {target}")
+            return target.lower()
+        return target
+
+
+def plain_address(text: str) -> str:
+    """Return whose address it is: in lower case, without what follows a '+' in the name."""
+    local, at, domain = text.lower().partition("@")
+    return f"{local.partition('+')[0]}{at}{domain}"
+
+
+def comes_back(start: str, forwards: Mapping[str, Iterable[str]], boxes: Collection[str]) -> bool:
+    """Tell whether mail to a forward comes back to it, by forwards alone; mailboxes keep what they get."""
+    seen: set[str] = set()
+    waiting = [plain_address(one) for one in forwards.get(start, ())]
+    while waiting:
+        found = waiting.pop()
+        if found == start:
+            return True
+        if found not in seen and found not in boxes:
+            seen.add(found)
+            waiting += [plain_address(one) for one in forwards.get(found, ())]
+    return False
 
 
 def _relays(declared: Mapping[str, Any], collected: _Objects) -> list[dict[str, Any]]:
@@ -214,7 +248,7 @@ def _relays(declared: Mapping[str, Any], collected: _Objects) -> list[dict[str, 
     taken: dict[str, str] = {}
     for one in declared.get("relays") or []:
         host, username = domain_name(str(one["host"]), "a relay's host"), str(one.get("username") or "")
-        port, domains = int(one.get("port") or 587), [str(domain) for domain in one.get("domains") or []]
+        port, domains = int(given(one, "port", 587)), [str(domain) for domain in one.get("domains") or []]
         if port not in (465, 587):
             raise ObjectError(f"the relay {host} has the port {port}; allowed: 465 (TLS), 587 (STARTTLS)")
         for domain in domains or [""]:
@@ -244,7 +278,7 @@ def _applications(
     everything = [f"@{domain}" for domain in collected.domains] + members
     result = {}
     for user in MAILSERVER.checked(declared["users"], platform_secret, vm):
-        senders = [_sender(str(one), user.name) for one in user.options.get("senders") or everything]
+        senders = [sender(str(one), user.name) for one in given(user.options, "senders", everything)]
         result[login_of(user.name, vm)] = {"password_hash": _digest(user.password), "senders": senders}
     return result
 
@@ -276,7 +310,8 @@ def domain_name(text: str, what: str) -> str:
     return text
 
 
-def _address(text: str, what: str) -> str:
+def address(text: str, what: str) -> str:
+    """Return an address in a domain of this server as it is. Raises ObjectError."""
     local, at, domain = text.partition("@")
     if not at or not LOCAL.fullmatch(local) or ".." in local or not DOMAIN.fullmatch(domain):
         raise ObjectError(
@@ -286,27 +321,39 @@ def _address(text: str, what: str) -> str:
     return text
 
 
-def _sender(text: str, who: str) -> str:
+def target_address(text: str, where: str) -> str:
+    """Return an address to which mail goes, here or elsewhere, with its domain in lower case. Raises ObjectError."""
+    local, at, domain = text.rpartition("@")
+    if not at or not ANY_LOCAL.fullmatch(local) or ".." in local or not DOMAIN.fullmatch(domain.lower()):
+        raise ObjectError(
+            f"{where}: '{text}' is no address; it must be name@domain, the name of letters, digits and . _ + - ' = & ~"
+        )
+    return f"{local}@{domain.lower()}"
+
+
+def sender(text: str, who: str) -> str:
     """Return what somebody may send as: an address or a whole domain (``@domain``)."""
     if text.startswith("@"):
         return f"@{domain_name(text[1:], f'a sender of {who}')}"
-    return _address(text, f"a sender of {who}")
+    return address(text, f"a sender of {who}")
 
 
-def _hash(text: str, address: str) -> str:
+def password_hash(text: str, owner: str) -> str:
+    """Return the hash of a mailbox's password as it is. Raises ObjectError."""
     if not HASH.fullmatch(text):
         raise ObjectError(
-            f"password_hash of {address} is not a hash that begins with $y$, $6$, $2b$ or $argon2id$; make one with:"
+            f"password_hash of {owner} is not a hash that begins with $y$, $6$, $2b$ or $argon2id$; make one with:"
             " openssl passwd -6"
         )
     return text
 
 
-def _quota(text: str, address: str) -> int:
-    """Return bytes; 0 is without limit."""
+def quota_bytes(text: str, owner: str) -> int:
+    """Return the bytes of a mailbox's size; 0 is without limit. Raises ObjectError."""
     if text == "0":
         return 0
     try:
         return sizes.parse(text) * MIB
     except ValueError as error:
-        raise ObjectError(f"quota of {address} is '{text}', which {error}; write 2GiB, or 0 for none") from error
+        guess = sizes.suggest(text) or "2GiB"
+        raise ObjectError(f"quota of {owner} is '{text}', which {error}; write {guess}, or 0 for none") from error

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import quote
 
+from .faults import given
 from .users import CA_FILE, ComponentUsers, User, UserError
 
 PORT = 3306
@@ -100,7 +101,7 @@ def objects(
                 "databases": MYSQL.databases(user, present, vm),
                 "digest": digest(user.password),
                 "require_tls": bool(user.options.get("require_tls", False)),
-                "max_connections": int(user.options.get("max_connections") or 0),
+                "max_connections": int(given(user.options, "max_connections", 0)),
             }
             for user in checked
         ],
@@ -109,28 +110,35 @@ def objects(
     }
 
 
+def check_database(options: Mapping[str, Any], host: str) -> dict[str, Any]:
+    """Return a declared database with all keys. Raises UserError."""
+    name = str(options.get("name", ""))
+    if not DATABASE.fullmatch(name):
+        raise UserError(
+            f"{host}: the MariaDB database '{name}' must be named with lower-case letters, digits, '-' and '_'"
+        )
+    if name in RESERVED_DATABASES:
+        raise UserError(f"{host}: the MariaDB database '{name}' is the server's own")
+    present = given(options, "state", "present") == "present"
+    if not present and not options.get("allow_drop", False):
+        raise UserError(
+            f"{host}: the MariaDB database '{name}' shall be absent; as its data is lost then, "
+            "say so with allow_drop: true"
+        )
+    words = {key: str(given(options, key, "")) for key in ("character_set", "collation")}
+    for key, value in words.items():
+        if value and not WORD.fullmatch(value):
+            raise UserError(f"{host}: '{value}' cannot be the {key} of the MariaDB database '{name}'")
+    return {"name": name, **words, "present": present}
+
+
 def _databases(declared: Iterable[Mapping[str, Any]], host: str) -> list[dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     for options in declared:
-        name = str(options.get("name", ""))
-        if not DATABASE.fullmatch(name):
-            raise UserError(
-                f"{host}: the MariaDB database '{name}' must be named with lower-case letters, digits, '-' and '_'"
-            )
-        if name in RESERVED_DATABASES or name in found:
-            why = "is the server's own" if name in RESERVED_DATABASES else "is declared twice"
-            raise UserError(f"{host}: the MariaDB database '{name}' {why}")
-        present = options.get("state", "present") == "present"
-        if not present and not options.get("allow_drop", False):
-            raise UserError(
-                f"{host}: the MariaDB database '{name}' shall be absent; as its data is lost then, "
-                "say so with allow_drop: true"
-            )
-        words = {key: str(options.get(key) or "") for key in ("character_set", "collation")}
-        for key, value in words.items():
-            if value and not WORD.fullmatch(value):
-                raise UserError(f"{host}: '{value}' cannot be the {key} of the MariaDB database '{name}'")
-        found[name] = {"name": name, **words, "present": present}
+        one = check_database(options, host)
+        if one["name"] in found:
+            raise UserError(f"{host}: the MariaDB database '{one['name']}' is declared twice")
+        found[one["name"]] = one
     return list(found.values())
 
 

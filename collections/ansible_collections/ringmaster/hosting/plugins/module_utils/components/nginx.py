@@ -13,6 +13,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from .faults import given
+
 CERTIFICATES = "/etc/ringmaster/certificates"
 HTPASSWD = "/etc/ringmaster/htpasswd"
 ACME_ROOT = "/var/lib/ringmaster/acme/webroot"
@@ -25,7 +27,7 @@ _LOCATION = re.compile(r"(= )?/[A-Za-z0-9._~@:+,%/-]*")
 _URL = re.compile(r"https?://[A-Za-z0-9.:\[\]-]+(/[A-Za-z0-9._~@:+,%/?&=#-]*)?")
 _URI = re.compile(r"/[A-Za-z0-9._~@:+,%/-]*")
 _FILE = re.compile(r"[A-Za-z0-9._-]+")
-_SIZE = re.compile(r"[0-9]{1,6}[kmg]?")
+_SIZE = re.compile(r"[0-9]{1,12}|[0-9]{1,6}[kmgKMG]")
 _BACKEND = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 _PERMISSION = re.compile(r"[a-z][a-z0-9-]{0,31}")
 _HEADER = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,63}")
@@ -67,7 +69,17 @@ TLS = ("platform", "acme", "own", "selfsigned", "off")
 
 
 class VhostError(ValueError):
-    """A declared virtual host that cannot be; the text names it and says what is allowed."""
+    """A declared virtual host that cannot be; the text names it and says what is allowed.
+
+    ``path`` is where below the virtual host it is wrong.
+    """
+
+    path: tuple[str | int, ...] = ()
+
+    def at(self, *path: str | int) -> VhostError:
+        """Return the error with its place."""
+        self.path = path
+        return self
 
 
 @dataclass(frozen=True)
@@ -108,13 +120,15 @@ def render(vhosts: Iterable[Mapping[str, Any]], site: Site) -> dict[str, str]:
     for vhost in vhosts:
         name = str(vhost.get("name", ""))
         if not _NAME.fullmatch(name):
-            raise VhostError(f"the virtual host '{name}' must be named by a DNS name in lower case")
+            raise VhostError(f"the virtual host '{name}' must be named by a DNS name in lower case").at("name")
         _known(f"virtual host {name}", vhost, KEYS)
-        for one in [name, *map(str, vhost.get("aliases") or [])]:
+        for index, one in enumerate([name, *map(str, vhost.get("aliases") or [])]):
             if not _ALIAS.fullmatch(one):
-                raise VhostError(f"virtual host {name}: the alias '{one}' is not a DNS name in lower case")
+                text = f"virtual host {name}: the alias '{one}' is not a DNS name in lower case"
+                raise VhostError(text).at("aliases", index - 1)
             if one in names:
-                raise VhostError(f"virtual host {name}: '{one}' already belongs to {names[one]}")
+                text = f"virtual host {name}: '{one}' already belongs to {names[one]}"
+                raise VhostError(text).at(*(("aliases", index - 1) if index else ("name",)))
             names[one] = name
         if vhost.get("default"):
             defaults.append(name)
@@ -134,10 +148,11 @@ def watch(vhosts: Iterable[Mapping[str, Any]], site: Site) -> list[dict[str, Any
     """Return what the check asks each virtual host for. Code 0 stands for anything but an error of the server."""
     result = []
     for vhost in vhosts:
-        wanted = int(vhost.get("wanted_code") or 0)
-        path = str(vhost.get("check_path") or "/")
+        wanted = int(given(vhost, "wanted_code", 0))
+        path = str(given(vhost, "check_path", "/"))
         if not _URI.fullmatch(path):
-            raise VhostError(f"virtual host {vhost['name']}: the check_path '{path}' is not a path")
+            text = f"virtual host {vhost['name']}: the check_path '{path}' is not a path"
+            raise VhostError(text).at("check_path")
         if not wanted and vhost.get("redirect"):
             wanted = 301
         result.append(
@@ -177,9 +192,10 @@ def upstreams(backends: Iterable[Mapping[str, Any]]) -> str:
 
 
 def _tls(vhost: Mapping[str, Any], site: Site) -> str:
-    chosen = str(vhost.get("tls") or site.tls)
+    chosen = str(given(vhost, "tls", site.tls))
     if chosen not in TLS:
-        raise VhostError(f"virtual host {vhost.get('name')}: tls is '{chosen}'; allowed: {', '.join(TLS)}")
+        text = f"virtual host {vhost.get('name')}: tls is '{chosen}'; allowed: {', '.join(TLS)}"
+        raise VhostError(text).at("tls")
     return chosen
 
 
@@ -205,9 +221,9 @@ class _Vhost:
         self.tls = _tls(options, site)
 
     def text(self) -> str:
-        http = str(self.options.get("http") or "redirect")
+        http = str(given(self.options, "http", "redirect"))
         if http not in ("redirect", "serve", "off"):
-            raise self.error(f"http is '{http}'; allowed: redirect, serve, off")
+            raise self.error(f"http is '{http}'; allowed: redirect, serve, off", "http")
         if self.tls == "off" and http != "serve":
             http = "serve"
         lines = [*self.zones()]
@@ -225,14 +241,21 @@ class _Vhost:
             lines += self.server(443, [*secure, *self.content(hsts=bool(self.options.get("hsts")))])
         return "\n".join(lines) + "\n"
 
-    def error(self, what: str) -> VhostError:
-        return VhostError(f"virtual host {self.name}: {what}")
+    def error(self, what: str, *path: str | int) -> VhostError:
+        return VhostError(f"virtual host {self.name}: {what}").at(*path)
+
+    def number(self, key: str) -> int | None:
+        """Return a number of 1 and more, or None when it is not given."""
+        found = given(self.options, key, None)
+        if found is not None and int(found) < 1:
+            raise self.error(f"{key} is {found}; allowed: 1 and more, or leave it out", key)
+        return None if found is None else int(found)
 
     def zones(self) -> list[str]:
         lines = []
-        if rate := int(self.options.get("requests_per_second") or 0):
+        if rate := self.number("requests_per_second"):
             lines.append(f"limit_req_zone $binary_remote_addr zone=rate_{self.name}:2m rate={rate}r/s;")
-        if self.options.get("connections_per_client"):
+        if self.number("connections_per_client"):
             lines.append(f"limit_conn_zone $binary_remote_addr zone=connections_{self.name}:2m;")
         return lines
 
@@ -250,9 +273,9 @@ class _Vhost:
         ]
 
     def logs(self) -> list[str]:
-        kind = str(self.options.get("access_log") or "anonymised")
+        kind = str(given(self.options, "access_log", "anonymised"))
         if kind not in ("anonymised", "full", "off"):
-            raise self.error(f"access_log is '{kind}'; allowed: anonymised, full, off")
+            raise self.error(f"access_log is '{kind}'; allowed: anonymised, full, off", "access_log")
         place = f"/var/log/nginx/{self.name}"
         access = "off" if kind == "off" else f"{place}.access.log {kind}"
         return [f"    access_log {access};", f"    error_log {place}.error.log;"]
@@ -266,7 +289,8 @@ class _Vhost:
             lines.append(f'    add_header Strict-Transport-Security "{HSTS}" always;')
         for header, value in (self.options.get("headers") or {}).items():
             if not _HEADER.fullmatch(str(header)) or not _HEADER_VALUE.fullmatch(str(value)):
-                raise self.error(f"the header '{header}' has a name or a value that nginx cannot take")
+                why = f"the header '{header}' has a name or a value that nginx cannot take"
+                raise self.error(why, "headers", str(header))
             lines.append(f'    add_header {header} "{value}" always;')
         lines += self.limits()
         lines += self.authentication(self.options.get("auth"), "    ")
@@ -276,40 +300,51 @@ class _Vhost:
         if not any(str(one.get("path")) == "/" for one in declared):
             declared.append({**{key: self.options.get(key) for key in (*HANDLERS, "fallback")}, "path": "/"})
         elif any(self.options.get(key) for key in HANDLERS):
-            raise self.error("the location '/' and root, backend or redirect of the virtual host exclude each other")
-        for location in declared:
-            lines += self.location(location)
+            raise self.error(
+                "the location '/' and root, backend or redirect of the virtual host exclude each other", "locations"
+            )
+        paths: list[str] = []
+        for index, location in enumerate(declared):
+            try:
+                lines += self.location(location)
+            except VhostError as error:
+                is_declared = index < len(self.options.get("locations") or [])
+                raise error.at(*(("locations", index, *error.path) if is_declared else error.path)) from None
+            path = str(location["path"])
+            if path in paths:
+                raise self.error(f"the location '{path}' is declared twice", "locations", index, "path")
+            paths.append(path)
         lines.append(f"    include active/{self.name}.conf*;")
         return lines
 
     def word(self, key: str, pattern: re.Pattern[str], default: str = "", found: Any = None) -> str:
-        text = str(found if found is not None else self.options.get(key) or default)
+        text = str(found if found is not None else given(self.options, key, default))
         if not pattern.fullmatch(text) or "/../" in f"{text}/":
-            raise self.error(f"{key} cannot be '{text}'")
+            raise self.error(f"{key} cannot be '{text}'", *((key,) if " " not in key else ("path",)))
         return text
 
     def limits(self) -> list[str]:
         lines = []
-        if rate := int(self.options.get("requests_per_second") or 0):
+        if rate := self.number("requests_per_second"):
             lines.append(f"    limit_req zone=rate_{self.name} burst={10 * rate} nodelay;")
-        if number := int(self.options.get("connections_per_client") or 0):
+        if number := self.number("connections_per_client"):
             lines.append(f"    limit_conn connections_{self.name} {number};")
         return lines
 
     def authentication(self, permissions: Any, indent: str) -> list[str]:
-        if not permissions:
+        if permissions is None:
             return []
         permission = str(permissions)
         known = self.site.permissions
         if not _PERMISSION.fullmatch(permission) or (known and permission not in known):
-            raise self.error(f"auth is '{permission}'; allowed: {', '.join(sorted(known)) or 'a permission'}")
+            raise self.error(f"auth is '{permission}'; allowed: {', '.join(sorted(known)) or 'a permission'}", "auth")
         return [f'{indent}auth_basic "{self.name}";', f"{indent}auth_basic_user_file {HTPASSWD}/{permission};"]
 
     def error_pages(self) -> list[str]:
         lines = []
         for code, page in (self.options.get("error_pages") or {}).items():
             if not re.fullmatch(r"[345][0-9]{2}", str(code)):
-                raise self.error(f"error_pages has '{code}', which is no code of an error")
+                raise self.error(f"error_pages has '{code}', which is no code of an error", "error_pages", str(code))
             lines.append(f"    error_page {code} {self.word('error_pages', _URI, found=page)};")
         if lines and self.options.get("error_root"):
             folder = self.folder("error_root", self.options["error_root"])
@@ -321,7 +356,7 @@ class _Vhost:
         text = self.word(key, _FOLDER, found=found)
         roots = self.site.roots
         if roots and not any(text == root or text.startswith(f"{root}/") for root in roots):
-            raise self.error(f"{key} is {text}; files are served from below {' or '.join(roots)} only")
+            raise self.error(f"{key} is {text}; files are served from below {' or '.join(roots)} only", key)
         return text
 
     def location(self, location: Mapping[str, Any]) -> list[str]:
@@ -341,7 +376,7 @@ class _Vhost:
 
     def static(self, location: Mapping[str, Any]) -> list[str]:
         lines = [f"root {self.folder('root', location['root'])};"]
-        index = location.get("index") or self.options.get("index") or ["index.html"]
+        index = given(location, "index", given(self.options, "index", ["index.html"])) or [""]
         lines.append(f"index {' '.join(self.word('index', _FILE, found=one) for one in index)};")
         if fallback := location.get("fallback"):
             lines.append(f"try_files $uri $uri/ {self.word('fallback', _URI, found=fallback)};")
@@ -351,9 +386,12 @@ class _Vhost:
         name = str(location["backend"])
         if not _BACKEND.fullmatch(name) or name not in self.site.backends:
             known = ", ".join(sorted(self.site.backends)) or "none"
-            raise self.error(f"there is no backend '{name}'; declared: {known}")
+            raise self.error(f"there is no backend '{name}'; declared: {known}", "backend")
         websocket = location.get("websocket", self.options.get("websocket"))
-        seconds = int(location.get("timeout") or self.options.get("timeout") or (3600 if websocket else 60))
+        standard = 3600 if websocket else 60
+        seconds = int(given(location, "timeout", given(self.options, "timeout", standard)))
+        if seconds < 1:
+            raise self.error(f"timeout is {seconds}; allowed: seconds, 1 and more", "timeout")
         lines = [f"proxy_pass http://{name};", f"proxy_read_timeout {seconds}s;", f"proxy_send_timeout {seconds}s;"]
         return [*lines, *(["proxy_buffering off;"] if websocket else [])]
 

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import quote
 
+from .faults import given
 from .users import CA_FILE, ROLES, ComponentUsers, User, UserError
 
 PORT = 5432
@@ -22,6 +23,7 @@ GROUPS = ROLES
 DEFAULT_DATABASES: tuple[Mapping[str, Any], ...] = ({"name": "app"},)
 NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 LOCALE = re.compile(r"[A-Za-z0-9_@=-]{2,60}")
+NO_LIMIT = -1
 ITERATIONS = 4096  # PostgreSQL's own default; the passwords are 190 random bits
 
 # What may be installed into a database: nothing that reads files, runs programs, loads a language or calls out.
@@ -99,7 +101,7 @@ def objects(
     ``packages`` are those that the extensions need. Raises DatabaseError, UserError.
     """
     declared = list(users)
-    places = [_database(one, vm) for one in databases]
+    places = [check_database(one, str(vm["inventory_hostname"])) for one in databases]
     names = _names(places, vm)
     groups = {f"{name}_{group}" for name in names for group in GROUPS}
     roles = []
@@ -112,7 +114,7 @@ def objects(
                 "verifier": verifier(user.name, user.password, platform_secret, vm),
                 "role": user.role,
                 "databases": POSTGRESQL.databases(user, names, vm),
-                "connection_limit": int(user.options.get("connection_limit") or -1),
+                "connection_limit": int(given(user.options, "connection_limit", NO_LIMIT)),
             }
         )
     monitor = POSTGRESQL.password(platform_secret, vm, MONITOR)
@@ -141,8 +143,9 @@ def verifier(name: str, password: str, platform_secret: str, vm: Mapping[str, An
     return f"SCRAM-SHA-256${ITERATIONS}:{text(salt)}${text(stored)}:{text(server)}"
 
 
-def _database(options: Mapping[str, Any], vm: Mapping[str, Any]) -> dict[str, Any]:
-    host, name = vm["inventory_hostname"], str(options.get("name", ""))
+def check_database(options: Mapping[str, Any], host: str) -> dict[str, Any]:
+    """Return a declared database with all keys. Raises DatabaseError."""
+    name = str(options.get("name", ""))
     this = f"{host}: the PostgreSQL database '{name}'"
     if not NAME.fullmatch(name):
         raise DatabaseError(f"{this} must be named with lower-case letters, digits and '_'")
@@ -153,24 +156,26 @@ def _database(options: Mapping[str, Any], vm: Mapping[str, Any]) -> dict[str, An
         if extension not in EXTENSIONS:
             allowed = ", ".join(EXTENSIONS)
             raise DatabaseError(f"{this} asks for the extension '{extension}'; allowed: {allowed}")
-    locale = str(options.get("icu_locale") or "")
+    locale = str(given(options, "icu_locale", ""))
     if locale and not LOCALE.fullmatch(locale):
         raise DatabaseError(f"{this} has the ICU locale '{locale}'; write a language tag such as de-DE")
-    state = options.get("state") or "present"
+    state = given(options, "state", "present")
     if state == "absent" and not options.get("allow_drop"):
         raise DatabaseError(f"{this} shall be absent, which destroys its data; say allow_drop: true as well")
     return {
         "name": name,
         "extensions": extensions,
         "icu_locale": locale,
-        "connection_limit": int(options.get("connection_limit") or -1),
+        "connection_limit": int(given(options, "connection_limit", NO_LIMIT)),
         "state": state,
     }
 
 
 def _names(databases: Iterable[Mapping[str, Any]], vm: Mapping[str, Any]) -> list[str]:
-    names = [str(one.get("name", "")) for one in databases if (one.get("state") or "present") == "present"]
+    """Return the names of those that shall be there; a name stands once, whatever is said of it."""
+    found = list(databases)
+    names = [str(one.get("name", "")) for one in found]
     for name in names:
         if names.count(name) > 1:
             raise DatabaseError(f"{vm['inventory_hostname']}: the PostgreSQL database '{name}' is declared twice")
-    return names
+    return [name for one, name in zip(found, names, strict=True) if given(one, "state", "present") == "present"]

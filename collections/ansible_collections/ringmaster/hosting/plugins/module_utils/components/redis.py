@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
+from .faults import given
 from .users import CA_FILE, ComponentUsers, User, UserError
 
 TLS_PORT = 6380
@@ -98,16 +99,17 @@ def accounts(declared: Iterable[Mapping[str, Any]], platform_secret: str, vm: Ma
 
 def _rights(user: User, vm: Mapping[str, Any]) -> str:
     """Return keys, channels and commands. Who may not use all keys has no command that asks for none of them."""
-    keys = _patterns("keys", user, vm) or [EVERYTHING]
+    keys = _patterns("keys", user, vm, [EVERYTHING])
     # Channels are named like keys, so that who was given a part of the keys has the same part of them.
-    channels = _patterns("channels", user, vm) or keys
+    channels = _patterns("channels", user, vm, keys)
     limited = f" {_SHARED}" if EVERYTHING not in keys else ""
     places = [*(f"~{pattern}" for pattern in keys), *(f"&{pattern}" for pattern in channels)]
     return f"{' '.join(places)} {RIGHTS[user.role]}{limited}"
 
 
-def _patterns(kind: str, user: User, vm: Mapping[str, Any]) -> list[str]:
-    patterns = [str(pattern) for pattern in user.options.get(kind) or []]
+def _patterns(kind: str, user: User, vm: Mapping[str, Any], default: list[str]) -> list[str]:
+    """Return the declared patterns; an empty list is none, and never all."""
+    patterns = [str(pattern) for pattern in given(user.options, kind, default)]
     for pattern in patterns:
         if not PATTERN.fullmatch(pattern):
             host, one = vm["inventory_hostname"], kind.removesuffix("s")

@@ -6,11 +6,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.ringmaster.hosting.plugins.module_utils.values.secret import derive, generation
+
+from .faults import given
 
 # A certificate authority that every VM has; see role certificates.
 CA_FILE = "/etc/ringmaster/certificates/ca.pem"
@@ -63,20 +65,21 @@ class ComponentUsers:
         found: dict[str, User] = {}
         seen: set[str] = set()
         for options in declared:
-            name, role = self._checked_name(options, seen, str(vm["inventory_hostname"]))
+            name, role = self.checked_name(options, seen, str(vm["inventory_hostname"]))
             seen.add(name)
             if options.get("state", "present") == "present":
                 found[name] = User(name, role, self.password(platform_secret, vm, name), options)
         return list(found.values())
 
-    def _checked_name(self, options: Mapping[str, Any], taken: set[str], vm: str) -> tuple[str, str]:
+    def checked_name(self, options: Mapping[str, Any], taken: Collection[str], vm: str) -> tuple[str, str]:
+        """Return name and role of a declared user; ``taken`` are the names before it. Raises UserError."""
         name = str(options.get("name", ""))
         if not self.pattern.fullmatch(name):
             raise UserError(f"{vm}: the {self.title} user '{name}' must be named with {self.pattern_in_words}")
         if name in self.reserved or name in taken:
             why = "is the platform's own" if name in self.reserved else "is declared twice"
             raise UserError(f"{vm}: the {self.title} user '{name}' {why}")
-        role = str(options.get("role") or self.roles[0])
+        role = str(given(options, "role", self.roles[0]))
         if role not in self.roles:
             allowed = ", ".join(self.roles)
             raise UserError(f"{vm}: the {self.title} user '{name}' has the role '{role}'; allowed: {allowed}")

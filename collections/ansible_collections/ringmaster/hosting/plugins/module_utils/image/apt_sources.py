@@ -13,6 +13,7 @@ import re
 import subprocess
 from dataclasses import dataclass, replace
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from ansible_collections.ringmaster.hosting.plugins.module_utils.image.errors import ImageError
 
@@ -25,6 +26,7 @@ ARCHIVE_KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 _SUITE = re.compile(r"(?P<name>[a-z]+)(?P<pocket>-[a-z-]+|/updates)?/?")
 _ONE_LINE = re.compile(r"deb\s+(?:\[(?P<options>[^\]]*)\]\s+)?(?P<uri>\S+)\s+(?P<suite>\S+)\s*(?P<components>.*)")
 _HOST_OPTIONS = re.compile(r"Acquire::(?:https?::.+|Check-Valid-Until|Check-Date|Retries|ForceIPv[46])", re.IGNORECASE)
+_PROXY = re.compile(r'Acquire::https?::Proxy.*"(.+)";')
 _BUILD_ONLY = re.compile(r"::Proxy(-Auto-Detect|AutoDetect)?(::|$)|^Dir::", re.IGNORECASE)
 
 
@@ -205,3 +207,10 @@ def host_options() -> list[str]:
 def lasting_options(options: list[str]) -> list[str]:
     """Return those options that the sources need inside the tree too: no proxy, nothing of this machine."""
     return [option for option in options if not _BUILD_ONLY.search(option.split(" ", 1)[0])]
+
+
+def hosts() -> list[str]:
+    """Return the hosts that this machine fetches packages from: those of proxies, where there are any."""
+    proxies = [match[1] for line in host_options() if (match := _PROXY.match(line))]
+    uris = proxies or [uri for source in read_host() for uri in source.uris]
+    return sorted({host for uri in uris if (host := urlsplit(uri).hostname)})

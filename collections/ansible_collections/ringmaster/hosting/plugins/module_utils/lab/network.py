@@ -96,7 +96,7 @@ def present(network: LabNetwork, *, dry_run: bool = False) -> list[str]:
 
 def _present(network: LabNetwork, *, dry_run: bool) -> list[str]:
     changes: list[str] = []
-    if not _namespace_lives(network.name):
+    if not lives(network.name):
         changes.append(f"network namespace {network.name}")
         if dry_run:
             return changes
@@ -146,7 +146,7 @@ def _remove(network: LabNetwork) -> None:
     cgroup.kill(network.group)
     cgroup.remove(network.group)
     _end(lambda: _uplink_pids(network))
-    if _namespace_lives(network.name):
+    if lives(network.name):
         _end(lambda: _processes_inside(network))
         run(["ip", "netns", "del", network.name])
     path.unlink(missing_ok=True)
@@ -156,7 +156,7 @@ def _remove(network: LabNetwork) -> None:
     network.pid_file.unlink(missing_ok=True)
 
 
-def _namespace_lives(lab: str) -> bool:
+def lives(lab: str) -> bool:
     """Tell whether the lab's file holds a network namespace, and is not merely there."""
     path = namespace_path(lab)
     return path.exists() and run(["nsenter", f"--net={path}", "true"], check=False).returncode == 0

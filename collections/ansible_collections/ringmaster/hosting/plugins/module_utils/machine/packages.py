@@ -62,23 +62,26 @@ def hold_back(run: Run, units: Sequence[str], *, hold: bool) -> None:
 def install(run: Run, names: Sequence[str], *, recommends: bool, update: bool) -> None:
     """Install the packages. Raises PackageError."""
     words = [f"--{'' if recommends else 'no-'}install-recommends", "--", *names]
-    if update:
-        _fetch_lists(run)
+    incomplete = _fetch_lists(run) if update else ""
     code, out, err = run(["apt-get", "-qq", "-y", *OPTIONS, "install", *words])
     if code and not update:
         # The lists may name versions that the archive no longer has.
         install(run, names, recommends=recommends, update=True)
     elif code:
-        raise PackageError(f"apt-get install {' '.join(names)}: {_tail(err or out)}")
+        before = f"apt-get update could not fetch everything: {incomplete}. Therefore " if incomplete else ""
+        raise PackageError(f"{before}apt-get install {' '.join(names)}: {_tail(err or out)}")
 
 
-def _fetch_lists(run: Run) -> None:
-    """Fetch apt's lists. Their lock is one that apt does not wait for by itself."""
+def _fetch_lists(run: Run) -> str:
+    """Fetch apt's lists, and return what apt could not fetch, in its words: it ends well all the same.
+
+    Their lock is one that apt does not wait for by itself.
+    """
     end = time.monotonic() + LOCK_SECONDS
     while True:
         code, out, err = run(["apt-get", "-qq", *OPTIONS, "update"])
         if not code:
-            return
+            return _tail("\n".join(line for line in err.splitlines() if line.startswith("W: Failed")))
         if f"{LISTS}/lock" not in err or time.monotonic() > end:
             raise PackageError(f"apt-get update: {_tail(err or out)}")
         time.sleep(1)

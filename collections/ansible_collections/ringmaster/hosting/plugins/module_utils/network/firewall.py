@@ -22,6 +22,8 @@ TABLE = "ringmaster"
 INTERFACES = ("ethfe", "ethsrv")
 NETWORKS = {"frontend": ("ethfe",), "server": ("ethsrv",), "both": INTERFACES}
 PROTOCOLS = ("tcp", "udp")
+LONGEST_COMMENT = 120
+"""Bytes; nft takes 127."""
 EVERYWHERE = ("0.0.0.0/0", "::/0")
 
 #: Ports of each component: (protocol, port, also open on a closed frontend).
@@ -316,7 +318,8 @@ def _set(values: Sequence[str]) -> str:
 
 
 def _statements(item: Permission) -> list[str]:
-    comment = "".join(letter for letter in item.reason if letter.isalnum() or letter in " -:._")[:100]
+    comment = "".join(letter for letter in item.reason if letter.isalnum() or letter in " -:._")
+    comment = comment.encode()[:LONGEST_COMMENT].decode(errors="ignore")
     result = []
     for keyword, prefixes in _by_family(item.sources):
         parts = []

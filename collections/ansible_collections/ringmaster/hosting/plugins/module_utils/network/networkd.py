@@ -35,6 +35,12 @@ class Address:
         """4 or 6."""
         return ipaddress.ip_address(self.address).version
 
+    def to_gateway(self) -> list[tuple[str, str]]:
+        """Return what a route by the gateway says: one outside of the network is on the link all the same."""
+        gateway = ipaddress.ip_address(self.gateway)
+        on_link = gateway not in ipaddress.ip_network(self.network) and not gateway.is_link_local
+        return [("Gateway", self.gateway), *([("GatewayOnLink", "yes")] if on_link else [])]
+
     @property
     def prefix_length(self) -> int:
         """Bits of the network part."""
@@ -154,13 +160,13 @@ def _network(port: Interface, default_for: set[int], resolvers: Sequence[str], d
         sections.append(("Address", [("Address", f"{address.address}/{address.prefix_length}")]))
     for address in port.addresses:
         if address.version in default_for and address.gateway:
-            sections.append(("Route", [("Gateway", address.gateway)]))
+            sections.append(("Route", address.to_gateway()))
     for address in port.addresses:
         host = ipaddress.ip_address(address.address).max_prefixlen
         scope = [("Scope", "link")] if address.version == 4 else []
         sections.append(("Route", [("Destination", address.network), *scope, ("Table", table)]))
         if address.gateway:
-            sections.append(("Route", [("Gateway", address.gateway), ("Table", table)]))
+            sections.append(("Route", [*address.to_gateway(), ("Table", table)]))
         rule = [("From", f"{address.address}/{host}"), ("Table", table), ("Priority", table)]
         sections.append(("RoutingPolicyRule", rule))
     # Two addresses of one network have their routes in common.

@@ -12,7 +12,7 @@ from typing import Any
 from ansible_collections.ringmaster.hosting.plugins.module_utils.values import addresses
 
 from . import placement, roster
-from .language.checks import key_blob
+from .language.ssh_keys import key_blob
 from .ledger import ADDRESSES, LAST_UID, NONE, Ledger
 from .model import Description, Vm
 

@@ -13,11 +13,19 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from . import description, inventory
-from .ledger import write_atomically
+from . import description, inventory, rescue
+from .language import files
+from .language.files import write_atomically
 from .model import Options
 
 KEEP = 8
+
+
+def rescued(options: Options) -> tuple[dict[str, Any], list[str]]:
+    """Return ``{groups, hosts}`` in spite of mistakes, and what was passed over; raises DescriptionError."""
+    result = rescue.read(options)
+    built = inventory.build(result.found)
+    return {"groups": built.groups, "hosts": built.hosts}, result.warnings()
 
 
 def resolve(options: Options, folder: Path | None, use_cache: bool = True) -> dict[str, Any]:
@@ -27,7 +35,7 @@ def resolve(options: Options, folder: Path | None, use_cache: bool = True) -> di
     file = folder / f"inventory-{_key(options)}.json"
     if use_cache:
         with contextlib.suppress(OSError, ValueError):
-            return json.loads(file.read_bytes())
+            return json.loads(files.read_bytes(file, files.LARGEST_WRITTEN))
     data = _build(options)
     # The files may have been changed while they were read: keep the result only if they were not.
     if file.name == f"inventory-{_key(options)}.json":
@@ -48,10 +56,14 @@ def _key(options: Options) -> str:
     digest = hashlib.blake2b(digest_size=20)
     digest.update(repr(options).encode())
     digest.update(str(Path.cwd()).encode() + b"\0")
-    for path in sorted(_inputs(options)):
+    names = sorted(_names(options))
+    for name, is_file in names:
+        # What is no file is a mistake as well, and names are.
+        digest.update(os.fsencode(name) + (b"\0" if is_file else b"\1"))
+    for path in sorted(_inputs(options, names)):
         digest.update(os.fsencode(path) + b"\0")
         try:
-            content = path.read_bytes()
+            content = files.read_bytes(path, files.LARGEST_WRITTEN)
         except OSError:
             content = b"?"
         digest.update(len(content).to_bytes(8, "big") + content)
@@ -60,23 +72,33 @@ def _key(options: Options) -> str:
     return digest.hexdigest()
 
 
-def _inputs(options: Options) -> Iterator[Path]:
+def _names(options: Options) -> list[tuple[str, bool]]:
+    """Return what lies in the folders of a description, and whether it is a file."""
+    result = []
+    for place in ("", "users", "projects", "incidents"):
+        with contextlib.suppress(OSError), os.scandir(options.source.parent / place) as found:
+            result += [(entry.path, entry.is_file()) for entry in found]
+    return result
+
+
+def _inputs(options: Options, names: list[tuple[str, bool]]) -> Iterator[Path]:
     folder = options.source.parent
     yield options.source
     yield options.ledger
     yield folder / "platform.yml"
-    for name in ("users", "projects", "incidents"):
-        with contextlib.suppress(OSError):
-            yield from (path for path in (folder / name).iterdir() if path.is_file())
+    own = str(folder)
+    yield from (Path(name) for name, is_file in names if is_file and os.path.dirname(name) != own)  # noqa: PTH120
     if options.key_directory is not None and options.key_directory.is_dir():
         yield from options.key_directory.glob("*.pub")
     if options.roles is not None:
-        yield from options.roles.glob("*/meta/argument_specs.yml")
+        for name in ("meta/argument_specs.yml", "meta/limits.yml", "vars/main.yml"):
+            yield from options.roles.glob(f"*/{name}")
     yield from Path(__file__).parent.rglob("*.py")
 
 
 def _prune(folder: Path) -> None:
     """Keep the newest files only."""
-    files = sorted(folder.glob("inventory-*.json"), key=lambda file: file.stat().st_mtime, reverse=True)
-    for file in files[KEEP:]:
+    newest = sorted(folder.glob("inventory-*.json"), key=lambda file: file.stat().st_mtime, reverse=True)
+    for file in newest[KEEP:]:
         file.unlink(missing_ok=True)
+    files.sweep(folder)

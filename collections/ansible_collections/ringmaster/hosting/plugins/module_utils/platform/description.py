@@ -10,12 +10,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from . import ledger, schema, validate
-from .language import checks, load, names
+from . import ledger, schema, standing, validate
+from .language import files, load, names, ssh_keys
 from .language.containers import Record
-from .language.errors import DescriptionError, Mistake, did_you_mean
+from .language.errors import DescriptionError, Mistake
 from .language.load import Source
 from .model import Description, Options, build_vm
+from .schema.source import SOURCE
 
 SUFFIX = ".ringmaster.yml"
 EXTENSIONS = (".yml", ".yaml")
@@ -24,19 +25,25 @@ EXTENSIONS = (".yml", ".yaml")
 @load.without_collector()
 def read_description(
     options: Options,
-    proposed: Mapping[Path, str] | None = None,
+    proposed: Mapping[Path, str | None] | None = None,
     entries: Mapping[str, Mapping[str, str]] | None = None,
 ) -> tuple[Description, list[Mistake]]:
     """Read and check a platform. Returns every mistake; with mistakes the description is incomplete.
 
-    ``proposed`` holds texts that files below ``users/`` and ``projects/`` would get; they are read in their place.
+    ``proposed`` holds texts that files would get; they are read in their place, and a file with None is left out.
     ``entries`` are entries of the ledger by section that would be written into it.
     """
-    texts = proposed or {}
+    description = _read(options, proposed or {}, entries or {})
+    standing.settle(description, lambda earlier: _read(earlier, {}, {}), proposed=bool(proposed or entries))
+    return description, [mistake for source in description.sources.values() for mistake in source.mistakes]
+
+
+def _read(options: Options, texts: Mapping[Path, str | None], entries: Mapping[str, Mapping[str, str]]) -> Description:
     folder = options.source.parent
     description = Description(folder, options)
     sources = description.sources
-    description.platform = _read_file(sources, folder / "platform.yml", "platform.yml", schema.PLATFORM) or {}
+    place = folder / "platform.yml"
+    description.platform = _read_file(sources, place, "platform.yml", schema.PLATFORM, texts.get(place)) or {}
     description.users = _read_folder(sources, folder / "users", "person", schema.USER, texts)
     description.projects = _read_folder(sources, folder / "projects", "project", schema.PROJECT, texts)
     description.incidents = _read_folder(sources, folder / "incidents", "incident", schema.INCIDENT, texts)
@@ -46,11 +53,11 @@ def read_description(
             if values is not None and vm not in description.vms:
                 description.vms[vm] = build_vm(vm, name, values, defaults, record)
     description.ledger, sources["allocations.yml"] = ledger.read(options.ledger)
-    for section, added in (entries or {}).items():
+    for section, added in entries.items():
         getattr(description.ledger, section).update(added)
     description.extra_keys = _read_key_directory(options.key_directory, sources)
     validate.check(description)
-    return description, [mistake for source in sources.values() for mistake in source.mistakes]
+    return description
 
 
 def read_valid(options: Options) -> Description:
@@ -71,7 +78,19 @@ def _read_file(
     if source.root is None:
         source.wrong(None, "the file is empty", allowed=record.describe())
         return None
-    return record.read(source, source.root, "")
+    return _taken(source, record)
+
+
+def _taken(source: Source, record: Record) -> dict[str, Any] | None:
+    try:
+        return record.read(source, source.root, "")
+    except load.ExplodedError:
+        source.wrong(
+            None,
+            "its aliases (*name) repeat more than can be read",
+            allowed=f"what the file says, repeated at most {load.REPEATED} times on average",
+        )
+        return None
 
 
 def _read_folder(
@@ -79,13 +98,19 @@ def _read_folder(
     folder: Path,
     kind: str,
     record: Record,
-    proposed: Mapping[Path, str],
+    proposed: Mapping[Path, str | None],
 ) -> dict[str, dict[str, Any]]:
     result: dict[str, dict[str, Any]] = {}
     label = folder.name
     paths = {path for path in proposed if path.parent == folder}
     if folder.is_dir():
-        paths.update(folder.iterdir())
+        try:
+            paths.update(files.entries(folder))
+        except OSError as error:
+            sources[label] = Source(folder, load.display(folder))
+            sources[label].wrong(None, f"cannot be read: {error.strerror}")
+            return result
+    paths -= {path for path, text in proposed.items() if text is None}
     for path in sorted(paths, key=lambda p: (names.natural(p.stem), p.name)):
         if path.name.startswith(".") or path.name.endswith("~"):
             continue
@@ -115,14 +140,14 @@ def _read_key_directory(folder: Path | None, sources: dict[str, Source]) -> dict
     for path in sorted(folder.glob("*.pub")):
         source = Source(path, load.display(path))
         try:
-            lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+            lines = files.read_text(path, files.LARGEST).splitlines()
         except OSError as error:
             source.wrong(None, f"cannot be read: {error.strerror}")
             sources[f"keys/{path.name}"] = source
             continue
         keys = [line.strip() for line in lines if line.strip() and not line.startswith("#")]
         for key in keys:
-            problem = checks.ssh_key(key)
+            problem = ssh_keys.ssh_key(key)
             if problem:
                 source.wrong(None, f"the key {problem}")
                 sources[f"keys/{path.name}"] = source
@@ -152,50 +177,34 @@ def explain_wrong_source(path: Path) -> str:
     )
 
 
-SOURCE_OPTIONS = (
-    "plugin",
-    "ledger",
-    "key_directory",
-    "private_key_file",
-    "ssh_address",
-    "projects",
-    "cache_directory",
-    "description_repo",
-    "description_branch",
-    "description_folder",
-    "compose",
-    "groups",
-    "keyed_groups",
-    "strict",
-    "leading_separator",
-    "use_extra_vars",
-)
-
-
 def read_options(source_path: Path, roles: Path | None = None) -> Options:
     """Read the options of an inventory source without Ansible; raises DescriptionError."""
+    values = check_source(source_path)
+    return make_options(source_path, {name: value for name, value in values.items() if value is not None}, roles)
+
+
+def check_source(source_path: Path) -> dict[str, Any]:
+    """Return the options that an inventory source gives, None for others; raises DescriptionError."""
     source = load.read(source_path)
-    values: dict[str, Any] = {}
+    values: dict[str, Any] | None = None
     if not source.mistakes:
-        found = load.plain(source, source.root, source_path.name) if source.root is not None else None
-        if not isinstance(found, dict):
-            source.wrong(
-                source.root,
-                "is no inventory source",
-                allowed="a map with plugin: ringmaster.hosting.platform",
-            )
+        if source.root is None:
+            source.wrong(None, "is no inventory source", allowed="a map with plugin: ringmaster.hosting.platform")
         else:
-            values = found
-            for key in values:
-                if key not in SOURCE_OPTIONS:
-                    source.wrong(
-                        source.find(key, key=True),
-                        f"the option '{key}' is not known",
-                        hint=did_you_mean(key, SOURCE_OPTIONS),
-                    )
-    if source.mistakes:
+            values = _taken(source, SOURCE)
+            _check_home(source, (values or {}).get("cache_directory"), "cache_directory")
+    if source.mistakes or values is None:
         raise DescriptionError(source.mistakes)
-    return make_options(source_path, values, roles)
+    return values
+
+
+def _check_home(source: Source, text: str | None, key: str) -> None:
+    """Note a path below the home of somebody whom this system does not know."""
+    try:
+        Path(text or "").expanduser()
+    except RuntimeError as error:
+        why = f"{key}: the path '{(text or '')[:60]}' leads nowhere: {error}"
+        source.wrong(source.find(key), why, found=text or "", allowed="a path without the home of somebody unknown")
 
 
 def _setting(values: dict[str, Any], name: str) -> str:
@@ -209,7 +218,13 @@ def make_options(source_path: Path, values: dict[str, Any], roles: Path | None) 
 
     def resolve(key: str) -> Path | None:
         text = values.get(key)
-        return (folder / Path(str(text)).expanduser()).resolve() if text else None
+        try:
+            return (folder / Path(str(text)).expanduser()).resolve() if text else None
+        except (RuntimeError, OSError, ValueError) as error:
+            source = load.read(source_path)
+            why = f"{key}: the path '{str(text)[:60]}' leads nowhere: {error}"
+            source.wrong(source.find(key), why, found=str(text), allowed="a path, from the folder of this file on")
+            raise DescriptionError(source.mistakes) from None
 
     return Options(
         source=source_path,

@@ -5,11 +5,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from ansible_collections.ringmaster.hosting.plugins.module_utils.network import zone_records
-from ansible_collections.ringmaster.hosting.plugins.module_utils.values import addresses, dns_values
+from ansible_collections.ringmaster.hosting.plugins.module_utils.values import addresses, dns_values, host_names
 from ansible_collections.ringmaster.hosting.plugins.module_utils.values.fqdn import fqdn, frontend_name, machine_of
 
 from .allocation import gateway
@@ -37,8 +38,9 @@ def hosts(description: Description, addresses_of: Callable[[Description, Vm], di
     for name, role in (("gateway", "server"), (frontend_name("gateway"), "frontend")):
         network = description.network(role)
         ours = [gateway(network, family) for family in ("ipv4", "ipv6") if network.get(family)]
-        if name not in result and any(ours):
-            result[name] = list(addresses.declared(ours))
+        known = [one for one in addresses.declared(ours) if not addresses.is_link_local(one)]
+        if name not in result and known:
+            result[name] = known
     return result
 
 
@@ -77,6 +79,7 @@ def check(description: Description) -> None:
     declared = (description.platform.get("domain"), *(description.platform.get("dns_zones") or []))
     zones = [zone for zone in declared if zone]
     seen: dict[tuple[str, str, str], str] = {}
+    _check_zones(description)
     generated = {"gateway", *description.vms, *description.hypervisors, *description.machines}
     before = _mistakes(description)
     for source, index, record in _declared(description):
@@ -100,6 +103,27 @@ def check(description: Description) -> None:
     if _mistakes(description) == before:
         for zone in zones:
             _check_zone(description, zone, generated)
+
+
+def _check_zones(description: Description) -> None:
+    """Note zones that would have the names of machines, which the platform's own zone has."""
+    domain = description.platform.get("domain") or ""
+    source = description.sources["platform.yml"]
+    below = f".{domain}"
+    ours = {"fe", "gateway", *description.vms, *description.hypervisors, *description.machines}
+    for index, zone in enumerate(description.platform.get("dns_zones") or []):
+        if (
+            zone
+            and domain
+            and (zone == domain or (zone.endswith(below) and zone[: -len(below)].split(".")[-1] in ours))
+        ):
+            source.wrong(
+                source.find("dns_zones", index),
+                f"dns_zones[{index}]: {zone} would take names of machines away from {domain}",
+                found=zone,
+                allowed="a domain that no machine's name lies in; the platform's own needs no entry",
+                eased=True,
+            )
 
 
 def _mistakes(description: Description) -> int:
@@ -190,8 +214,19 @@ def _check_values(
             allowed="type and values, or vm",
         )
         return
-    for position, value in enumerate(record["values"]):
+    for position, written in enumerate(record["values"]):
+        value = _in_ascii(record["type"], written) if written else written
+        record["values"][position] = value
         problem = dns_values.problem(record["type"], value) if value is not None else ""
+        if not problem and record["type"] == "TXT" and value and re.fullmatch(r'".*"', value):
+            source.wrong(
+                source.find(*here, "values", position),
+                f"{where}.values: '{dns_values.shown(value)}' has quotes of its own, which would be a part of the text",
+                found=dns_values.shown(value),
+                allowed=dns_values.TYPES["TXT"].allowed,
+                hint="write it without the inner quotes; long text is parted by itself",
+                eased=True,
+            )
         if problem:
             source.wrong(
                 source.find(*here, "values", position),
@@ -199,6 +234,15 @@ def _check_values(
                 found=dns_values.shown(value),
                 allowed=dns_values.TYPES[record["type"]].allowed,
             )
+
+
+def _in_ascii(kind: str, value: str) -> str:
+    """Return a value with the host name in it as programs compare it, where it is written beyond ASCII."""
+    if value.isascii() or kind not in ("CNAME", "MX", "NS", "SRV"):
+        return value
+    *front, host = value.split(" ")
+    name, problem = host_names.to_ascii(host)
+    return value if problem else " ".join([*front, name])
 
 
 def _check_once(

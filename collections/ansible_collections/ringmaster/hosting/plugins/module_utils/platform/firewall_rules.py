@@ -30,8 +30,9 @@ def resolve_rules(
     record = description.projects[project]
     result = []
     for rule in record["firewall"]["allow"]:
-        vms = rule["vms"] or [vm.name for vm in description.vms_of(project)]
-        result += _resolved(description, rule, vms, addresses_of)
+        vms = rule["vms"] if rule["vms"] is not None else [vm.name for vm in description.vms_of(project)]
+        # An empty list is no VM, and never all of them.
+        result += _resolved(description, rule, vms, addresses_of) if vms else []
     for vm in description.vms_of(project):
         for rule in (vm.firewall or {}).get("allow") or []:
             result += _resolved(description, rule, [vm.name], addresses_of)

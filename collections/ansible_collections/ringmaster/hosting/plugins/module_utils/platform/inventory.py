@@ -18,7 +18,7 @@ from ansible_collections.ringmaster.hosting.plugins.module_utils.values.fqdn imp
 from . import allocation, dns_records, roster
 from .allocation import gateway
 from .firewall_rules import resolve_rules
-from .language import checks, load, names
+from .language import load, names, ssh_keys
 from .model import Description, Vm
 from .schema.common import PERMISSIONS
 
@@ -127,7 +127,7 @@ def _platform_vars(description: Description) -> dict[str, Any]:
         "ringmaster_management_networks": platform["management_networks"],
         "ringmaster_operator_keys": list(dict.fromkeys(operator_keys)),
         "ringmaster_services": {name: host for name, host in platform["services"].items() if host},
-        "ringmaster_revoked_host_keys": [checks.key_blob(key) for key in platform["revoked_host_keys"]],
+        "ringmaster_revoked_host_keys": [ssh_keys.key_blob(key) for key in platform["revoked_host_keys"]],
         "ringmaster_images": {
             name: {key: value for key, value in image.items() if value} for name, image in platform["images"].items()
         },

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from ansible_collections.ringmaster.hosting.plugins.module_utils.values import addresses
 from ansible_collections.ringmaster.hosting.plugins.module_utils.values.fqdn import fqdn, frontend_fqdn
 
-from .language import checks, names
+from .language import names, ssh_keys
 from .ledger import Ledger
 from .model import Description
 
@@ -22,7 +22,7 @@ def render(description: Description, ledger: Ledger) -> str:
     lines = [HEADER]
     # Before all others: what stands here is refused under whatever name, also inside a certificate.
     lines += [
-        f"@revoked * {checks.key_blob(key)}\n" for key in description.platform.get("revoked_host_keys") or [] if key
+        f"@revoked * {ssh_keys.key_blob(key)}\n" for key in description.platform.get("revoked_host_keys") or [] if key
     ]
     for name in sorted(ledger.host_keys, key=names.natural):
         aliases = ",".join(dict.fromkeys(_aliases(description, ledger, name)))

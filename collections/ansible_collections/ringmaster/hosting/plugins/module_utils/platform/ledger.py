@@ -13,7 +13,6 @@ import fcntl
 import json
 import os
 import re
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -21,7 +20,7 @@ from pathlib import Path
 
 from ansible_collections.ringmaster.hosting.plugins.module_utils.values.addresses import FIRST_ID
 
-from .language import load, names
+from .language import files, load, names
 from .language.load import Source
 from .schema.ledger import LEDGER
 
@@ -123,9 +122,9 @@ def _value(value: int | str | list[str]) -> str:
 
 def read(path: Path) -> tuple[Ledger, Source]:
     """Read a ledger; a missing file is an empty ledger. Mistakes are noted in the source."""
-    if not path.exists():
+    if not path.exists() and not path.is_symlink():
         return Ledger(), Source(path, load.display(path))
-    source = load.read(path)
+    source = load.read(path, largest=files.LARGEST_WRITTEN)
     if source.mistakes:
         return Ledger(), source
     if source.root is None:
@@ -150,28 +149,9 @@ def locked(folder: Path) -> Iterator[None]:
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
+        files.sweep(folder, *(folder / name for name in ("users", "projects", "incidents")))
         yield
     finally:
         # Said explicitly: closing alone would not free it while a forked child has the descriptor open.
         fcntl.flock(descriptor, fcntl.LOCK_UN)
         os.close(descriptor)
-
-
-def write_atomically(path: Path, text: str, mode: int = 0o644) -> None:
-    """Replace a file so that a crash at any moment leaves the old or the new one, whole."""
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as handle:
-            handle.write(text)
-            handle.flush()
-            os.fchmod(handle.fileno(), mode)
-            os.fsync(handle.fileno())
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

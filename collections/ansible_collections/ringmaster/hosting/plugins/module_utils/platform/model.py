@@ -11,6 +11,7 @@ from typing import Any
 
 from ansible_collections.ringmaster.hosting.plugins.module_utils.values import sizes
 
+from .language.errors import Mistake
 from .language.load import Source
 from .ledger import Ledger
 from .schema.backup import resolve as resolve_backup
@@ -93,6 +94,8 @@ class Description:
     ledger: Ledger = field(default_factory=Ledger)
     sources: dict[str, Source] = field(default_factory=dict)
     extra_keys: dict[str, list[str]] = field(default_factory=dict)
+    warnings: list[Mistake] = field(default_factory=list)
+    """Mistakes that stood in the description of the commit before, by rules that came later."""
 
     @property
     def hypervisors(self) -> dict[str, dict[str, Any]]:

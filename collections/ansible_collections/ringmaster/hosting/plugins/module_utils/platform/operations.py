@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from . import allocation, description, inventory, known_hosts, repository, validate_backups
-from .language import checks, load
+from .language import files, load, ssh_keys
 from .language.errors import DescriptionError, Mistake, sort_mistakes
 from .language.names import natural
-from .ledger import locked, write_atomically
+from .ledger import locked
 from .model import Description, Options
 
 
@@ -56,8 +56,16 @@ def validate(options: Options) -> Outcome:
         sort_mistakes(mistakes),
         sorted(found.orphans(), key=natural),
         counts=counts,
-        warnings=[] if mistakes else validate_backups.warnings(found),
+        warnings=[] if mistakes else [*standing_warnings(found), *validate_backups.warnings(found)],
     )
+
+
+def standing_warnings(found: Description) -> list[str]:
+    """Return a sentence for each value that stood before a rule that refuses it."""
+    return [
+        f"{mistake.sentence()} (this will be an error; it is taken because it stands in the commit before)"
+        for mistake in sort_mistakes(found.warnings)
+    ]
 
 
 def orphan_mistakes(found: Description) -> list[Mistake]:
@@ -135,24 +143,26 @@ def _allocate(
         outcome = Outcome(
             orphans=sorted(found.orphans(), key=natural), allocated=plan.additions, files=files_of(found, plan)
         )
-        outcome.warnings = [f"a host key that {name} shows {why}: it is not recorded" for name, why in stolen.items()]
+        outcome.warnings = standing_warnings(found)
+        outcome.warnings += [f"a host key that {name} shows {why}: it is not recorded" for name, why in stolen.items()]
         if not dry_run:
             for file in outcome.files:
-                write_atomically(Path(file["path"]), file["after"])
+                files.write_atomically(Path(file["path"]), file["after"])
     return outcome
 
 
 def files_of(found: Description, plan: allocation.Plan) -> list[dict[str, str]]:
     """Return path, text before and text after of each file that a plan changes: ledger and known_hosts."""
-    files = []
+    result = []
     for path, text in (
         (found.options.ledger, plan.ledger.render()),
         (inventory.known_hosts_path(found), known_hosts.render(found, plan.ledger)),
     ):
-        before = path.read_text(encoding="utf-8") if path.exists() else ""
-        if before != text:
-            files.append({"path": str(path), "before": before, "after": text})
-    return files
+        before = files.read_text(path) if path.exists() else ""
+        after = files.Form.of(before).written(text)
+        if before != after:
+            result.append({"path": str(path), "before": before, "after": after})
+    return result
 
 
 def _known(found: Description, plan: allocation.Plan, host_keys: dict[str, list[str]]) -> dict[str, list[str]]:
@@ -162,7 +172,7 @@ def _known(found: Description, plan: allocation.Plan, host_keys: dict[str, list[
         if name not in plan.ledger.vm_ids and name not in found.hypervisors and name not in found.machines:
             source.wrong(None, f"a host key was given for {name}, which is no VM, hypervisor or machine")
         for key in keys:
-            problem = checks.ssh_key(key)
+            problem = ssh_keys.ssh_key(key)
             if problem:
                 source.wrong(None, f"the host key given for {name} {problem}", found=key)
     return host_keys

@@ -52,6 +52,10 @@ The annotated example is [example/platform](../../example/platform).
 Everything in these files is data: a template such as `{{ … }}` is shown, never run.
 `ansible-playbook -i <platform>/platform.ringmaster.yml playbooks/validate.yml` checks them and names every mistake \
 with file, line and column.
+A rule that is newer than a value gives a warning for what stands in the commit before, and an error for new values.
+Text needs quotes where YAML 1.1 would make something else of it, such as `"+10:00"`, `"0755"` or `"no"`.
+Anchors and aliases are read; merge keys (`<<`), tags and keys of one's own are not.
+Host names may be written in capitals, beyond ASCII and with a final dot.
 For editors there is a JSON Schema of [platform.yml](schema/platform.json), of [users](schema/user.json), of \
 [projects](schema/project.json) and of [incidents](schema/incident.json).
 """

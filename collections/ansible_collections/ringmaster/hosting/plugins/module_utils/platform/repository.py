@@ -22,8 +22,8 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 from .language.errors import DescriptionError, Mistake
+from .language.files import read_text, write_atomically
 from .language.load import display
-from .ledger import write_atomically
 from .model import Options
 
 ATTEMPTS = 12
@@ -92,7 +92,7 @@ def _is_here_already(options: Options, inside: Options, file: dict[str, str]) ->
     """Tell whether a file that git ignores, and a clone lacks therefore, is here as it should be."""
     ignored = _run(["-C", str(inside.source.parent), "check-ignore", "--quiet", file["path"]])
     here = _home(options, inside, file)
-    return ignored.returncode == 0 and here.exists() and here.read_text(encoding="utf-8") == file["after"]
+    return ignored.returncode == 0 and here.exists() and read_text(here) == file["after"]
 
 
 def _push(options: Options, clone: Path, message: str) -> bool:
@@ -155,9 +155,9 @@ def _bring_home(options: Options, inside: Options, result: _Outcome, *, write: b
     for file in result.files:
         here = _home(options, inside, file)
         file["path"] = str(here)
-        if write and (not here.exists() or here.read_text(encoding="utf-8") != file["after"]):
+        if write and (not here.exists() or read_text(here) != file["after"]):
             here.parent.mkdir(exist_ok=True)
-            write_atomically(here.resolve(), file["after"])
+            write_atomically(here, file["after"])
 
 
 def _git(options: Options, arguments: list[str], what: str) -> None:

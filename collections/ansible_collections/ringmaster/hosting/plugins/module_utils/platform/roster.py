@@ -9,7 +9,7 @@ import hashlib
 import json
 from typing import Any
 
-from .language.checks import key_blob
+from .language.ssh_keys import key_blob
 from .model import Description
 
 FORMAT = 1

@@ -7,15 +7,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import dns_records, validate_ledger, validate_networks
+from . import dns_records, validate_components, validate_ledger, validate_networks
 from .component_options import Roles
 from .firewall_rules import is_known, known, split
-from .language import load, names
-from .language.checks import key_blob
+from .language import checks, load, names
 from .language.errors import did_you_mean, one_of
 from .language.load import Source
+from .language.ssh_keys import key_blob
 from .model import Description, Vm
-from .schema.common import COMPONENTS
 
 
 def check(description: Description) -> None:
@@ -26,13 +25,12 @@ def check(description: Description) -> None:
     _check_people(description)
     _check_projects(description)
     _check_incidents(description)
+    _check_operators(description)
     _check_services(description)
     _check_images(description)
-    _check_hypervisor_options(description)
-    roles = Roles(description.options.roles)
     for vm in description.vms.values():
         _check_vm(description, vm)
-        _check_components(description, vm, roles)
+    validate_components.check(description, Roles(description.options.roles))
     validate_networks.check(description)
     dns_records.check(description)
     validate_ledger.check(description)
@@ -240,10 +238,43 @@ def _check_check(source: Source, record: dict[str, Any], index: int, check: dict
 
 def _check_incidents(description: Description) -> None:
     for incident, record in description.incidents.items():
+        source = description.sources[f"incidents/{incident}.yml"]
+        if problem := checks.date(incident[:10]):
+            source.wrong(
+                None,
+                f"the name begins with {incident[:10]}, which {problem}",
+                found=incident,
+                allowed="the day and words, for example 2026-11-24-storage",
+                eased=True,
+            )
+        begin, end = (checks.when(record[key]) for key in ("begin", "end"))
+        if begin and end and end < begin:
+            source.wrong(
+                source.find("end"),
+                "end: the incident is over before it begins",
+                found=f"{record['begin']} to {record['end']}",
+                allowed="a time after begin, or none while it goes on",
+                eased=True,
+            )
         for position, name in enumerate(record["projects"] or []):
             if name and name not in description.projects:
-                source = description.sources[f"incidents/{incident}.yml"]
                 unknown(source, ("projects", position), "project", name, description.projects)
+
+
+def _check_operators(description: Description) -> None:
+    """Note a platform that nobody could log in to; a lab adds its own key."""
+    if description.platform.get("operators") == [] and description.options.key_directory is None:
+        source = description.sources["platform.yml"]
+        node = source.find("operators")
+        if any((mistake.line, mistake.column) == load.place(node) for mistake in source.mistakes):
+            return
+        source.wrong(
+            node,
+            "operators: is empty: Ansible and all operators could log in to no machine as root any more",
+            found="[]",
+            allowed="a list: the public SSH keys with which Ansible logs in",
+            eased=True,
+        )
 
 
 def _check_services(description: Description) -> None:
@@ -282,13 +313,6 @@ def _check_images(description: Description) -> None:
         image = (record["defaults"] or {}).get("image")
         if image and image not in images:
             unknown(description.sources[f"projects/{project}.yml"], ("defaults", "image"), "image", image, images)
-
-
-def _check_hypervisor_options(description: Description) -> None:
-    source = description.sources["platform.yml"]
-    roles = Roles(description.options.roles)
-    for name, record in description.hypervisors.items():
-        _check_options(source, ("hypervisors", name, "options"), roles, "hypervisor", record["options"] or {})
 
 
 def _check_vm(description: Description, vm: Vm) -> None:
@@ -353,34 +377,4 @@ def _check_retiring(source: Source, vm: Vm) -> None:
         source.wrong(
             source.find(*here, "delete_after"),
             f"vms.{vm.name}: delete_after is for VMs with state: retiring only",
-        )
-
-
-def _check_components(description: Description, vm: Vm, roles: Roles) -> None:
-    source = description.source_of_vm(vm.name)
-    here = ("vms", vm.name, "components")
-    available = roles.components()
-    for component, options in vm.components.items():
-        if component not in COMPONENTS:
-            unknown(source, (*here, component), "component", component, COMPONENTS, key=True)
-        elif available and component not in available:
-            source.wrong(
-                source.find(*here, component, key=True),
-                f"{'.'.join(here)}: the component '{component}' is not a part of this version of Ringmaster",
-                found=component,
-                allowed=one_of(available),
-            )
-        else:
-            _check_options(source, (*here, component), roles, component, options or {})
-
-
-def _check_options(source: Source, path: tuple[str, ...], roles: Roles, role: str, options: dict[str, Any]) -> None:
-    for problem in roles.problems(role, options):
-        steps = (*path, *problem.path)
-        source.wrong(
-            source.find(*steps, key=problem.is_key or not problem.path),
-            f"{'.'.join(map(str, steps[:-1] if problem.is_key else steps))}: {problem.message}",
-            found=problem.found,
-            allowed=problem.allowed,
-            hint=problem.hint,
         )

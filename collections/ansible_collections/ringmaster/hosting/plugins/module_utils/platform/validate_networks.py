@@ -14,17 +14,63 @@ from .allocation import gateway
 from .language.load import Source
 from .model import Description
 
+SMALLEST_IPV4 = 30
+
 
 def check(description: Description) -> None:
     """Note mistakes in networks and in the addresses of machines."""
     source = description.sources["platform.yml"]
     for role in ("frontend", "server"):
-        _check_network(source, role, description.network(role))
+        ours = bool((description.platform.get("services") or {}).get("gateway"))
+        _check_network(source, role, description.network(role), ours=ours)
     _check_disjoint(description, source)
     _check_machines(description, source)
 
 
-def _check_network(source: Source, role: str, network: dict[str, Any]) -> None:
+def _check_prefix(source: Source, path: tuple[str, ...], prefix: str) -> None:
+    if why := addresses.nonsense(prefix):
+        source.wrong(
+            source.find(*path),
+            f"{'.'.join(path)}: {prefix} {why}",
+            found=prefix,
+            allowed="a network whose addresses machines can have",
+            eased=True,
+        )
+    elif ":" not in prefix and int(prefix.rpartition("/")[2]) > SMALLEST_IPV4:
+        source.wrong(
+            source.find(*path),
+            f"{'.'.join(path)}: {prefix} has no room for a gateway and a VM",
+            found=prefix,
+            allowed=f"a network of /{SMALLEST_IPV4} or larger",
+            eased=True,
+        )
+
+
+def _check_gateway(source: Source, path: tuple[str, ...], router: str, prefix: str, *, ours: bool) -> None:
+    """Note a gateway that cannot be one. Hosters have some outside of the network: on the link, or link-local."""
+    if addresses.contains(prefix, router):
+        if addresses.is_edge(prefix, router):
+            source.wrong(
+                source.find(*path),
+                f"{'.'.join(path)}: {router} is the address of the network itself, or its broadcast address",
+                found=router,
+                allowed=f"an address between, such as {addresses.first_host(prefix)}",
+                eased=True,
+            )
+    elif ours:
+        source.wrong(
+            source.find(*path),
+            f"{'.'.join(path)}: {router} lies outside its network, and services.gateway is a machine of ours",
+            found=router,
+            allowed=f"an address in {prefix}, or no services.gateway where somebody else routes",
+        )
+    elif (why := addresses.nonsense(router)) and not addresses.is_link_local(router):
+        source.wrong(
+            source.find(*path), f"{'.'.join(path)}: {router} {why}", found=router, allowed="a router's address"
+        )
+
+
+def _check_network(source: Source, role: str, network: dict[str, Any], *, ours: bool) -> None:
     here = ("networks", role)
     for family in ("ipv4", "ipv6"):
         prefix, router = network.get(family), network.get(f"{family}_gateway")
@@ -36,8 +82,10 @@ def _check_network(source: Source, role: str, network: dict[str, Any]) -> None:
                 f"networks.{role}.{family}_gateway: there is no {family} network here",
                 found=router,
             )
-        elif router and not addresses.contains(prefix or "", router):
-            _outside(source, (*here, f"{family}_gateway"), router, prefix or "")
+        elif router and prefix:
+            _check_gateway(source, (*here, f"{family}_gateway"), router, prefix, ours=ours)
+        if prefix:
+            _check_prefix(source, (*here, family), prefix)
     router = network.get("ipv6_gateway")
     if router and network.get("ipv6") and _host_part(network["ipv6"], router) >= FIRST_ID:
         _taken_by_ids(source, (*here, "ipv6_gateway"), router)
@@ -95,6 +143,16 @@ def _check_disjoint(description: Description, source: Source) -> None:
             )
 
 
+def _address_problem(key: str, address: str, prefix: str) -> str:
+    """Say why a machine cannot have an address; Ansible may reach one by loopback or on its link."""
+    if key == "address":
+        reached = addresses.contains("127.0.0.0/8", address) or address == "::1" or addresses.is_link_local(address)
+        return "" if reached else addresses.nonsense(address)
+    if prefix and addresses.is_edge(prefix, address):
+        return "is the address of the network itself, or its broadcast address"
+    return addresses.nonsense(address)
+
+
 def _check_machines(description: Description, source: Source) -> None:
     server = description.network("server")
     services = description.platform.get("services") or {}
@@ -116,6 +174,9 @@ def _check_machines(description: Description, source: Source) -> None:
                 if key != "address" and server and not addresses.contains(server.get(key[4:]) or "", address):
                     _outside(source, path, address, server.get(key[4:]) or "")
                     continue
+                if problem := _address_problem(key, address, server.get(key[4:]) or ""):
+                    where = f"{'.'.join(path)}: {address} {problem}"
+                    source.wrong(source.find(*path), where, found=address, allowed="a machine's address", eased=True)
                 if key == "srv_ipv6" and server and _host_part(server["ipv6"] or "::/64", address) >= FIRST_ID:
                     _taken_by_ids(source, path, address)
                 canonical = addresses.canonical(address)

@@ -27,5 +27,5 @@ def of_vm(checks: Iterable[Mapping[str, Any]], vm: str) -> list[dict[str, Any]]:
             "user": check["user"] or USER,
         }
         for check in checks
-        if check and check.get("command") and (not check["vms"] or vm in check["vms"])
+        if check and check.get("command") and (check["vms"] is None or vm in check["vms"])
     ]

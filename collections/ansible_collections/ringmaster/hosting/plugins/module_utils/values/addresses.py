@@ -66,6 +66,41 @@ def network_problem(text: str, version: int | None = None) -> str:
     return ""
 
 
+_NO_NETWORKS = {
+    "0.0.0.0/8": "means this machine itself",
+    "127.0.0.0/8": "is loopback",
+    "169.254.0.0/16": "is link-local",
+    "224.0.0.0/4": "is multicast",
+    "240.0.0.0/4": "is reserved",
+    "::/127": "is loopback",
+    "::ffff:0:0/96": "is IPv4 in IPv6",
+    "fe80::/10": "is link-local",
+    "ff00::/8": "is multicast",
+}
+
+
+def nonsense(network: str) -> str:
+    """Say why no machine can have addresses of a network (RFC 6890), or nothing. A bare address is a network of one."""
+    parsed = netaddr.IPNetwork(network)
+    for other, why in _NO_NETWORKS.items():
+        version, first, last = _parsed(other)
+        if parsed.version == version and parsed.first <= last and first <= parsed.last:
+            return why if first <= parsed.first and parsed.last <= last else f"has {other} in it, which {why}"
+    return ""
+
+
+def is_link_local(address: str) -> bool:
+    """Tell whether an address is known on one link only (fe80::/10)."""
+    return contains("fe80::/10", address)
+
+
+def is_edge(network: str, address: str) -> bool:
+    """Tell whether an address is that of the network itself or, of IPv4, its broadcast address."""
+    version, first, last = _parsed(network)
+    number = as_number(address)
+    return contains(network, address) and (number == first or (version == 4 and number == last))
+
+
 def as_number(text: str) -> int:
     """Return an address as a number."""
     return int(netaddr.IPAddress(text))

@@ -5,95 +5,18 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-import hashlib
+import datetime
 import re
-import struct
 import zoneinfo
 from urllib.parse import urlsplit
 
 from ansible_collections.ringmaster.hosting.plugins.module_utils.network.firewall import COMPONENT_PORTS
-from ansible_collections.ringmaster.hosting.plugins.module_utils.values import addresses
+from ansible_collections.ringmaster.hosting.plugins.module_utils.values import addresses, host_names
 
-# A modulus below this many bits is weak (BSI TR-02102-1: 3000 bits and more from 2023 on).
-RSA_MINIMUM_BITS = 3072
-KEY_TYPES = (
-    "ssh-ed25519",
-    "sk-ssh-ed25519@openssh.com",
-    "ecdsa-sha2-nistp256",
-    "ecdsa-sha2-nistp384",
-    "ecdsa-sha2-nistp521",
-    "sk-ecdsa-sha2-nistp256@openssh.com",
-    "ssh-rsa",
-)
+from .errors import Later
 
-_FINGERPRINT = re.compile(r"SHA256:[A-Za-z0-9+/]{43}")
-
-
-def ssh_key(text: str) -> str:
-    """Check a public SSH key: known type, sound base64, inner type equal, strong enough, no options."""
-    words = text.split()
-    if words and words[0].startswith("-----BEGIN"):
-        return "is a private or PEM key; write the line of the .pub file"
-    if not words or words[0] not in KEY_TYPES:
-        if words and words[0] == "ssh-dss":
-            return "is a DSA key, which is weak and not accepted by sshd"
-        if len(words) > 1 and any(word in KEY_TYPES for word in words):
-            return "has options before the key; they are not supported"
-        return "does not start with a known key type"
-    if len(words) < 2:
-        return "has no key data after the type"
-    try:
-        blob = base64.b64decode(words[1], validate=True)
-        fields = _wire_fields(blob)
-    except (binascii.Error, ValueError, struct.error):
-        return "has damaged key data (cut off or mistyped?)"
-    if not fields or fields[0] != words[0].encode():
-        return "has key data of another type than it says"
-    if words[0] == "ssh-ed25519" and (len(fields) != 2 or len(fields[1]) != 32):
-        return "has damaged key data (an ed25519 key has 32 bytes)"
-    if words[0] == "ssh-rsa":
-        if len(fields) != 3:
-            return "has damaged key data"
-        bits = int.from_bytes(fields[2], "big").bit_length()
-        if bits < RSA_MINIMUM_BITS:
-            return f"is a weak RSA key of {bits} bits; at least {RSA_MINIMUM_BITS} are needed"
-    return ""
-
-
-def _wire_fields(blob: bytes) -> list[bytes]:
-    fields = []
-    offset = 0
-    while offset < len(blob):
-        (length,) = struct.unpack_from(">I", blob, offset)
-        offset += 4
-        if offset + length > len(blob):
-            raise ValueError("field is cut off")
-        fields.append(blob[offset : offset + length])
-        offset += length
-    return fields
-
-
-def key_blob(text: str) -> str:
-    """Return type and data of a public key without its comment: what makes two keys the same."""
-    return " ".join(text.split()[:2])
-
-
-def fingerprint(text: str) -> str:
-    """Return a public key's fingerprint as ``ssh-keygen -l`` and sshd's log show it: ``SHA256:…``."""
-    digest = hashlib.sha256(base64.b64decode(text.split()[1])).digest()
-    return f"SHA256:{base64.b64encode(digest).decode().rstrip('=')}"
-
-
-def is_fingerprint(text: str) -> bool:
-    """Tell whether a text is the fingerprint of a key and not the key itself."""
-    return _FINGERPRINT.fullmatch(text) is not None
-
-
-def key_or_fingerprint(text: str) -> str:
-    """Check a public key, or the fingerprint of one."""
-    return "" if is_fingerprint(text) else ssh_key(text)
+LONGEST_DOMAIN = 200
+"""Characters of a domain; a name has 253, with a machine's own and ``fe`` in front."""
 
 
 def address(text: str) -> str:
@@ -140,18 +63,69 @@ def ipv4_range(text: str) -> str:
 
 
 def url(text: str) -> str:
-    """Check an http or https URL."""
+    """Check an http or https URL: a host that can be, and no sign that configurations read as their own."""
     try:
         parts = urlsplit(text)
-        sound = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+        sound = parts.scheme in ("http", "https") and bool(parts.hostname)
+        port = parts.port
     except ValueError:
-        sound = False
-    return "" if sound and not re.search(r"\s", text) else "is not an http or https URL"
+        sound, port = False, None
+    if not sound or re.search(r"\s", text):
+        return "is not an http or https URL"
+    if port == 0:
+        return Later("has the port 0, which nobody can reach")
+    host = parts.hostname or ""
+    name, problem = host_names.to_ascii(host)
+    if not addresses.is_address(host) and (problem or name != host):
+        return Later("has a host that is no name of letters, digits and hyphens; write IDN as xn--…")
+    signs = re.search(r"[^A-Za-z0-9._~:/?#\[\]@!$&()*+,;=%-]", text)
+    return Later(f"has the sign {signs[0]!r}, which a URL writes as %{ord(signs[0]):02X}") if signs else ""
 
 
 def email(text: str) -> str:
-    """Check the shape of a mail address."""
-    return "" if re.fullmatch(r"[^@\s<>(),;:\"]+@[^@\s.]+(\.[^@\s.]+)+", text) else "is not a mail address"
+    """Check a mail address: one that every program takes as it is, without quoting."""
+    if not re.fullmatch(r"[^@\s<>(),;:\"]+@[^@\s.]+(\.[^@\s.]+)+", text):
+        return "is not a mail address"
+    local, _at, host = text.rpartition("@")
+    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._+'=&~-]{0,63}", local) or ".." in local or local.endswith("."):
+        return Later("has a name with other signs than letters, digits and . _ + - ' = & ~, or one of those first")
+    ascii_host, problem = host_names.to_ascii(host)
+    if problem:
+        return Later(f"has a domain that {problem}")
+    return "" if ascii_host == host.lower() else Later(f"has a domain that mail programs write as {ascii_host}")
+
+
+def date(text: str) -> str:
+    """Check a day of the calendar."""
+    try:
+        datetime.date.fromisoformat(text)
+    except ValueError:
+        return Later("is no day of the calendar")
+    return ""
+
+
+def moment(text: str) -> str:
+    """Check a time of a day of the calendar."""
+    try:
+        datetime.datetime.fromisoformat(text)
+    except ValueError:
+        return Later("is no time of a day of the calendar")
+    return ""
+
+
+def when(text: str | None) -> datetime.datetime | None:
+    """Return the time that a text means; None for none, and for what is no time."""
+    try:
+        return datetime.datetime.fromisoformat(text or "")
+    except ValueError:
+        return None
+
+
+def domain(text: str) -> str:
+    """Check the length of a domain below which machines and services have names."""
+    if len(text) <= LONGEST_DOMAIN:
+        return ""
+    return Later(f"is longer than {LONGEST_DOMAIN} characters, and names below it would not fit")
 
 
 def timezone(text: str) -> str:

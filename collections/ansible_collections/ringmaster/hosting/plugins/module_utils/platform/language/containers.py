@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,12 +22,26 @@ except ImportError:
 
 @dataclass(frozen=True)
 class ListOf(Type):
-    """A list of values, each once; an empty value counts as the empty list."""
+    """A list of values, each once; an empty value counts as the empty list.
+
+    ``filled`` says why a list must not be empty: an empty one would be read as nobody, or as everybody.
+    """
 
     item: Type
     one_is_enough: bool = False
+    filled: str = ""
+    hint: str = ""
 
     def read(self, source: Source, node: Any, where: str) -> list[Any] | None:
+        if self.filled and (load.is_null(node) or (isinstance(node, yaml.SequenceNode) and not node.value)):
+            source.wrong(
+                node,
+                f"{where}: is empty: {self.filled}",
+                found="[]",
+                allowed=self.describe(),
+                hint=self.hint,
+                eased=True,
+            )
         if load.is_null(node):
             return []
         if not isinstance(node, yaml.SequenceNode):
@@ -36,6 +51,9 @@ class ListOf(Type):
             source.wrong(node, f"{where}: is not a list", found=load.kind_of(node), allowed=self.describe())
             return []
         result: list[Any] = []
+        source.spend(len(node.value))
+        if node.tag != load.LIST:
+            load.check_tag(source, node, where)
         for index, child in enumerate(node.value):
             before = len(source.mistakes)
             value = self.item.read(source, child, f"{where}[{index}]")
@@ -59,6 +77,8 @@ class ListOf(Type):
             "items": self.item.json_schema(),
             "uniqueItems": True,
         }
+        if self.filled:
+            schema["minItems"] = 1
         if self.one_is_enough:
             return {"anyOf": [schema, self.item.json_schema()]}
         return schema
@@ -119,6 +139,15 @@ class Key:
     default_text: str = ""
 
 
+def _hint(name: str, node: Any, known: Iterable[str]) -> str:
+    if name.startswith("x-"):
+        return "keys of one's own are not read; give a value an anchor (&name) where it stands first, and use *name"
+    made = {load.NULL: "nothing", load.BOOLEAN: "true or false"}.get(node.tag)
+    if made and not node.style:
+        return f'YAML reads it as {made}; if a word is meant, put it in quotes: "{name}"'
+    return did_you_mean(name, known)
+
+
 @dataclass(frozen=True)
 class Record(Type):
     """A map with known keys. Reading gives a value for every key: the default where the file has none."""
@@ -149,7 +178,7 @@ class Record(Type):
                     f"{label}: the key '{name[:40]}' is not known",
                     found=name,
                     allowed=one_of(self.by_name, 30),
-                    hint=did_you_mean(name, self.by_name),
+                    hint=_hint(name, key_node, self.by_name),
                 )
                 continue
             # An empty value means the default, but not for a key that is needed.

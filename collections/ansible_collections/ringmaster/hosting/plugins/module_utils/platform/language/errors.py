@@ -10,6 +10,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 
+class Later(str):
+    """What is wrong with a value, by a rule that came later than descriptions with such values."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True)
 class Mistake:
     """One mistake. Lines and columns count from 1; line 0 means the file as a whole."""
@@ -23,6 +29,8 @@ class Mistake:
     hint: str = ""
     excerpt: str = ""
     caret: int = 0
+    eased: bool = False
+    """Whether it is a warning only for what stands in the description of the commit before."""
 
     @property
     def position(self) -> str:
@@ -43,6 +51,11 @@ class Mistake:
         if self.hint:
             lines.append(f"    hint:    {self.hint}")
         return "\n".join(lines)
+
+    def sentence(self) -> str:
+        """Say the mistake in one line."""
+        more = [f"{what} {text}" for what, text in (("found", self.found), ("allowed", self.allowed)) if text]
+        return "; ".join([f"{self.position}: {self.message}", *more, *([self.hint] if self.hint else [])])
 
     def as_dict(self) -> dict[str, str | int]:
         """Return the mistake as plain data, for a module's result."""

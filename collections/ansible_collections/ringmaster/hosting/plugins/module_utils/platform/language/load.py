@@ -12,7 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from . import files
 from .errors import Mistake, printable, shorten
+from .files import Form
 
 try:
     import yaml
@@ -23,7 +25,15 @@ except ImportError:  # sanity tests import module_utils without third-party libr
     Loader = None
 
 NULL = "tag:yaml.org,2002:null"
+MAP = "tag:yaml.org,2002:map"
+LIST = "tag:yaml.org,2002:seq"
+BOOLEAN = "tag:yaml.org,2002:bool"
 MAX_DEPTH = 30
+REPEATED = 8
+"""How often, on average, aliases may repeat what a file says."""
+PLAIN_TAGS = frozenset(f"tag:yaml.org,2002:{kind}" for kind in ("str", "int", "float", "bool", "null", "timestamp"))
+"""Tags that YAML gives to words by itself. All others are an author's, and say that something else is meant."""
+_PLAIN_CONTAINERS = frozenset((MAP, LIST))
 
 
 @contextlib.contextmanager
@@ -41,6 +51,10 @@ def without_collector() -> Iterator[None]:
             gc.enable()
 
 
+class ExplodedError(Exception):
+    """The aliases of a file say more than can be read."""
+
+
 @dataclass
 class Source:
     """One file of the description: its text and the tree of YAML nodes (None when it is empty)."""
@@ -50,15 +64,37 @@ class Source:
     text: str = ""
     root: Any = None
     mistakes: list[Mistake] = field(default_factory=list)
+    form: Form = field(default_factory=Form)
     _index: dict[int, dict[str, tuple[Any, Any]]] = field(default_factory=dict, repr=False)
+    _read: int = 0
 
-    def wrong(self, node: Any, message: str, *, found: str = "", allowed: str = "", hint: str = "") -> None:
-        """Note a mistake at a node (None: the file as a whole)."""
+    def wrong(
+        self,
+        node: Any,
+        message: str,
+        *,
+        found: str = "",
+        allowed: str = "",
+        hint: str = "",
+        eased: bool = False,
+    ) -> None:
+        """Note a mistake at a node (None: the file as a whole).
+
+        ``eased`` is for rules that came later than descriptions with such values; what reads them must go on.
+        """
         line, column = (node.start_mark.line, node.start_mark.column) if node is not None else (-1, 0)
-        self.wrong_at(line, column, message, found=found, allowed=allowed, hint=hint)
+        self.wrong_at(line, column, message, found=found, allowed=allowed, hint=hint, eased=eased)
 
     def wrong_at(
-        self, line: int, column: int, message: str, *, found: str = "", allowed: str = "", hint: str = ""
+        self,
+        line: int,
+        column: int,
+        message: str,
+        *,
+        found: str = "",
+        allowed: str = "",
+        hint: str = "",
+        eased: bool = False,
     ) -> None:
         """Note a mistake at a place that counts from 0; line -1 means the first line."""
         lines = self.text.splitlines()
@@ -77,8 +113,18 @@ class Source:
                 hint=printable(hint),
                 excerpt=excerpt,
                 caret=column - start,
+                eased=eased,
             )
         )
+
+    def spend(self, number: int) -> None:
+        """Count values that are read; raises ExplodedError for more than any text of this length can hold.
+
+        Aliases (``*name``) repeat what stands once, and aliases of aliases repeat it without end.
+        """
+        self._read += number
+        if self._read > REPEATED * len(self.text) + 10_000:
+            raise ExplodedError
 
     def _entries(self, node: Any) -> dict[str, tuple[Any, Any]]:
         """Return the entries of a map by key; kept, because the ledger's maps are long and asked often."""
@@ -90,6 +136,15 @@ class Source:
             }
         return self._index[id(node)]
 
+    def child(self, node: Any, key: str | int) -> Any:
+        """Return the node of a map's entry or of a list's item; None when there is none."""
+        if isinstance(node, yaml.MappingNode):
+            found = self._entries(node).get(str(key))
+            return found[1] if found else None
+        if isinstance(node, yaml.SequenceNode) and isinstance(key, int) and key < len(node.value):
+            return node.value[key]
+        return None
+
     def find(self, *path: str | int, key: bool = False) -> Any:
         """Return the node at a path of keys and indexes, or the deepest one that exists on the way.
 
@@ -98,40 +153,36 @@ class Source:
         node = self.root
         for step_number, step in enumerate(path):
             is_last = step_number == len(path) - 1
-            following = None
-            if isinstance(node, yaml.MappingNode):
-                found = self._entries(node).get(str(step))
-                if found:
-                    following = found[0] if key and is_last else found[1]
-            elif isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
-                following = node.value[step]
+            if key and is_last and isinstance(node, yaml.MappingNode):
+                following = self._entries(node).get(str(step), (None, None))[0]
+            else:
+                following = self.child(node, step)
             if following is None:
                 break
             node = following
         return node
 
 
-def read(path: Path, proposed: str | None = None) -> Source:
+def read(path: Path, proposed: str | None = None, largest: int = files.LARGEST) -> Source:
     """Read one file, or the text that is proposed for it. A mistake is noted in the result, never raised."""
     source = Source(path, display(path))
     if proposed is not None:
-        source.text = proposed
-        _compose(source)
+        _compose(source, proposed)
         return source
     try:
-        raw = path.read_bytes()
+        raw = files.read_bytes(path, largest)
     except OSError as error:
         source.wrong(None, f"cannot be read: {error.strerror}")
         return source
     try:
-        source.text = raw.decode("utf-8")
+        text = raw.decode("utf-8")
     except UnicodeDecodeError as error:
         source.text = raw.decode("utf-8", "replace")
         line = raw.count(b"\n", 0, error.start)
         column = error.start - (raw.rfind(b"\n", 0, error.start) + 1)
         source.wrong_at(line, column, "is not UTF-8 text", allowed="text in UTF-8")
         return source
-    _compose(source)
+    _compose(source, text)
     return source
 
 
@@ -143,7 +194,9 @@ def display(path: Path) -> str:
         return str(path)
 
 
-def _compose(source: Source) -> None:
+def _compose(source: Source, text: str) -> None:
+    source.form = Form.of(text)
+    source.text = source.form.plain(text)
     loader = None
     try:
         loader = Loader(source.text)
@@ -172,6 +225,11 @@ def _compose(source: Source) -> None:
             loader.dispose()
 
 
+def place(node: Any) -> tuple[int, int]:
+    """Return line and column of a node, as a mistake has them."""
+    return node.start_mark.line + 1, node.start_mark.column + 1
+
+
 def is_null(node: Any) -> bool:
     """Tell whether a node is an empty value."""
     return isinstance(node, yaml.ScalarNode) and node.tag == NULL
@@ -192,11 +250,25 @@ def pairs(source: Source, node: Any, where: str) -> list[tuple[str, Any, Any]]:
     """Return (key, key node, value node) of a map, and note keys that are no words or stand twice."""
     result: list[tuple[str, Any, Any]] = []
     seen: dict[str, Any] = {}
+    source.spend(len(node.value))
+    if node.tag != MAP:
+        check_tag(source, node, where)
     for key_node, value_node in node.value:
         if not isinstance(key_node, yaml.ScalarNode):
             source.wrong(key_node, f"{where}: a key must be a word", found=kind_of(key_node))
             continue
         key = key_node.value
+        if key == "<<" and not key_node.style:
+            source.wrong(
+                key_node,
+                f"{where}: merge keys (<<) are not read",
+                found="<<",
+                allowed="the values themselves; a whole value may be an alias (*name)",
+                hint="sizes that VMs share go into 'defaults'",
+            )
+            continue
+        if key_node.tag not in PLAIN_TAGS:
+            check_tag(source, key_node, where)
         if key in seen:
             first = seen[key].start_mark.line + 1
             source.wrong(
@@ -211,6 +283,23 @@ def pairs(source: Source, node: Any, where: str) -> list[tuple[str, Any, Any]]:
     return result
 
 
+def check_tag(source: Source, node: Any, where: str, *, eased: bool = True) -> bool:
+    """Note a tag that an author wrote, such as ``!vault``; tell whether there is none."""
+    if node.tag in (PLAIN_TAGS if isinstance(node, yaml.ScalarNode) else _PLAIN_CONTAINERS):
+        return True
+    source.wrong(
+        node,
+        f"{where}: the tag '{node.tag.replace('tag:yaml.org,2002:', '!!')[:40]}' is not known here",
+        found=kind_of(node),
+        allowed="plain YAML values, without tags",
+        hint="secrets do not stand in a description; put them into group_vars, encrypted by Ansible Vault"
+        if node.tag == "!vault"
+        else "",
+        eased=eased,
+    )
+    return False
+
+
 def plain(source: Source, node: Any, where: str, depth: int = 0) -> Any:
     """Turn a node into plain data (JSON types); dates stay text. Notes duplicate keys and odd tags."""
     if depth > MAX_DEPTH:
@@ -219,6 +308,9 @@ def plain(source: Source, node: Any, where: str, depth: int = 0) -> Any:
     if isinstance(node, yaml.MappingNode):
         return {key: plain(source, value, where, depth + 1) for key, _key_node, value in pairs(source, node, where)}
     if isinstance(node, yaml.SequenceNode):
+        source.spend(len(node.value))
+        if node.tag != LIST:
+            check_tag(source, node, where)
         return [plain(source, item, where, depth + 1) for item in node.value]
     kind = node.tag.rpartition(":")[2]
     try:
@@ -229,5 +321,5 @@ def plain(source: Source, node: Any, where: str, depth: int = 0) -> Any:
         return None
     if kind in ("str", "timestamp"):
         return node.value
-    source.wrong(node, f"{where}: the tag '{node.tag}' is not known here", allowed="plain YAML values")
+    check_tag(source, node, where, eased=False)
     return None

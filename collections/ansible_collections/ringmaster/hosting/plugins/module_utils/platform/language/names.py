@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable
 
 PROJECT = r"^[a-z][a-z0-9]{0,18}[a-z]$"
-VM = r"^[a-z][a-z0-9]{0,18}[a-z][0-9]{2,}$"
+VM = r"^[a-z][a-z0-9]{0,18}[a-z][0-9]{2,9}$"
 SERVICE_USER = r"^s-[a-z0-9-]{1,29}$"
 PERSON = r"^[a-z][a-z0-9]{0,30}(-[a-z0-9]+)*$"
 MACHINE = r"^[a-z]([a-z0-9-]{0,30}[a-z0-9])?$"
@@ -17,7 +17,7 @@ MACHINE = r"^[a-z]([a-z0-9-]{0,30}[a-z0-9])?$"
 INCIDENT = r"[0-9]{4}-[0-9]{2}-[0-9]{2}(-[a-z0-9]+){1,12}"
 RULES = {
     "project": (PROJECT, "2 to 20 lower-case letters and digits, first and last a letter, no hyphen"),
-    "VM": (VM, "the project's name and at least two digits, for example myapp00"),
+    "VM": (VM, "the project's name and 2 to 9 digits, for example myapp00"),
     "service user": (SERVICE_USER, "s- and 1 to 29 lower-case letters, digits or hyphens"),
     "person": (PERSON, "up to 31 lower-case letters, digits and single hyphens, first a letter, not s-…"),
     "incident": (INCIDENT, "the day and words, for example 2026-11-24-storage"),
@@ -34,6 +34,8 @@ _SYSTEM_ACCOUNTS = """
     unbound debian-tor clamav amavis stunnel stunnel4 rabbitmq elasticsearch mongodb ftp ident identd
     adm tty disk dialout fax voice cdrom floppy tape sudo audio dip operator src shadow utmp video sasl
     plugdev staff users nogroup crontab input sgx render netdev ssh ssl-cert admin administrator puppet
+    epmd postsrsd freshclam redis-sentinel systemd-bus-proxy sgx-prv pcscd
+    ringmaster-check ringmaster-fetch ringmaster-status ringmaster-drop-in swtpm libvirt-swtpm dhcpcd
     restic pgbackrest roundcube apt-cacher-ng _chrony _ssh debian ubuntu ansible ringmaster
     service login sudo-srv wheel manager stats
     """

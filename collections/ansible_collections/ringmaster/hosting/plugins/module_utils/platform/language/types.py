@@ -14,10 +14,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.ringmaster.hosting.plugins.module_utils.values import sizes
+from ansible_collections.ringmaster.hosting.plugins.module_utils.values import host_names, sizes
 
 from . import load, names
-from .errors import did_you_mean, one_of
+from .errors import Later, did_you_mean, one_of
 from .load import Source
 
 try:
@@ -48,6 +48,8 @@ class Type:
     def scalar(self, source: Source, node: Any, where: str) -> str | None:
         """Return the text of a scalar node; note anything else as a mistake."""
         if isinstance(node, yaml.ScalarNode) and not load.is_null(node):
+            if node.tag not in load.PLAIN_TAGS:
+                load.check_tag(source, node, where)
             return node.value
         source.wrong(
             node,
@@ -88,8 +90,9 @@ class Text(Type):
         elif self.check and (text or not self.allow_empty):
             wrong = self.check(text)
         if wrong:
-            source.wrong(node, f"{where}: '{text[:40]}' {wrong}", found=text, allowed=self.allowed)
-            return None
+            eased = isinstance(wrong, Later)
+            source.wrong(node, f"{where}: '{text[:40]}' {wrong}", found=text, allowed=self.allowed, eased=eased)
+            return text if eased else None
         return text
 
     def json_schema(self) -> dict[str, Any]:
@@ -104,6 +107,18 @@ class Text(Type):
 
     def describe(self) -> str:
         return self.allowed
+
+
+@dataclass(frozen=True)
+class HostName(Text):
+    """A host name as people write it: in capitals, beyond ASCII, with a final dot; read as programs compare it."""
+
+    def scalar(self, source: Source, node: Any, where: str) -> str | None:
+        text = super().scalar(source, node, where)
+        return text if text is None else host_names.to_ascii(text)[0]
+
+    def json_schema(self) -> dict[str, Any]:
+        return {"type": "string"}
 
 
 @dataclass(frozen=True)
@@ -290,7 +305,10 @@ class Anything(Type):
         if not isinstance(node, yaml.MappingNode):
             source.wrong(node, f"{where}: is not a map", found=load.kind_of(node), allowed=self.allowed)
             return {}
-        return load.plain(source, node, where)
+        before = len(source.mistakes)
+        data = load.plain(source, node, where)
+        # What cannot be read is one mistake; checks of the rest would guess.
+        return data if len(source.mistakes) == before else {}
 
     def json_schema(self) -> dict[str, Any]:
         return {"type": ["object", "null"]}

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from ansible_collections.ringmaster.hosting.plugins.module_utils.values import sizes
 
-from ..language import checks
+from ..language import checks, ssh_keys
 from ..language.containers import Key, ListOf, Record
-from ..language.types import Choice, Integer, Name, Size, Text
+from ..language.types import Choice, HostName, Integer, Name, Size, Text
 
 COMPONENTS = ("postgresql", "mysql", "redis", "webgateway", "mailserver", "mailstub")
 PERMISSIONS = ("login", "sudo-srv", "wheel", "manager", "stats")
@@ -20,16 +20,22 @@ DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 URL = Text("an http or https URL", check=checks.url, format="uri")
 EMAIL = Text("a mail address such as bob@example.org", check=checks.email, format="email")
 TIMEZONE = Text("a name of the time zone database such as Europe/Berlin", check=checks.timezone)
-DATE = Text("a date such as 2026-11-24", pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$")
+DATE = Text(
+    "a date such as 2026-11-24",
+    pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$",
+    check=checks.date,
+)
 MOMENT = Text(
     "a date and time with zone such as 2026-11-24T10:00:00Z",
     pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2})?(Z|[+-][0-9]{2}:[0-9]{2})$",
+    check=checks.moment,
 )
-SSH_KEY = Text("a line of an OpenSSH .pub file: ed25519, ECDSA or RSA with 3072 bits or more", check=checks.ssh_key)
+SSH_KEY = Text("a line of an OpenSSH .pub file: ed25519, ECDSA or RSA with 3072 bits or more", check=ssh_keys.ssh_key)
 IPV4 = Text("an IPv4 address", check=checks.ipv4_address)
-DOMAIN = Text(
-    "a domain in lower case such as ringmaster.example",
+DOMAIN = HostName(
+    "a domain such as ringmaster.example",
     pattern=r"^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?$",
+    check=checks.domain,
 )
 
 DNS_RECORD = Record(
@@ -37,7 +43,7 @@ DNS_RECORD = Record(
     (
         Key(
             "name",
-            Text(
+            HostName(
                 "a name below the zone such as www, or @ for the zone itself",
                 pattern=r"^(@|(\*\.)?[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?){0,9}|\*)$",
             ),
@@ -62,7 +68,12 @@ DNS_RECORDS = Key(
 MAINTENANCE = Record(
     "maintenance",
     (
-        Key("days", ListOf(Choice(DAYS)), "Days on which a window begins.", default=list(DAYS)),
+        Key(
+            "days",
+            ListOf(Choice(DAYS), filled="there would be no window, and updates would wait for ever"),
+            "Days on which a window begins.",
+            default=list(DAYS),
+        ),
         Key(
             "start",
             Text("a time such as 02:00", pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$"),

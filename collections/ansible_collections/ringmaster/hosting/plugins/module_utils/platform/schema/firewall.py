@@ -20,6 +20,8 @@ FIREWALL_RULE = Record(
                     pattern=r"^[A-Za-z0-9:./-]{1,64}$",
                 ),
                 one_is_enough=True,
+                filled="nobody could connect by the rule",
+                hint="write any for everybody, or take the rule out",
             ),
             "Who may connect: `any`, an address, a network, or the name of a project, VM or machine;"
             " `project:`, `vm:` or `machine:` may stand before it.",
@@ -35,6 +37,8 @@ FIREWALL_RULE = Record(
                     may_be_number=True,
                 ),
                 one_is_enough=True,
+                filled="the rule would open nothing",
+                hint="take the rule out",
             ),
             "Ports, ranges of ports, or `component:<name>` for the ports of a component on the VMs that have it.",
             required=True,
@@ -42,7 +46,14 @@ FIREWALL_RULE = Record(
         ),
         Key("proto", Choice(("tcp", "udp")), "Protocol.", default="tcp"),
         Key("network", Choice(("frontend", "server", "both")), "Network the rule opens.", default="server"),
-        Key("vms", ListOf(Name("VM", refers=True)), "VMs the rule is for.", default_text="all of the project"),
+        Key(
+            "vms",
+            ListOf(
+                Name("VM", refers=True), filled="the rule would be for all VMs", hint="leave it out for all of them"
+            ),
+            "VMs the rule is for.",
+            default_text="all of the project",
+        ),
         Key("comment", Text(pattern=r"^[^\"\\]{0,100}$"), "Why the rule is there."),
     ),
 )

@@ -23,7 +23,7 @@ INCIDENT = Record(
         ),
         Key(
             "projects",
-            ListOf(Name("project", refers=True)),
+            ListOf(Name("project", refers=True), filled="everybody would see it", hint="leave it out for everybody"),
             "Projects that are concerned; only they see it.",
             default_text="everybody",
         ),

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from ..language import checks
+from ..language import ssh_keys
 from ..language.containers import Key, ListOf, MapOf, Record
 from ..language.types import Integer, Name, Text
 from .common import DATE, IPV4
@@ -26,7 +26,7 @@ LEDGER = Record(
         Key("placements", MapOf(Name("VM"), Name("machine")), "Hypervisor of each VM.", default={}),
         Key(
             "host_keys",
-            MapOf(Name("machine"), ListOf(Text("a public SSH host key", check=checks.ssh_key))),
+            MapOf(Name("machine"), ListOf(Text("a public SSH host key", check=ssh_keys.ssh_key))),
             "SSH host keys.",
             default={},
         ),

@@ -138,7 +138,11 @@ PLATFORM = Record(
         Key("networks", NETWORKS, "The two networks every VM is in.", required=True),
         Key(
             "management_networks",
-            ListOf(Text("a network prefix", check=checks.network)),
+            ListOf(
+                Text("a network prefix", check=checks.network),
+                filled="Ansible and all operators could log in to no machine as root any more",
+                hint="name the network from which Ansible runs",
+            ),
             "Networks from which operators, that is Ansible, may log in as root.",
             required=True,
             example="[10.77.0.0/24]",

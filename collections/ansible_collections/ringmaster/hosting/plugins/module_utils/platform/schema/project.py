@@ -35,7 +35,12 @@ CHECK = Record(
             "Service user that runs the command.",
             default_text="one without rights",
         ),
-        Key("vms", ListOf(Name("VM", refers=True)), "VMs that run the command.", default_text="all of the project"),
+        Key(
+            "vms",
+            ListOf(Name("VM", refers=True), filled="all VMs would run it", hint="leave it out for all of them"),
+            "VMs that run the command.",
+            default_text="all of the project",
+        ),
         Key("interval", Integer(60, 86400), "Seconds between two runs of the command.", default=60),
         Key("timeout", Integer(1, 300), "Seconds after which the command is ended.", default=10),
     ),

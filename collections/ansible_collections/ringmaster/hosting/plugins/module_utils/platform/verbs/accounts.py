@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from ..language.checks import fingerprint, is_fingerprint, key_blob
+from ..language.ssh_keys import fingerprint, is_fingerprint, key_blob
 from ..model import Description
 from .drafts import Draft, check_new_account, check_present, check_same
 from .request import Request

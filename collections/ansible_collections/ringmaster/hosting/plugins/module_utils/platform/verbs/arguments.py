@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ..language import load
+from ..language import files, load
 from ..language.errors import did_you_mean, one_of, shorten
 from ..language.names import RULES
 from ..language.types import Name, Type
@@ -125,7 +125,7 @@ def variables_of_roles(folder: Path | None) -> set[str]:
     """Return the variables that the argument specifications of all roles name."""
     found: set[str] = set()
     for file in sorted(folder.glob("*/meta/argument_specs.yml")) if folder else ():
-        specs = yaml.load(file.read_text(encoding="utf-8"), Loader=load.Loader) or {}
+        specs = yaml.load(files.read_text(file), Loader=load.Loader) or {}
         for entry in specs.get("argument_specs", {}).values():
             found.update(entry.get("options") or {})
     return found

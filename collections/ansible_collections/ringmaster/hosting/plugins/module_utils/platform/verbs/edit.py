@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .. import allocation, description, operations, repository
+from .. import allocation, description, operations, repository, rescue
 from ..language.errors import DescriptionError, Mistake
+from ..language.files import read_text, write_atomically
 from ..language.load import display
-from ..ledger import locked, write_atomically
+from ..ledger import locked
 from ..model import Description, Options
 from . import splice, table
 from .drafts import Draft
@@ -26,6 +27,7 @@ class Outcome:
     subject: str
     allocated: list[str] = field(default_factory=list)
     files: list[dict[str, str]] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
 
 
 def apply(options: Options, verb: str, arguments: Mapping[str, Any], *, dry_run: bool = False) -> Outcome:
@@ -45,12 +47,18 @@ def apply(options: Options, verb: str, arguments: Mapping[str, Any], *, dry_run:
 
 def _apply(options: Options, verb: str, arguments: Mapping[str, Any], *, dry_run: bool) -> Outcome:
     with locked(options.ledger.parent):
-        found = description.read_valid(options)
+        rescued = rescue.read(options, may_leave_out=True) if verb in rescue.VERBS else None
+        found = rescued.found if rescued else description.read_valid(options)
         draft = table.draft(found, verb, arguments)
         files = _described(found, draft)
-        proposed, mistakes = description.read_description(
-            options, {Path(f["path"]): f["after"] for f in files}, draft.ledger
-        )
+        texts: dict[Path, str | None] = {Path(f["path"]): f["after"] for f in files}
+        if rescued and rescued.texts:
+            outcome = _urgent(options, rescued, draft.subject, files)
+            if not dry_run:
+                _refuse_changed_meanwhile(outcome.files)
+                publish(outcome.files)
+            return outcome
+        proposed, mistakes = description.read_description(options, texts, draft.ledger)
         if mistakes:
             raise DescriptionError(mistakes)
         plan = allocation.plan(proposed)
@@ -64,6 +72,16 @@ def _apply(options: Options, verb: str, arguments: Mapping[str, Any], *, dry_run
             _refuse_changed_meanwhile(outcome.files)
             publish(outcome.files)
         return outcome
+
+
+def _urgent(options: Options, rescued: rescue.Rescued, subject: str, files: list[dict[str, str]]) -> Outcome:
+    """Return a change of one sound file in spite of mistakes in others: nothing else is written with it."""
+    paths = {Path(file["path"]) for file in files}
+    texts = {**rescued.texts, **{Path(file["path"]): file["after"] for file in files}}
+    _proposed, mistakes = description.read_description(options, texts)
+    if mistakes or paths & set(rescued.texts):
+        raise DescriptionError([*rescued.mistakes, *mistakes])
+    return Outcome(subject, [], files, rescued.warnings())
 
 
 def _entered(found: Description, draft: Draft) -> list[str]:
@@ -81,9 +99,7 @@ def publish(files: list[dict[str, str]]) -> None:
     for file in files:
         path = Path(file["path"])
         path.parent.mkdir(exist_ok=True)
-        mode = path.stat().st_mode & 0o777 if path.exists() else 0o644
-        # A file may be a link to elsewhere: what it points to is replaced.
-        write_atomically(path.resolve(), file["after"], mode)
+        write_atomically(path, file["after"])
 
 
 def _described(found: Description, draft: Draft) -> list[dict[str, str]]:
@@ -97,7 +113,7 @@ def _described(found: Description, draft: Draft) -> list[dict[str, str]]:
         in_order = {key.name: draft.patch[key.name] for key in draft.record.keys if key.name in draft.patch}
         return [{"path": str(path), "before": "", "after": _heading(folder) + splice.render(in_order)}]
     try:
-        after = splice.merge(source.text, draft.patch, draft.record)
+        after = source.form.written(splice.merge(source.text, draft.patch, draft.record))
     except splice.CannotSpliceError:
         source.wrong(
             None,
@@ -105,15 +121,16 @@ def _described(found: Description, draft: Draft) -> list[dict[str, str]]:
             hint=f"change it in an editor: {draft.patch}",
         )
         raise DescriptionError(source.mistakes) from None
-    if after == source.text:
+    before = source.form.written(source.text)
+    if after == before:
         return []
-    return [{"path": str(source.path), "before": source.text, "after": after}]
+    return [{"path": str(source.path), "before": before, "after": after}]
 
 
 def _heading(folder: Path) -> str:
     """Begin a new file as its neighbours begin: with the line that tells editors its schema, if they have it."""
     for path in sorted(folder.glob("*.yml")) if folder.is_dir() else []:
-        for line in path.read_text(encoding="utf-8", errors="replace").splitlines()[:3]:
+        for line in read_text(path).splitlines()[:3]:
             if line.startswith("# yaml-language-server:"):
                 return f"---\n{line}\n"
     return "---\n"
@@ -124,7 +141,7 @@ def _refuse_changed_meanwhile(files: list[dict[str, str]]) -> None:
     changed = []
     for file in files:
         path = Path(file["path"])
-        now = path.read_bytes().decode("utf-8", "replace") if path.exists() else ""
+        now = read_text(path) if path.exists() else ""
         if now != file["before"]:
             changed.append(Mistake(display(path), 0, 0, "was changed by somebody else meanwhile", hint="run it again"))
     if changed:

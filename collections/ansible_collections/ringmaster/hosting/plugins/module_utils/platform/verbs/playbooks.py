@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from ..language import names
 from ..language.containers import ListOf
 from ..language.types import Boolean, Choice, Integer, Name, Text, Type
-from ..schema.common import COMPONENTS
 from .table import VERBS
 
 _HOST_PATTERN = r"!?&?[A-Za-z0-9_*?\[][A-Za-z0-9_.*?\[\]-]*([:,][!&]?[A-Za-z0-9_*?\[][A-Za-z0-9_.*?\[\]-]*)*"
@@ -132,7 +131,7 @@ PLAYBOOKS: dict[str, Playbook] = {
     "restore_component": Playbook(
         {
             **_RESTORE,
-            "component": Choice(COMPONENTS),
+            "component": _word("the name of a component, as in /etc/ringmaster/backup.d"),
             "object": _word("the name of a database, a mailbox, …"),
             "as": _word("another name for it"),
         },

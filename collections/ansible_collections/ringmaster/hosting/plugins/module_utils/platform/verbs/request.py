@@ -17,7 +17,7 @@ from typing import Any
 
 from ansible_collections.ringmaster.hosting.plugins.module_utils.values import sizes
 
-from ..language import checks, load
+from ..language import load, ssh_keys
 from ..language.containers import ListOf, MapOf
 from ..language.errors import DescriptionError, did_you_mean, one_of, sort_mistakes
 from ..language.load import Source
@@ -144,7 +144,7 @@ def _as_data(kind: Type, value: Any) -> Any:
 
 
 def _is_ssh_key(kind: Type) -> bool:
-    return isinstance(kind, Text) and kind.check is checks.ssh_key
+    return isinstance(kind, Text) and kind.check is ssh_keys.ssh_key
 
 
 def _list(text: str, separator: str) -> Any:
@@ -164,7 +164,25 @@ def _map(text: str) -> Any:
 
 
 def _yaml(text: str) -> Any:
-    try:
-        return json.loads(json.dumps(yaml.safe_load(text), default=str))
-    except yaml.YAMLError:
+    source = load.read(Path("text"), text)
+    if source.mistakes or source.root is None:
         return text
+    try:
+        data = _meant(source, source.root)
+    except (load.ExplodedError, RecursionError):
+        return text
+    return text if source.mistakes else data
+
+
+def _meant(source: Source, node: Any) -> Any:
+    """Return the data of a node, in which numbers that YAML 1.1 would change (``+10:00``, ``0755``) are text."""
+    if isinstance(node, yaml.MappingNode):
+        return {key: _meant(source, value) for key, _key_node, value in load.pairs(source, node, "")}
+    if isinstance(node, yaml.SequenceNode):
+        source.spend(len(node.value))
+        return [_meant(source, item) for item in node.value]
+    if node.tag.rpartition(":")[2] in ("int", "float") and not re.fullmatch(
+        r"0|-?[1-9][0-9]*|-?[0-9]*\.[0-9]+", node.value
+    ):
+        return node.value
+    return load.plain(source, node, "")

@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..language.checks import key_or_fingerprint
 from ..language.containers import ListOf, Record
+from ..language.ssh_keys import key_or_fingerprint
 from ..language.types import Boolean, Choice, Integer, Name, Text, Type
 from ..model import Description
 from ..schema import PROJECT, USER, backup

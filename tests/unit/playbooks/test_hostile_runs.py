@@ -17,6 +17,8 @@ import pytest
 from ansible_collections.ringmaster.hosting.plugins.module_utils.machine.file_script import MARKER
 from enemy import ROOT, Stage, failures, recap
 
+pytestmark = pytest.mark.thorough
+
 PLAYBOOKS = ROOT / "playbooks"
 UPDATED = {"installed": ["openssl"], "restarted": [], "waits": [], "reboot": "", "patched": {"openssl 3": 5}}
 PONG = '{"ping": "pong"}'

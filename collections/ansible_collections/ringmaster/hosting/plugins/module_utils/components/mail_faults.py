@@ -1,0 +1,155 @@
+# Copyright: (c) 2026, Ringmaster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is wrong with the options of a mail server and of a mail stub, their lists looked at as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from . import mailserver
+from .database_faults import users
+from .faults import Fault, Path, Surroundings, entries, given, tried
+from .mailserver import ObjectError
+
+
+def of_mailserver(options: Mapping[str, Any], around: Surroundings) -> Iterator[Fault]:
+    """Yield what is wrong with options of a mail server."""
+    hostname = str(given(options, "hostname", around.hostname))
+    domains: dict[str, Path] = {}
+    for index, one in entries(options, "domains"):
+        path: Path = ("domains", index, "name")
+        name = str(one.get("name", ""))
+        yield from tried(path, ObjectError, mailserver.domain_name, name, "the name of a mail domain")
+        if name == hostname:
+            yield Fault(
+                path,
+                f"{name} is the mail server's own name, and all mail to it would bounce",
+                name,
+                f"another hostname, such as mail.{name}, or another domain",
+            )
+        if name in domains:
+            yield Fault(path, f"the mail domain {name} is declared twice", allowed="each once")
+        domains.setdefault(name, path)
+    yield from tried(("hostname",), ObjectError, mailserver.domain_name, hostname, "hostname")
+    yield from users(mailserver.MAILSERVER, options, None)
+    for index, one in entries(options, "users"):
+        for position, sender in enumerate(one.get("senders") or ()):
+            yield from tried(("users", index, "senders", position), ObjectError, mailserver.sender, sender, "it")
+    yield from _addresses(options, set(domains))
+    yield from _relays(options, {hostname, *domains})
+
+
+def _addresses(options: Mapping[str, Any], domains: set[str]) -> Iterator[Fault]:
+    taken: dict[str, Path] = {}
+    boxes: set[str] = set()
+
+    def take(text: str, path: Path, what: str) -> Iterator[Fault]:
+        yield from tried(path, ObjectError, mailserver.address, text, what)
+        domain = text.partition("@")[2]
+        if "@" in text and domain not in domains:
+            known = ", ".join(domains) or "none"
+            yield Fault(path, f"{text} is in a domain that is not declared", domain, f"declared: {known}")
+        if text in taken and not (what == "a forward" and text in boxes):
+            there = ".".join(map(str, taken[text]))
+            yield Fault(path, f"{text} is declared twice", f"the first one is {there}", "each address once")
+        taken.setdefault(text, path)
+
+    default = str(given(options, "quota", "2GiB"))
+    yield from tried(("quota",), ObjectError, mailserver.quota_bytes, default, "a mailbox")
+    for index, one in entries(options, "mailboxes"):
+        here: Path = ("mailboxes", index)
+        text = str(one.get("address", ""))
+        yield from take(text, (*here, "address"), "a mailbox")
+        boxes.add(text)
+        for position, alias in enumerate(one.get("aliases") or ()):
+            yield from take(str(alias), (*here, "aliases", position), f"an alias of {text}")
+        for position, sender in enumerate(one.get("send_as") or ()):
+            yield from tried((*here, "send_as", position), ObjectError, mailserver.sender, sender, text)
+        hashed, quota = str(one.get("password_hash", "")), str(given(one, "quota", default))
+        yield from tried((*here, "password_hash"), ObjectError, mailserver.password_hash, hashed, text)
+        yield from tried((*here, "quota"), ObjectError, mailserver.quota_bytes, quota, text)
+    forwards: dict[str, list[str]] = {}
+    for index, one in entries(options, "forwards"):
+        text = str(one.get("address", ""))
+        yield from take(text, ("forwards", index, "address"), "a forward")
+        targets = [str(target) for target in one.get("to") or ()]
+        forwards.setdefault(text, targets)
+        if not targets:
+            yield Fault(("forwards", index), f"the forward {text} goes nowhere", allowed="addresses in 'to'")
+    yield from _targets(options, domains, taken)
+    yield from _circles(options, forwards, boxes)
+
+
+def _targets(options: Mapping[str, Any], domains: set[str], taken: Mapping[str, Path]) -> Iterator[Fault]:
+    """Yield addresses that mail would go to and that nobody has, in whatever order they are declared."""
+    wanted: list[tuple[Path, str]] = []
+    for index, one in entries(options, "forwards"):
+        wanted += [(("forwards", index, "to", place), str(to)) for place, to in enumerate(one.get("to") or ())]
+    for index, one in entries(options, "domains"):
+        wanted += [
+            (("domains", index, "catch_all", place), str(to)) for place, to in enumerate(one.get("catch_all") or ())
+        ]
+    if options.get("postmaster"):
+        wanted.append((("postmaster",), str(options["postmaster"])))
+    for path, text in wanted:
+        yield from tried(path, ObjectError, mailserver.target_address, text, "it")
+        if text.partition("@")[2] in domains and mailserver.plain_address(text) not in taken:
+            yield Fault(path, f"there is no mailbox, alias or forward {text}", text, "an address that is declared")
+
+
+def _circles(options: Mapping[str, Any], forwards: Mapping[str, list[str]], boxes: set[str]) -> Iterator[Fault]:
+    """Yield forwards from which mail comes back to themselves, and mailboxes that a forward would empty."""
+    for index, one in entries(options, "forwards"):
+        start = str(one.get("address", ""))
+        if start in boxes:
+            if start not in forwards.get(start, ()):
+                yield Fault(
+                    ("forwards", index, "to"),
+                    f"{start} is a mailbox, too, which would get nothing any more",
+                    ", ".join(forwards.get(start, ())),
+                    f"{start} itself among the addresses, to keep a copy there",
+                )
+            continue
+        if mailserver.comes_back(start, forwards, boxes):
+            yield Fault(
+                ("forwards", index, "to"),
+                f"mail to {start} comes back to {start}, and would bounce",
+                start,
+                "addresses that do not lead back",
+            )
+
+
+def _relays(options: Mapping[str, Any], own: set[str]) -> Iterator[Fault]:
+    taken: dict[str, str] = {}
+    for index, one in entries(options, "relays"):
+        host = str(one.get("host", ""))
+        yield from tried(("relays", index, "host"), ObjectError, mailserver.domain_name, host, "host")
+        for position, domain in enumerate(one.get("domains") or [""]):
+            path: Path = ("relays", index, "domains", position) if domain else ("relays", index)
+            if domain and domain not in own:
+                yield Fault(path, f"the domain {domain} is not declared", str(domain), ", ".join(sorted(own)))
+            if domain in taken:
+                yield Fault(path, f"{domain or 'all other mail'} has two relays: {taken[domain]} and {host}")
+            taken.setdefault(str(domain), host)
+
+
+def of_mailstub(options: Mapping[str, Any], around: Surroundings) -> Iterator[Fault]:
+    """Yield what is wrong with options of a mail stub, and with where it stands."""
+    servers = [name for name, components in around.vms.items() if "mailserver" in components]
+    if "mailserver" in around.vms.get(around.vm, ()):
+        yield Fault(
+            (),
+            f"{around.vm} has the component mailserver, which takes mail from this machine, too",
+            allowed="one of the two",
+            is_key=True,
+        )
+    elif not servers:
+        yield Fault(
+            (), "there is no mail server in the project", allowed="a VM with the component mailserver", is_key=True
+        )
+    elif (chosen := options.get("server")) is not None and chosen not in servers:
+        yield Fault(
+            ("server",), f"'{chosen}' is no VM of the project with the component mailserver", chosen, ", ".join(servers)
+        )

@@ -1,0 +1,40 @@
+# Copyright: (c) 2026, Ringmaster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Run a gate with the other end of what is supported: another Python and ansible-core, in an environment of theirs.
+
+``other_end.py units|sanity|lint``. Where bin/bootstrap found no such Python, it says so and ends with status 77.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+LEFT_OUT = 77
+
+
+def main(name: str) -> int:
+    """Run the gate in each such environment; return the first status that is not 0."""
+    folders = sorted(path for path in ROOT.glob(".venv-*") if (path / "bin/ansible-test").exists())
+    if not folders:
+        print("left out: bin/bootstrap found no other Python that is supported; docs/dependencies.md names them")
+        return LEFT_OUT
+    for folder in folders:
+        python = str(folder / "bin/python")
+        argv = {
+            "units": [python, "-m", "pytest", "-q", "-n", "2", "-m", "not slow", "tests/unit"],
+            "sanity": [python, "tests/gates/collection.py", "sanity"],
+            "lint": [str(folder / "bin/ansible-lint"), "-q"],
+        }[name]
+        there = {**os.environ, "PATH": f"{folder / 'bin'}:{os.environ['PATH']}"}
+        if code := subprocess.run(argv, cwd=ROOT, env=there, check=False).returncode:
+            return code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))
