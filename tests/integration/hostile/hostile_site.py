@@ -27,7 +27,7 @@ ENEMY = "bad00"
 PWNED = Path("/tmp/PWNED")
 """What a template or an option of ssh would make on this machine, or on another one."""
 SECONDS = 15
-"""That VMs of the enemy have for an answer; half an hour would be no test."""
+"""That the addresses of the enemy's first machine have for an answer; half an hour would be no test."""
 SVC = "10.77.0.20"
 SOURCE = """plugin: ringmaster.hosting.platform
 key_directory: keys
@@ -110,6 +110,7 @@ class HostileSite:
         (self.platform / "projects").mkdir(parents=True)
         (self.platform / "users").mkdir()
         (self.platform / "group_vars").mkdir()
+        (self.platform / "host_vars").mkdir()
         (self.platform / "keys").symlink_to(self.folder / "keys")
         (self.folder / "keys").mkdir()
         for person in ("operator", "alice"):
@@ -120,7 +121,8 @@ class HostileSite:
         self._write("platform.ringmaster.yml", SOURCE)
         self._write("platform.yml", (REPOSITORY / "molecule/platform/platform.yml").read_text())
         self._write("group_vars/all.yml", f"{ALL}lab_name: {self.name}\n")
-        self._write("group_vars/project_bad.yml", f"ringmaster_answer_seconds: {SECONDS}\n")
+        for name in self.aliases:
+            self._write(f"host_vars/{name}.yml", f"ringmaster_answer_seconds: {SECONDS}\n")
         alice = {"full_name": "Alice", "email": "alice@molecule.example"}
         key = (self.folder / "keys/alice.pub").read_text().strip()
         self._write("users/alice.yml", json.dumps({**alice, "ssh_keys": [key]}))
@@ -201,16 +203,19 @@ class HostileSite:
         """Run a playbook as an operator does."""
         argv = [str(REPOSITORY / ".venv/bin/ansible-playbook"), "-i", str(self.source), f"playbooks/{playbook}", *words]
         begun = time.monotonic()
-        done = subprocess.run(
-            self.inside(*argv),
-            cwd=REPOSITORY,
-            env=self._environment(),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            check=False,
-            timeout=3000,
-        )
-        text = (done.stdout + done.stderr).decode(errors="surrogateescape")
+        said = self.folder / "now.log"
+        with said.open("wb") as log:
+            done = subprocess.run(
+                self.inside(*argv),
+                cwd=REPOSITORY,
+                env=self._environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.PIPE,
+                check=False,
+                timeout=3000,
+            )
+        text = (said.read_bytes() + done.stderr).decode(errors="surrogateescape")
         with (self.folder / "all.log").open("a", errors="backslashreplace") as log:
             log.write(f"\n##### {playbook} {' '.join(words)}\n{text}\n##### {done.returncode}\n")
         peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024

@@ -326,6 +326,17 @@ def test_a_key_is_revoked_by_its_fingerprint(allocated, make_key) -> None:
     assert "alice has no such key" in refused(allocated, "revoke_key", user="alice", ssh_key=fingerprint(ALICES_KEY))
 
 
+def test_a_key_of_the_key_folder_is_not_said_to_be_revoked(allocated, make_key) -> None:
+    key = make_key()
+    allocated.write("platform.ringmaster.yml", "plugin: ringmaster.hosting.platform\nkey_directory: keys\n")
+    allocated.write("keys/alice.pub", f"{ALICES_KEY}\n")
+    do(allocated, "add_ssh_key", user="alice", ssh_key=key)
+    for wanted in (ALICES_KEY, fingerprint(ALICES_KEY)):
+        assert "keys/alice.pub" in refused(allocated, "revoke_key", user="alice", ssh_key=wanted)
+    do(allocated, "revoke_key", user="alice", ssh_key=key)
+    assert load(allocated, "users/alice.yml")["ssh_keys"] == [ALICES_KEY]
+
+
 def test_somebody_who_was_removed_does_not_come_back_by_accident(allocated, make_key) -> None:
     do(allocated, "add_user", **CAROL)
     do(allocated, "remove_user", user="carol")

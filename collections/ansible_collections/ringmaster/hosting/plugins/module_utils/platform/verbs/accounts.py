@@ -62,6 +62,14 @@ def revoke_key(found: Description, request: Request) -> Draft:
     def is_wanted(key: str) -> bool:
         return fingerprint(key) == wanted or key_blob(key) == key_blob(wanted)
 
+    if any(map(is_wanted, found.extra_keys.get(name, []))):
+        # The inventory would bring it to the VMs again.
+        request.wrong(
+            f"ssh_key: {name} has this key from the key folder as well",
+            found=f"{found.options.key_directory}/{name}.pub",
+            allowed="keys of the description only: remove that file, then run this again",
+        )
+        return unchanged
     keys = found.users[name]["ssh_keys"]
     kept = [key for key in keys if not is_wanted(key)]
     if len(kept) < len(keys):
