@@ -118,7 +118,7 @@ RIGHT_IN_MODULES = {
     "machine.file_apply:_Transaction._keep": "file_plan refuses what lies in a folder that others can write",
     "machine.file_apply:_Transaction._put": "file_plan refuses what lies in a folder that others can write",
     "machine.file_apply:_Transaction._bring_back": "file_plan refuses what lies in a folder that others can write",
-    "machine.file_apply:_Transaction._take_away": "in a folder of root's: find goes by descriptors, names are told only",
+    "machine.file_apply:_Transaction._take_away": "below a folder of root's: by descriptors, and names as text",
     "machine.file_apply:_Transaction._drop_staged": "file_plan refuses what lies in a folder that others can write",
     "machine.file_apply:_Transaction._empty_trash": "file_plan refuses what lies in a folder that others can write",
     "machine.file_plan:observe": "file_plan refuses what lies in a folder that others can write",
