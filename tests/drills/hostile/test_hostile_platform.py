@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,10 +18,15 @@ import pytest
 from hostile_site import HIDDEN, PWNED, HostileSite, Run
 from lies import OWN_FAULT, REFUSED, WELL
 
-MAILSERVER = {"mailserver": {"domains": [{"name": "bad.example"}]}}
+OF_THE_ENEMY = {
+    "mailserver": {"domains": [{"name": "bad.example"}]},
+    "postgresql": {},
+    "webgateway": {"listen": ["srv"], "vhosts": [{"name": "www.bad.example", "root": "/srv/s-bad"}]},
+}
+"""What verbs ask it for; it never brings it up."""
+REPOSITORY = Path(__file__).resolve().parents[3]
 NOT_HERE = ("-e", "machine_hosts=svc0", "-e", "monitoring_hosts=svc0", "-e", "withdrawn_hosts=vms:svc0")
 """The hypervisor of the platform is not there: VMs are light machines."""
-SOME = "bad00:bad50:good00:good01:svc0"
 SHORT = ("-e", "ringmaster_answer_seconds=180")
 
 
@@ -34,13 +40,15 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HostileSite]:
         WELL,
         ("good00", "good01"),
         {"redis": {}},
-        MAILSERVER,
+        OF_THE_ENEMY,
     )
     site.prepare()
     try:
         site.up()
         for name in ("svc0", *site.good, *site.machines):
             site.root(name, "echo force-unsafe-io >/etc/dpkg/dpkg.cfg.d/drill")
+        guarded = site.play("../tests/drills/hostile/guard.yml")
+        assert guarded.code == 0, guarded.text
         site.break_in()
         yield site
     finally:
@@ -60,8 +68,15 @@ def unharmed(site: HostileSite, run: Run, *names: str) -> None:
         figures = run.recap(name)
         assert figures, run.text[-3000:]
         assert figures["failed"] == figures["unreachable"] == 0, f"{name}\n{run.text[-6000:]}"
+    harmless(site, run)
+
+
+def harmless(site: HostileSite, run: Run) -> None:
+    """See that nothing was shown that moves a terminal, and that nothing of the enemy was run here or next door."""
     assert not HIDDEN.findall(run.text)
     assert not PWNED.exists()
+    for name in (*site.good, "svc0"):
+        site.root(name, f"test ! -e {PWNED}")
 
 
 def test_the_good_ones_converge(site: HostileSite, whole: Run) -> None:
@@ -69,8 +84,7 @@ def test_the_good_ones_converge(site: HostileSite, whole: Run) -> None:
     unharmed(site, whole)
     again = site.play("set_up.yml", *NOT_HERE)
     unharmed(site, again)
-    # What monitoring knows of refusals is the run's own; nothing else changes.
-    assert [again.recap(name)["changed"] for name in site.good] == [0, 0], again.text
+    assert [again.recap(name)["changed"] for name in (*site.good, "svc0")] == [0, 0, 0], again.text
 
 
 def test_each_lie_costs_its_machine_its_part(site: HostileSite, whole: Run) -> None:
@@ -102,34 +116,47 @@ def test_names_of_good_ones_are_served(site: HostileSite, whole: Run) -> None:
 
 
 VERBS: dict[str, tuple[str, ...]] = {
-    "accounts.yml": (),
+    "machine.yml": ("-e", "machine_hosts=svc0"),
     "dns.yml": (),
-    "backup.yml": (),
+    "base.yml": (),
+    "accounts.yml": (),
     "certificates.yml": (),
     "components.yml": (),
+    "backup.yml": (),
     "monitoring.yml": ("-e", "monitoring_hosts=svc0"),
     "withdrawn.yml": ("-e", "withdrawn_hosts=vms:svc0"),
     "backup_now.yml": ("-e", "backup_hosts=vms", *SHORT),
+    "backup_platform.yml": (),
+    "list_backups.yml": (),
+    "restore_component.yml": ("-e", "vm=good00", "-e", "component=redis", "-e", "replace=true"),
+    "rotate_secret.yml": ("-e", "vm=good00", "-e", "component=redis", "-e", "object=app"),
+    # The enemy is first, and two of it are last: when more than a fifth have failed, who comes then is left alone.
     "update.yml": (
         "-e",
         "package=hostname",
         "-e",
-        # The enemy is first and fails twice; whoever comes when a fifth have failed is left alone, as in "bad06".
         "package_hosts=bad00:good00:good01:svc0:bad50:bad06",
         "-e",
         "batch=1",
         *SHORT,
     ),
     "set_permissions.yml": ("-e", "project=good", "-e", "user=alice", "-e", "permissions=login,sudo-srv"),
+    "validate.yml": (),
 }
 WHO = {
-    "accounts.yml": ("good00", "good01", "svc0"),
-    "components.yml": ("good00", "good01"),
+    "machine.yml": ("svc0",),
     "dns.yml": ("svc0",),
+    "base.yml": ("good00", "good01"),
+    "components.yml": ("good00", "good01"),
     "monitoring.yml": ("svc0",),
     "withdrawn.yml": (),
     "backup_now.yml": ("good00", "good01"),
+    "backup_platform.yml": ("svc0",),
+    "list_backups.yml": ("svc0",),
+    "restore_component.yml": ("good00",),
+    "rotate_secret.yml": ("localhost", "good00", "good01"),
     "set_permissions.yml": ("localhost",),
+    "validate.yml": ("localhost",),
 }
 
 
@@ -139,30 +166,66 @@ def test_every_verb_serves_the_others(site: HostileSite, whole: Run, verb: str) 
     run = site.play(verb, *VERBS[verb])
     for name in WHO.get(verb, (*site.good, "svc0")):
         unharmed(site, run, name)
-    assert not HIDDEN.findall(run.text)
-    assert not PWNED.exists()
+    harmless(site, run)
 
 
 def test_who_is_asked_by_the_enemy(site: HostileSite, whole: Run) -> None:
     """The asker of another project is one of the enemy's."""
     assert whole.code == 2
     run = site.play("network_check.yml", "-e", "vm=good00", *SHORT)
-    unharmed(site, run, "good00")
+    assert "answers are as the description says (from the controller, good01, bad00)" in run.text
     assert "asked_nothing" in run.text
+    # The gateway of light machines is this machine, which has no guard: nothing else is wrong.
+    wrong = re.findall(r'^ +"(.* is not on the list .*)"', run.text, re.MULTILINE)
+    assert not [one for one in wrong if not one.startswith("the gateway ")]
+    harmless(site, run)
 
 
-def test_what_a_verb_shows_of_the_enemy_is_harmless(site: HostileSite, whole: Run) -> None:
+SHOWN: dict[str, tuple[str, ...]] = {
+    "mail_selftest.yml": (),
+    "reset_mail_password.yml": ("-e", "vm=bad00", "-e", "mailbox=a@bad.example"),
+    "restore_files.yml": ("-e", "vm=bad50", "-e", "path=/etc/hostname"),
+    "restore_vm.yml": ("-e", "vm=bad50", "-e", "replace=true"),
+    "drain_member.yml": ("-e", "member=bad50"),
+    "upgrade_postgresql.yml": ("-e", "vm=bad00", "-e", "step=check", "-e", "version=18"),
+    "network_check.yml": ("-e", "vm=bad50"),
+    "show_firewall.yml": (),
+}
+
+
+@pytest.mark.parametrize("verb", SHOWN)
+def test_what_a_verb_shows_of_the_enemy_is_harmless(site: HostileSite, whole: Run, verb: str) -> None:
     assert whole.code == 2
-    for verb, words in {
-        "list_backups.yml": (),
-        "mail_selftest.yml": (),
-        "reset_mail_password.yml": ("-e", "vm=bad00", "-e", "mailbox=a@bad.example"),
-        "restore_files.yml": ("-e", "vm=bad50", "-e", "path=/etc/hostname"),
-        "show_firewall.yml": (),
-    }.items():
-        run = site.play(verb, *words, *SHORT)
-        assert not HIDDEN.findall(run.text), verb
-        assert not PWNED.exists(), verb
+    run = site.play(verb, *SHOWN[verb], *SHORT)
+    # It got as far as to machines.
+    assert "PLAY RECAP" in run.text
+    harmless(site, run)
+
+
+def test_a_key_is_revoked_although_the_enemy_has_machines(site: HostileSite, whole: Run) -> None:
+    assert whole.code == 2
+    key = (site.folder / "alice.pub").read_text().strip()
+    assert key.split()[1] in site.root("good00", "cat /etc/ssh/authorized_keys.d/alice")
+    run = site.play("revoke_key.yml", "-e", "user=alice", "-e", json.dumps({"ssh_key": key}))
+    unharmed(site, run, "localhost", *site.good)
+    for name in site.good:
+        assert key.split()[1] not in site.root(name, "cat /etc/ssh/authorized_keys.d/alice || true")
+
+
+NEEDS_A_HYPERVISOR = """
+change_vm converge_vm delete_retired_vms evacuate move_vm order_vm provision restart_vm retire_vm snapshot_vm vm_image
+"""
+"""What they ask hypervisors; of VMs, at most whether they answer, and then set_up.yml."""
+OF_THE_DESCRIPTION = "add_project add_service_user add_ssh_key add_user remove_user allocate lab"
+"""They talk to no machine, as set_permissions.yml."""
+IN_PARTS = "site set_up package_cache"
+"""Parts of them are here, or run on service machines only."""
+
+
+def test_no_playbook_is_forgotten() -> None:
+    known = {"network_check.yml", "revoke_key.yml", *VERBS, *SHOWN}
+    known |= {f"{name}.yml" for name in f"{NEEDS_A_HYPERVISOR} {OF_THE_DESCRIPTION} {IN_PARTS}".split()}
+    assert known == {path.name for path in (REPOSITORY / "playbooks").glob("*.yml")}
 
 
 def test_all_is_well_when_the_enemy_is_gone(site: HostileSite, whole: Run) -> None:

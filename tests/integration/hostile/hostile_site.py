@@ -113,10 +113,10 @@ class HostileSite:
         (self.platform / "host_vars").mkdir()
         (self.platform / "keys").symlink_to(self.folder / "keys")
         (self.folder / "keys").mkdir()
-        for person in ("operator", "alice"):
+        # What lies in the key folder is a person's whatever the description says.
+        for path in ("keys/operator", "alice"):
             subprocess.run(
-                ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", person, "-f", self.folder / "keys" / person],
-                check=True,
+                ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", path, "-f", self.folder / path], check=True
             )
         self._write("platform.ringmaster.yml", SOURCE)
         self._write("platform.yml", (REPOSITORY / "molecule/platform/platform.yml").read_text())
@@ -124,9 +124,9 @@ class HostileSite:
         for name in self.aliases:
             self._write(f"host_vars/{name}.yml", f"ringmaster_answer_seconds: {SECONDS}\n")
         alice = {"full_name": "Alice", "email": "alice@molecule.example"}
-        key = (self.folder / "keys/alice.pub").read_text().strip()
+        key = (self.folder / "alice.pub").read_text().strip()
         self._write("users/alice.yml", json.dumps({**alice, "ssh_keys": [key]}))
-        enemies = {name: {"memory": "512MiB"} for name in self.lies}
+        enemies: dict[str, dict[str, Any]] = {name: {"memory": "512MiB"} for name in self.lies}
         enemies[ENEMY]["components"] = self.enemy_components
         self._project("bad", {"vms": enemies})
         friends = {name: {"memory": "512MiB", "components": self.components} for name in self.good}
