@@ -9,10 +9,12 @@ what a test wants; ``good`` has the true one.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
 import resource
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -112,12 +114,23 @@ class Stage:
             str(playbook),
         ]
         before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-        done = subprocess.run(
-            command, check=False, cwd=self.folder, env=settings, capture_output=True, timeout=300,
-        )  # fmt: skip
+        try:
+            done = subprocess.run(
+                command, check=False, cwd=self.folder, env=settings, capture_output=True, timeout=300,
+            )  # fmt: skip
+        finally:
+            self.end_liars()
         peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
         text = (done.stdout + done.stderr).decode(errors="surrogateescape")
         return Outcome(done.returncode, text, max(peak, before) // 1024)
+
+    def end_liars(self) -> None:
+        """End what was cut off and does not mind: on a true machine it would stay there."""
+        sign = f"{self.folder}/liar".encode()
+        for process in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                if sign in (process / "cmdline").read_bytes():
+                    os.kill(int(process.name), signal.SIGKILL)
 
 
 def recap(outcome: Outcome, host: str) -> dict[str, int]:
