@@ -24,7 +24,7 @@ SENTENCES = ListOf(Text(), 10_000)
 COMMANDS: Mapping[str, Kind] = {
     "postgresql upgrade": Record(
         {"sentence": Text()},
-        {"from": Text(r"\d{1,3}", 3, "a major version"), "seconds": Number(0, fraction=True)},
+        {"from": Number(1, 999), "seconds": Number(0, fraction=True)},
     ),
     "updates now": Record(
         {
