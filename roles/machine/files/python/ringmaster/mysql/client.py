@@ -9,6 +9,7 @@ import json
 import os
 import re
 import subprocess
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,6 +91,19 @@ class Client:
 def root(socket: str = SOCKET) -> Client:
     """Return root's way: the socket, where the kernel says who asks."""
     return Login(socket).client()
+
+
+def ready(process: subprocess.Popen[bytes], socket: str, seconds: float) -> Client | None:
+    """Return root's client of a server that starts as soon as it answers; None when it ended, or is not in time."""
+    client, end = root(socket), time.monotonic() + seconds
+    while process.poll() is None and time.monotonic() < end:
+        try:
+            client.one("SELECT 1")
+        except MariaDbError:
+            time.sleep(0.05)
+        else:
+            return client
+    return None
 
 
 def by_file(options: Path, *words: str, timeout: float = 5.0) -> Client:

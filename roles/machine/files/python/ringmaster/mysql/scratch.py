@@ -12,8 +12,6 @@ from __future__ import annotations
 import secrets
 import shutil
 import signal
-import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,7 +19,7 @@ from pathlib import Path
 from ringmaster.core import account, below
 from ringmaster.core.report import Failure
 from ringmaster.mysql import keeper
-from ringmaster.mysql.client import Login, MariaDbError, quoted, root
+from ringmaster.mysql.client import Login, quoted, ready, root
 
 # On the disk of the data, which has room for it or would not for a restore either.
 SCRATCH = Path("/var/lib")
@@ -91,21 +89,10 @@ def _running(work: account.Work) -> Iterator[str]:
     # What other work the machine has comes first.
     process = work.start(["nice", "-n", "10", *words])
     try:
-        _wait(process, socket, work)
+        if not ready(process, socket, PATIENCE):
+            said = [line for line in work.said() if "[ERROR]" in line]
+            raise Failure(f"The scratch server does not start: {'; '.join(said[-2:]) or 'it did not answer in time'}")
         yield socket
     finally:
         process.send_signal(signal.SIGKILL)  # nothing of it is kept
         process.wait()
-
-
-def _wait(process: subprocess.Popen[bytes], socket: str, work: account.Work) -> None:
-    end = time.monotonic() + PATIENCE
-    while process.poll() is None and time.monotonic() < end:
-        try:
-            root(socket).one("SELECT 1")
-        except MariaDbError:
-            time.sleep(0.1)
-        else:
-            return
-    said = [line for line in work.said() if "[ERROR]" in line]
-    raise Failure(f"The scratch server does not start: {'; '.join(said[-2:]) or 'it did not answer in time'}")

@@ -12,14 +12,13 @@ from __future__ import annotations
 import resource
 import signal
 import subprocess
-import time
 from dataclasses import replace
 from pathlib import Path
 
 from ringmaster.core import account
 from ringmaster.core.report import Invalid
 from ringmaster.mysql import zones
-from ringmaster.mysql.client import Client, MariaDbError, root
+from ringmaster.mysql.client import Client, MariaDbError, ready
 from ringmaster.mysql.settings import SERVER, TIME_ZONE, Live, complaints
 
 ACCOUNT = "mysql"
@@ -82,19 +81,13 @@ def start(configuration: str, wanted_zone: str) -> dict[str, Live]:
 
 
 def _connect(process: subprocess.Popen[bytes], work: account.Work) -> Client:
-    client = root(f"{work.own}/socket")
-    end = time.monotonic() + PATIENCE
-    while time.monotonic() < end:
-        if process.poll() is not None:
-            said = complaints(work.said()) or [f"mariadbd ended with code {process.returncode}"]
-            raise Invalid(f"it would not start: {': '.join(said[:3])}")
-        try:
-            client.one("SELECT 1")
-        except MariaDbError:
-            time.sleep(0.05)
-        else:
-            return client
-    raise Invalid(f"it was not ready within {PATIENCE:.0f} s")
+    client = ready(process, f"{work.own}/socket", PATIENCE)
+    if client is not None:
+        return client
+    if process.poll() is None:
+        raise Invalid(f"it was not ready within {PATIENCE:.0f} s")
+    said = complaints(work.said()) or [f"mariadbd ended with code {process.returncode}"]
+    raise Invalid(f"it would not start: {', '.join(said[:3])}")
 
 
 def live(client: Client) -> dict[str, Live]:
