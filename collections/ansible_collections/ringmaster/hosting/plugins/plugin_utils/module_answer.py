@@ -14,7 +14,7 @@ import json
 from typing import Any
 
 from ansible.module_utils.json_utils import _filter_non_json_lines
-from ansible_collections.ringmaster.hosting.plugins.module_utils.machine.file_script import MARKER
+from ansible_collections.ringmaster.hosting.plugins.module_utils.machine.file_script import MARKER, line_of
 from ansible_collections.ringmaster.hosting.plugins.module_utils.values.answers import (
     DEPTH,
     SHOWN,
@@ -62,8 +62,7 @@ def judged(stdout: bytes, machine: str, *, take_facts: bool = False) -> bytes:
     try:
         found, _junk = _filter_non_json_lines(text, objects_only=True)
     except ValueError:
-        quick = next((line for line in text.split("\n") if line.startswith(MARKER)), "")
-        return (quick or text[:UNREADABLE]).encode()
+        return (line_of(text) or text[:UNREADABLE]).encode()
     answer = parse(found, machine=machine, what="the answer of a module")
     return json.dumps(_Judge(machine).result(answer, take_facts)).encode() + b"\n"
 

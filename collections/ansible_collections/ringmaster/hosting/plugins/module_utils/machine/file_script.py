@@ -51,10 +51,15 @@ def script(options: Mapping[str, Any], *, check_mode: bool, diff_mode: bool) -> 
 
 def parse(stdout: str, machine: str) -> dict[str, Any] | None:
     """Return the result among what the machine printed; None if there is none. Raises AnswerError."""
-    for line in reversed(stdout.splitlines()):
-        if line.startswith(MARKER):
-            said = answers.parse(line.removeprefix(MARKER), machine=machine, what="the answer of files")
-            if not isinstance(said, dict):
-                raise answers.AnswerError(machine, "the answer of files", said, "a map")
-            return said
-    return None
+    line = line_of(stdout)
+    if not line:
+        return None
+    said = answers.parse(line.removeprefix(MARKER), machine=machine, what="the answer of files")
+    if not isinstance(said, dict):
+        raise answers.AnswerError(machine, "the answer of files", said, "a map")
+    return said
+
+
+def line_of(stdout: str) -> str:
+    """Return the line with the result among what a machine printed, the last one; empty if there is none."""
+    return next((line for line in reversed(stdout.splitlines()) if line.startswith(MARKER)), "")
