@@ -306,7 +306,7 @@ def nameservers() -> list[str]:
             continue
         for line in source.read_text(encoding="utf-8", errors="replace").splitlines():
             words = line.split()
-            if len(words) > 1 and words[0] == "nameserver" and _reachable_from_the_lab(words[1]):
+            if len(words) > 1 and words[0] == "nameserver" and reachable(words[1]):
                 found.append(words[1])
         if found:
             return found
@@ -314,7 +314,8 @@ def nameservers() -> list[str]:
     return [route["gateway"] for route in json.loads(gateway or "[]") if "gateway" in route]
 
 
-def _reachable_from_the_lab(address: str) -> bool:
+def reachable(address: str) -> bool:
+    """Tell whether a text is an address that a machine in the lab could reach: none of this machine's own."""
     try:
         found = ipaddress.ip_address(address)
     except ValueError:

@@ -11,7 +11,7 @@ import json
 import socket
 from collections.abc import Iterable, Mapping
 
-from ansible_collections.ringmaster.hosting.plugins.module_utils.lab.network import nameservers
+from ansible_collections.ringmaster.hosting.plugins.module_utils.lab.network import nameservers, reachable
 from ansible_collections.ringmaster.hosting.plugins.module_utils.lab.run import run
 
 
@@ -25,7 +25,7 @@ def problems(networks: Iterable[str], used: Mapping[str, str]) -> list[str]:
         f"the lab's network {prefix} covers {address}, {what}"
         for address, what in used.items()
         for prefix in prefixes
-        if (parsed := _parsed(address)) is not None and parsed in prefix
+        if reachable(address) and ipaddress.ip_address(address) in prefix
     ]
 
 
@@ -48,11 +48,3 @@ def in_use(package_sources: Iterable[str]) -> dict[str, str]:
             for *_kind, place in socket.getaddrinfo(name, None, type=socket.SOCK_STREAM):
                 found.setdefault(str(place[0]), f"its package source {name}")
     return found
-
-
-def _parsed(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    try:
-        found = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return None
-    return None if found.is_link_local or found.is_loopback else found
