@@ -27,47 +27,30 @@ def check(description: Description) -> None:
     _check_machines(description, source)
 
 
+def _wrong(source: Source, path: tuple[str, ...], value: str, why: str, allowed: str, *, eased: bool = False) -> None:
+    """Note what is wrong with the address or network at a path."""
+    source.wrong(source.find(*path), f"{'.'.join(path)}: {value} {why}", found=value, allowed=allowed, eased=eased)
+
+
 def _check_prefix(source: Source, path: tuple[str, ...], prefix: str) -> None:
     if why := addresses.nonsense(prefix):
-        source.wrong(
-            source.find(*path),
-            f"{'.'.join(path)}: {prefix} {why}",
-            found=prefix,
-            allowed="a network whose addresses machines can have",
-            eased=True,
-        )
+        _wrong(source, path, prefix, why, "a network whose addresses machines can have", eased=True)
     elif ":" not in prefix and int(prefix.rpartition("/")[2]) > SMALLEST_IPV4:
-        source.wrong(
-            source.find(*path),
-            f"{'.'.join(path)}: {prefix} has no room for a gateway and a VM",
-            found=prefix,
-            allowed=f"a network of /{SMALLEST_IPV4} or larger",
-            eased=True,
-        )
+        allowed = f"a network of /{SMALLEST_IPV4} or larger"
+        _wrong(source, path, prefix, "has no room for a gateway and a VM", allowed, eased=True)
 
 
 def _check_gateway(source: Source, path: tuple[str, ...], router: str, prefix: str, *, ours: bool) -> None:
     """Note a gateway that cannot be one. Hosters have some outside of the network: on the link, or link-local."""
     if addresses.contains(prefix, router):
         if addresses.is_edge(prefix, router):
-            source.wrong(
-                source.find(*path),
-                f"{'.'.join(path)}: {router} is the address of the network itself, or its broadcast address",
-                found=router,
-                allowed=f"an address between, such as {addresses.first_host(prefix)}",
-                eased=True,
-            )
+            why = "is the address of the network itself, or its broadcast address"
+            _wrong(source, path, router, why, f"an address between, such as {addresses.first_host(prefix)}", eased=True)
     elif ours:
-        source.wrong(
-            source.find(*path),
-            f"{'.'.join(path)}: {router} lies outside its network, and services.gateway is a machine of ours",
-            found=router,
-            allowed=f"an address in {prefix}, or no services.gateway where somebody else routes",
-        )
+        why = "lies outside its network, and services.gateway is a machine of ours"
+        _wrong(source, path, router, why, f"an address in {prefix}, or no services.gateway where somebody else routes")
     elif (why := addresses.nonsense(router)) and not addresses.is_link_local(router):
-        source.wrong(
-            source.find(*path), f"{'.'.join(path)}: {router} {why}", found=router, allowed="a router's address"
-        )
+        _wrong(source, path, router, why, "a router's address")
 
 
 def _check_network(source: Source, role: str, network: dict[str, Any], *, ours: bool) -> None:
@@ -100,12 +83,8 @@ def _check_network(source: Source, role: str, network: dict[str, Any], *, ours: 
 
 
 def _outside(source: Source, path: tuple[str, ...], address: str, prefix: str) -> None:
-    source.wrong(
-        source.find(*path),
-        f"{'.'.join(path)}: {address} lies outside its network",
-        found=address,
-        allowed=f"an address in {prefix}" if prefix else "nothing: there is no such network",
-    )
+    allowed = f"an address in {prefix}" if prefix else "nothing: there is no such network"
+    _wrong(source, path, address, "lies outside its network", allowed)
 
 
 def _host_part(prefix: str, address: str) -> int:
@@ -115,12 +94,8 @@ def _host_part(prefix: str, address: str) -> int:
 
 
 def _taken_by_ids(source: Source, path: tuple[str, ...], address: str) -> None:
-    source.wrong(
-        source.find(*path),
-        f"{'.'.join(path)}: {address} could be the address of a VM",
-        found=address,
-        allowed="a host part below ::1000; from there on it is the id of a VM",
-    )
+    allowed = "a host part below ::1000; from there on it is the id of a VM"
+    _wrong(source, path, address, "could be the address of a VM", allowed)
 
 
 def _is_faulty(source: Source, network: dict[str, Any], role: str, family: str) -> bool:
@@ -175,8 +150,7 @@ def _check_machines(description: Description, source: Source) -> None:
                     _outside(source, path, address, server.get(key[4:]) or "")
                     continue
                 if problem := _address_problem(key, address, server.get(key[4:]) or ""):
-                    where = f"{'.'.join(path)}: {address} {problem}"
-                    source.wrong(source.find(*path), where, found=address, allowed="a machine's address", eased=True)
+                    _wrong(source, path, address, problem, "a machine's address", eased=True)
                 if key == "srv_ipv6" and server and _host_part(server["ipv6"] or "::/64", address) >= FIRST_ID:
                     _taken_by_ids(source, path, address)
                 canonical = addresses.canonical(address)
