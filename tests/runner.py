@@ -30,8 +30,6 @@ import items as known
 from items import BIN, ROOT, Item
 
 RECORDS = ROOT / "build/tests"
-NOT_RUN: list[str] = []
-"""Titles of items that were left out."""
 RUNNING: set[subprocess.Popen[bytes]] = set()
 """What runs now, each the first of a session of its own: so that all of it can be ended, and nothing else."""
 LAST_WORDS = 60
@@ -48,11 +46,12 @@ class ChoiceError(Exception):
 
 @dataclass(frozen=True)
 class Result:
-    """How an item ended: whether it passed, after how many seconds, and at which commit."""
+    """How an item ended: whether it passed, after how many seconds, at which commit; and whether it was left out."""
 
     passed: bool
     seconds: float
     commit: str
+    left_out: bool = False
 
 
 class Records:
@@ -131,9 +130,7 @@ def run(item: Item, buffered: bool, at: str) -> Result:
         text = output.read().decode(errors="replace")
     how = "left out" if code == LEFT_OUT else "passed" if passed else "FAILED"
     print(f"{text}{ended}=== {how}: {item.title}, {seconds:.1f} s\n", flush=True)
-    if code == LEFT_OUT:
-        NOT_RUN.append(item.title)
-    return Result(passed, seconds, at)
+    return Result(passed, seconds, at, code == LEFT_OUT)
 
 
 def wait(process: subprocess.Popen[bytes], limit: float) -> tuple[int, str]:
@@ -210,7 +207,8 @@ def main(words: Sequence[str] | None = None) -> int:
     if options.keep:
         keep_usual(options.set, now)
     failed = [title for title, result in now.items() if not result.passed]
-    print("".join(f"LEFT OUT: {title}\n" for title in NOT_RUN) + "".join(f"FAILED: {title}\n" for title in failed))
+    left_out = [title for title, result in now.items() if result.left_out]
+    print("".join(f"LEFT OUT: {title}\n" for title in left_out) + "".join(f"FAILED: {title}\n" for title in failed))
     resumed = f", {len(passed)} passed earlier" if passed else ""
     whole = options.set in known.BUDGETS and not options.only
     allowed = f" (at most {known.BUDGETS[options.set]})" if whole else ""
