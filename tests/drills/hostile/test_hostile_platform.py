@@ -42,18 +42,13 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HostileSite]:
         {"redis": {}},
         OF_THE_ENEMY,
     )
-    site.prepare()
-    try:
-        site.up()
+    with site.standing():
         for name in ("svc0", *site.good, *site.machines):
             site.root(name, "echo force-unsafe-io >/etc/dpkg/dpkg.cfg.d/drill")
         guarded = site.play("../tests/drills/hostile/guard.yml")
         assert guarded.code == 0, guarded.text
         site.break_in()
         yield site
-    finally:
-        site.down()
-        site.clean_up()
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ are told in one run. Playbooks run where a controller would stand, with our own 
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import os
 import re
@@ -17,6 +18,7 @@ import resource
 import shutil
 import subprocess
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -160,6 +162,17 @@ class HostileSite:
     def down(self) -> None:
         """Remove the lab."""
         self._outside("lab.yml", lab_state="down")
+
+    @contextlib.contextmanager
+    def standing(self) -> Iterator[None]:
+        """Have the lab while something is done in it."""
+        self.prepare()
+        try:
+            self.up()
+            yield
+        finally:
+            self.down()
+            self.clean_up()
 
     def break_in(self) -> None:
         """Let the enemy's addresses lie from now on."""

@@ -17,16 +17,11 @@ from lies import OWN_FAULT, REFUSED, WELL
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HostileSite]:
     PWNED.unlink(missing_ok=True)
     site = HostileSite(f"rm-hos-{os.getpid()}", tmp_path_factory.mktemp("hostile"), (*REFUSED, *OWN_FAULT, *WELL))
-    site.prepare()
-    try:
-        site.up()
+    with site.standing():
         brought = site.play("machine.yml", "-e", "machine_hosts=svc0")
         assert brought.code == 0, brought.text
         site.break_in()
         yield site
-    finally:
-        site.down()
-        site.clean_up()
 
 
 @pytest.fixture(scope="module")
