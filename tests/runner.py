@@ -15,6 +15,7 @@ import difflib
 import itertools
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -36,6 +37,10 @@ LAST_WORDS = 60
 """Seconds that an item has after it was interrupted."""
 LEFT_OUT = 77
 """Exit code of an item that this machine has no means for: it says which."""
+SUMMARY = re.compile(r"(?:FAILED|ERROR) \S+::.*")
+"""A line of pytest's summary: which test failed, and why."""
+REASONS, WIDTH = 5, 200
+"""How many lines of what an item said are repeated at the end, and how long one is at most."""
 NOTHING_SELECTED = 5
 """pytest's exit code where a folder holds only tests of the other kind, slow or not."""
 
@@ -46,12 +51,16 @@ class ChoiceError(Exception):
 
 @dataclass(frozen=True)
 class Result:
-    """How an item ended: whether it passed, after how many seconds, at which commit; and whether it was left out."""
+    """How an item ended: whether it passed, after how many seconds, at which commit; whether it was left out; and why.
+
+    The reasons are lines of what it printed, where it failed and that was kept.
+    """
 
     passed: bool
     seconds: float
     commit: str
     left_out: bool = False
+    reasons: tuple[str, ...] = ()
 
 
 class Records:
@@ -130,7 +139,14 @@ def run(item: Item, buffered: bool, at: str) -> Result:
         text = output.read().decode(errors="replace")
     how = "left out" if code == LEFT_OUT else "passed" if passed else "FAILED"
     print(f"{text}{ended}=== {how}: {item.title}, {seconds:.1f} s\n", flush=True)
-    return Result(passed, seconds, at, code == LEFT_OUT)
+    return Result(passed, seconds, at, code == LEFT_OUT, () if passed else reasons(text + ended))
+
+
+def reasons(text: str) -> tuple[str, ...]:
+    """Return the lines of an output that say best why it failed: pytest's summary, or else the last ones."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    named = [line for line in lines if SUMMARY.match(line)]
+    return tuple(line[:WIDTH] for line in (named[:REASONS] or lines[-REASONS:]))
 
 
 def wait(process: subprocess.Popen[bytes], limit: float) -> tuple[int, str]:
@@ -206,9 +222,9 @@ def main(words: Sequence[str] | None = None) -> int:
         print(f"\n{table(now, known.usual(options.set), before)}")
     if options.keep:
         keep_usual(options.set, now)
-    failed = [title for title, result in now.items() if not result.passed]
-    left_out = [title for title, result in now.items() if result.left_out]
-    print("".join(f"LEFT OUT: {title}\n" for title in left_out) + "".join(f"FAILED: {title}\n" for title in failed))
+    failed = {title: result.reasons for title, result in now.items() if not result.passed}
+    print("".join(f"LEFT OUT: {title}\n" for title, result in now.items() if result.left_out), end="")
+    print("".join("\n  ".join([f"FAILED: {title}", *why]) + "\n" for title, why in failed.items()))
     resumed = f", {len(passed)} passed earlier" if passed else ""
     whole = options.set in known.BUDGETS and not options.only
     allowed = f" (at most {known.BUDGETS[options.set]})" if whole else ""

@@ -148,3 +148,19 @@ def test_what_a_machine_has_no_means_for_is_named(
     monkeypatch.setattr(runner.known, "SETS", {"test": lambda: items})
     assert runner.main(["test"]) == 0
     assert "LEFT OUT: other ansible-core: units" in capsys.readouterr().out
+
+
+def test_why_it_failed_stands_at_the_end(
+    runner, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Who has only the end of a long output, as of a CI run, sees which test it was."""
+    said = "FAILED tests/a.py::test_it[1] - AssertionError: no answer\\n3 failed, 2 passed"
+    items = [
+        runner.Item("network", [sys.executable, "-c", f"print('{said}'); raise SystemExit(1)"]),
+        runner.Item("lint", [sys.executable, "-c", "print('a.yml:3 is wrong'); raise SystemExit(1)"], lane=1),
+    ]
+    monkeypatch.setattr(runner.known, "SETS", {"test": lambda: items})
+    assert runner.main(["test"]) == 1
+    end = capfd.readouterr().out[-400:]
+    assert "FAILED: network\n  FAILED tests/a.py::test_it[1] - AssertionError: no answer\n" in end
+    assert "FAILED: lint\n  a.yml:3 is wrong\n" in end
