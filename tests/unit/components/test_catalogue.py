@@ -149,7 +149,7 @@ def test_what_runs_but_is_not_described() -> None:
     assert leaving.undescribed(["postgresql"])["redis"] == {
         "title": "Redis",
         "daemon": "redis-server.service",
-        "marks": ["/etc/ringmaster/redis/users.acl"],
+        "mark": "/usr/lib/ringmaster/checks.d/redis.json",
     }
 
 

@@ -26,6 +26,12 @@ DUMPS = "/var/backups/ringmaster"
 AT_ONCE = "at once"
 RELOAD = "with a reload, which cuts no connection"
 RESTART = "by a restart, in the window or when asked for"
+EMPTIES = f"{RESTART}, which empties the cache"
+
+
+def nothing_more(_options: Mapping[str, Any], _around: Surroundings) -> Iterator[Fault]:
+    """Judge options that cannot be wrong together: each is judged by its type and limits."""
+    return iter(())
 
 
 class Port(NamedTuple):
@@ -77,18 +83,16 @@ class Support:
 class Component:
     """One managed component. It has the same name as a role, a scenario and a page.
 
-    ``daemon`` is the unit that shows whether it runs, ``marks`` are paths that show that we have set it up, ``data`` is
-    what stays when it goes. ``judge`` yields what is wrong with its options, ``tuning`` names its formulas, ``parts``
-    the parts of the machine's program that it needs. ``certificates`` are the names of its certificates; ``site`` is
-    the file that names more of them. ``takes_over`` says how changes of options come into force, ``waits`` which of
-    them come otherwise.
+    ``daemon`` is the unit that shows whether it runs, ``data`` is what stays when it goes. ``judge`` yields what is
+    wrong with its options, ``tuning`` names its formulas, ``parts`` the parts of the machine's program that it needs.
+    ``certificates`` are the names of its certificates; ``site`` is the file that names more of them. ``takes_over``
+    says how changes of options come into force, ``waits`` which of them come otherwise.
     """
 
     name: str
     title: str
     judge: Callable[[Mapping[str, Any], Surroundings], Iterator[Fault]]
     daemon: str
-    marks: tuple[str, ...]
     part: Part
     data: tuple[str, ...]
     support: Support
@@ -105,6 +109,11 @@ class Component:
     shared: tuple[Shared, ...] = ()
     takes_over: str = AT_ONCE
     waits: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def definition(self) -> str:
+        """The definitions of its checks on a machine, which everybody may see: where they are, we have set it up."""
+        return f"/usr/lib/ringmaster/checks.d/{self.name}.json"
 
 
 NGINX = Shared(
@@ -127,7 +136,6 @@ _ALL = (
         "PostgreSQL",
         judge=database_faults.of_postgresql,
         daemon="postgresql@*-main.service",
-        marks=("/etc/ringmaster/postgresql/component.json",),
         part=Part(
             units=(
                 "ringmaster-postgresql-inbox.path",
@@ -164,7 +172,6 @@ _ALL = (
         "MariaDB",
         judge=database_faults.of_mysql,
         daemon="mariadb.service",
-        marks=("/etc/ringmaster/mysql/objects.json",),
         part=Part(
             units=("ringmaster-mysql-inbox.path", "prometheus-mysqld-exporter.service", "mariadb.service"),
             files=(
@@ -190,7 +197,6 @@ _ALL = (
         "Redis",
         judge=database_faults.of_redis,
         daemon="redis-server.service",
-        marks=("/etc/ringmaster/redis/users.acl",),
         part=Part(
             units=("ringmaster-redis-inbox.path", "prometheus-redis-exporter.service", "redis-server.service"),
             files=(
@@ -213,11 +219,29 @@ _ALL = (
         waits={"settings": f"{AT_ONCE}, or {RESTART}"},
     ),
     Component(
+        "memcached",
+        "memcached",
+        judge=nothing_more,
+        daemon="memcached.service",
+        part=Part(
+            units=("memcached.service",),
+            files=("/usr/lib/ringmaster/checks.d/memcached.json", "/etc/ringmaster/memcached"),
+        ),
+        data=(),
+        support=Support("1.6", "2028-08-09", "Debian's security support of trixie"),
+        parts=("memcached",),
+        # No login: the firewall lets the project's VMs in, and nobody else.
+        ports=(Port("tcp", "11211"),),
+        tuning=("memcached",),
+        is_dumped=False,
+        has_drop_ins=False,
+        waits={"connections": EMPTIES, "item_kib": EMPTIES},
+    ),
+    Component(
         "webgateway",
         "Web gateway",
         judge=web_faults.of_webgateway,
         daemon="haproxy.service",
-        marks=("/etc/ringmaster/haproxy/declared.cfg",),
         part=Part(
             units=("ringmaster-webgateway-inbox.path", "haproxy.service"),
             files=(
@@ -243,7 +267,6 @@ _ALL = (
         "Mail server",
         judge=mail_faults.of_mailserver,
         daemon="dovecot.service",
-        marks=("/etc/ringmaster/mailserver/objects.json",),
         part=Part(
             units=(
                 "ringmaster-mailserver-inbox.path",
@@ -297,7 +320,6 @@ _ALL = (
         "Mail stub",
         judge=mail_faults.of_mailstub,
         daemon="postfix.service",
-        marks=("/etc/ringmaster/mailstub",),
         part=Part(
             units=("postfix.service",),
             files=("/usr/lib/ringmaster/checks.d/mailstub.json", "/etc/ringmaster/mailstub"),
