@@ -73,9 +73,7 @@ def page() -> str:
         cells = [subject]
         for name in names:
             tests = [
-                f"[`{test}`](../../{path.relative_to(ROOT)})"
-                for one, test, path in marked(name)
-                if one == subject
+                f"[`{test}`](../../{path.relative_to(ROOT)})" for one, test, path in marked(name) if one == subject
             ]
             cells.append("<br>".join(tests) or f"({contract.NOT_OWED.get((name, subject), 'missing')})")
         rows.append(cells)
