@@ -125,7 +125,7 @@ def test_the_check_sees_it_stopped(memcached: Host) -> None:
         assert "Connection refused" in check["output"]
         assert check_of(memcached, "memcached/connections")["state"] == "unknown"
     finally:
-        memcached.check_output("systemctl start memcached")
+        memcached.check_output(f"systemctl start memcached; {CONVERGE}")
     assert check_of(memcached, "memcached/answers")["state"] == "ok"
 
 

@@ -103,7 +103,7 @@ def converge(places: Places, *, check: bool = False, restart: bool = False) -> R
         if not check:
             files.replace(places.options, options)
     if not systemd.prepare(UNIT, report, check):
-        systemd.step(report, check, "restart", UNIT)
+        _start(places, report, check)
     else:
         _apply(places, wanted, report, check=check, restart=restart)
     if not check:
@@ -124,14 +124,29 @@ def _apply(places: Places, wanted: dict[str, Any], report: Report, *, check: boo
                     client.limit(wanted["memory_mib"])
     except (OSError, MemcachedError):
         # It runs with the package's options, elsewhere, or not at all.
-        systemd.step(report, check, "restart", UNIT)
+        _start(places, report, check)
         return
     if "addresses" in differences or (restart and differences):
-        systemd.step(report, check, "restart", UNIT)
+        _start(places, report, check)
         return
     report.pending_restart = [
         {"setting": name, "live": live, "wanted": to, "run_id": run} for name, (live, to) in differences.items()
     ]
+
+
+def _start(places: Places, report: Report, check: bool) -> None:
+    """Restart it and wait until it answers: for systemd it runs as soon as it has been started. Raises Failure."""
+    systemd.step(report, check, "restart", UNIT)
+    end = time.monotonic() + PATIENCE
+    while not check:
+        try:
+            with Client(places.local) as client:
+                client.stats("settings")
+            return
+        except (OSError, MemcachedError) as error:
+            if time.monotonic() > end:
+                raise Failure(f"memcached does not answer after its restart: {error}") from error
+            time.sleep(0.05)
 
 
 def compare(live: dict[str, str], wanted: dict[str, Any]) -> dict[str, tuple[str, str]]:
