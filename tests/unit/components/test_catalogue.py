@@ -14,7 +14,11 @@ from typing import Any
 import pytest
 import yaml
 from ansible_collections.ringmaster.hosting.plugins.module_utils.components import leaving, tuning
-from ansible_collections.ringmaster.hosting.plugins.module_utils.components.catalogue import COMPONENTS, Component
+from ansible_collections.ringmaster.hosting.plugins.module_utils.components.catalogue import (
+    COMPONENTS,
+    RELOAD,
+    Component,
+)
 from ansible_collections.ringmaster.hosting.plugins.module_utils.machine import shipped
 
 ROOT = Path(__file__).parents[3]
@@ -107,6 +111,18 @@ def test_all_units_that_a_role_switches_on_are_switched_off(component: Component
 @every
 def test_a_dump_is_taken_where_the_role_declares_one(component: Component) -> None:
     assert component.is_dumped == any("/etc/ringmaster/backup.d/" in path for path in written(component.name))
+
+
+def test_what_a_component_needs_waits_for_the_window() -> None:
+    """The lists of role updates have all of it, and beside it only what hypervisors need."""
+    lists = yaml.safe_load((ROLES / "updates/defaults/main.yml").read_text())
+    packages = {one for component in COMPONENTS.values() for one in component.packages}
+    services = {one for component in COMPONENTS.values() for one in component.guarded}
+    assert set(lists["updates_guarded_packages"]) == packages | {"libvirt-*", "qemu-*"}
+    assert set(lists["updates_guarded_services"]) == services | {"libvirt*", "virtqemud*"}
+    for component in COMPONENTS.values():
+        # What holds data or mail is not restarted in passing.
+        assert component.guarded or component.takes_over == RELOAD, component.name
 
 
 @every

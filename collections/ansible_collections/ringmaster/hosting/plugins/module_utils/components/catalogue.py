@@ -86,7 +86,8 @@ class Component:
     ``daemon`` is the unit that shows whether it runs, ``data`` is what stays when it goes. ``judge`` yields what is
     wrong with its options, ``tuning`` names its formulas, ``parts`` the parts of the machine's program that it needs.
     ``certificates`` are the names of its certificates; ``site`` is the file that names more of them. ``takes_over``
-    says how changes of options come into force, ``waits`` which of them come otherwise.
+    says how changes of options come into force, ``waits`` which of them come otherwise. ``packages`` are
+    patterns of those whose upgrade restarts it, ``guarded`` of services: both wait for the maintenance window.
     """
 
     name: str
@@ -97,6 +98,8 @@ class Component:
     data: tuple[str, ...]
     support: Support
     parts: tuple[str, ...]
+    packages: tuple[str, ...]
+    guarded: tuple[str, ...] = ()
     ports: tuple[Port, ...] = ()
     exporters: tuple[Exporter, ...] = ()
     tuning: tuple[str, ...] = ()
@@ -155,6 +158,8 @@ _ALL = (
         data=("/var/lib/postgresql", "/var/lib/pgbackrest", "/etc/local/postgresql"),
         support=Support("17", "2029-11-08", "PostgreSQL's versioning policy"),
         parts=("postgresql",),
+        packages=("postgresql-*",),
+        guarded=("postgresql*",),
         ports=(Port("tcp", "5432"),),
         exporters=(Exporter("postgresql", 9187),),
         tuning=("postgresql",),
@@ -185,6 +190,8 @@ _ALL = (
         data=("/var/lib/mysql", "/var/lib/mysql-files", "/etc/local/mysql"),
         support=Support("11.8", "2028-06-04", "MariaDB's maintenance policy"),
         parts=("mysql",),
+        packages=("mariadb-*",),
+        guarded=("mariadb*",),
         ports=(Port("tcp", "3306"),),
         exporters=(Exporter("mysql", 9104),),
         tuning=("mysql",),
@@ -211,6 +218,8 @@ _ALL = (
         data=("/var/lib/redis", "/etc/local/redis"),
         support=Support("8.0", "2028-08-09", "Debian's security support of trixie"),
         parts=("redis",),
+        packages=("redis-*",),
+        guarded=("redis*",),
         ports=(Port("tcp", "6379"), Port("tcp", "6380")),
         exporters=(Exporter("redis", 9121),),
         tuning=("redis",),
@@ -230,6 +239,8 @@ _ALL = (
         data=(),
         support=Support("1.6", "2028-08-09", "Debian's security support of trixie"),
         parts=("memcached",),
+        packages=("memcached",),
+        guarded=("memcached*",),
         # No login: the firewall lets the project's VMs in, and nobody else.
         ports=(Port("tcp", "11211"),),
         tuning=("memcached",),
@@ -254,6 +265,7 @@ _ALL = (
         data=("/etc/local/haproxy", "/etc/local/nginx", "/etc/ringmaster/haproxy/raw", "/etc/ringmaster/nginx/raw"),
         support=Support("haproxy 3.0, nginx 1.26", "2028-08-09", "Debian's security support of trixie"),
         parts=("nginx", "webgateway"),
+        packages=("haproxy*", "nginx*"),
         ports=(Port("tcp", "80", frontend=True), Port("tcp", "443", frontend=True)),
         exporters=(Exporter("haproxy", 9101), Exporter("nginx", 9113)),
         tuning=("haproxy", "nginx"),
@@ -306,6 +318,8 @@ _ALL = (
         ),
         support=Support("Postfix 3.10, Dovecot 2.4", "2028-08-09", "Debian's security support of trixie"),
         parts=("mailserver", "nginx"),
+        packages=("postfix*", "dovecot-*"),
+        guarded=("postfix*", "dovecot*"),
         ports=tuple(Port("tcp", number, frontend=True) for number in ("25", "80", "443", "465", "587", "993", "4190")),
         # Those of Postfix and rspamd come with the machine's own, see role mailserver.
         exporters=(Exporter("dovecot", 9166),),
@@ -327,6 +341,8 @@ _ALL = (
         data=("/var/spool/postfix",),
         support=Support("Postfix 3.10", "2028-08-09", "Debian's security support of trixie"),
         parts=("mailstub",),
+        packages=("postfix*",),
+        guarded=("postfix*",),
         is_dumped=False,
         has_drop_ins=False,
         needs_no_options=True,
