@@ -68,8 +68,9 @@ def _ways(objects: Objects) -> dict[str, list[str]]:
 
 
 def _roles(objects: Objects) -> dict[str, list[str]]:
-    addresses = [f"{role}@{name}" for name in objects["domains"] for role in ROLES]
-    return dict.fromkeys(addresses, [objects["postmaster"]]) if objects["postmaster"] else {}
+    if not objects["postmaster"]:
+        return {}
+    return {f"{role}@{name}": [objects["postmaster"]] for name in objects["domains"] for role in ROLES}
 
 
 def aliases(objects: Objects) -> dict[str, str]:

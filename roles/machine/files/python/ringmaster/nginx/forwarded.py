@@ -46,9 +46,8 @@ def completed(body: Iterable[Directive], ours: Ours) -> list[Directive]:
             continue
         if one.name == "include" and one.words == [FASTCGI_PARAMS]:
             asked.add("fastcgi_param")
-        if one.block is not None and one.name != "types":
-            one = Directive(one.name, one.words, one.line, completed(one.block, ours))
-        found.append(one)
+        inner = one.block if one.name != "types" else None
+        found.append(one if inner is None else Directive(one.name, one.words, one.line, completed(inner, ours)))
     asked |= {one.name for one in found} & FILES.keys()
     added = []
     for name in sorted(asked):
