@@ -302,6 +302,12 @@ def test_full_mailbox_is_told_at_smtp(address: str, anna: Person, ben: Person) -
     for to in (ben.address, "full@post.example", "only-ben@post.example", "Ben+x@post.example"):
         with pytest.raises(smtplib.SMTPRecipientsRefused, match="552"):
             deliver(address, "bob@outside.example", to, compose("bob@outside.example", to, "second big", big))
+    with smtplib.SMTP(address, 25, local_hostname=NAME, timeout=60, source_address=(ADDRESSES[0], 0)) as client:
+        client.ehlo()
+        client.mail("bob@outside.example")
+        client.rcpt(ben.address)
+        # Who does not say the size hears it at the end.
+        assert client.data(compose("bob@outside.example", ben.address, "third big", big))[0] == 552
     empty(ben)
     deliver(address, "bob@outside.example", ben.address, compose("bob@outside.example", ben.address, "again"))
     ben.wait_for("again")
