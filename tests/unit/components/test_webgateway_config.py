@@ -199,6 +199,15 @@ def test_a_name_belongs_to_one() -> None:
         nginx.render(vhosts, SITE)
 
 
+def test_one_site_may_answer_for_all_names() -> None:
+    text = render(root="/srv/x", default=True)
+    assert text.count(" default_server;") == text.count("    listen ") == 4
+    assert "default_server" not in render(root="/srv/x") + nginx.default_servers(SITE.addresses)
+    both = [{"name": name, "root": "/srv/x", "default": True} for name in ("a.example", "b.example")]
+    with pytest.raises(nginx.VhostError, match=r"not a\.example and b\.example"):
+        nginx.render(both, SITE)
+
+
 def test_check_wants_what_the_site_gives() -> None:
     vhosts = [
         {"name": "a", "redirect": "https://b"},
