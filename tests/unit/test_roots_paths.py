@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import yaml
+from ansible_collections.ringmaster.hosting.plugins.module_utils.components.catalogue import COMPONENTS
 from places import UNKNOWN, Package, Use
 
 PROGRAM = Path(__file__).parents[2] / "roles/machine/files/python/ringmaster"
@@ -123,6 +124,10 @@ RIGHT_IN_MODULES = {
     "machine.file_apply:_Transaction._empty_trash": "file_plan refuses what lies in a folder that others can write",
     "machine.file_plan:observe": "file_plan refuses what lies in a folder that others can write",
     "machine.file_plan:_list_folder": "file_plan refuses what lies in a folder that others can write",
+    "machine.leave:Leaving._units": "lists names only",
+    "machine.leave:Leaving._wanted": "in folders of root's: test_what_goes_with_a_component_lies_in_folders_of_roots",
+    "machine.leave:Leaving._connections": "the kernel's lists",
+    "machine.leave:Leaving._remove": "in folders of root's: test_what_goes_with_a_component_lies_in_folders_of_roots",
     "machine.withdraw:read": "what roles shipped, in folders of root's: test_shipped.py",
     "machine.withdraw:apply": "what roles shipped, in folders of root's: test_shipped.py",
     "machine.withdraw:_remove_empty": "what roles shipped, in folders of root's: test_shipped.py",
@@ -175,6 +180,12 @@ def test_root_works_by_path_in_folders_of_roots_only() -> None:
     assert not found, (
         f"{shown}\nwork by ringmaster.core.below, or as the account; or say in OWNERS and GIVEN whose the place is"
     )
+
+
+def test_what_goes_with_a_component_lies_in_folders_of_roots() -> None:
+    paths = [path for one in COMPONENTS.values() for path in (*one.part.files, *([one.site] if one.site else []))]
+    paths += [path for one in COMPONENTS.values() for shared in one.shared for path in shared.part.files]
+    assert [path for path in paths if not is_roots(path)] == []
 
 
 def test_every_exception_is_needed() -> None:

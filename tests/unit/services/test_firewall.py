@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.ringmaster.hosting.plugins.module_utils.network import firewall
+from ansible_collections.ringmaster.hosting.plugins.module_utils.services import firewall
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -126,7 +126,7 @@ def test_policy(  # noqa: PLR0917
 @pytest.mark.parametrize(
     ("rule", "message"),
     [
-        ({"from": STRANGER, "to": "component:oracle"}, "no such component; known: mailserver, mysql"),
+        ({"from": STRANGER, "to": "component:oracle"}, "no such component; known: mailserver, memcached"),
         ({"from": STRANGER, "to": "ssh"}, r"must be a port \(5432\), a range"),
         ({"from": STRANGER, "to": "9-8"}, "must be a port"),
         ({"from": STRANGER, "to": 70000}, "must be a port"),
