@@ -10,7 +10,8 @@ from pathlib import Path
 import jinja2
 import pytest
 import yaml
-from ringmaster.nginx import forwarded
+from ansible_collections.ringmaster.hosting.plugins.module_utils.components import nginx
+from ringmaster.nginx import converge, forwarded
 from ringmaster.nginx.allowed import Rules, judge
 from ringmaster.nginx.syntax import Directive, parse
 
@@ -126,3 +127,11 @@ def test_buffers_of_ones_own_fit_with_the_one_for_headers(ours: dict[str, list[D
 def test_without_the_roles_files_nothing_is_added(tmp_path: Path) -> None:
     [location] = bodies("location / { proxy_set_header X-Mine yes; }", forwarded.read(tmp_path))
     assert headers(location.block or []) == {"x-mine": "yes"}
+
+
+def test_nginx_reads_again_when_what_applications_are_told_changes(tmp_path: Path) -> None:
+    """As often as when its main file changes."""
+    places = converge.Places(home=tmp_path)
+    for name in ("nginx.conf", *forwarded.FILES.values(), nginx.BACKEND_ERRORS):
+        (tmp_path / name).write_text("")
+    assert {path.name for path in converge.configuration_files(places)} == {path.name for path in tmp_path.iterdir()}

@@ -26,6 +26,8 @@ from ringmaster.nginx.syntax import Directive
 
 UNIT = "nginx.service"
 SUFFIX = ".conf"
+# Beside nginx.conf, by it or by virtual hosts; the last one where there are backends.
+INCLUDED = (*forwarded.FILES.values(), "backend-errors.conf")
 PATIENCE = 15.0
 LOG_TAIL = 64 * 1024
 
@@ -183,7 +185,10 @@ def _activate(places: Places, bodies: dict[str, str]) -> None:
 
 def configuration_files(places: Places) -> Iterator[Path]:
     """Yield every file that nginx reads once, except certificates, whose own program reloads nginx."""
-    yield from sorted(places.home.glob("*.conf"))
+    yield places.configuration
+    for name in INCLUDED:
+        if (places.home / name).exists():
+            yield places.home / name
     for folder in ("sites", "active", "raw"):
         yield from sorted(path for path in (places.home / folder).rglob("*") if path.suffix in (".conf", ".server"))
 
