@@ -285,6 +285,17 @@ def test_uploads_end_at_the_limit(outside: Outside, tmp_path: Path) -> None:
         assert wanted != 200 or json.loads(done[2])["got"] == mib << 20
 
 
+def test_what_changes_something_is_not_asked_for_twice(outside: Outside) -> None:
+    def done() -> int:
+        told = [json.loads(outside.curl("https://direct.web.example/x")[2]) for _number in range(6)]
+        return sum({one["host"]: one["vanished"] for one in told}.values())
+
+    for name in ("app", "direct"):
+        before = done()
+        assert outside.code(f"https://{name}.web.example/vanish", "-d", "order=1") == 502
+        assert done() == before + 1, name
+
+
 def test_straight_to_the_members(outside: Outside) -> None:
     hosts = {json.loads(outside.curl("https://direct.web.example/x")[2])["host"] for _number in range(6)}
     assert hosts == {"web01", "web02"}

@@ -6,9 +6,11 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from ansible_collections.ringmaster.hosting.plugins.module_utils.components import haproxy, nginx, nginx_site, tuning
 
 SITE = nginx.Site(
@@ -180,6 +182,26 @@ def test_who_is_refused_below_a_folder_is_refused_at_it() -> None:
     own = render(backend="app", locations=[deny, {"path": "= /in", "redirect": "https://a.example"}])
     assert own.count("location = /in {") == own.count("listen 192.0.2.1:443")
     assert "location =  {" not in render(locations=[{"path": "/", "deny": True}])
+
+
+def test_haproxy_waits_as_long_as_any_site_may_and_longer_than_nginx_keeps_a_connection() -> None:
+    role = Path(__file__).parents[3] / "roles/webgateway"
+    times = {
+        name: int(text)
+        for name, text in re.findall(r"timeout (\S+) (\d+)s", (role / "templates/declared.cfg.j2").read_text())
+    }
+    limits = yaml.safe_load((role / "meta/limits.yml").read_text())
+    longest = max(limits[f"webgateway_vhosts[].{where}timeout"]["maximum"] for where in ("", "locations[]."))
+    assert min(times["client"], times["server"], times["tunnel"]) >= longest
+    kept = re.search(r"keepalive_timeout (\d+)s;", nginx.upstreams([{"name": "app", "servers": ["unix:/x"]}]))
+    assert kept
+    assert int(kept[1]) < times["http-keep-alive"]
+    # A time of its own counts.
+    assert "    timeout server 5s" in haproxy.render([resolve(project=True, timeout=5)])
+
+
+def test_what_changes_something_is_not_asked_for_twice() -> None:
+    assert "    http-request disable-l7-retry if ! METH_GET" in haproxy.render([resolve(project=True)])
 
 
 def test_headers_that_nginx_lets_through_fit_into_what_is_behind_it() -> None:

@@ -172,6 +172,8 @@ def _frontend(backend: Backend) -> list[str]:
         f"    bind unix@{SOCKETS}/{backend.name}.sock mode 660 group www-data",
         # From here on, the client's address is that of the person, not that of nginx.
         "    http-request set-src req.hdr(x-real-ip)",
+        # What changes something is not asked for twice: a member that closes without a word may have done it.
+        "    http-request disable-l7-retry if ! METH_GET",
         f"    default_backend {backend.name}",
         # What haproxy itself has to say is nginx's to say, by the page that the virtual host declares. What members
         # answer stays as it is.

@@ -190,7 +190,8 @@ def upstreams(backends: Iterable[Mapping[str, Any]]) -> str:
         more = " max_fails=0" if len(servers) == 1 else " max_fails=2 fail_timeout=5s"
         lines += [f"upstream {name} {{", f"    zone {name} 128k;"]
         lines += [f"    server {server}{more};" for server in servers]
-        lines += ["    keepalive 32;", "}"]
+        # haproxy closes after 60 s: who asks just then over an old connection would get an error.
+        lines += ["    keepalive 32;", "    keepalive_timeout 50s;", "}"]
     return "\n".join(lines) + "\n"
 
 
