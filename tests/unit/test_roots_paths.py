@@ -68,6 +68,10 @@ GIVEN = {
     "host.checks:path": "/etc/ssh/ssh_host_ed25519_key-cert.pub",
     "hypervisor.main:options.folder": "/run/ringmaster",
     "mailserver.main:folder": DUMP,
+    "series.checks:path": "/run/ringmaster-series/cut.json",
+    "series.main:options.settings": "/etc/ringmaster/monitoring-server/series.json",
+    "series.main:options.state": "/run/ringmaster-series/cut.json",
+    "series.main:options.targets": "/etc/ringmaster/monitoring-server/prometheus/targets/exporters.json",
     **{f"{one}.{part}:folder": DUMP for one in ("mysql", "postgresql", "redis") for part in ("dumps", "restores")},
 }
 # Parts that never run as root.
