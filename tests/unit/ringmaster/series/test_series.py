@@ -35,7 +35,9 @@ def targets(tmp_path: Path) -> Path:
 class Prometheus:
     """Answers as Prometheus would: by machine what was added, what is there, and what came with readings that broke off."""
 
-    def __init__(self, added: dict[str, float], there: dict[str, float], broken: dict[str, float] | None = None) -> None:
+    def __init__(
+        self, added: dict[str, float], there: dict[str, float], broken: dict[str, float] | None = None
+    ) -> None:
         self.added, self.there, self.broken = added, there, broken or {}
         self.asked: list[str] = []
 
