@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import yaml
+from ansible_collections.ringmaster.hosting.plugins.module_utils.components.catalogue import COMPONENTS
 from places import UNKNOWN, Package, Use
 
 PROGRAM = Path(__file__).parents[2] / "roles/machine/files/python/ringmaster"
@@ -98,7 +99,7 @@ RIGHT = {
 # function is listed, with what judges its places.
 MODULE_UTILS = PROGRAM.parents[4] / "collections/ansible_collections/ringmaster/hosting/plugins/module_utils"
 ON_MACHINES = ("accounts", "certificates", "image", "libvirt", "machine", "network")
-BUILDS = "works where images and labs are built, in a folder of who builds there; what is in a tree are Debian's packages"
+BUILDS = "works where images and labs are built, in a folder of who builds there, on packages of Debian's"
 POOL = "in the folder of a pool; follows no link, and takes plain files only"
 GIVEN_IN_MODULES = {
     "libvirt.locks:directory": "/run/ringmaster/locks",
@@ -136,7 +137,7 @@ RIGHT_IN_MODULES = {
     "image.tree:_customize_script": BUILDS,
     "image.tree:_cache_hooks": BUILDS,
     "image.tree:obtain": BUILDS,
-    "libvirt.apply:_define": "the folder of consoles of the plan, which is CONSOLE_DIRECTORY: only root and virtlogd write there",
+    "libvirt.apply:_define": "in the folder of consoles: only root and virtlogd write there",
     "libvirt.connection:connect": "opens a connection to libvirt, no file",
     "libvirt.console:read_log": "in the folder of consoles: only root and virtlogd write there",
     "libvirt.console:set_aside": "in the folder of consoles: only root and virtlogd write there",
@@ -146,7 +147,7 @@ RIGHT_IN_MODULES = {
     "libvirt.move:_tidy": "removes the name of a token, whatever is behind it",
     "libvirt.seed:build_iso": "in a folder that it has just made for itself",
     "libvirt.storage:import_image": "the image that the controller names, for libvirt to copy",
-    "libvirt.move_target:receive": "reads a disk where libvirt says it lies; what it reads is only compared with a digest",
+    "libvirt.move_target:receive": "reads a disk where libvirt says it lies, to compare it with a digest",
     "libvirt.transfer:send": "reads a disk where libvirt says it lies, for the root of another hypervisor of ours",
     "machine.file_entries:read_tree": "runs on the controller, where the collection lies",
     "machine.program:parts": "runs on the controller, where the collection lies",
@@ -165,6 +166,10 @@ RIGHT_IN_MODULES = {
     "machine.file_apply:_Transaction._empty_trash": "file_plan refuses what lies in a folder that others can write",
     "machine.file_plan:observe": "file_plan refuses what lies in a folder that others can write",
     "machine.file_plan:_list_folder": "file_plan refuses what lies in a folder that others can write",
+    "machine.leave:Leaving._units": "lists names only",
+    "machine.leave:Leaving._wanted": "in folders of root's: test_what_goes_with_a_component_lies_in_folders_of_roots",
+    "machine.leave:Leaving._connections": "the kernel's lists",
+    "machine.leave:Leaving._remove": "in folders of root's: test_what_goes_with_a_component_lies_in_folders_of_roots",
     "machine.withdraw:read": "what roles shipped, in folders of root's: test_shipped.py",
     "machine.withdraw:apply": "what roles shipped, in folders of root's: test_shipped.py",
     "machine.withdraw:_remove_empty": "what roles shipped, in folders of root's: test_shipped.py",
@@ -204,7 +209,9 @@ def wrong_in_program() -> dict[str, list[Use]]:
 def wrong_in_modules() -> dict[str, list[Use]]:
     """Return what is wrong in what modules do on machines."""
     others = {path.name for path in MODULE_UTILS.iterdir() if path.is_dir()} - {*ON_MACHINES}
-    return wrong(Package(MODULE_UTILS, "ansible_collections.ringmaster.hosting.plugins.module_utils", GIVEN_IN_MODULES, others))
+    return wrong(
+        Package(MODULE_UTILS, "ansible_collections.ringmaster.hosting.plugins.module_utils", GIVEN_IN_MODULES, others)
+    )
 
 
 def test_root_works_by_path_in_folders_of_roots_only() -> None:
@@ -217,6 +224,12 @@ def test_root_works_by_path_in_folders_of_roots_only() -> None:
     assert not found, (
         f"{shown}\nwork by ringmaster.core.below, or as the account; or say in OWNERS and GIVEN whose the place is"
     )
+
+
+def test_what_goes_with_a_component_lies_in_folders_of_roots() -> None:
+    paths = [path for one in COMPONENTS.values() for path in (*one.part.files, *([one.site] if one.site else []))]
+    paths += [path for one in COMPONENTS.values() for shared in one.shared for path in shared.part.files]
+    assert [path for path in paths if not is_roots(path)] == []
 
 
 def test_every_exception_is_needed() -> None:

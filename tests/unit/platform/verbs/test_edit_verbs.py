@@ -78,7 +78,13 @@ CASES: list[tuple[str, dict[str, Any], str, list[str]]] = [
         "change_vm",
         {"vm": "myapp00", "remove_components": "redis", "memory": ""},
         PROJECT,
-        ["-    components:", "-      redis: {}", "+    components: {}"],
+        ["-      redis: {}", "+      redis:", "+        state: absent"],
+    ),
+    (
+        "remove_component",
+        {"vm": "myapp00", "component": "redis"},
+        PROJECT,
+        ["-      redis: {}", "+      redis:", "+        state: absent"],
     ),
     (
         "revoke_key",

@@ -15,6 +15,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from ringmaster.core.checks import CRITICAL, DAY, OK, UNKNOWN, WARNING, level
 from ringmaster.core.report import counted
@@ -69,6 +70,29 @@ def read_only() -> tuple[int, str]:
     if affected:
         return CRITICAL, f"Mounted read-only: {', '.join(affected)}."
     return OK, "All file systems can be written."
+
+
+def components(others: dict[str, dict[str, Any]]) -> tuple[int, str]:
+    """Components that run although the description does not have them. Nothing touches them."""
+    running = []
+    for name, facts in sorted(others.items()):
+        if all(Path(mark).exists() for mark in facts["marks"]) and _runs(facts["daemon"]):
+            running.append(f"{facts['title']} ({name})")
+    if not running:
+        return OK, "No component runs that is not described."
+    verb = "runs" if len(running) == 1 else "run"
+    return WARNING, f"{' and '.join(running)} {verb} here, and the description does not say so."
+
+
+def _runs(unit: str) -> bool:
+    """Whether a unit runs, in whose name may be a star."""
+    done = subprocess.run(
+        ["systemctl", "list-units", "--state=active", "--plain", "--no-legend", "--full", unit],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return bool(done.stdout.strip())
 
 
 def swap(warning_mib: int, critical_mib: int) -> tuple[int, str]:

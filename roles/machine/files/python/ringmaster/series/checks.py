@@ -34,5 +34,8 @@ def machines(path: str) -> tuple[int, str]:
         )
     late = time.time() - told["at"]
     if late > LATE:
-        return WARNING, f"Series of machines were counted {late / 60:.0f} minutes ago; ringmaster-series.service is late."
+        return (
+            WARNING,
+            f"Series of machines were counted {late / 60:.0f} minutes ago; ringmaster-series.service is late.",
+        )
     return OK, f"No machine makes more than {told['limit']:,} series within three hours."

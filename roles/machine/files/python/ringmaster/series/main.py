@@ -44,7 +44,9 @@ def main(words: Sequence[str] | None = None) -> int:
         time.sleep(options.every)
 
 
-def look(ask: accounting.Ask, options: argparse.Namespace, before: dict[str, cut.Cut], now: float) -> dict[str, cut.Cut]:
+def look(
+    ask: accounting.Ask, options: argparse.Namespace, before: dict[str, cut.Cut], now: float
+) -> dict[str, cut.Cut]:
     """Count once, and hold Prometheus to it; return who is not read from now on."""
     limit = int(json.loads(options.settings.read_text(encoding="utf-8"))["limit"])
     endpoints = accounting.endpoints(options.targets)

@@ -91,6 +91,11 @@ VERBS = {
         },
         ("vm",),
     ),
+    "remove_component": Verb(
+        vms.remove_component,
+        {"vm": Name("VM", refers=True), "component": Choice(COMPONENTS), "forget": Boolean()},
+        ("vm", "component"),
+    ),
     "retire_vm": Verb(
         vms.retire_vm,
         {"vm": Name("VM", refers=True), "days": Integer(0, 3650), "undo": Boolean()},

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ansible_collections.ringmaster.hosting.plugins.module_utils.components import catalogue
 from ansible_collections.ringmaster.hosting.plugins.module_utils.network import offers
 from ansible_collections.ringmaster.hosting.plugins.module_utils.network.icmp import ICMP, ICMPV6, ICMPV6_LINK
 
@@ -25,15 +26,6 @@ PROTOCOLS = ("tcp", "udp")
 LONGEST_COMMENT = 120
 """Bytes; nft takes 127."""
 EVERYWHERE = ("0.0.0.0/0", "::/0")
-
-#: Ports of each component: (protocol, port, also open on a closed frontend).
-COMPONENT_PORTS: dict[str, tuple[tuple[str, str, bool], ...]] = {
-    "mailserver": tuple(("tcp", port, True) for port in ("25", "80", "443", "465", "587", "993", "4190")),
-    "mysql": (("tcp", "3306", False),),
-    "postgresql": (("tcp", "5432", False),),
-    "redis": (("tcp", "6379", False), ("tcp", "6380", False)),
-    "webgateway": (("tcp", "80", True), ("tcp", "443", True)),
-}
 
 
 @dataclass(frozen=True)
@@ -83,7 +75,7 @@ def ports_of(target: Any, default_protocol: str, vm: Mapping[str, Any]) -> list[
     text = str(target)
     if text.startswith("component:"):
         name = text.removeprefix("component:")
-        known = {**COMPONENT_PORTS, **_component_ports(vm)}
+        known = {**catalogue.PORTS, **_component_ports(vm)}
         if name not in known:
             names = ", ".join(sorted(known))
             raise ValueError(f"firewall rule to '{text}': no such component; known: {names}")
@@ -153,7 +145,7 @@ def policy(vm: Mapping[str, Any]) -> list[Permission]:
         result.append(Permission("frontend: open", ("ethfe",)))
     elif frontend == "closed":
         result.append(Permission("SSH", ("ethfe",), (), "tcp", ("22",)))
-        known = {**COMPONENT_PORTS, **_component_ports(vm)}
+        known = {**catalogue.PORTS, **_component_ports(vm)}
         for name in vm.get("ringmaster_components") or []:
             for protocol in PROTOCOLS:
                 ports = tuple(p for found, p, public in known.get(name, ()) if public and found == protocol)

@@ -6,7 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from ansible_collections.ringmaster.hosting.plugins.module_utils.network import network_page
+from ansible_collections.ringmaster.hosting.plugins.module_utils.services import network_page
 
 PAGE = Path(__file__).parents[3] / "docs" / "networking.md"
 

@@ -9,7 +9,9 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from ansible_collections.ringmaster.hosting.plugins.module_utils.network import firewall, networkd, offers, zones
+from ansible_collections.ringmaster.hosting.plugins.module_utils.components import catalogue
+from ansible_collections.ringmaster.hosting.plugins.module_utils.network import networkd, offers, zones
+from ansible_collections.ringmaster.hosting.plugins.module_utils.services import firewall
 
 #: A VM as an example; its numbers are those of the text.
 VM: dict[str, Any] = {
@@ -34,7 +36,7 @@ def tables() -> dict[str, str]:
     policy = [list(row.values()) for row in firewall.table(firewall.policy(VM))]
     ports = [
         [f"`{name}`", ", ".join(f"{port}/{protocol}" for protocol, port, _public in found), _public_ports(found)]
-        for name, found in sorted(firewall.COMPONENT_PORTS.items())
+        for name, found in sorted(catalogue.PORTS.items())
     ]
     routes = [[f"`{name}`", str(table)] for name, table in networkd.TABLES.items()]
     reverse = [
