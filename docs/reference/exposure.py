@@ -159,7 +159,7 @@ RESTARTS_ONLY: dict[str, str] = {
 LEFT: dict[str, str] = {
     "clamav-freshclam-once.service": "it is switched off, wherever Debian's package switches it on",
     "libvirtd.service": "it starts virtual machines, mounts, makes networks: what a sandbox takes is what it is for",
-    "postfix.service (mailstub)": "3.9 as Debian has it: applications hand in mail on loopback, nothing listens outside",
+    "postfix.service (mailstub)": "3.9 as Debian has it: it takes mail on loopback only",
     "ssh.service": "people do on a machine what they may do there, in sessions that sshd starts",
     "systemd-journald.service": "systemd ships its own services in sandboxes",
     "systemd-networkd.service": "systemd ships its own services in sandboxes",

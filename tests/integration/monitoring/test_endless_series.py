@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, Ringmaster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Machines that name other series at every reading, a real Prometheus, and who counts them with a real packet filter."""
+"""Machines that name other series at every reading, a real Prometheus, and who counts them, with a real filter."""
 
 from __future__ import annotations
 

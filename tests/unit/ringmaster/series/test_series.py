@@ -33,7 +33,7 @@ def targets(tmp_path: Path) -> Path:
 
 
 class Prometheus:
-    """Answers as Prometheus would: by machine what was added, what is there, and what came with readings that broke off."""
+    """Answers as Prometheus would: what was added, what is there, and what came with readings that broke off."""
 
     def __init__(
         self, added: dict[str, float], there: dict[str, float], broken: dict[str, float] | None = None

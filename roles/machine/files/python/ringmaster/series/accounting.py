@@ -56,7 +56,7 @@ def ask(query: str, port: int = 9090) -> dict[str, float]:
 def endpoints(targets: Path) -> Endpoints:
     """Return where the exporters of each VM answer, from the list of targets that Prometheus has.
 
-    Hypervisors and service machines are the platform's own, and are not in it: what they say is their operators' matter.
+    Hypervisors and service machines are the platform's own, and are not in it.
     """
     found: Endpoints = {}
     for group in json.loads(targets.read_text(encoding="utf-8")):
