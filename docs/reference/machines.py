@@ -48,7 +48,7 @@ HAVE: dict[str, tuple[str, str]] = {
     **{
         name: (f"VMs with component `{name}`", "playbooks/components.yml")
         for name in catalogue.COMPONENTS
-        if (ROLES / name / "files/rootfs").is_dir()
+        if any((ROLES / name / "files/rootfs" / UNITS.lstrip("/")).glob("ringmaster-*"))
     },
 }
 """Role to the machines that have it and the file that applies it, for each role that brings a unit or a script."""

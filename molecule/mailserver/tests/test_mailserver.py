@@ -127,6 +127,7 @@ def empty(person: Person) -> None:
 # Receiving
 
 
+@pytest.mark.contract("data go there and back over IPv4 and IPv6")
 @pytest.mark.parametrize("family", [4, 6])
 def test_mail_from_outside_arrives(variables: dict[str, Any], anna: Person, family: int) -> None:
     host = variables[f"ringmaster_fe_ipv{family}"]
@@ -153,6 +154,7 @@ def test_aliases_plus_addressing_and_catch_all(address: str, anna: Person, otto:
         reader.wait_for(f"to {to}")
 
 
+@pytest.mark.contract("refused to strangers")
 def test_nobody_relays_and_unknown_people_are_refused(address: str) -> None:
     with pytest.raises(smtplib.SMTPRecipientsRefused, match="Relay access denied"):
         deliver(address, "bob@outside.example", "victim@strict.example", compose("bob@outside.example", "x", "relay"))
@@ -485,6 +487,7 @@ def test_checks_are_green(host: Host, eventually: Eventually) -> None:
 UNITS = ("postfix", "dovecot", "rspamd", "postsrsd", "unbound", "ringmaster-mail-redis", "clamav-daemon")
 
 
+@pytest.mark.contract("kill -9 is survived")
 def test_comes_back_after_a_kill(host: Host, address: str, anna: Person, eventually: Eventually) -> None:
     before = {}
     for unit in UNITS:
@@ -559,6 +562,8 @@ def test_missing_dns_record_is_told(host: Host) -> None:
         host.check_output(f"python3 -c {shlex.quote(PUBLISH)}")
 
 
+@pytest.mark.contract("a trial start before anything is used")
+@pytest.mark.contract("a drop-in is taken over, and a bad one left out")
 @pytest.mark.parametrize(
     ("daemon", "good", "bad", "reason"),
     [
@@ -587,6 +592,7 @@ def test_drop_ins(  # noqa: PLR0917
     eventually(lambda: good.strip() not in host.check_output(show))
 
 
+@pytest.mark.contract("a dump is proven and restored")
 def test_dump_proves_itself_and_brings_mail_back(host: Host, anna: Person) -> None:
     anna.send(anna.address, "to be kept")
     anna.wait_for("to be kept")

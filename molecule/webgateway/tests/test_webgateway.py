@@ -116,6 +116,7 @@ def test_http_leads_to_https(outside: Outside, family: str) -> None:
     assert (code, headers["location"]) == (301, "https://static.web.example/a?b=c")
 
 
+@pytest.mark.contract("data go there and back over IPv4 and IPv6")
 @FAMILIES
 def test_application_behind_haproxy_sees_the_visitor(outside: Outside, family: str) -> None:
     members = set()
@@ -135,6 +136,7 @@ def test_straight_to_the_members(outside: Outside) -> None:
     assert hosts == {"web01", "web02"}
 
 
+@pytest.mark.contract("refused to strangers")
 def test_passwords_by_permission(outside: Outside) -> None:
     url = "https://app.web.example/manager/"
     found = [outside.code(url, "-u", login) for login in ("wanda:right", "wanda:wrong", "willi:right", "nobody:right")]
@@ -219,6 +221,7 @@ def test_link_to_what_only_nginx_may_read_is_not_followed(gateway: Host, outside
     assert outside.code("https://static.web.example/secret") == 403
 
 
+@pytest.mark.contract("a drop-in is taken over, and a bad one left out")
 @pytest.mark.usefixtures("empty_inboxes")
 def test_drop_in_of_nginx(gateway: Host, outside: Outside, eventually: Eventually) -> None:
     text = "server {\n  server_name www.web.example;\n  location /new/ { return 200 'from a drop-in;'; }\n"
@@ -231,6 +234,7 @@ def test_drop_in_of_nginx(gateway: Host, outside: Outside, eventually: Eventuall
     eventually(lambda: outside.code("https://static.web.example/new/") == 404)
 
 
+@pytest.mark.contract("a drop-in is taken over, and a bad one left out")
 @pytest.mark.usefixtures("empty_inboxes")
 def test_bad_drop_ins_of_nginx_are_left_out(gateway: Host, outside: Outside, eventually: Eventually) -> None:
     server = "server { server_name static.web.example; %s }\n"
@@ -251,6 +255,7 @@ def test_bad_drop_ins_of_nginx_are_left_out(gateway: Host, outside: Outside, eve
     assert (check["status"], "evil.conf" in check["output"]) == (1, True)
 
 
+@pytest.mark.contract("a drop-in is taken over, and a bad one left out")
 @pytest.mark.usefixtures("empty_inboxes")
 def test_drop_ins_of_haproxy(gateway: Host, outside: Outside, eventually: Eventually) -> None:
     url = "https://app.web.example/x"
@@ -283,6 +288,7 @@ def test_a_member_that_dies_is_left_out(
     eventually(lambda: check_of(gateway, "webgateway/backends")["status"] == 0, 30)
 
 
+@pytest.mark.contract("kill -9 is survived")
 @pytest.mark.parametrize("service", ["nginx", "haproxy"])
 def test_kill(gateway: Host, outside: Outside, eventually: Eventually, service: str) -> None:
     gateway.check_output(f"pkill -9 -x {service}")
@@ -297,6 +303,7 @@ def test_kill(gateway: Host, outside: Outside, eventually: Eventually, service: 
     eventually(lambda: outside.code("https://app.web.example/x") == 200)
 
 
+@pytest.mark.contract("a trial start before anything is used")
 def test_broken_configuration_is_told_and_does_no_harm(gateway: Host, outside: Outside) -> None:
     bad = "/etc/ringmaster/nginx/raw/bad.conf"
     gateway.check_output(f"echo 'no_such_thing on;' > {bad}")

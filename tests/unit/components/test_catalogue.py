@@ -14,7 +14,11 @@ from typing import Any
 import pytest
 import yaml
 from ansible_collections.ringmaster.hosting.plugins.module_utils.components import leaving, tuning
-from ansible_collections.ringmaster.hosting.plugins.module_utils.components.catalogue import COMPONENTS, Component
+from ansible_collections.ringmaster.hosting.plugins.module_utils.components.catalogue import (
+    COMPONENTS,
+    RELOAD,
+    Component,
+)
 from ansible_collections.ringmaster.hosting.plugins.module_utils.machine import shipped
 
 ROOT = Path(__file__).parents[3]
@@ -109,6 +113,18 @@ def test_a_dump_is_taken_where_the_role_declares_one(component: Component) -> No
     assert component.is_dumped == any("/etc/ringmaster/backup.d/" in path for path in written(component.name))
 
 
+def test_what_a_component_needs_waits_for_the_window() -> None:
+    """The lists of role updates have all of it, and beside it only what hypervisors need."""
+    lists = yaml.safe_load((ROLES / "updates/defaults/main.yml").read_text())
+    packages = {one for component in COMPONENTS.values() for one in component.packages}
+    services = {one for component in COMPONENTS.values() for one in component.guarded}
+    assert set(lists["updates_guarded_packages"]) == packages | {"libvirt-*", "qemu-*"}
+    assert set(lists["updates_guarded_services"]) == services | {"libvirt*", "virtqemud*"}
+    for component in COMPONENTS.values():
+        # What holds data or mail is not restarted in passing.
+        assert component.guarded or component.takes_over == RELOAD, component.name
+
+
 @every
 def test_data_stay(component: Component) -> None:
     for path in component.part.files:
@@ -149,7 +165,7 @@ def test_what_runs_but_is_not_described() -> None:
     assert leaving.undescribed(["postgresql"])["redis"] == {
         "title": "Redis",
         "daemon": "redis-server.service",
-        "marks": ["/etc/ringmaster/redis/users.acl"],
+        "mark": "/usr/lib/ringmaster/checks.d/redis.json",
     }
 
 

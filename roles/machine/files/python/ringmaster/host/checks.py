@@ -76,7 +76,7 @@ def components(others: dict[str, dict[str, Any]]) -> tuple[int, str]:
     """Components that run although the description does not have them. Nothing touches them."""
     running = []
     for name, facts in sorted(others.items()):
-        if all(Path(mark).exists() for mark in facts["marks"]) and _runs(facts["daemon"]):
+        if Path(facts["mark"]).exists() and _runs(facts["daemon"]):
             running.append(f"{facts['title']} ({name})")
     if not running:
         return OK, "No component runs that is not described."

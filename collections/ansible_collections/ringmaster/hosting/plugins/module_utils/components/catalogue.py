@@ -26,6 +26,12 @@ DUMPS = "/var/backups/ringmaster"
 AT_ONCE = "at once"
 RELOAD = "with a reload, which cuts no connection"
 RESTART = "by a restart, in the window or when asked for"
+EMPTIES = f"{RESTART}, which empties the cache"
+
+
+def nothing_more(_options: Mapping[str, Any], _around: Surroundings) -> Iterator[Fault]:
+    """Judge options that cannot be wrong together: each is judged by its type and limits."""
+    return iter(())
 
 
 class Port(NamedTuple):
@@ -77,22 +83,23 @@ class Support:
 class Component:
     """One managed component. It has the same name as a role, a scenario and a page.
 
-    ``daemon`` is the unit that shows whether it runs, ``marks`` are paths that show that we have set it up, ``data`` is
-    what stays when it goes. ``judge`` yields what is wrong with its options, ``tuning`` names its formulas, ``parts``
-    the parts of the machine's program that it needs. ``certificates`` are the names of its certificates; ``site`` is
-    the file that names more of them. ``takes_over`` says how changes of options come into force, ``waits`` which of
-    them come otherwise.
+    ``daemon`` is the unit that shows whether it runs, ``data`` is what stays when it goes. ``judge`` yields what is
+    wrong with its options, ``tuning`` names its formulas, ``parts`` the parts of the machine's program that it needs.
+    ``certificates`` are the names of its certificates; ``site`` is the file that names more of them. ``takes_over``
+    says how changes of options come into force, ``waits`` which of them come otherwise. ``packages`` are
+    patterns of those whose upgrade restarts it, ``guarded`` of services: both wait for the maintenance window.
     """
 
     name: str
     title: str
     judge: Callable[[Mapping[str, Any], Surroundings], Iterator[Fault]]
     daemon: str
-    marks: tuple[str, ...]
     part: Part
     data: tuple[str, ...]
     support: Support
     parts: tuple[str, ...]
+    packages: tuple[str, ...]
+    guarded: tuple[str, ...] = ()
     ports: tuple[Port, ...] = ()
     exporters: tuple[Exporter, ...] = ()
     tuning: tuple[str, ...] = ()
@@ -105,6 +112,11 @@ class Component:
     shared: tuple[Shared, ...] = ()
     takes_over: str = AT_ONCE
     waits: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def definition(self) -> str:
+        """The definitions of its checks on a machine, which everybody may see: where they are, we have set it up."""
+        return f"/usr/lib/ringmaster/checks.d/{self.name}.json"
 
 
 NGINX = Shared(
@@ -127,7 +139,6 @@ _ALL = (
         "PostgreSQL",
         judge=database_faults.of_postgresql,
         daemon="postgresql@*-main.service",
-        marks=("/etc/ringmaster/postgresql/component.json",),
         part=Part(
             units=(
                 "ringmaster-postgresql-inbox.path",
@@ -147,6 +158,8 @@ _ALL = (
         data=("/var/lib/postgresql", "/var/lib/pgbackrest", "/etc/local/postgresql"),
         support=Support("17", "2029-11-08", "PostgreSQL's versioning policy"),
         parts=("postgresql",),
+        packages=("postgresql-*",),
+        guarded=("postgresql*",),
         ports=(Port("tcp", "5432"),),
         exporters=(Exporter("postgresql", 9187),),
         tuning=("postgresql",),
@@ -164,7 +177,6 @@ _ALL = (
         "MariaDB",
         judge=database_faults.of_mysql,
         daemon="mariadb.service",
-        marks=("/etc/ringmaster/mysql/objects.json",),
         part=Part(
             units=("ringmaster-mysql-inbox.path", "prometheus-mysqld-exporter.service", "mariadb.service"),
             files=(
@@ -178,6 +190,8 @@ _ALL = (
         data=("/var/lib/mysql", "/var/lib/mysql-files", "/etc/local/mysql"),
         support=Support("11.8", "2028-06-04", "MariaDB's maintenance policy"),
         parts=("mysql",),
+        packages=("mariadb-*",),
+        guarded=("mariadb*",),
         ports=(Port("tcp", "3306"),),
         exporters=(Exporter("mysql", 9104),),
         tuning=("mysql",),
@@ -190,7 +204,6 @@ _ALL = (
         "Redis",
         judge=database_faults.of_redis,
         daemon="redis-server.service",
-        marks=("/etc/ringmaster/redis/users.acl",),
         part=Part(
             units=("ringmaster-redis-inbox.path", "prometheus-redis-exporter.service", "redis-server.service"),
             files=(
@@ -205,6 +218,8 @@ _ALL = (
         data=("/var/lib/redis", "/etc/local/redis"),
         support=Support("8.0", "2028-08-09", "Debian's security support of trixie"),
         parts=("redis",),
+        packages=("redis-*",),
+        guarded=("redis*",),
         ports=(Port("tcp", "6379"), Port("tcp", "6380")),
         exporters=(Exporter("redis", 9121),),
         tuning=("redis",),
@@ -213,11 +228,31 @@ _ALL = (
         waits={"settings": f"{AT_ONCE}, or {RESTART}"},
     ),
     Component(
+        "memcached",
+        "memcached",
+        judge=nothing_more,
+        daemon="memcached.service",
+        part=Part(
+            units=("memcached.service",),
+            files=("/usr/lib/ringmaster/checks.d/memcached.json", "/etc/ringmaster/memcached"),
+        ),
+        data=(),
+        support=Support("1.6", "2028-08-09", "Debian's security support of trixie"),
+        parts=("memcached",),
+        packages=("memcached",),
+        guarded=("memcached*",),
+        # No login: the firewall lets the project's VMs in, and nobody else.
+        ports=(Port("tcp", "11211"),),
+        tuning=("memcached",),
+        is_dumped=False,
+        has_drop_ins=False,
+        waits={"connections": EMPTIES, "item_kib": EMPTIES},
+    ),
+    Component(
         "webgateway",
         "Web gateway",
         judge=web_faults.of_webgateway,
         daemon="haproxy.service",
-        marks=("/etc/ringmaster/haproxy/declared.cfg",),
         part=Part(
             units=("ringmaster-webgateway-inbox.path", "haproxy.service"),
             files=(
@@ -230,6 +265,7 @@ _ALL = (
         data=("/etc/local/haproxy", "/etc/local/nginx", "/etc/ringmaster/haproxy/raw", "/etc/ringmaster/nginx/raw"),
         support=Support("haproxy 3.0, nginx 1.26", "2028-08-09", "Debian's security support of trixie"),
         parts=("nginx", "webgateway"),
+        packages=("haproxy*", "nginx*"),
         ports=(Port("tcp", "80", frontend=True), Port("tcp", "443", frontend=True)),
         exporters=(Exporter("haproxy", 9101), Exporter("nginx", 9113)),
         tuning=("haproxy", "nginx"),
@@ -243,7 +279,6 @@ _ALL = (
         "Mail server",
         judge=mail_faults.of_mailserver,
         daemon="dovecot.service",
-        marks=("/etc/ringmaster/mailserver/objects.json",),
         part=Part(
             units=(
                 "ringmaster-mailserver-inbox.path",
@@ -283,6 +318,8 @@ _ALL = (
         ),
         support=Support("Postfix 3.10, Dovecot 2.4", "2028-08-09", "Debian's security support of trixie"),
         parts=("mailserver", "nginx"),
+        packages=("postfix*", "dovecot-*"),
+        guarded=("postfix*", "dovecot*"),
         ports=tuple(Port("tcp", number, frontend=True) for number in ("25", "80", "443", "465", "587", "993", "4190")),
         # Those of Postfix and rspamd come with the machine's own, see role mailserver.
         exporters=(Exporter("dovecot", 9166),),
@@ -297,7 +334,6 @@ _ALL = (
         "Mail stub",
         judge=mail_faults.of_mailstub,
         daemon="postfix.service",
-        marks=("/etc/ringmaster/mailstub",),
         part=Part(
             units=("postfix.service",),
             files=("/usr/lib/ringmaster/checks.d/mailstub.json", "/etc/ringmaster/mailstub"),
@@ -305,6 +341,8 @@ _ALL = (
         data=("/var/spool/postfix",),
         support=Support("Postfix 3.10", "2028-08-09", "Debian's security support of trixie"),
         parts=("mailstub",),
+        packages=("postfix*",),
+        guarded=("postfix*",),
         is_dumped=False,
         has_drop_ins=False,
         needs_no_options=True,

@@ -57,12 +57,12 @@ def plan(name: str, present: Iterable[str], members: Iterable[Mapping[str, Any]]
 
 
 def undescribed(described: Iterable[str]) -> dict[str, dict[str, Any]]:
-    """Return, of each component that a VM is not described to have, title, daemon, and the marks that it is ours."""
+    """Return, of each component that a VM is not described to have, title, daemon, and the mark that it is ours."""
     names = set(described)
     needed = {COMPONENTS[name].daemon for name in names if name in COMPONENTS}
 
     def facts(one: Component) -> dict[str, Any]:
-        return {"title": one.title, "daemon": one.daemon, "marks": list(one.marks)}
+        return {"title": one.title, "daemon": one.daemon, "mark": one.definition}
 
     return {
         name: facts(one) for name, one in sorted(COMPONENTS.items()) if name not in names and one.daemon not in needed

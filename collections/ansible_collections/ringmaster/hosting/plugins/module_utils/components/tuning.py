@@ -52,6 +52,22 @@ def redis(
     }
 
 
+def memcached(memory_mib: int, cores: int, share: float = 1.0) -> dict[str, str]:
+    """Return settings for memcached.
+
+    - ``memory_mib``: 80 % of the memory times the share, and never so much that less than 256 MiB stay for the system,
+      but at least 64 MiB, memcached's default (``-m``). What connections and hash tables need comes on top; 80 % is
+      what Flying Circus gives a cache.
+    - ``threads``: one for each core times the share, at most 8. memcached's default is 4, and its documentation ("more
+      than the number of cores is not useful", doc/threads.txt) warns of many.
+    """
+    _check(memory_mib, cores, share)
+    return {
+        "memory_mib": str(max(64, min(int(memory_mib * share * 0.8), memory_mib - SYSTEM_MIB))),
+        "threads": str(max(1, min(8, int(cores * share)))),
+    }
+
+
 def mysql(memory_mib: int, cores: int, share: float = 1.0) -> dict[str, str]:
     """Return settings for MariaDB. "The memory" is the machine's times the share, and leaves it 256 MiB at least.
 
@@ -205,6 +221,7 @@ def settings(component: str, *, memory_mib: int, cores: int, share: float = 1.0,
 
 FORMULAS: Mapping[str, Callable[..., dict[str, str]]] = {
     "haproxy": haproxy,
+    "memcached": memcached,
     "mysql": mysql,
     "nginx": nginx,
     "postgresql": postgresql,
