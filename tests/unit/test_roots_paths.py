@@ -96,7 +96,7 @@ RIGHT = {
 
 
 # What of module_utils modules do on machines, as root. Their paths are arguments, which no constant stands behind: each
-# function is listed, with what judges its places.
+# function is listed, with what judges its places. What is not here runs where playbooks run, as who runs them.
 MODULE_UTILS = PROGRAM.parents[4] / "collections/ansible_collections/ringmaster/hosting/plugins/module_utils"
 ON_MACHINES = ("accounts", "certificates", "image", "libvirt", "machine", "network")
 BUILDS = "works where images and labs are built, in a folder of who builds there, on packages of Debian's"
