@@ -95,10 +95,16 @@ def gates() -> list[Item]:
     ]
 
 
+def supported(*words: str) -> Item:
+    """Return what reminds of versions whose support ends."""
+    return Item("supported versions", [str(BIN / "python"), "tests/gates/supported.py", *words])
+
+
 def check() -> list[Item]:
     """Return what needs no machine, as far as two minutes go: what changed is linted, and tests start no programs."""
     return [
         *gates(),
+        supported(),
         Item("unit tests: quick", pytest("-q", "-n", "2", "-m", "not slow and not thorough", "tests/unit")),
         Item("ansible-lint: changed", [str(BIN / "python"), "tests/gates/lint.py"], LINT, lane=SCENARIOS),
     ]
@@ -108,6 +114,7 @@ def test() -> list[Item]:
     """Return what CI runs."""
     return [
         *gates(),
+        supported("--tell"),
         published("units", lane=PYTESTS),
         Item("ansible-lint", tool("ansible-lint", "-q"), LINT, lane=SCENARIOS),
         published("docs"),
