@@ -125,6 +125,7 @@ def test() -> list[Item]:
         *(other_end(name) for name in ("units", "sanity", "lint", "inventory")),
         inventory(),
         *integration(),
+        Item("controller: Debian 13", pytest("-x", "tests/controller"), lane=SCENARIOS),
         *scenarios(long=False),
         Item("end to end", pytest("-x", "-s", "tests/e2e")),
     ]
