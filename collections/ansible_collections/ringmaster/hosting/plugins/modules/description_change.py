@@ -23,7 +23,10 @@ options:
       order_vm: >-
         Describe the next VM of I(project). Its name was never used before. With I(vm), the name is checked, and a
         second run changes nothing.
-      change_vm: Change I(vm). Options of I(components) are merged; null takes one out.
+      change_vm: >-
+        Change I(vm). Options of I(components) are merged; null takes one out. I(remove_components) are marked to go.
+      remove_component: >-
+        Mark I(component) of I(vm) to be taken away. With I(forget), once it is marked, take it out of the description.
       retire_vm: >-
         Set the state of I(vm) to retiring: it is stopped, and deleted when I(days) (7) have passed. With I(undo), it
         runs again.
