@@ -90,6 +90,10 @@ REFUSED = {
         ["'crm-export' is no name for a database", "did you mean 'crm_export'?"],
     ),
     "own name": ("postgresql: {databases: [{name: app}, ^{name: postgres}]}", ["PostgreSQL's own"]),
+    "name of a system's group": (
+        "postgresql: {databases: [^{name: pg_crm}]}",
+        ["begins with pg_", "a group such as pg_crm_owner"],
+    ),
     "long name": ("postgresql: {databases: [{name: ^" + "a" * 41 + "}]}", ["longer than 40 bytes"]),
     "long name in MariaDB": ("mysql: {databases: [{name: ^" + "a" * 64 + "}]}", ["longer than 63 bytes"]),
     "extension": ("postgresql: {databases: [^{name: a, extensions: [plpython3u]}]}", ["asks for the extension"]),
@@ -121,6 +125,17 @@ REFUSED = {
         ["declared: "],
     ),
     "stub without a server": ("^mailstub: {}", ["there is no mail server in the project"]),
+    "a way out for mail": ("mailserver: {relayhost: ^'smtp host'}", ["is no server", "[host]:port"]),
+    "a policy that is none": (
+        "mailserver: {tls_policies: {b.example: ^strict}}",
+        ["'strict' is no policy of Postfix", "dane"],
+    ),
+    "a policy for nobody": ("mailserver: {tls_policies: {^'a b': may}}", ["is no domain or server"]),
+    "a title of two lines": ('mailserver: {webmail_title: ^"a\\nb"}', ["line break"]),
+    "a long title": ("mailserver: {webmail_title: ^" + "ü" * 101 + "}", ["longer than 200 bytes", "202 bytes"]),
+    "a long address": (MAIL + "postmaster: ^" + "a" * 64 + "@" + "b" * 60 + "." + "c" * 130 + "}", ["254 bytes"]),
+    "a former name": ("postgresql: {settings: {^sort_mem: 4MB}}", ["PostgreSQL calls sort_mem work_mem today"]),
+    "what lets nobody in": ("postgresql: {settings: {^pre_auth_delay: 9}}", ["the platform decides about"]),
     # lists as a whole
     "kept and dropped": (
         "postgresql: {databases: [{name: x}, {name: ^x, state: absent, allow_drop: true}]}",
@@ -306,11 +321,37 @@ def test_every_number_has_a_least_and_a_most_and_its_default_lies_between(role: 
             assert list(component_options.value_problems(spec, spec["default"])) == [], f"{role}: {name}"
 
 
+def texts(specs: dict[str, Any], path: str = "") -> list[tuple[str, dict[str, Any]]]:
+    """Return the limits of each text that somebody may write: of an option, of items, of a map's values."""
+    found = []
+    for name, spec in specs.items():
+        kind, where = spec.get("type", "str"), "limits"
+        if kind == "list":
+            kind, where = spec.get("elements", "str"), "each"
+        if kind in ("str", "path") and not spec.get("choices"):
+            found.append((path + name, spec.get(where) or {}))
+        if kind == "dict" and not spec.get("options") and name not in FREE:
+            found.append((path + name, spec.get("each") or {}))
+        found += texts(spec.get("options") or {}, f"{path}{name}.")
+    return found
+
+
+FREE = {"settings", "bridge_ports"}
+"""Maps that the judge of a component knows better, or the schema of the platform."""
+
+
+@pytest.mark.parametrize("role", [*COMPONENTS, "hypervisor"])
+def test_every_text_has_a_most_in_bytes(role: str) -> None:
+    """Whoever reads it has room for so much, and reads no more than that."""
+    for name, limits in texts(component_options.Roles(ROLES).options(role) or {}):
+        assert "bytes" in limits, f"{role}: {name}"
+
+
 @pytest.mark.parametrize("role", [*COMPONENTS, "hypervisor"])
 def test_limits_say_what_is_understood(role: str) -> None:
     for name, limits in yaml.safe_load((ROLES / role / "meta/limits.yml").read_text()).items():
         assert set(limits) <= set(component_options.LIMITS), name
-        assert limits.get("kind", "host") in ("host", "address"), name
+        assert limits.get("kind", "host") in ("host", "address", "text"), name
 
 
 def test_every_component_has_a_judge_who_takes_an_empty_description() -> None:

@@ -140,8 +140,6 @@ ALLOWED = frozenset(
         "xmloption",
     }
 )
-# Names of before, which PostgreSQL takes for those of today.
-ALIASES = {"sort_mem": "work_mem", "vacuum_mem": "maintenance_work_mem"}
 # PostgreSQL's own syntax without backslashes: a name, an optional '=', a word or a quoted text, an optional comment.
 LINE = re.compile(
     r"[ \t]*(?P<name>[A-Za-z_][A-Za-z0-9_.]*)(?:[ \t]*=[ \t]*|[ \t]+)"

@@ -149,6 +149,8 @@ def check_database(options: Mapping[str, Any], host: str) -> dict[str, Any]:
     this = f"{host}: the PostgreSQL database '{name}'"
     if not NAME.fullmatch(name):
         raise DatabaseError(f"{this} must be named with lower-case letters, digits and '_'")
+    if name.startswith("pg_"):
+        raise DatabaseError(f"{this} begins with pg_, and PostgreSQL lets nobody have a group such as {name}_owner")
     if name in ("postgres", "template0", "template1"):
         raise DatabaseError(f"{this} is PostgreSQL's own")
     extensions = [str(one) for one in options.get("extensions") or []]

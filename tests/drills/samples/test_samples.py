@@ -1,0 +1,158 @@
+# Copyright: (c) 2026, Ringmaster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Any description that validation accepts gives components that start: 50 drawn ones, on one light machine.
+
+    SAMPLES_SEED=7 SAMPLES_ONLY=3,19 SAMPLES_FOLDER=/tmp/samples pytest -x -s tests/drills/samples
+
+draws those of seed 7 and applies two of them. With a folder the machines stay, for the next run.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import re
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import drawn
+import pytest
+from ansible_collections.ringmaster.hosting.plugins.module_utils.platform import component_options, operations
+
+ROOT = Path(__file__).resolve().parents[3]
+HERE = Path(__file__).resolve().parent
+NUMBER = 50
+SEED = int(os.environ.get("SAMPLES_SEED") or random.randrange(1, 10**6) * 100)
+PATIENCE = 25 * 60
+VMS = {"smp00": ["postgresql", "mysql", "redis", "webgateway", "mailserver"], "smp01": ["mailstub"]}
+"""The components of each machine. A mail stub stands where no mail server is."""
+SOURCE = "plugin: ringmaster.hosting.platform\nkey_directory: {keys}\nprivate_key_file: {keys}/operator\n"
+PLATFORM = """domain: molecule.example
+site: 9
+networks:
+  frontend: {ipv4: 198.51.100.0/24, ipv6: "2001:db8:2::/64"}
+  server: {ipv4: 172.20.0.0/22, ipv4_pool: 172.20.1.1-172.20.3.254, ipv6: "2001:db8:3::/64"}
+management_networks: [10.77.0.0/24, 172.20.0.1/32, "2001:db8:3::1/128"]
+operators: []
+hypervisors:
+  hv0: {address: 10.77.0.10, memory: 64GiB, disk: 1000GiB}
+images:
+  default: {build: trixie}
+"""
+VARIABLES = """network_match_mac: false
+updates_automatic: false
+monitoring_agent_asked_ports: []
+base_resolvers: []
+"""
+
+
+@dataclass
+class Site:
+    """Two light machines, and the description that they follow."""
+
+    folder: Path
+    lab: str
+
+    @property
+    def platform(self) -> Path:
+        """The folder of the description."""
+        return self.folder / "platform"
+
+    @property
+    def source(self) -> Path:
+        """The inventory."""
+        return self.platform / "platform.ringmaster.yml"
+
+    def describe(self, components: dict[str, dict[str, Any]]) -> None:
+        """Let the VMs have these components."""
+        vms = {name: {"memory": "4GiB", "frontend_ipv4": True, "components": components[name]} for name in components}
+        content = {"description": "Samples", "service_users": ["s-smp"], "vms": vms}
+        (self.platform / "projects/smp.yml").write_text(json.dumps(content))
+
+    def mistakes(self) -> list[str]:
+        """Return what `validate.yml` says of the description."""
+        found = operations.validate(operations.options_of(self.source, ROOT / "roles"))
+        return [mistake.render() for mistake in found.mistakes]
+
+    def up(self) -> None:
+        """Start the machines, with what all samples need and plain components."""
+        for name in ("projects", "users", "group_vars"):
+            (self.platform / name).mkdir(parents=True, exist_ok=True)
+        self.source.write_text(SOURCE.format(keys=ROOT / ".lab/keys"))
+        (self.platform / "platform.yml").write_text(PLATFORM)
+        (self.platform / "group_vars/all.yml").write_text(VARIABLES)
+        self.describe({vm: {name: {} for name in names} for vm, names in VMS.items()})
+        argv = [str(ROOT / ".venv/bin/ansible-playbook"), "-i", str(self.source), "playbooks/allocate.yml"]
+        self._run(argv)
+        self._lab("-e", json.dumps({"lab_light": True, "lab_hosts": "vms"}), "up", "--machines-only")
+        self.play("machine.yml", "-e", "machine_hosts=vms")
+        for playbook in ("accounts.yml", "certificates.yml", "components.yml"):
+            self.play(playbook)
+
+    def play(self, playbook: str, *words: str) -> str:
+        """Run a playbook; return what is said of what failed, nothing when all went well."""
+        return self._lab("play", playbook, *words, fails="apply.yml" in playbook)
+
+    def down(self) -> None:
+        """Remove the machines."""
+        self._lab("down")
+
+    def _lab(self, *words: str, fails: bool = False) -> str:
+        argv = [str(ROOT / ".venv/bin/python"), str(ROOT / "bin/lab"), "--lab", self.lab]
+        return self._run([*argv, "--platform", str(self.platform), *words], fails)
+
+    def _run(self, argv: list[str], fails: bool = False) -> str:
+        done = subprocess.run(
+            argv,
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+            timeout=PATIENCE,
+        )
+        with (self.folder / "all.log").open("a") as log:
+            log.write(f"\n##### {' '.join(argv)}\n{done.stdout}\n##### {done.returncode}\n")
+        assert fails or done.returncode == 0, done.stdout[-5000:]
+        said = re.findall(r"^(?:fatal|failed): .*$|^\[ERROR\].*$", done.stdout, re.MULTILINE)
+        return "\n".join(said) or (done.stdout[-2000:] if done.returncode else "")
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    kept = os.environ.get("SAMPLES_FOLDER")
+    site = Site(Path(kept or tmp_path_factory.mktemp("samples")), "rm-smp")
+    site.folder.mkdir(exist_ok=True)
+    try:
+        site.up()
+        yield site
+    finally:
+        if not kept:
+            site.down()
+            shutil.rmtree(site.folder, ignore_errors=True)
+
+
+def test_what_validation_accepts_starts(site: Site) -> None:
+    """In the machine's own judgement, and running: each sample on what the one before it left."""
+    roles = component_options.Roles(ROOT / "roles")
+    chosen = [int(one) for one in os.environ.get("SAMPLES_ONLY", "").split(",") if one] or range(NUMBER)
+    samples = drawn.samples(NUMBER, SEED, roles, VMS)
+    print(f"seed {SEED}, {NUMBER} samples")
+    faults: dict[int, str] = {}
+    for number in chosen:
+        site.describe(samples[number])
+        assert site.mistakes() == []
+        begun = time.monotonic()
+        said = site.play(str(HERE / "apply.yml"))
+        print(f"SAMPLES_SEED={SEED} SAMPLES_ONLY={number}: {time.monotonic() - begun:.0f} s {said}", flush=True)
+        if said:
+            faults[number] = said
+    assert faults == {}
