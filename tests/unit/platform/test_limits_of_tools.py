@@ -67,6 +67,7 @@ def test_the_longest_contacts_and_webhooks_are_read_by_alertmanager(platform, tm
     contacts = [f"{local}@{host[65 - number :]}" for number in (71, 201, 254, 256)]
     taken = [one for one in contacts if not mistakes_with(platform, "contacts", [one])]
     assert [len(one) for one in taken] == [71, 201, 254]
+    assert not mistakes_with(platform, "contacts", taken)
     hooks = [f"https://hook.example/{'c' * (number - 21)}" for number in (100, 2000, 2001)]
     kept = [one for one in hooks if not mistakes_with(platform, "webhooks", [one])]
     assert [len(one) for one in kept] == [100, 2000]
