@@ -125,6 +125,18 @@ REFUSED = {
         ["declared: "],
     ),
     "stub without a server": ("^mailstub: {}", ["there is no mail server in the project"]),
+    "a language that ICU has not": (
+        "postgresql: {databases: [^{name: a, icu_locale: xx-YY}]}",
+        ["has the language 'xx', which ICU of Debian 13 does not know"],
+    ),
+    "a character set of no server": (
+        "mysql: {databases: [^{name: a, character_set: utf9}]}",
+        ["the character set 'utf9' is none of MariaDB 11.8: armscii8"],
+    ),
+    "a collation of another set": (
+        "mysql: {databases: [^{name: a, character_set: latin1, collation: utf8mb4_bin}]}",
+        ["the collation 'utf8mb4_bin' is none of the character set 'latin1'"],
+    ),
     "a way out for mail": ("mailserver: {relayhost: ^'smtp host'}", ["is no server", "[host]:port"]),
     "a policy that is none": (
         "mailserver: {tls_policies: {b.example: ^strict}}",
@@ -258,6 +270,9 @@ ALSO_TAKEN = {
     "a copy that stays": MAIL
     + f"mailboxes: [{box('a@a.example')}], forwards: [{{address: a@a.example, to: [a@a.example, b@c.example]}}]}}",
     "addresses elsewhere": MAIL + "forwards: [{address: a@a.example, to: [Ops+tag@C.example, o'hara@c.example]}]}",
+    "sorting": "postgresql: {databases: [{name: a, icu_locale: de-DE-u-co-phonebk}, {name: b, icu_locale: de_AT}]}",
+    "sorting in MariaDB": "mysql: {databases: [{name: a, character_set: utf8, collation: utf8_general_ci}, "
+    "{name: b, collation: uca1400_german2_as_ci}, {name: c, collation: latin1_german2_ci}]}",
     "long names": "webgateway: {vhosts: [{name: "
     + ".".join(["a" * 40, "b" * 40, "example"])
     + ", aliases: ["

@@ -13,6 +13,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import quote
 
+from ansible_collections.ringmaster.hosting.plugins.module_utils.values import collations
+
 from .faults import given
 from .users import CA_FILE, ROLES, ComponentUsers, User, UserError
 
@@ -161,6 +163,8 @@ def check_database(options: Mapping[str, Any], host: str) -> dict[str, Any]:
     locale = str(given(options, "icu_locale", ""))
     if locale and not LOCALE.fullmatch(locale):
         raise DatabaseError(f"{this} has the ICU locale '{locale}'; write a language tag such as de-DE")
+    if locale and (wrong := collations.icu_problem(locale)):
+        raise DatabaseError(f"{this} has the ICU locale '{locale}', which {wrong}")
     state = given(options, "state", "present")
     if state == "absent" and not options.get("allow_drop"):
         raise DatabaseError(f"{this} shall be absent, which destroys its data; say allow_drop: true as well")
