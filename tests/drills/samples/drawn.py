@@ -209,12 +209,18 @@ def take_out(options: Options, fault: Fault) -> None:
 
 def samples(number: int, seed: int, roles: Roles, vms: Mapping[str, list[str]]) -> list[dict[str, dict[str, Options]]]:
     """Return so many times options of components of VMs, by VM and component: the same ones for the same seed."""
-    found: list[dict[str, dict[str, Options]]] = [{vm: {} for vm in vms} for _one in range(number)]
+    return [_sample(seed + position, roles, vms) for position in range(number)]
+
+
+def _sample(seed: int, roles: Roles, vms: Mapping[str, list[str]]) -> dict[str, dict[str, Options]]:
+    found: dict[str, dict[str, Options]] = {vm: {name: {} for name in names} for vm, names in vms.items()}
     for vm, names in vms.items():
         for name in names:
-            around = Surroundings(vm, vms, f"{vm}.fe.molecule.example", roles.managed_settings(name))
-            for position, one in enumerate(found):
-                one[vm][name] = _of_component(seed + position, roles, name, around)
+            around = Surroundings(vm, found, f"{vm}.fe.molecule.example", roles.managed_settings(name))
+            if first(roles, name, {}, around):
+                del found[vm][name]  # what stands elsewhere bars it, whatever its options are
+            else:
+                found[vm][name] = _of_component(seed, roles, name, around)
     return found
 
 

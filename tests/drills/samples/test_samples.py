@@ -25,6 +25,7 @@ from typing import Any
 import drawn
 import pytest
 import yaml
+from ansible_collections.ringmaster.hosting.plugins.module_utils.network import networkd
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform import component_options, operations
 from ansible_collections.ringmaster.hosting.plugins.module_utils.values import collations
 
@@ -195,11 +196,80 @@ def test_what_validation_accepts_starts(site: Site) -> None:
             continue
         begun = time.monotonic()
         said = site.play(str(HERE / "apply.yml"))
-        for vm, names in VMS.items():
-            said += "".join(site.unsettled(vm, name) for name in names) if not said else ""
+        for vm, components in samples[number].items():
+            said += "".join(site.unsettled(vm, name) for name in components) if not said else ""
         print(f"SAMPLES_SEED={SEED} SAMPLES_ONLY={number}: {time.monotonic() - begun:.0f} s {said}", flush=True)
         if said:
             faults[number] = said
     print(f"{len(chosen) - len(refused)} applied; refused by the description as a whole: {refused}")
     assert faults == {}
     assert len(refused) <= NUMBER // 10
+
+
+LABEL = "l" * 61
+LONG = [".".join([letter * 60, LABEL, "example"])[:128] for letter in "ab"]
+LONGEST = [".".join([letter * 60] * 4) for letter in "abcdefghij"]
+HASH = "$6$anna1234$kR0BlQbm2LWPuzopJJqzx.A7BrMRwFDZlEQE.RRDjUOhf6VAiC5LWYE1K7OOkyFa/1Ka.y0RXwtLxzjmJYcUU."
+
+
+def apply(site: Site, **components: dict[str, Any]) -> None:
+    """Let the first machine have components with options, beside plain ones, twice: the second run changes nothing."""
+    plain: dict[str, dict[str, Any]] = {name: {} for name in VMS["smp00"]}
+    site.describe({"smp00": {**plain, **components}, "smp01": {"mailstub": {}}})
+    assert site.mistakes() == []
+    assert site.play(str(HERE / "apply.yml")) == ""
+    assert [site.unsettled("smp00", name) for name in components] == [""] * len(components)
+
+
+def test_names_as_long_as_they_may_be(site: Site) -> None:
+    """nginx sorts them into buckets of a fixed size, and does not start with one that does not fit."""
+    vhosts = [
+        {"name": name, "aliases": LONGEST[number::2], "root": "/srv/s-smp/www", "http": "serve"}
+        for number, name in enumerate(LONG)
+    ]
+    apply(site, webgateway={"vhosts": vhosts})
+    for name in (*LONG, *LONGEST):
+        ask = f"curl -s -o /dev/null -w '%{{http_code}}' -H 'Host: {name}' http://198.51.100.2/"
+        assert site.root("smp00", ask).stdout in ("403", "404"), name
+
+
+def test_a_mailbox_that_forwards_keeps_a_copy(site: Site) -> None:
+    boxes = [{"address": f"{name}@copy.example", "password_hash": HASH} for name in ("anna", "ben")]
+    forwards = [{"address": "anna@copy.example", "to": ["anna@copy.example", "ben@copy.example"]}]
+    options = {"domains": [{"name": "copy.example"}], "mailboxes": boxes, "forwards": forwards, "greylisting": False}
+    apply(site, mailserver=options)
+    site.root("smp00", "printf 'From: root\\nSubject: kept\\n\\ntext\\n' | sendmail -f root anna@copy.example")
+    count = "doveadm -f flow mailbox status -u {} messages INBOX | sed 's/.*messages=//'"
+    end = time.monotonic() + 60
+    while True:
+        counts = [site.root("smp00", count.format(one["address"])).stdout.strip() for one in boxes]
+        if counts == ["1", "1"] or time.monotonic() > end:
+            break
+        time.sleep(1)
+    assert counts == ["1", "1"]
+
+
+@pytest.mark.parametrize("gateways", [("fe80::1", "203.0.113.1"), ("2001:db8:ffff::1", "192.0.2.1")])
+def test_a_gateway_outside_of_its_network_is_reached(site: Site, gateways: tuple[str, str]) -> None:
+    """By systemd-networkd of the machine, with a file as VMs have it, for an interface of the test's own."""
+    network = {
+        "ipv6": "2001:db8:77::/64",
+        "ipv4": "192.0.2.0/29",
+        **dict(zip(("ipv6_gateway", "ipv4_gateway"), gateways, strict=True)),
+    }
+    vm = {"ringmaster_networks": {"frontend": network}}
+    vm |= {"ringmaster_fe_ipv6": "2001:db8:77::1000", "ringmaster_fe_ipv4": "192.0.2.2"}
+    text = networkd.render(vm)["10-ethfe.network"].replace("Name=ethfe", "Name=drill0").replace("1002", "1902")
+    place = "/run/systemd/network/05-drill.network"
+    make = f"mkdir -p /run/systemd/network && cat >{place} <<'END'\n{text}\nEND\n"
+    make += "ip link add drill0 type veth peer name drill1"
+    try:
+        site.root("smp01", f"{make} && ip link set drill1 up && networkctl reload")
+        wait = "timeout 30 sh -c 'until networkctl status drill0 | grep -q configured; do sleep 0.2; done'"
+        assert site.root("smp01", wait).returncode == 0
+        routes = site.root("smp01", "ip -6 route show table 1902; ip -4 route show table 1902").stdout
+        for gateway in gateways:
+            (line,) = [line for line in routes.splitlines() if f"default via {gateway} " in line]
+            assert ("onlink" in line) == (gateway in ("203.0.113.1", "2001:db8:ffff::1"))
+    finally:
+        site.root("smp01", f"ip link del drill1; rm {place}; networkctl reload")

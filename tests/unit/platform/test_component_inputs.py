@@ -212,6 +212,30 @@ def test_what_is_refused_where_and_with_which_words(platform, case: str) -> None
     assert found[0].column == 7 + len(before), found[0].render()
 
 
+STUBS = {
+    "{users: [{name: shop}]}": ("{}", ["has no account 'app' to log in as", "allowed: shop"]),
+    "{users: []}": ("{user: shop}", ["has no account 'shop'", "it declares no user"]),
+    "{trust_project: true, users: []}": ("{login: true}", ["has no account 'app'"]),
+    "{}": ("{login: false}", ["only where it has trust_project: true"]),
+    "{users: [{name: shop}], trust_project: true}": ("{}", []),
+    "{users: [{name: app}]}": ("{}", []),
+    "{hostname: mail.example}": ("{user: app}", []),
+}
+
+
+@pytest.mark.parametrize("server", STUBS)
+def test_a_stub_and_its_server_are_looked_at_together(platform, server: str) -> None:
+    stub, said = STUBS[server]
+    platform.replace(PROJECT, "redis: {}", f"mailstub: {stub}")
+    platform.edit(PROJECT, lambda data: {**data, "vms": {**data["vms"], "myapp07": {"components": {}}}})
+    platform.edit(
+        PROJECT, lambda data: data["vms"]["myapp07"].update(components={"mailserver": yaml.safe_load(server)})
+    )
+    found = [mistake.render() for mistake in platform.mistakes()]
+    assert len(found) == bool(said), found
+    assert all(part in found[0] for part in said)
+
+
 @pytest.mark.parametrize("turned", [False, True])
 def test_a_circle_of_forwards_is_found_in_any_order(platform, turned: bool) -> None:
     circle = ["{address: a@a.example, to: [b@b.example]}", "{address: b@b.example, to: [x@c.example, a@a.example]}"]

@@ -180,7 +180,31 @@ def of_mailstub(options: Mapping[str, Any], around: Surroundings) -> Iterator[Fa
         yield Fault(("user",), f"'{account[:40]}' is no name of an account", account, NAME_IN_WORDS)
     if "mailserver" in around.vms.get(around.vm, ()) or not servers:
         return
-    if (chosen := options.get("server")) is not None and chosen not in servers:
+    chosen = options.get("server")
+    if chosen is not None and chosen not in servers:
         yield Fault(
             ("server",), f"'{chosen}' is no VM of the project with the component mailserver", chosen, ", ".join(servers)
+        )
+        return
+    yield from _account_there(options, around, chosen or servers[0])
+
+
+def _account_there(options: Mapping[str, Any], around: Surroundings, server: str) -> Iterator[Fault]:
+    """Yield what keeps a stub from handing in its mail at the server: no account there, or no trust."""
+    components = around.vms[server]
+    there = (components.get("mailserver") if isinstance(components, Mapping) else None) or {}
+    trusts = bool(given(there, "trust_project", False))
+    login, name = bool(given(options, "login", not trusts)), str(given(options, "user", "app"))
+    accounts = given(there, "users", mailserver.MAILSERVER.default_users)
+    known = [str(one.get("name")) for one in accounts if isinstance(one, Mapping)]
+    if login and name not in known:
+        path: Path = ("user",) if "user" in options else ()
+        allowed = ", ".join(known) or "nothing: it declares no user"
+        yield Fault(path, f"the mail server of {server} has no account '{name}' to log in as", name, allowed)
+    if not login and not trusts:
+        yield Fault(
+            ("login",),
+            f"the mail server of {server} takes mail without a login only where it has trust_project: true",
+            "false",
+            "true, or nothing",
         )
