@@ -120,11 +120,11 @@ def test_a_rejected_push_means_read_and_allocate_again(repo: Repository, monkeyp
     push = repository._push
     seen = []
 
-    def late(options: Any, clone: Path, message: str) -> bool:
+    def late(options: Any, clone: Path, message: str, credit: Any) -> bool:
         seen.append(message.splitlines()[0])
         if len(seen) == 1:
             assert edit.apply(theirs, "order_vm", {"project": "myapp"}).subject == "myapp01"
-        return push(options, clone, message)
+        return push(options, clone, message, credit)
 
     monkeypatch.setattr(repository, "_push", late)
     assert edit.apply(ours, "order_vm", {"project": "myapp"}).subject == "myapp02"
@@ -204,3 +204,20 @@ def test_the_playbook_uses_it(repo: Repository) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     assert "myapp01 is described" in done.stdout
     assert repo.log() == ["order_vm myapp01", "Begin"]
+
+
+def test_many_verbs_are_one_commit_in_the_name_of_who_asked(repo: Repository) -> None:
+    options = repo.checkout("one")
+    credit = repository.Credit("Alice Ä. Example", "alice@example.org", {"Request": "01J", "Approved-By": "bob"})
+    changes = [("order_vm", {"project": "myapp"}), ("change_vm", {"vm": "myapp01", "comment": "Approved-By: root"})]
+    outcome = edit.apply_many(options, changes, credit=credit)
+    assert repo.log() == ["2 changes", "Begin"]
+    shown = git(repo.bare, "log", "-1", "--format=%an|%ae|%cn|%H|%P", "main")
+    assert shown == f"Alice Ä. Example|alice@example.org|Ringmaster|{outcome.commit}|{outcome.parent}"
+    body = git(repo.bare, "log", "-1", "--format=%b", "main")
+    assert "order_vm myapp01\nchange_vm myapp01" in body
+    trailers = git(repo.bare, "log", "-1", "--format=%(trailers:only,unfold)", "main").splitlines()
+    assert trailers[:2] == ["Request: 01J", "Approved-By: bob"]
+    assert [line.partition(":")[0] for line in trailers] == ["Request", "Approved-By", "Ringmaster-Run"]
+    again = edit.apply_many(options, changes[1:], credit=credit)
+    assert (again.files, again.commit == again.parent) == ([], True)

@@ -16,12 +16,12 @@ import subprocess
 import tempfile
 import time
 import uuid
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-from .language.errors import DescriptionError, Mistake
+from .language.errors import DescriptionError, Mistake, printable
 from .language.files import read_text, write_atomically
 from .language.load import display
 from .model import Options
@@ -30,18 +30,63 @@ ATTEMPTS = 12
 _WAS_QUICKER = re.compile(r"rejected|fetch first|non-fast-forward|cannot lock ref|failed to update ref")
 
 
+TRAILER = re.compile(r"[A-Z][A-Za-z-]{0,39}")
+OWN_TRAILER = "Ringmaster-Run"
+
+
 class _Outcome(Protocol):
-    """What an operation returns: path, before and after of each file, and what is new in the ledger."""
+    """What an operation returns: path, before and after of each file, what is new in the ledger, commits around it."""
 
     files: list[dict[str, str]]
     allocated: list[str]
+    parent: str
+    commit: str
+
+
+@dataclass(frozen=True)
+class Credit:
+    """Who is named in a commit: the author, and trailers such as ``Request`` or ``Approved-By`` with their values.
+
+    Raises ValueError for what would not be one line, or would say something else than it seems to.
+    """
+
+    name: str = ""
+    email: str = ""
+    trailers: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Judge all of it."""
+        for what, text in (("the author's name", self.name), ("the author's mail address", self.email)):
+            _one_line(what, text, "<>")
+        if bool(self.name) != bool(self.email):
+            raise ValueError("an author has a name and a mail address")
+        for name, value in self.trailers.items():
+            if not TRAILER.fullmatch(name) or name == OWN_TRAILER:
+                raise ValueError(f"the trailer '{printable(name)[:60]}' must be a word such as Approved-By")
+            _one_line(f"the trailer {name}", value, "")
+            if not value.strip():
+                raise ValueError(f"the trailer {name} has no value")
+
+
+def _one_line(what: str, text: str, without: str) -> None:
+    if len(text) > 200 or not text.isprintable() or any(sign in text for sign in without):
+        raise ValueError(f"{what} must be one line of at most 200 characters: '{printable(text)[:60]}'")
+
+
+NOBODY = Credit()
+"""Ringmaster itself, or whom git's own environment variables name."""
 
 
 Result = TypeVar("Result", bound=_Outcome)
 
 
 def carried(
-    options: Options, work: Callable[[Options], Result], message: Callable[[Result], str], *, dry_run: bool
+    options: Options,
+    work: Callable[[Options], Result],
+    message: Callable[[Result], str],
+    *,
+    credit: Credit = NOBODY,
+    dry_run: bool,
 ) -> Result:
     """Do `work` on the description: in place, or, with a repository, in a clone of it that is pushed.
 
@@ -58,9 +103,11 @@ def carried(
             _git(options, ["clone", "--quiet", *branch, options.repository, str(clone)], "cannot be cloned")
             inside = _inside(options, clone)
             result = work(inside)
+            result.parent = _head(clone)
             result.files = [file for file in result.files if not _is_here_already(options, inside, file)]
-            if dry_run or not result.files or _push(options, clone, message(result)):
+            if dry_run or not result.files or _push(options, clone, message(result), credit):
                 if not dry_run:
+                    result.commit = _head(clone)
                     _follow(options, clone)
                 _bring_home(options, inside, result, write=not dry_run)
                 return result
@@ -95,7 +142,11 @@ def _is_here_already(options: Options, inside: Options, file: dict[str, str]) ->
     return ignored.returncode == 0 and here.exists() and read_text(here) == file["after"]
 
 
-def _push(options: Options, clone: Path, message: str) -> bool:
+def _head(clone: Path) -> str:
+    return _run(["-C", str(clone), "rev-parse", "HEAD"]).stdout.strip()
+
+
+def _push(options: Options, clone: Path, message: str, credit: Credit = NOBODY) -> bool:
     """Commit all and push it; False when somebody else was quicker."""
     _git(options, ["-C", str(clone), "add", "--all"], "cannot be committed to")
     staged = _run(["-C", str(clone), "diff", "--cached", "--quiet"])
@@ -104,9 +155,11 @@ def _push(options: Options, clone: Path, message: str) -> bool:
         return True
     # Two runs that make the same change in the same second would make the same commit, and git would tell the second
     # one that its push has nothing to do: both would believe that the allocation is theirs.
-    unique = f"Ringmaster-Run: {uuid.uuid4()}"
-    said = ["--message", message, "--message", unique]
-    _git(options, ["-C", str(clone), "commit", "--quiet", *said], "cannot be committed to")
+    trailers = {**credit.trailers, OWN_TRAILER: str(uuid.uuid4())}
+    # The last paragraph: git reads trailers there, and nowhere else.
+    said = ["--message", message, "--message", "\n".join(f"{name}: {value}" for name, value in trailers.items())]
+    arguments = ["-C", str(clone), "commit", "--quiet", "--cleanup=verbatim", *said]
+    _git(options, arguments, "cannot be committed to", credit)
     done = _run(["-C", str(clone), "push", "--quiet", "origin", "HEAD"])
     if done.returncode == 0:
         return True
@@ -160,17 +213,19 @@ def _bring_home(options: Options, inside: Options, result: _Outcome, *, write: b
             write_atomically(here, file["after"])
 
 
-def _git(options: Options, arguments: list[str], what: str) -> None:
-    done = _run(arguments)
+def _git(options: Options, arguments: list[str], what: str, credit: Credit = NOBODY) -> None:
+    done = _run(arguments, credit)
     if done.returncode != 0:
         raise _error(options, f"{what}: {_last_line(done.stderr)}", "nothing was changed")
 
 
-def _run(arguments: list[str]) -> subprocess.CompletedProcess[str]:
+def _run(arguments: list[str], credit: Credit = NOBODY) -> subprocess.CompletedProcess[str]:
     names = {}
     for role in ("AUTHOR", "COMMITTER"):
         names[f"GIT_{role}_NAME"] = os.environ.get(f"GIT_{role}_NAME", "Ringmaster")
         names[f"GIT_{role}_EMAIL"] = os.environ.get(f"GIT_{role}_EMAIL", "ringmaster@localhost")
+    if credit.name:
+        names |= {"GIT_AUTHOR_NAME": credit.name, "GIT_AUTHOR_EMAIL": credit.email}
     environment = {**os.environ, **names, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
     return subprocess.run(["git", *arguments], capture_output=True, text=True, check=False, env=environment)
 
