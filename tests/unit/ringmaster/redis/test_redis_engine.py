@@ -16,7 +16,7 @@ from ansible_collections.ringmaster.hosting.plugins.module_utils.components.cata
 from ansible_collections.ringmaster.hosting.plugins.module_utils.components.redis import ENGINES
 from ringmaster.core import accepted, systemd
 from ringmaster.core.report import Failure, Report
-from ringmaster.redis import converge, dumps, engine
+from ringmaster.redis import converge, dumps, engine, trial
 from ringmaster.redis.engine import REDIS, VALKEY, Engine
 
 ROLE = Path(__file__).parents[4] / "roles/redis"
@@ -116,6 +116,27 @@ def test_refused_before_anything_is_read_or_changed(
     places = converge.Places(home=tmp_path / "home", inbox=tmp_path / "inbox", engine=pair[0])
     with pytest.raises(Failure, match="would start empty"):
         getattr(converge, verb)(places)
+
+
+@pytest.mark.parametrize("check", [True, False])
+def test_a_data_folder_that_was_moved_away_is_made_again(
+    tmp_path: Path, states: States, monkeypatch: pytest.MonkeyPatch, check: bool
+) -> None:
+    called = []
+    monkeypatch.setattr(systemd, "prepare", lambda *_asked: False)
+    monkeypatch.setattr(systemd, "systemctl", lambda *words: called.append(words))
+    data = tmp_path / "data"
+    places = converge.Places(home=tmp_path, engine=replace(VALKEY, data=data, account="nobody"))
+    monkeypatch.setattr(converge.shutil, "chown", lambda *asked: called.append(asked))
+    settings = {"appendonly": "yes", "appenddirname": "log", "dbfilename": "dump.rdb", "appendfilename": "log"}
+    report = Report()
+    converge._serve(places, trial.Meaning(settings, []), report, check, False)
+    assert report.steps[0] == f"make {data}"
+    assert report.steps[-1] == "restart valkey-server.service"
+    assert data.is_dir() == (not check)
+    if not check:
+        assert called[0] == (data, "nobody", "nobody")
+        assert data.stat().st_mode & 0o777 == 0o750
 
 
 def test_what_would_come_up_at_the_next_boot(states: States) -> None:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import ssl
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +19,8 @@ from ringmaster.redis.client import RedisError, login
 from ringmaster.redis.directives import ALLOWED
 from ringmaster.redis.engine import Engine
 
-INCLUDE = "include "
+# Lines that the trial does not get: drop-ins are added to it, and it has a folder of its own.
+LEFT_OUT = ("include ", "dir ")
 SUFFIX = ".conf"
 
 
@@ -85,7 +87,7 @@ def wanted(places: Places) -> dict[str, str]:
 def _try(places: Places, texts: dict[str, str]) -> trial.Meaning:
     """Return what the configuration with these drop-ins means. Raises Invalid."""
     lines = places.configuration.read_text().splitlines()
-    own = [line for line in lines if not line.startswith(INCLUDE)]
+    own = [line for line in lines if not line.startswith(LEFT_OUT)]
     whole = "\n".join([*own, *texts.values(), ""])
     meaning = trial.meaning(whole, places.acl.read_text(), places.admin, places.engine)
     limit = _memory() * 9 // 10
@@ -118,6 +120,12 @@ def _serve(places: Places, meaning: trial.Meaning, report: Report, check: bool, 
     runs = systemd.prepare(unit, report, check)
 
     def start_again() -> None:
+        if not data.exists():
+            # It was moved away, as people are told to before the engine changes; the package makes it only once.
+            report.steps.append(f"make {data}")
+            if not check:
+                data.mkdir(mode=0o750)
+                shutil.chown(data, places.engine.account, places.engine.account)
         if _lacks_log(data, meaning.settings):
             # Redis with an append-only file loads nothing else: it would start empty beside a full snapshot.
             systemd.step(report, check, "stop", unit)
