@@ -28,7 +28,7 @@ Run = Callable[[Sequence[str]], tuple[int, str, str]]
 
 
 class PackageError(Exception):
-    """apt could not install; the text says which packages and what apt said."""
+    """apt could not install, or must not; the text says which packages and what apt said, or why not."""
 
 
 def listing(names: Sequence[str]) -> list[str]:
@@ -46,6 +46,18 @@ def missing(run: Run, names: Sequence[str]) -> list[str]:
     """Return the packages that are not installed, in the order asked for."""
     _code, out, _err = run(listing(names))
     return absent(out, names)
+
+
+def refuse_beside(run: Run, unit: str, data: Path, remedy: str) -> None:
+    """Raise PackageError while a service runs, or has data, in whose place another one would come."""
+    _code, state, _err = run(["systemctl", "is-active", "--", unit])
+    if state.strip() not in ("inactive", "failed", "unknown", ""):
+        found = f"{unit} runs on this machine"
+    elif data.is_dir() and any(data.iterdir()):
+        found = f"{data} holds data"
+    else:
+        return
+    raise PackageError(f"{found}, so nothing was changed: {remedy}")
 
 
 def lists_are_older_than(seconds: float, folder: Path = LISTS, now: float | None = None) -> bool:
