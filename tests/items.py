@@ -127,7 +127,7 @@ def test() -> list[Item]:
         *integration(),
         Item("controller: Debian 13", pytest("-x", "tests/controller"), lane=SCENARIOS),
         *scenarios(long=False),
-        Item("end to end", pytest("-x", "-s", "tests/e2e")),
+        Item("end to end", pytest("-x", "-s", "tests/e2e"), limit=45 * MINUTE),
     ]
 
 
