@@ -340,7 +340,11 @@ def test_own_sieve_script_over_managesieve(address: str, anna: Person, elsewhere
     assert b"DKIM-Signature" in answer.content
 
 
-VACATION = 'require ["vacation"]; if header :contains "Subject" "are you there" { vacation :days 1 "I am away."; }'
+# The same person is answered once a day, but in each run of these tests.
+VACATION = (
+    'require ["vacation"]; if header :contains "Subject" "are you there"'
+    f' {{ vacation :days 1 :handle "{time.time():.0f}" "I am away."; }}'
+)
 
 
 def put_script(person: Person, script: str) -> None:
