@@ -238,14 +238,16 @@ def test_port_25_offers_nothing_that_is_refused_behind_it(address: str, anna: Pe
         }
         assert client.docmd("MAIL FROM:<bob@outside.example> SMTPUTF8")[0] == 555
         assert client.docmd("MAIL FROM:<bob@outside.example> SIZE=99999999")[0] == 552
-        client.command_encoding = "utf-8"
         for sender, to in (
             ("bäcker@outside.example", anna.address),
             ("bob@outside.example", "bäcker@second.example"),
         ):
+            # Which makes smtplib speak ASCII again.
+            client.rset()
+            client.command_encoding = "utf-8"
             client.docmd(f"MAIL FROM:<{sender}>")
             assert client.docmd(f"RCPT TO:<{to}>")[0] == 553
-            client.rset()
+        client.rset()
         # Text of any kind needs no such address.
         text = compose("bob@outside.example", anna.address, "in pieces", "Grüße", {"X-Greeting": "Grüße"})
         for line in ("MAIL FROM:<bob@outside.example> BODY=8BITMIME", f"RCPT TO:<{anna.address}>"):
@@ -338,7 +340,11 @@ def test_own_sieve_script_over_managesieve(address: str, anna: Person, elsewhere
     assert b"DKIM-Signature" in answer.content
 
 
-VACATION = 'require ["vacation"]; if header :contains "Subject" "are you there" { vacation :days 1 "I am away."; }'
+# The same person is answered once a day, but in each run of these tests.
+VACATION = (
+    'require ["vacation"]; if header :contains "Subject" "are you there"'
+    f' {{ vacation :days 1 :handle "{time.time():.0f}" "I am away."; }}'
+)
 
 
 def put_script(person: Person, script: str) -> None:
