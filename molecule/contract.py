@@ -11,6 +11,7 @@ of the contract say so by ``@pytest.mark.contract("<subject>")``. docs/reference
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -102,8 +103,12 @@ class Contract:
 
     def runs(self, host: Host) -> bool:
         """Tell whether the component's daemon runs."""
-        listed = f"systemctl list-units --state=active --plain --no-legend '{self.component.daemon}'"
-        return bool(host.check_output(listed).strip())
+        return bool(self.units(host))
+
+    def units(self, host: Host) -> list[str]:
+        """Return the units of the component's daemon that run."""
+        listed = f"systemctl list-units --state=active --plain --no-legend {shlex.join(self.component.daemons)}"
+        return [line.split()[0] for line in host.check_output(listed).splitlines()]
 
     def own_checks(self, host: Host) -> list[str]:
         """Return the names of the component's checks."""
@@ -127,8 +132,7 @@ class Contract:
         def states() -> set[str]:
             return {one["state"] for one in checks_of(host) if one["component"] == self.name}
 
-        units = host.check_output(f"systemctl list-units --state=active --plain --no-legend '{self.component.daemon}'")
-        names = " ".join(line.split()[0] for line in units.splitlines())
+        names = " ".join(self.units(host))
         host.check_output(f"systemctl stop {names}")
         try:
             eventually(lambda: "critical" in states(), 60)

@@ -92,6 +92,7 @@ KINDS: dict[str, str] = {
     "restic-rest-server.service": NETWORK,
     "rspamd.service": NETWORK,
     "unbound.service": NETWORK,
+    "valkey-server.service": NETWORK,
 }
 
 UNLIMITED: dict[str, str] = {
@@ -154,6 +155,22 @@ OF_DEBIAN: dict[str, tuple[str, ...]] = {
     ),
     "rspamd.service": ("User=_rspamd",),
     "unbound.service": (),
+    "valkey-server.service": (
+        *(
+            "User=valkey",
+            "UMask=007",
+            "PrivateTmp=yes",
+            "PrivateDevices=yes",
+            "ProtectHome=yes",
+            "ProtectSystem=strict",
+        ),
+        *("CapabilityBoundingSet=", "LockPersonality=yes", "MemoryDenyWriteExecute=yes", "NoNewPrivileges=yes"),
+        *("PrivateUsers=yes", "ProtectClock=yes", "ProtectControlGroups=yes", "ProtectHostname=yes"),
+        *("ProtectKernelLogs=yes", "ProtectKernelModules=yes", "ProtectKernelTunables=yes", "ProtectProc=invisible"),
+        *("RemoveIPC=yes", "RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX", "RestrictNamespaces=yes"),
+        *("RestrictRealtime=yes", "RestrictSUIDSGID=yes", "SystemCallArchitectures=native"),
+        *("SystemCallFilter=@system-service", "SystemCallFilter=~@privileged @resources"),
+    ),
 }
 """What Debian 13's own units say that counts, for those that drop-ins of ours extend by a sandbox."""
 

@@ -164,7 +164,7 @@ def test_what_runs_but_is_not_described() -> None:
     assert "mailstub" in leaving.undescribed(["redis"])
     assert leaving.undescribed(["postgresql"])["redis"] == {
         "title": "Redis",
-        "daemon": "redis-server.service",
+        "daemons": ["redis-server.service", "valkey-server.service"],
         "mark": "/usr/lib/ringmaster/checks.d/redis.json",
     }
 

@@ -106,6 +106,16 @@ def test_it_goes_in_order_and_its_data_stay(redis: Machine) -> None:
     assert redis.calls == []
 
 
+def test_whichever_server_runs_is_dumped_and_goes(redis: Machine) -> None:
+    redis.units[0] = "valkey-server.service"
+    redis.put("/var/lib/valkey/dump.rdb")
+    gone = redis.leave("redis")
+    assert redis.calls[0] == "/usr/bin/ringmaster redis dump /var/backups/ringmaster/redis"
+    assert "systemctl disable --now valkey-server.service" in redis.calls
+    assert redis.units == ["ssh"]
+    assert gone.kept == ["/var/lib/redis", "/var/lib/valkey", "/etc/local/redis"]
+
+
 def test_check_mode_says_the_same_and_does_nothing(redis: Machine) -> None:
     before = redis.files()
     would = redis.leave("redis", check=True).steps

@@ -88,11 +88,30 @@ CASES: list[tuple[str, dict[str, Any], str, list[str]]] = [
     ),
     (
         "revoke_key",
-        {"user": "alice", "ssh_key": ALICES_KEY},
+        {"user": "alice", "ssh_key": ALICES_KEY, "even_if_last": "true"},
         "users/alice.yml",
         ["-ssh_keys:", f"-  - {ALICES_KEY}", "+ssh_keys: []"],
     ),
-    ("remove_user", {"user": "alice"}, "users/alice.yml", ["-state: active", "+state: removed"]),
+    (
+        "change_user",
+        {"user": "bob", "email": "b@example.org"},
+        "users/bob.yml",
+        ["-email: bob@ringmaster.example", "+email: b@example.org"],
+    ),
+    ("lock_user", {"user": "bob"}, "users/bob.yml", ["+state: locked"]),
+    ("stop_vm", {"vm": "myapp00"}, PROJECT, ["+    state: stopped"]),
+    (
+        "change_project",
+        {"project": "myapp", "maintenance": "{hours: 2}", "contacts": "bob@example.org, alice@example.org"},
+        PROJECT,
+        [
+            '-maintenance: {days: [sat, sun], start: "02:00", hours: 4}',
+            "-contacts: [alice@ringmaster.example]",
+            '+maintenance: {days: [sat, sun], start: "02:00", hours: 2}',
+            "+contacts: [bob@example.org, alice@example.org]",
+        ],
+    ),
+    ("remove_user", {"user": "alice", "even_if_last": True}, "users/alice.yml", ["-state: active", "+state: removed"]),
     ("remove_user", {"user": "bob"}, "users/bob.yml", ["+state: removed"]),
     (
         "set_permissions",

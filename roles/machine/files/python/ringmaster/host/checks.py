@@ -76,7 +76,7 @@ def components(others: dict[str, dict[str, Any]]) -> tuple[int, str]:
     """Components that run although the description does not have them. Nothing touches them."""
     running = []
     for name, facts in sorted(others.items()):
-        if Path(facts["mark"]).exists() and _runs(facts["daemon"]):
+        if Path(facts["mark"]).exists() and _runs(facts):
             running.append(f"{facts['title']} ({name})")
     if not running:
         return OK, "No component runs that is not described."
@@ -84,10 +84,12 @@ def components(others: dict[str, dict[str, Any]]) -> tuple[int, str]:
     return WARNING, f"{' and '.join(running)} {verb} here, and the description does not say so."
 
 
-def _runs(unit: str) -> bool:
-    """Whether a unit runs, in whose name may be a star."""
+def _runs(facts: dict[str, Any]) -> bool:
+    """Whether one of a component's units runs, in whose names may be stars."""
+    # Definitions from before a component could have several name one.
+    units = facts["daemons"] if "daemons" in facts else [facts["daemon"]]
     done = subprocess.run(
-        ["systemctl", "list-units", "--state=active", "--plain", "--no-legend", "--full", unit],
+        ["systemctl", "list-units", "--state=active", "--plain", "--no-legend", "--full", *units],
         capture_output=True,
         text=True,
         check=False,

@@ -83,8 +83,9 @@ class Support:
 class Component:
     """One managed component. It has the same name as a role, a scenario and a page.
 
-    ``daemon`` is the unit that shows whether it runs, ``data`` is what stays when it goes. ``judge`` yields what is
-    wrong with its options, ``tuning`` names its formulas, ``parts`` the parts of the machine's program that it needs.
+    ``daemon`` is the unit that shows whether it runs, ``other_daemons`` those that may run in its place. ``data`` is
+    what stays when it goes. ``judge`` yields what is wrong with its options, ``tuning`` names its formulas, ``parts``
+    the parts of the machine's program that it needs.
     ``certificates`` are the names of its certificates; ``site`` is the file that names more of them. ``takes_over``
     says how changes of options come into force, ``waits`` which of them come otherwise. ``packages`` are
     patterns of those whose upgrade restarts it, ``guarded`` of services: both wait for the maintenance window.
@@ -100,6 +101,7 @@ class Component:
     parts: tuple[str, ...]
     packages: tuple[str, ...]
     guarded: tuple[str, ...] = ()
+    other_daemons: tuple[str, ...] = ()
     ports: tuple[Port, ...] = ()
     exporters: tuple[Exporter, ...] = ()
     tuning: tuple[str, ...] = ()
@@ -112,6 +114,11 @@ class Component:
     shared: tuple[Shared, ...] = ()
     takes_over: str = AT_ONCE
     waits: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def daemons(self) -> tuple[str, ...]:
+        """The units one of which runs where the component does; there may be stars in their names."""
+        return (self.daemon, *self.other_daemons)
 
     @property
     def definition(self) -> str:
@@ -204,8 +211,14 @@ _ALL = (
         "Redis",
         judge=database_faults.of_redis,
         daemon="redis-server.service",
+        other_daemons=("valkey-server.service",),
         part=Part(
-            units=("ringmaster-redis-inbox.path", "prometheus-redis-exporter.service", "redis-server.service"),
+            units=(
+                "ringmaster-redis-inbox.path",
+                "prometheus-redis-exporter.service",
+                "redis-server.service",
+                "valkey-server.service",
+            ),
             files=(
                 "/usr/lib/ringmaster/checks.d/redis.json",
                 "/etc/ringmaster/backup.d/redis.json",
@@ -215,17 +228,17 @@ _ALL = (
                 "/etc/systemd/system/ringmaster-redis-*",
             ),
         ),
-        data=("/var/lib/redis", "/etc/local/redis"),
-        support=Support("8.0", "2028-08-09", "Debian's security support of trixie"),
+        data=("/var/lib/redis", "/var/lib/valkey", "/etc/local/redis"),
+        support=Support("Redis 8.0, Valkey 8.1", "2028-08-09", "Debian's security support of trixie"),
         parts=("redis",),
-        packages=("redis-*",),
-        guarded=("redis*",),
+        packages=("redis-*", "valkey-*"),
+        guarded=("redis*", "valkey*"),
         ports=(Port("tcp", "6379"), Port("tcp", "6380")),
         exporters=(Exporter("redis", 9121),),
         tuning=("redis",),
         users=REDIS,
         certificates=("redis",),
-        waits={"settings": f"{AT_ONCE}, or {RESTART}"},
+        waits={"settings": f"{AT_ONCE}, or {RESTART}", "engine": "at once, and never beside data of the other one"},
     ),
     Component(
         "memcached",

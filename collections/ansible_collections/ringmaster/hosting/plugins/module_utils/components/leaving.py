@@ -39,7 +39,7 @@ def plan(name: str, present: Iterable[str], members: Iterable[Mapping[str, Any]]
     }
     return {
         "title": going.title,
-        "daemon": going.daemon,
+        "daemons": list(going.daemons),
         "dump": f"{DUMPS}/{name}" if going.is_dumped else "",
         "units": [unit for unit in going.part.units if unit not in needed],
         "files": [path for path in going.part.files if path not in kept],
@@ -57,13 +57,15 @@ def plan(name: str, present: Iterable[str], members: Iterable[Mapping[str, Any]]
 
 
 def undescribed(described: Iterable[str]) -> dict[str, dict[str, Any]]:
-    """Return, of each component that a VM is not described to have, title, daemon, and the mark that it is ours."""
+    """Return, of each component that a VM is not described to have, title, daemons, and the mark that it is ours."""
     names = set(described)
-    needed = {COMPONENTS[name].daemon for name in names if name in COMPONENTS}
+    needed = {daemon for name in names if name in COMPONENTS for daemon in COMPONENTS[name].daemons}
 
     def facts(one: Component) -> dict[str, Any]:
-        return {"title": one.title, "daemon": one.daemon, "mark": one.definition}
+        return {"title": one.title, "daemons": list(one.daemons), "mark": one.definition}
 
     return {
-        name: facts(one) for name, one in sorted(COMPONENTS.items()) if name not in names and one.daemon not in needed
+        name: facts(one)
+        for name, one in sorted(COMPONENTS.items())
+        if name not in names and not needed.intersection(one.daemons)
     }

@@ -143,7 +143,7 @@ class Leaving:
         entry = f"/etc/ringmaster/backup.d/{self.name}.json"
         if not self._place(entry).exists():
             return
-        if not any(self._says("is-active", unit) == "active" for unit in self._units([self.asked["daemon"]])):
+        if not any(self._says("is-active", unit) == "active" for unit in self._units(self.asked["daemons"])):
             self.steps.append(f"make no last dump: {self.asked['title']} does not run; data stay as they are")
             return
         self.steps.append(f"dump to {folder}")

@@ -16,12 +16,15 @@ from ..language.files import read_text, write_atomically
 from ..language.load import Source, display, plain
 from ..ledger import locked
 from ..model import Description, Options
-from . import splice, table
+from . import guards, splice, table
 from .drafts import Draft
 from .request import RequestError
 
 Change = tuple[str, Mapping[str, Any]]
 """A verb and its arguments."""
+
+
+_CONFIRMABLE = tuple(name for name, verb in table.ALL.items() if guards.CONFIRMATION in verb.types)
 
 
 @dataclass(frozen=True)
@@ -112,6 +115,7 @@ def _planned(options: Options, found: Description, changes: Sequence[Change]) ->
     proposed, mistakes = description.read_description(options, drawn.texts, drawn.ledger)
     if mistakes:
         raise DescriptionError(mistakes)
+    guards.check(found, proposed, changes, _CONFIRMABLE)
     plan = allocation.plan(proposed)
     plan.additions[:0] = _entered(found, drawn.ledger)
     mistakes = [mistake for source in proposed.sources.values() for mistake in source.mistakes]
@@ -213,7 +217,9 @@ def _urgent(options: Options, rescued: rescue.Rescued, changes: Sequence[Change]
         drawn.take(draft, _described(rescued.found, draft))
     paths = set(drawn.texts)
     texts = {**rescued.texts, **drawn.texts}
-    _proposed, mistakes = description.read_description(options, texts)
+    proposed, mistakes = description.read_description(options, texts)
+    if not mistakes:
+        guards.check(rescued.found, proposed, changes, _CONFIRMABLE)
     if mistakes or paths & set(rescued.texts):
         raise DescriptionError([*rescued.mistakes, *mistakes])
     return Outcome(drawn.subjects[0], [], drawn.files, rescued.warnings(), drawn.subjects, drawn.objects)

@@ -64,9 +64,9 @@ _RESTORE: dict[str, Type] = {
     "replace": Boolean(),
 }
 _SETS_UP = ("machine", "dns", "base", "certificates", "components", "backup", "monitoring", "withdrawn")
-_CONVERGED = ("order_vm", "change_vm", "remove_component")
+_CONVERGED = ("order_vm", "change_vm", "remove_component", "stop_vm", "start_vm")
 _FOLLOWS: dict[str, tuple[str, ...]] = dict.fromkeys(_CONVERGED, ("converge_vm",))
-_FOLLOWS |= {"revoke_key": ("accounts",), "rotate_secret": ("components", "backup")}
+_FOLLOWS |= {"revoke_key": ("accounts",), "lock_user": ("accounts",), "rotate_secret": ("components", "backup")}
 
 
 def _pattern(name: str) -> Playbook:

@@ -106,6 +106,31 @@ def _leave(request: Request, argument: str, vm: Vm, component: str) -> dict[str,
     return {component: {"state": "absent"}}
 
 
+def stop_vm(found: Description, request: Request) -> Draft:
+    """Say that a VM shall be off until it is started again; its disks, addresses and backups stay."""
+    return _run(found, request, "stopped")
+
+
+def start_vm(found: Description, request: Request) -> Draft:
+    """Say that a stopped VM shall run."""
+    return _run(found, request, "running")
+
+
+def _run(found: Description, request: Request, wanted: str) -> Draft:
+    name = request.values["vm"]
+    if not is_kept(found, request, name):
+        return Draft("projects", "", {}, name)
+    vm = found.vms[name]
+    if vm.state == "retiring":
+        request.wrong(
+            f"vm: {name} is stopped for good and will be deleted",
+            found=f"state: retiring, delete_after: {vm.delete_after}",
+            hint=f"retire_vm with vm={name} and undo=true takes that back, and it runs again",
+        )
+    patch = {"state": wanted if wanted != "running" else None} if vm.state != wanted else {}
+    return Draft("projects", vm.project, {"vms": {name: patch}} if patch else {}, name)
+
+
 def retire_vm(found: Description, request: Request) -> Draft:
     """Stop a VM for good, with a grace period; or take that back."""
     name = request.values["vm"]
