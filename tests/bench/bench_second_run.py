@@ -4,9 +4,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The second run of site.yml by two checkouts, side by side: ``bench_second_run.py [COMMIT [COMMIT]]``.
 
-Each checkout has a lab of its own with the same light machines (two VMs with three components, a service machine), which
-it has made true before. Then both take turns to find nothing to do. Without a second commit, the
-other one is this checkout as it is; without a first one, it is compared with the commit before *Trust*.
+Each checkout has a lab of its own with the same light machines (two VMs with three components, a service machine),
+which it has made true before. Then both take turns to find nothing to do. Without a second commit, the other one is
+this checkout as it is; without a first one, it is compared with the commit before *Trust*.
 
 Seconds are those of the clock, and of the controller's processors alone, which other work on this machine does not
 change much. Round trips are commands over SSH, counted in a run that is not measured.
