@@ -347,11 +347,13 @@ class Loader(yaml.CSafeLoader):  # type: ignore[misc]
 Loader.add_multi_constructor("!", lambda _loader, _suffix, _node: None)
 
 
-def _maps(node: Any) -> Iterator[dict[str, Any]]:
+def _maps(node: Any, *, is_home: bool = False) -> Iterator[tuple[dict[str, Any], bool]]:
+    """Yield everything that may be a task, and whether its play is of the machine where playbooks run."""
     if isinstance(node, dict):
-        yield node
+        is_home = is_home or node.get("hosts") == "localhost"
+        yield node, is_home
     for value in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
-        yield from _maps(value)
+        yield from _maps(value, is_home=is_home)
 
 
 def wrong_tasks(root: Path) -> list[str]:
@@ -362,10 +364,10 @@ def wrong_tasks(root: Path) -> list[str]:
             parts = path.relative_to(root).parts
             if {"molecule", "files", "templates", "meta"} & {*parts} or parts[1] == "lab":  # of the operator's machine
                 continue
-            for task in _maps(yaml.load(path.read_text(encoding="utf-8"), Loader)):
+            for task, is_home in _maps(yaml.load(path.read_text(encoding="utf-8"), Loader)):
                 for module in WRITING:
                     arguments = task.get(f"ansible.builtin.{module}")
-                    if arguments is None or task.get("delegate_to") == "localhost":
+                    if arguments is None or task.get("delegate_to", "localhost" if is_home else "") == "localhost":
                         continue
                     place = arguments.get("path") or arguments.get("dest") if isinstance(arguments, dict) else ""
                     if not place or "{{" in place or not is_roots(place) or "recurse" in arguments:
@@ -394,3 +396,17 @@ def test_a_task_that_writes_elsewhere_is_found(tmp_path: Path, task: str) -> Non
     assert wrong_tasks(tmp_path)
     (tmp_path / "roles/x/tasks/main.yml").write_text("- ansible.builtin.copy: {dest: /etc/x, content: x}\n")
     assert not wrong_tasks(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("play", "is_right"),
+    [
+        ("{hosts: localhost, tasks: [{block: [{ansible.builtin.copy: {dest: '{{ to }}', content: x}}]}]}", True),
+        ("{hosts: vms, tasks: [{ansible.builtin.copy: {dest: '{{ to }}', content: x}}]}", False),
+        ("{hosts: localhost, tasks: [{ansible.builtin.copy: {dest: '{{ to }}'}, delegate_to: web00}]}", False),
+    ],
+)
+def test_where_playbooks_run_people_say_where_to_write(tmp_path: Path, play: str, is_right: bool) -> None:
+    (tmp_path / "playbooks").mkdir()
+    (tmp_path / "playbooks/a.yml").write_text(f"- {play}\n")
+    assert (wrong_tasks(tmp_path) == []) is is_right

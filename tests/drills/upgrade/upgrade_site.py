@@ -107,6 +107,10 @@ class Site:
     lab: str
     folder: Path
     born: Path
+    shares: Sequence[dict[str, object]] = SHARES
+    """Which machines the lab has."""
+    limit: str = ""
+    """For whom playbooks are run; empty for all."""
 
     @property
     def platform(self) -> Path:
@@ -138,7 +142,7 @@ class Site:
             self._run(argv, self.born)
         # By its real path: a machine in another folder would write its first files again, over those of roles.
         place = {"lab_folder": str((HERE / ".lab").resolve())}
-        for share in SHARES:
+        for share in self.shares:
             self.tool(self.born, "-e", json.dumps(share | place), "up", "--machines-only")
         for machine in self.machines().values():
             machine.check_output("echo force-unsafe-io > /etc/dpkg/dpkg.cfg.d/drill")
@@ -166,7 +170,7 @@ class Site:
             plays += parts_of_site(code) if name == "site.yml" else [taken_in(code / "playbooks" / name)]
         book = self.folder / "run.yml"
         book.write_text(yaml.safe_dump(plays))
-        return self.tool(code, "play", str(book), cut=cut)
+        return self.tool(code, "play", str(book), *(["--limit", self.limit] if self.limit else []), cut=cut)
 
     def _run(self, argv: Sequence[str], code: Path, cut: float = 0) -> str:
         log = self.folder / "last.log"

@@ -46,6 +46,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         eventually(lambda: found.figure("prometheus_tsdb_head_series") > 2 * LIMIT, 60)
         eventually(lambda: found.figure('count(last_over_time({instance="churn"}[1h]))') > LIMIT, 60)
         found.start(
+            # With the rights of its unit.
+            *("setpriv", "--bounding-set=-all,+net_admin", "--inh-caps=-all", "--no-new-privs"),
             *("env", f"PYTHONPATH={ROLES}/machine/files/python", sys.executable, "-B", "-c"),
             "import sys; from ringmaster.series.main import main; main(sys.argv[1:])",
             *("--settings", f"{folder}/series.json", "--every", "1", "--state", f"{folder}/cut.json"),
