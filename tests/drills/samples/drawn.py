@@ -27,7 +27,7 @@ from ansible_collections.ringmaster.hosting.plugins.module_utils.components impo
 from ansible_collections.ringmaster.hosting.plugins.module_utils.components.faults import Fault, Surroundings
 from ansible_collections.ringmaster.hosting.plugins.module_utils.components.judges import JUDGES
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.component_options import Roles
-from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.schema.common import COMPONENTS
+from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.schema.common import COMPONENTS, PERMISSIONS
 from hypothesis import strategies as st
 
 Options = dict[str, Any]
@@ -81,7 +81,7 @@ BY_NAME: Mapping[str, re.Pattern[str]] = {
     "fallback": nginx._URI,
     "index": nginx._FILE,
     "name": users.NAME,
-    "auth": nginx._PERMISSION,
+    "auth": re.compile("|".join(PERMISSIONS)),
 }
 KEYS: Mapping[str, st.SearchStrategy[str]] = {
     "headers": st.from_regex(nginx._HEADER, fullmatch=True),
@@ -214,13 +214,14 @@ def samples(number: int, seed: int, roles: Roles, vms: Mapping[str, list[str]]) 
 
 def _sample(seed: int, roles: Roles, vms: Mapping[str, list[str]]) -> dict[str, dict[str, Options]]:
     found: dict[str, dict[str, Options]] = {vm: {name: {} for name in names} for vm, names in vms.items()}
-    for vm, names in vms.items():
-        for name in names:
-            around = Surroundings(vm, found, f"{vm}.fe.molecule.example", roles.managed_settings(name))
-            if first(roles, name, {}, around):
-                del found[vm][name]  # what stands elsewhere bars it, whatever its options are
-            else:
-                found[vm][name] = _of_component(seed, roles, name, around)
+    # A gateway's backends name components, which are there by then.
+    pairs = sorted(((name, vm) for vm, names in vms.items() for name in names), key=lambda one: one[0] == "webgateway")
+    for name, vm in pairs:
+        around = Surroundings(vm, found, f"{vm}.fe.molecule.example", roles.managed_settings(name))
+        if first(roles, name, {}, around):
+            del found[vm][name]  # what stands elsewhere bars it, whatever its options are
+        else:
+            found[vm][name] = _of_component(seed, roles, name, around)
     return found
 
 

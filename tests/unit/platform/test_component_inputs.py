@@ -113,6 +113,7 @@ REFUSED = {
     ),
     "location of nothing": (vhost("locations: [^{path: /a}]"), ["needs exactly one of"]),
     "folder": ("webgateway: {vhosts: [{name: a.example, root: ^/etc}]}", ["below /srv only"]),
+    "permission of nobody": (vhost("auth: ^admins"), ["auth is 'admins'", "allowed: login, manager, stats"]),
     "backend": ("webgateway: {vhosts: [{name: a.example, backend: ^app}]}", ["there is no backend 'app'"]),
     "member": ("webgateway: {backends: [{name: a, port: 80, vms: ^[myapp07]}]}", ["'myapp07' is no VM"]),
     "component without a VM": ("webgateway: {backends: [^{name: a, port: 80, component: mysql}]}", ["there is no VM"]),
