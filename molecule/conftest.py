@@ -10,10 +10,11 @@ import json
 import os
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import contract
 import pytest
 import testinfra
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.verbs import playbooks
@@ -51,9 +52,20 @@ def hostvars() -> dict[str, dict[str, Any]]:
 
 @pytest.fixture(scope="session")
 def play(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Return a function that runs a playbook with its variables; what follows from a verb comes to ``hosts``."""
+    """Return a function that runs a playbook with its variables; what follows from a verb comes to ``hosts``.
 
-    def run(name: str, hosts: str = "none", **variables: object) -> subprocess.CompletedProcess[str]:
+    Without ``hosts`` it is called as an operator calls it.
+    ``source`` is another description than the scenarios', ``words`` are options of ansible-playbook.
+    """
+
+    def run(
+        name: str,
+        hosts: str | None = "none",
+        *,
+        source: Path | None = None,
+        words: Sequence[str] = (),
+        **variables: object,
+    ) -> subprocess.CompletedProcess[str]:
         environment = {
             **os.environ,
             "MOLECULE_PROJECT_DIRECTORY": str(ROOT),
@@ -62,15 +74,23 @@ def play(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., subprocess.C
             "ANSIBLE_FORCE_COLOR": "false",
         }
         argv = [str(ROOT / ".venv/bin/ansible-playbook"), f"playbooks/{name}.yml"]
-        argv += ["-i", str(PLATFORM / "platform.ringmaster.yml")]
+        argv += ["-i", str(source or PLATFORM / "platform.ringmaster.yml"), *words]
         narrowing = PLAYBOOKS_HOSTS & playbooks.types_of([name]).keys()
         # In a file: there may be thousands.
         file = tmp_path_factory.mktemp("variables") / "variables.json"
-        file.write_text(json.dumps({**dict.fromkeys(narrowing, hosts), **variables}), encoding="utf-8")
+        file.write_text(
+            json.dumps({**(dict.fromkeys(narrowing, hosts) if hosts else {}), **variables}), encoding="utf-8"
+        )
         argv += ["-e", f"@{file}"]
         return subprocess.run(argv, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
 
     return run
+
+
+@pytest.fixture(scope="class")
+def description(tmp_path_factory: pytest.TempPathFactory) -> contract.Description:
+    """The description that the tests of a class change."""
+    return contract.Description(tmp_path_factory.mktemp("described"))
 
 
 @pytest.fixture(scope="session")

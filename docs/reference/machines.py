@@ -15,6 +15,7 @@ from typing import Any
 
 import yaml
 from ansible_collections.ringmaster.hosting.plugins.module_utils.accounts import timer
+from ansible_collections.ringmaster.hosting.plugins.module_utils.components import catalogue
 from ansible_collections.ringmaster.hosting.plugins.module_utils.machine import program
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -37,18 +38,18 @@ HAVE: dict[str, tuple[str, str]] = {
     "guard": ("hypervisors, service machines", "playbooks/provision.yml"),
     "hypervisor_agent": ("hypervisors", "playbooks/monitoring.yml"),
     "machine": (EVERY, "playbooks/machine.yml"),
-    "mailserver": ("VMs with component `mailserver`", "playbooks/components.yml"),
     "monitoring": ("the machine of service `monitoring`", "playbooks/monitoring.yml"),
     "monitoring_agent": (EVERY, "playbooks/monitoring.yml"),
-    "mysql": ("VMs with component `mysql`", "playbooks/components.yml"),
     "nginx": ("VMs with component `webgateway` or with webmail", "roles/webgateway/tasks/main.yml"),
     "package_cache": ("service machines that keep packages", "playbooks/package_cache.yml"),
-    "postgresql": ("VMs with component `postgresql`", "playbooks/components.yml"),
-    "redis": ("VMs with component `redis`", "playbooks/components.yml"),
     "status": ("the machine of service `status`", "playbooks/monitoring.yml"),
     "updates": (EVERY, "playbooks/monitoring.yml"),
     "vm_image": ("VMs, from their image", "playbooks/vm_image.yml"),
-    "webgateway": ("VMs with component `webgateway`", "playbooks/components.yml"),
+    **{
+        name: (f"VMs with component `{name}`", "playbooks/components.yml")
+        for name in catalogue.COMPONENTS
+        if any((ROLES / name / "files/rootfs" / UNITS.lstrip("/")).glob("ringmaster-*"))
+    },
 }
 """Role to the machines that have it and the file that applies it, for each role that brings a unit or a script."""
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.ringmaster.hosting.plugins.module_utils.network import firewall
+from ansible_collections.ringmaster.hosting.plugins.module_utils.services import firewall
 from ringmaster.reach import checks as reach
 from steps import check_of, playbook, writer
 from testinfra.host import Host

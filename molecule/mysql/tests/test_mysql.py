@@ -67,6 +67,7 @@ def empty_inbox(mysql: Host, eventually: Eventually) -> Iterator[None]:
     eventually(lambda: json.loads(mysql.check_output("cat /var/lib/ringmaster/mysql.json"))["refused"] == {})
 
 
+@pytest.mark.contract("data go there and back over IPv4 and IPv6")
 @pytest.mark.parametrize("family", [0, 1], ids=["ipv4", "ipv6"])
 def test_session_from_another_vm_with_nothing_but_the_file(
     neighbour: Host, hostvars: dict[str, dict[str, Any]], family: int
@@ -92,6 +93,7 @@ def test_a_user_can_be_refused_without_tls(neighbour: Host, hostvars: dict[str, 
     assert "Access denied for user 'report'" in refused.stderr
 
 
+@pytest.mark.contract("refused to strangers")
 @pytest.mark.parametrize("family", [0, 1], ids=["ipv4", "ipv6"])
 def test_without_password_nothing(neighbour: Host, hostvars: dict[str, dict[str, Any]], family: int) -> None:
     address = addresses(hostvars, "srv")[family]
@@ -287,6 +289,7 @@ def test_a_mistake_is_one_sentence(mysql: Host, declared: dict[str, Any]) -> Non
     assert done.stderr == "MariaDB refuses to make the database bad: Unknown character set: 'klingon'\n"
 
 
+@pytest.mark.contract("kill -9 is survived")
 def test_comes_back_with_its_data_after_a_kill(
     mysql: Host, neighbour: Host, hostvars: dict[str, dict[str, Any]], eventually: Eventually
 ) -> None:
@@ -375,6 +378,7 @@ def test_slow_statements_can_be_read_and_are_rotated(mysql: Host) -> None:
     mysql.check_output("logrotate --debug /etc/logrotate.conf 2>&1 | grep -i 'error:' && exit 1 || true")
 
 
+@pytest.mark.contract("a drop-in is taken over, and a bad one left out")
 @pytest.mark.usefixtures("empty_inbox")
 def test_drop_in_is_taken_over_without_a_restart(mysql: Host, eventually: Eventually) -> None:
     process = mysql.check_output("systemctl show -P MainPID mariadb")
@@ -389,6 +393,7 @@ def test_drop_in_is_taken_over_without_a_restart(mysql: Host, eventually: Eventu
     assert converge(mysql)["changed"] is False
 
 
+@pytest.mark.contract("a restart only when asked for")
 @pytest.mark.usefixtures("empty_inbox")
 def test_setting_that_needs_a_restart_waits_for_it(mysql: Host, eventually: Eventually) -> None:
     put(mysql, "figures.cnf", "[mariadbd]\nperformance_schema = ON\n")
@@ -400,6 +405,8 @@ def test_setting_that_needs_a_restart_waits_for_it(mysql: Host, eventually: Even
     eventually(lambda: "performance_schema (ON, wanted OFF)" in check_of(mysql, "mysql/restart")["output"])
 
 
+@pytest.mark.contract("a trial start before anything is used")
+@pytest.mark.contract("a drop-in is taken over, and a bad one left out")
 @pytest.mark.usefixtures("empty_inbox")
 @pytest.mark.parametrize(
     ("text", "reason"),

@@ -63,6 +63,7 @@ def rows(host: Host, table: str) -> int:
     return int(sql(host, f"SELECT COUNT(*) FROM {table}"))
 
 
+@pytest.mark.contract("a dump is proven and restored")
 def test_a_dump_is_proven_and_nothing_is_left(mysql: Host) -> None:
     sentence = run(mysql, "prove")["sentence"]
     assert sentence.startswith("3 databases with ")
@@ -123,6 +124,7 @@ def test_restored_beside(mysql: Host) -> None:
     sql(mysql, "DROP DATABASE zoo2; DROP USER zoo2_owner@localhost")
 
 
+@pytest.mark.contract("a dump is proven and restored")
 def test_restored_over(mysql: Host) -> None:
     sql(mysql, "DELETE FROM zoo.animals WHERE i > 3; CREATE TABLE zoo.newer (i INT)")
     sentence = run(mysql, "restore", "--object zoo --replace")["sentence"]

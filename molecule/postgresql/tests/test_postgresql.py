@@ -114,6 +114,7 @@ def declared(server: Host) -> Iterator[Callable[[Callable[[dict[str, Any]], None
     converge(server)
 
 
+@pytest.mark.contract("data go there and back over IPv4 and IPv6")
 @pytest.mark.parametrize("family", ["ipv4", "ipv6"])
 def test_round_trip_from_another_vm_with_nothing_but_the_file(psql: Psql, family: str) -> None:
     sql = f"CREATE TABLE trip_{family} (t text); INSERT INTO trip_{family} VALUES ('ä {family}'); TABLE trip_{family}"
@@ -129,6 +130,7 @@ def test_url_alone_is_enough(neighbour: Host, place: dict[str, Any]) -> None:
     assert neighbour.check_output(f"sudo -u s-pg sh -c {shlex.quote(shell)}") == "app"
 
 
+@pytest.mark.contract("refused to strangers")
 @pytest.mark.parametrize("family", ["ipv4", "ipv6"])
 def test_without_or_with_a_wrong_password_nothing(psql: Psql, family: str) -> None:
     for more, told in (
@@ -315,6 +317,7 @@ def test_drift_is_mended(psql: Psql, server: Host) -> None:
     good(psql("SELECT 1"))
 
 
+@pytest.mark.contract("a drop-in is taken over, and a bad one left out")
 @pytest.mark.usefixtures("empty_inbox")
 def test_drop_in_is_taken_over_without_a_restart(server: Host, eventually: Eventually) -> None:
     before = pid(server)
@@ -328,6 +331,7 @@ def test_drop_in_is_taken_over_without_a_restart(server: Host, eventually: Event
     eventually(lambda: admin(server, "SHOW work_mem") != "33MB")
 
 
+@pytest.mark.contract("a restart only when asked for")
 @pytest.mark.usefixtures("empty_inbox")
 def test_setting_that_needs_a_restart_waits_for_it(server: Host, eventually: Eventually) -> None:
     put(server, "many.conf", "max_connections = 123\n")
@@ -342,6 +346,8 @@ def test_setting_that_needs_a_restart_waits_for_it(server: Host, eventually: Eve
     assert admin(server, "SHOW max_connections") == "192"
 
 
+@pytest.mark.contract("a trial start before anything is used")
+@pytest.mark.contract("a drop-in is taken over, and a bad one left out")
 @pytest.mark.usefixtures("empty_inbox")
 def test_bad_drop_ins_are_left_out_and_told(server: Host, eventually: Eventually) -> None:
     """Each in a file of its own, all at once; the good one beside them is used."""
@@ -410,6 +416,7 @@ def test_the_platform_works_whatever_a_drop_in_says(server: Host, declared: Any,
     assert verifiers[0].split("$")[2] not in journal
 
 
+@pytest.mark.contract("kill -9 is survived")
 def test_comes_back_with_its_data_after_a_kill(psql: Psql, server: Host, eventually: Eventually) -> None:
     good(psql("CREATE TABLE survivor AS SELECT 42 AS n"))
     before = pid(server)
@@ -500,6 +507,7 @@ def test_no_silent_empty_cluster(server: Host) -> None:
         server.check_output(f"rm -rf /var/lib/postgresql/15; mv {DATA}.away {DATA}; systemctl start {UNIT}")
 
 
+@pytest.mark.contract("a dump is proven and restored")
 def test_dump_and_its_proof(psql: Psql, server: Host) -> None:
     good(psql("CREATE TABLE proven AS SELECT n, md5(n::text) AS text FROM generate_series(1, 5000) AS n"))
     folder = "/var/backups/ringmaster/postgresql"
@@ -512,6 +520,7 @@ def test_dump_and_its_proof(psql: Psql, server: Host) -> None:
     assert server.check_output("ls /var/lib/postgresql") == "17"
 
 
+@pytest.mark.contract("a dump is proven and restored")
 def test_restore_under_another_name_and_never_over_data(psql: Psql, server: Host) -> None:
     folder = "/var/backups/ringmaster/postgresql"
     good(psql("DELETE FROM proven WHERE n > 10"))

@@ -63,6 +63,7 @@ def empty_inbox(redis: Host, eventually: Eventually) -> Iterator[None]:
     eventually(lambda: json.loads(redis.check_output("cat /var/lib/ringmaster/redis.json"))["refused"] == {})
 
 
+@pytest.mark.contract("data go there and back over IPv4 and IPv6")
 @pytest.mark.parametrize("family", [0, 1], ids=["ipv4", "ipv6"])
 def test_round_trip_on_the_server_network(
     hostvars: dict[str, dict[str, Any]], credentials: dict[str, str], family: int
@@ -90,6 +91,7 @@ print(connection.makefile().readline().strip())
     assert neighbour.check_output(f"sudo -u s-mol sh -c {shlex.quote(shell)}") == "+OK"
 
 
+@pytest.mark.contract("refused to strangers")
 @pytest.mark.parametrize("family", [0, 1], ids=["ipv4", "ipv6"])
 def test_without_password_nothing(hostvars: dict[str, dict[str, Any]], family: int) -> None:
     with Client((addresses(hostvars, "srv")[family], PORT)) as client:
@@ -218,6 +220,7 @@ def test_is_fitted_to_the_machine(redis: Host, hostvars: dict[str, dict[str, Any
     assert f"of {int(hostvars['mol00']['ringmaster_memory_mib'] * 0.4)} MiB" in sentence
 
 
+@pytest.mark.contract("kill -9 is survived")
 def test_comes_back_with_its_data_after_a_kill(
     redis: Host, hostvars: dict[str, dict[str, Any]], credentials: dict[str, str], eventually: Eventually
 ) -> None:
@@ -304,6 +307,7 @@ def test_checks_reach_prometheus(hostvars: dict[str, dict[str, Any]]) -> None:
     assert 'redis_exporter_last_scrape_error{err=""} 0' in text
 
 
+@pytest.mark.contract("a drop-in is taken over, and a bad one left out")
 @pytest.mark.usefixtures("empty_inbox")
 def test_drop_in_is_taken_over_without_a_restart(redis: Host, eventually: Eventually) -> None:
     process = redis.check_output("systemctl show -P MainPID redis-server")
@@ -334,12 +338,15 @@ def test_a_drop_in_that_comes_while_nobody_watches_is_taken_over(redis: Host, ev
         redis.check_output(f"rm -r {folder} && systemctl daemon-reload")
 
 
+@pytest.mark.contract("a restart only when asked for")
 @pytest.mark.usefixtures("empty_inbox")
 def test_setting_that_needs_a_restart_waits_for_it(redis: Host, eventually: Eventually) -> None:
     put(redis, "many.conf", "databases 20\n")
     eventually(lambda: "databases (16, wanted 20)" in check_of(redis, "redis/restart")["output"])
 
 
+@pytest.mark.contract("a trial start before anything is used")
+@pytest.mark.contract("a drop-in is taken over, and a bad one left out")
 @pytest.mark.usefixtures("empty_inbox")
 @pytest.mark.parametrize(
     ("text", "reason"),

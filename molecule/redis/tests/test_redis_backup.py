@@ -54,6 +54,7 @@ def run(host: Host, verb: str, more: str = "") -> dict[str, Any]:
     return json.loads(host.check_output(command))
 
 
+@pytest.mark.contract("a dump is proven and restored")
 def test_a_dump_is_proven_and_nothing_is_left(redis: Host) -> None:
     assert run(redis, "prove")["sentence"] == "1005 keys in 2 databases came back; the dump is 0.0 h old."
     assert redis.check_output("find /var/lib -maxdepth 1 -name '.redis-proof*'") == ""
@@ -90,6 +91,7 @@ def test_data_is_never_replaced_unasked(redis: Host) -> None:
     assert "as a whole" in redis.run(words(redis, "restore", more="--object 0 --replace")).stderr
 
 
+@pytest.mark.contract("a dump is proven and restored")
 def test_restored_over_what_is_there(redis: Host) -> None:
     assert client(redis, "CONFIG GET appendonly").endswith("yes")
     client(redis, "DEL hash list")

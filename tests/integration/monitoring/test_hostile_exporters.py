@@ -53,7 +53,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
             found.start(sys.executable, "-B", str(Path(hostile_exporters.__file__)), *names)
         time.sleep(2)
         found.start_prometheus()
-        eventually(lambda: found.query('ALERTS{alertname="MachineCheckCritical"}'), 60)
+        eventually(lambda: found.query('ALERTS{alertname="CheckCritical"}'), 60)
         eventually(lambda: found.query('up{instance="slow"} == 0'), 60)
         eventually(lambda: found.figure("min(prometheus_rule_group_iterations_total)") >= 3, 60)
         yield found
@@ -63,7 +63,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 def test_good_machines_are_read_and_their_alerts_fire(site: Site) -> None:
     assert site.figure('min_over_time(up{instance="good00"}[1m])') == 1
-    assert site.query('ALERTS{instance="good00", project="good", alertname="MachineCheckCritical", check="disk"}')
+    assert site.query('ALERTS{instance="good00", project="good", alertname="CheckCritical", check="disk"}')
     assert site.query('ALERTS{instance="good00", project="good", alertname="ProjectCheckCritical", check="q"}')
 
 

@@ -207,12 +207,17 @@ def ask(network: Network, questions: Iterable[Question]) -> dict[Question, str]:
                         continue
                     pending[client.fileno()] = (question, client)
                     poll.register(client, select.POLLIN if question.protocol == "icmp" else select.POLLOUT)
-        end = time.monotonic() + PATIENCE
-        while pending and (left := end - time.monotonic()) > 0:
-            for number, _event in poll.poll(left * 1000):
+        quiet_until = time.monotonic() + PATIENCE
+        while pending:
+            # Also when the time is up: what has come meanwhile is an answer, however late a busy machine lets us look.
+            ready = poll.poll(max(0, quiet_until - time.monotonic()) * 1000)
+            if not ready and time.monotonic() >= quiet_until:
+                break
+            for number, _event in ready:
                 question, client = pending[number]
                 answer = _answer(client, question)
                 if answer:
+                    quiet_until = time.monotonic() + PATIENCE
                     result[question] = answer
                     del pending[number]
                     poll.unregister(number)

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.ringmaster.hosting.plugins.module_utils.network import firewall
+from ansible_collections.ringmaster.hosting.plugins.module_utils.services import firewall
 from namespaces import MANAGER, OUTSIDE, ROOT, UPLINK, Network, Question, ask, build, listening, run, source_of
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces need root")

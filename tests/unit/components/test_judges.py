@@ -9,8 +9,8 @@ from collections import Counter
 from typing import Any
 
 from ansible_collections.ringmaster.hosting.plugins.module_utils.components import mailserver, postgresql
+from ansible_collections.ringmaster.hosting.plugins.module_utils.components.catalogue import COMPONENTS
 from ansible_collections.ringmaster.hosting.plugins.module_utils.components.faults import Surroundings
-from ansible_collections.ringmaster.hosting.plugins.module_utils.components.judges import JUDGES
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -65,7 +65,7 @@ USERS = st.lists(
 
 
 def said(component: str, options: dict[str, Any]) -> Counter[str]:
-    return Counter(fault.message for fault in JUDGES[component](options, AROUND))
+    return Counter(fault.message for fault in COMPONENTS[component].judge(options, AROUND))
 
 
 @settings(max_examples=150)

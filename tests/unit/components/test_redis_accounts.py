@@ -56,6 +56,18 @@ def test_who_has_a_part_of_the_keys_has_no_command_that_asks_for_none() -> None:
         assert "-scan" not in redis.accounts([{**user, "keys": ["part:*", "*"]}], SECRET, vm("myapp00", 4096))[2].rule
 
 
+def test_commands_that_only_one_engine_has() -> None:
+    """A rule that names a command that is not there keeps a server from starting."""
+    users: list[dict[str, Any]] = [{"name": "part", "keys": ["part:*"]}, {"name": "all"}]
+    for engine, expected in (("redis", False), ("valkey", True)):
+        part, everything = redis.accounts(users, SECRET, vm("myapp00", 4096), engine)[2:]
+        assert ("-script|show" in part.rule) == expected
+        assert "-script|show" not in everything.rule
+        assert part.rule.startswith(redis.accounts(users, SECRET, vm("myapp00", 4096))[2].rule)
+    with pytest.raises(KeyError):
+        redis.accounts(users, SECRET, vm("myapp00", 4096), "keydb")
+
+
 def test_password_changes_with_its_generation_only() -> None:
     def password(**more: Any) -> str:
         return redis.accounts([{"name": "app"}], SECRET, vm("myapp00", 4096, **more))[2].password

@@ -37,6 +37,19 @@ def test_redis_always_leaves_room(memory: int, cores: int, share: float, appendo
     assert 1 <= int(found["io-threads"]) <= min(7, max(1, cores - 1))
 
 
+@pytest.mark.parametrize(
+    ("machine", "memory", "threads"),
+    [
+        ((1024, 1, 1.0), "768", "1"),
+        ((4096, 4, 1.0), "3276", "4"),
+        ((4096, 4, 0.5), "1638", "2"),
+        ((256, 1, 1), "64", "1"),
+    ],
+)
+def test_memcached(machine: tuple[int, int, float], memory: str, threads: str) -> None:
+    assert tuning.memcached(*machine) == {"memory_mib": memory, "threads": threads}
+
+
 @given(st.integers(64, 2**20))
 def test_more_memory_is_never_less_for_redis(memory: int) -> None:
     less, more = (int(tuning.redis(size, 1)["maxmemory"].removesuffix("mb")) for size in (memory, memory + 1))

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 from ansible_collections.ringmaster.hosting.plugins.module_utils.components import users
-from ansible_collections.ringmaster.hosting.plugins.module_utils.components.with_users import WITH_USERS
+from ansible_collections.ringmaster.hosting.plugins.module_utils.components.catalogue import WITH_USERS
 
 SECRET = "a secret for tests, long enough"
 ROLES = Path(__file__).parents[3] / "roles"

@@ -28,14 +28,6 @@ def test_every_check_says_what_it_looks_at() -> None:
     assert not silent, "their functions have no docstring"
 
 
-def test_every_check_can_make_an_alert() -> None:
-    """A component with checks has rules that look at the states of its checks."""
-    rules = "\n".join(path.read_text() for path in reference.ROLES.glob("*/files/checks.rules.yml"))
-    components = {item["component"] for role in reference.ROLES.iterdir() for item in reference.definitions(role)}
-    components -= {"host", "monitoring_agent"}  # whose rules name both at once
-    assert not [name for name in components if f'component="{name}"' not in rules]
-
-
 # What the status pages make themselves, the check of the runner itself, and the checks of projects.
 MADE_ELSEWHERE = {"host/reachable", "monitoring_agent/results", "monitoring_agent/definitions", "project/checks"}
 

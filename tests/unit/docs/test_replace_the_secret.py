@@ -9,7 +9,7 @@ import json
 import re
 import textwrap
 
-from ansible_collections.ringmaster.hosting.plugins.module_utils.components import with_users
+from ansible_collections.ringmaster.hosting.plugins.module_utils.components import catalogue
 from ansible_collections.ringmaster.hosting.plugins.module_utils.services import backup_access
 from prose import ROOT
 
@@ -71,4 +71,4 @@ def test_the_page_names_all_that_derives_from_the_secret():
         if re.search(r"\bplatform_secret\b", path.read_text())
     }
     assert users == DESCRIBED, "say in docs/replace-the-secret.md what a new secret does to it"
-    assert not [one.title for one in with_users.WITH_USERS if one.title.lower() not in PAGE.lower()]
+    assert not [one.title for one in catalogue.WITH_USERS if one.title.lower() not in PAGE.lower()]

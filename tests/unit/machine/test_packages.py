@@ -82,6 +82,40 @@ def test_another_apt_that_fetches_lists_is_waited_for(monkeypatch: pytest.Monkey
         packages.install(lambda argv: (100, "", LOCKED), ["a"], recommends=False, update=True)
 
 
+@pytest.mark.parametrize(
+    ("state", "files", "told"),
+    [
+        ("inactive\n", [], ""),
+        ("failed\n", [], ""),
+        ("", [], ""),  # without systemd, nothing runs
+        ("active\n", [], "old.service runs on this machine, so nothing was changed: take it away."),
+        ("activating\n", [], "old.service runs on this machine"),
+        ("inactive\n", ["dump.rdb"], "data holds data, so nothing was changed: take it away."),
+    ],
+)
+def test_what_must_not_be_left_behind(tmp_path: Path, state: str, files: list[str], told: str) -> None:
+    data = tmp_path / "data"
+    asked = []
+
+    def run(argv: Sequence[str]) -> tuple[int, str, str]:
+        asked.append(list(argv))
+        return 3, state, ""
+
+    def refused() -> str:
+        try:
+            packages.refuse_beside(run, "old.service", data, "take it away.")
+        except packages.PackageError as error:
+            return str(error)
+        return ""
+
+    assert files or told in refused()  # a folder that is missing holds nothing
+    data.mkdir()
+    for name in files:
+        (data / name).touch()
+    assert (told in refused()) if told else (refused() == "")
+    assert asked[0] == ["systemctl", "is-active", "--", "old.service"]
+
+
 def test_units_held_back_by_a_killed_run_are_found(tmp_path: Path) -> None:
     (tmp_path / "a.service").symlink_to(os.devnull)
     (tmp_path / "b.service").symlink_to("/etc/passwd")

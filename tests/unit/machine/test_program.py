@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 import yaml
+from ansible_collections.ringmaster.hosting.plugins.module_utils.components import leaving
+from ansible_collections.ringmaster.hosting.plugins.module_utils.components.catalogue import COMPONENTS
 from ansible_collections.ringmaster.hosting.plugins.module_utils.machine import file_entries, file_run, program
 
 SOURCE = program.source()
@@ -18,7 +20,7 @@ NEEDED_BY_GROUP = yaml.safe_load((ROLES / "machine/vars/main.yml").read_text())[
 
 
 def test_what_groups_need_are_parts_and_every_part_is_needed() -> None:
-    needed = {part for parts in NEEDED_BY_GROUP.values() for part in parts}
+    needed = {part for parts in NEEDED_BY_GROUP.values() for part in parts} | set(leaving.parts(COMPONENTS))
     assert needed == set(program.parts(SOURCE))
 
 

@@ -9,7 +9,8 @@ import ipaddress
 from typing import Any
 
 import pytest
-from ansible_collections.ringmaster.hosting.plugins.module_utils.network import firewall, offers
+from ansible_collections.ringmaster.hosting.plugins.module_utils.network import offers
+from ansible_collections.ringmaster.hosting.plugins.module_utils.services import firewall
 
 NETWORKS = {
     "frontend": {

@@ -9,7 +9,8 @@ import socket
 from typing import Any
 
 import pytest
-from ansible_collections.ringmaster.hosting.plugins.module_utils.network import firewall, probe
+from ansible_collections.ringmaster.hosting.plugins.module_utils.network import probe
+from ansible_collections.ringmaster.hosting.plugins.module_utils.services import firewall
 
 VM: dict[str, Any] = {"ringmaster_management_networks": ["10.77.0.0/24"], "ringmaster_project_firewall": {}}
 

@@ -55,7 +55,7 @@ def test_accounts_are_brought_to_vms_as_today_where_files_are_sound(platform, ca
 def test_a_key_is_revoked_without_a_repository_when_only_projects_are_faulty(platform) -> None:
     platform.replace(PROJECT, "memory: 1GiB", "memory: 1GB")
     key = yaml.safe_load((platform.folder / BOB).read_text())["ssh_keys"][0]
-    edit.apply(platform.options, "revoke_key", {"user": "bob", "ssh_key": key})
+    edit.apply(platform.options, "revoke_key", {"user": "bob", "ssh_key": key, "even_if_last": True})
     assert key not in (platform.folder / BOB).read_text()
 
 

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import itertools
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -25,6 +27,38 @@ def test_each_alert_is_seen_to_fire(rules: Path) -> None:
     fired = {case["alertname"] for test in content["tests"] for case in test["alert_rule_test"] if case["exp_alerts"]}
     groups = yaml.safe_load(rules.read_text())["groups"]
     assert fired == {rule["alert"] for group in groups for rule in group["rules"] if "alert" in rule}
+
+
+STATUS = re.compile(r'ringmaster_check_status\{component(=|!=|=~|!~)"([^"]+)"\} (==|>) (\d)')
+
+
+def components_with_checks() -> set[str]:
+    """Return the components that some role defines checks for, and those of the projects themselves."""
+    found = re.findall(
+        r"^  - component: ([a-z_]+)$", "\n".join(map(Path.read_text, ROLES.glob("*/vars/main.yml"))), re.M
+    )
+    return {*found, "project", "local"}
+
+
+def test_every_state_of_every_check_has_one_alert() -> None:
+    """Whatever a new component calls itself, its checks are alerted on, and none of them twice."""
+    rules = []
+    for path in RULES:
+        for group in yaml.safe_load(path.read_text())["groups"]:
+            for rule in group["rules"]:
+                if match := STATUS.match(rule.get("expr", "")):
+                    rules.append((rule["alert"], *match.groups()))
+
+    def fits(rule: tuple[str, ...], component: str, status: int) -> bool:
+        _alert, how, pattern, compared, number = rule
+        is_named = bool(re.fullmatch(pattern, component))
+        is_meant = status == int(number) if compared == "==" else status > int(number)
+        return is_named == (not how.startswith("!")) and is_meant
+
+    known = components_with_checks()
+    assert len(known) > 10
+    for component, status in itertools.product([*sorted(known), "of_tomorrow"], (1, 2, 3)):
+        assert len([rule[0] for rule in rules if fits(rule, component, status)]) == 1, (component, status)
 
 
 @needs_promtool

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from ringmaster.status import answers, main, model
 from ringmaster.status.fetch import NotAgreed
@@ -57,6 +57,7 @@ def others() -> dict[str, str]:
 
 
 @given(ANYTHING | NEARLY)
+@example("\x7f")
 @settings(max_examples=60)
 def test_no_answer_ends_the_program_or_touches_another_projects_page(others: dict[str, str], answer: Any) -> None:
     _built, written = made(answer)

@@ -53,7 +53,16 @@ def test_what_is_restarted(in_window: bool, now: tuple[str, ...], window: tuple[
 def test_what_the_role_leaves_to_the_window() -> None:
     """Those with data, mail or VMs; what is back in a moment is restarted at once."""
     defaults = yaml.safe_load((ROLES / "updates/defaults/main.yml").read_text())
-    guarded = ["dovecot", "libvirtd", "mariadb", "postfix@-", "postgresql@17-main", "redis-server", "virtqemud"]
+    guarded = [
+        "dovecot",
+        "libvirtd",
+        "mariadb",
+        "memcached",
+        "postfix@-",
+        "postgresql@17-main",
+        "redis-server",
+        "virtqemud",
+    ]
     names = tuple(f"{name}.service" for name in (*guarded, "haproxy", "nginx"))
     found = decisions.sort_services(names, defaults["updates_guarded_services"], False)
     assert (sorted(found.window), sorted(found.now)) == (sorted(names[:-2]), sorted(names[-2:]))

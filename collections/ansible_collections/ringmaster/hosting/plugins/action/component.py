@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from ansible_collections.ringmaster.hosting.plugins.module_utils.values.answers import Kind
+from ansible_collections.ringmaster.hosting.plugins.module_utils.values.answers import Kind, ListOf
 from ansible_collections.ringmaster.hosting.plugins.plugin_utils.judged_action import (
+    PATH,
     PENDING,
     REASONS,
     SENTENCES,
@@ -23,4 +24,5 @@ class ActionModule(JudgedAction):
         "steps": SENTENCES,
         "refused": REASONS,
         "pending_restart": PENDING,
+        "kept": ListOf(PATH, 100),
     }

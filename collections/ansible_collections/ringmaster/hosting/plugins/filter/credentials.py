@@ -8,8 +8,8 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
+from ansible_collections.ringmaster.hosting.plugins.module_utils.components.catalogue import WITH_USERS
 from ansible_collections.ringmaster.hosting.plugins.module_utils.components.users import entries
-from ansible_collections.ringmaster.hosting.plugins.module_utils.components.with_users import WITH_USERS
 from ansible_collections.ringmaster.hosting.plugins.plugin_utils.filters import wrap
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.ringmaster.hosting.plugins.module_utils.network import firewall
+from ansible_collections.ringmaster.hosting.plugins.module_utils.services import firewall
 from ansible_collections.ringmaster.hosting.plugins.plugin_utils.filters import wrap
 
 

@@ -13,9 +13,11 @@ from ansible_collections.ringmaster.hosting.plugins.module_utils.components impo
 from ansible_collections.ringmaster.hosting.plugins.plugin_utils.filters import wrap
 
 
-def redis_accounts(users: Any, platform_secret: str, vm: Mapping[str, Any]) -> list[dict[str, Any]]:
+def redis_accounts(
+    users: Any, platform_secret: str, vm: Mapping[str, Any], engine: str = "redis"
+) -> list[dict[str, Any]]:
     """Return the accounts as dictionaries."""
-    return [asdict(account) for account in redis.accounts(users, platform_secret, vm)]
+    return [asdict(account) for account in redis.accounts(users, platform_secret, vm, engine)]
 
 
 class FilterModule:

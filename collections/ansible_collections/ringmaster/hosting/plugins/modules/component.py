@@ -17,6 +17,7 @@ description:
     and reports what it did.
   - The same program takes in drop-ins when they change, so that there is one way to a running configuration.
   - Settings that wait for a restart and drop-ins that were left out are reported as warnings.
+  - With O(state=absent) it takes the component away, after a last dump. Data stay, and where is reported as a warning.
 options:
   name:
     description: Name of the component.
@@ -27,6 +28,18 @@ options:
     type: str
   restart:
     description: Restart the service if settings wait for it.
+    type: bool
+    default: false
+  state:
+    description: Whether it shall be there.
+    type: str
+    choices: [present, absent]
+    default: present
+  leaving:
+    description: With O(state=absent), what filter P(ringmaster.hosting.component_leaving#filter) says of it.
+    type: dict
+  in_use:
+    description: With O(state=absent), take it away although VMs of the project hold connections to it.
     type: bool
     default: false
 attributes:
@@ -47,6 +60,12 @@ EXAMPLES = r"""
   ringmaster.hosting.component:
     name: redis
   register: __redis_component
+
+- name: Take Redis away
+  ringmaster.hosting.component:
+    name: redis
+    state: absent
+    leaving: "{{ 'redis' | ringmaster.hosting.component_leaving([], ringmaster_project_members, inventory_hostname) }}"
 """
 
 RETURN = r"""
@@ -67,6 +86,12 @@ pending_restart:
   type: list
   elements: dict
   sample: [{"setting": "databases", "live": "16", "wanted": "32"}]
+kept:
+  description: With O(state=absent), where data stay.
+  returned: with O(state=absent)
+  type: list
+  elements: str
+  sample: ["/var/lib/redis", "/var/backups/ringmaster/redis"]
 """
 
 import json
@@ -74,6 +99,7 @@ import re
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.ringmaster.hosting.plugins.module_utils.machine.leave import LeaveError, Leaving
 
 COMMAND = Path("/usr/bin/ringmaster")
 PARTS = Path("/usr/lib/ringmaster/python/ringmaster")
@@ -86,15 +112,38 @@ def argument_spec() -> dict[str, object]:
         "name": {"type": "str", "required": True},
         "inbox": {"type": "str"},
         "restart": {"type": "bool", "default": False},
+        "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+        "leaving": {"type": "dict"},
+        "in_use": {"type": "bool", "default": False},
     }
+
+
+def leave(module: AnsibleModule, name: str) -> None:
+    """Take the component away and end the module."""
+    leaving = Leaving(name, module.params["leaving"], module.check_mode, module.params["in_use"])
+    try:
+        leaving.leave()
+    except LeaveError as error:
+        module.fail_json(msg=f"{name}: {error}")
+    if leaving.steps and leaving.kept:
+        verb = "would go, and" if module.check_mode else "is gone;"
+        module.warn(f"{leaving.asked['title']} {verb} its data stay in {', '.join(leaving.kept)}")
+    after = "".join(f"{step}\n" for step in leaving.steps)
+    module.exit_json(
+        changed=bool(leaving.steps), steps=leaving.steps, kept=leaving.kept, diff={"before": "", "after": after}
+    )
 
 
 def main() -> None:
     """Run the module."""
-    module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
+    module = AnsibleModule(
+        argument_spec=argument_spec(), supports_check_mode=True, required_if=[("state", "absent", ["leaving"])]
+    )
     name = module.params["name"]
     if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
         module.fail_json(msg=f"'{name}' cannot be the name of a component")
+    if module.params["state"] == "absent":
+        leave(module, name)
     if module.check_mode and not (DEFINITIONS / f"{name}.json").exists():
         # Before its role has run for the first time, there is nothing to compare with.
         module.exit_json(changed=True, steps=["install it"], refused={}, pending_restart=[])

@@ -23,7 +23,12 @@ options:
       order_vm: >-
         Describe the next VM of I(project). Its name was never used before. With I(vm), the name is checked, and a
         second run changes nothing.
-      change_vm: Change I(vm). Options of I(components) are merged; null takes one out.
+      change_vm: >-
+        Change I(vm). Options of I(components) are merged; null takes one out. I(remove_components) are marked to go.
+      remove_component: >-
+        Mark I(component) of I(vm) to be taken away. With I(forget), once it is marked, take it out of the description.
+      stop_vm: Set the state of I(vm) to stopped, until it is started again.
+      start_vm: Let I(vm), which was stopped, run again.
       retire_vm: >-
         Set the state of I(vm) to retiring: it is stopped, and deleted when I(days) (7) have passed. With I(undo), it
         runs again.
@@ -37,12 +42,16 @@ options:
         Write into the ledger, and into I(hypervisor) where the description has it, that I(vm) is on I(hypervisor) now.
         A step of C(playbooks/move_vm.yml).
       add_user: Describe the person I(user).
+      change_user: Change the name or mail address of I(user).
+      lock_user: Set the state of I(user) to locked, so that nobody can log in with the account.
+      unlock_user: Let I(user), who was locked, log in again.
       add_ssh_key: Give I(user) one more I(ssh_key).
       revoke_key: Take I(ssh_key), given as a whole or by its fingerprint, from I(user).
       remove_user: Set the state of I(user) to removed. The file stays.
       set_permissions: Set the I(permissions) of I(user) in I(project); the word none takes them all.
       add_service_user: Add I(service_user) to I(project).
       add_project: Describe I(project).
+      change_project: Change what the file of I(project) says of the project itself.
   request:
     description:
       - Arguments of the verb, by the names of the description's keys. C(docs/operating.md) lists them.

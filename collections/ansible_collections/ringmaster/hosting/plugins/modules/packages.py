@@ -37,6 +37,26 @@ options:
     type: list
     elements: str
     default: []
+  instead_of:
+    description:
+      - Services in whose place those of the packages would come, and that do not go by themselves.
+      - While one of them runs or has data, the task fails before anything is changed, in check mode too.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      unit:
+        description: The service's unit.
+        type: str
+        required: true
+      data:
+        description: The folder of its data. A folder that is empty or missing holds none.
+        type: path
+        required: true
+      remedy:
+        description: What is said about it, and what to do.
+        type: str
+        required: true
 attributes:
   check_mode:
     description: Tells what is missing.
@@ -66,6 +86,8 @@ installed:
   sample: [redis-server]
 """
 
+from pathlib import Path
+
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.ringmaster.hosting.plugins.module_utils.machine import packages
 
@@ -77,6 +99,16 @@ def argument_spec() -> dict[str, object]:
         "recommends": {"type": "bool", "default": False},
         "update_after": {"type": "int", "default": 86400},
         "start_later": {"type": "list", "elements": "str", "default": []},
+        "instead_of": {
+            "type": "list",
+            "elements": "dict",
+            "default": [],
+            "options": {
+                "unit": {"type": "str", "required": True},
+                "data": {"type": "path", "required": True},
+                "remedy": {"type": "str", "required": True},
+            },
+        },
     }
 
 
@@ -99,6 +131,8 @@ def main() -> None:
     names = module.params["names"]
     absent = packages.missing(module.run_command, names) if names else []
     try:
+        for one in module.params["instead_of"]:
+            packages.refuse_beside(module.run_command, one["unit"], Path(one["data"]), one["remedy"])
         if not module.check_mode:
             _install(module, absent)
     except packages.PackageError as error:

@@ -53,7 +53,8 @@ def settle(folder: Path, suffix: str, texts: dict[str, str], report: Report, *, 
     """Make the root-owned folder hold exactly these texts, readable for the folder's group."""
     before = present(folder, suffix)
     for name in sorted({*before, *texts}):
-        if before.get(name) == texts.get(name):
+        # The folder's group is the account that reads them, and was another's before a change of the server.
+        if before.get(name) == texts.get(name) and _is_readable(folder, name):
             continue
         report.steps.append(f"{'take' if name in texts else 'drop'} {name}")
         if check:
@@ -62,3 +63,8 @@ def settle(folder: Path, suffix: str, texts: dict[str, str], report: Report, *, 
             files.replace(folder / name, texts[name], group=folder.stat().st_gid, mode=0o640)
         else:
             (folder / name).unlink()
+
+
+def _is_readable(folder: Path, name: str) -> bool:
+    """Whether a file that is there has the folder's group."""
+    return (folder / name).stat().st_gid == folder.stat().st_gid

@@ -30,7 +30,7 @@ def level(value: float, warning: float, critical: float) -> int:
     return WARNING if value >= warning else OK
 
 
-def needs_answer(service: str, *errors: type[Exception]) -> Callable[[Check], Check]:
+def needs_answer(service: str | Callable[[], str], *errors: type[Exception]) -> Callable[[Check], Check]:
     """Say plainly that there are no figures; that the service is down is the matter of its check login."""
     expected: tuple[type[Exception], ...] = (OSError, *errors)
 
@@ -40,7 +40,8 @@ def needs_answer(service: str, *errors: type[Exception]) -> Callable[[Check], Ch
             try:
                 return function(**arguments)
             except expected as error:
-                return UNKNOWN, f"{service} does not answer: {reason(error)}."
+                named = service if isinstance(service, str) else service()
+                return UNKNOWN, f"{named} does not answer: {reason(error)}."
 
         return guarded
 

@@ -77,7 +77,7 @@ class Component:
 
     @property
     def inboxes(self) -> tuple[Path, ...]:
-        """The folders of drop-ins; a component of several daemons has several."""
+        """The folders of drop-ins; a component of several daemons has several, one without any has an empty tuple."""
         return self.inbox if isinstance(self.inbox, tuple) else (self.inbox,)
 
 
@@ -107,7 +107,8 @@ def parser(component: Component) -> argparse.ArgumentParser:
     converge = verbs.add_parser("converge", help="bring the running service to its configuration")
     converge.add_argument("--check", action="store_true", help="change nothing, only tell")
     converge.add_argument("--restart", action="store_true", help="restart if settings wait for it")
-    verbs.add_parser("inbox", help=f"take in new drop-ins of {' and '.join(map(str, component.inboxes))}")
+    if component.inboxes:
+        verbs.add_parser("inbox", help=f"take in new drop-ins of {' and '.join(map(str, component.inboxes))}")
     if component.dump:
         verbs.add_parser("dump", help="write a consistent dump").add_argument("folder", type=Path)
     if component.prove:

@@ -15,6 +15,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from ringmaster.core.checks import CRITICAL, DAY, OK, UNKNOWN, WARNING, level
 from ringmaster.core.report import counted
@@ -69,6 +70,31 @@ def read_only() -> tuple[int, str]:
     if affected:
         return CRITICAL, f"Mounted read-only: {', '.join(affected)}."
     return OK, "All file systems can be written."
+
+
+def components(others: dict[str, dict[str, Any]]) -> tuple[int, str]:
+    """Components that run although the description does not have them. Nothing touches them."""
+    running = []
+    for name, facts in sorted(others.items()):
+        if Path(facts["mark"]).exists() and _runs(facts):
+            running.append(f"{facts['title']} ({name})")
+    if not running:
+        return OK, "No component runs that is not described."
+    verb = "runs" if len(running) == 1 else "run"
+    return WARNING, f"{' and '.join(running)} {verb} here, and the description does not say so."
+
+
+def _runs(facts: dict[str, Any]) -> bool:
+    """Whether one of a component's units runs, in whose names may be stars."""
+    # Definitions from before a component could have several name one.
+    units = facts["daemons"] if "daemons" in facts else [facts["daemon"]]
+    done = subprocess.run(
+        ["systemctl", "list-units", "--state=active", "--plain", "--no-legend", "--full", *units],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return bool(done.stdout.strip())
 
 
 def swap(warning_mib: int, critical_mib: int) -> tuple[int, str]:

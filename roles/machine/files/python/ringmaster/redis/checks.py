@@ -12,15 +12,15 @@ from pathlib import Path
 from ringmaster.core import checks
 from ringmaster.core.checks import CRITICAL, OK, WARNING, level
 from ringmaster.core.report import counted
+from ringmaster.redis import engine
 from ringmaster.redis.client import CA, PORT, TLS_PORT, RedisError, login
 
 CREDENTIALS = Path("/etc/ringmaster/monitoring/redis.env")
-DATA = Path("/var/lib/redis")
 INBOX = Path("/etc/local/redis")
 LOCAL = ("127.0.0.1", TLS_PORT)
 MIB = 1024 * 1024
 
-_needs_answer = checks.needs_answer("Redis", RedisError)
+_needs_answer = checks.needs_answer(lambda: engine.present().title, RedisError)
 
 
 def login_and_round_trip(addresses: list[str], plain: bool) -> tuple[int, str]:
@@ -78,7 +78,7 @@ def persistence() -> tuple[int, str]:
     """Whether the newest snapshot and the newest writes of the append-only file succeeded."""
     info = _info()
     if info.get("loading") == "1":
-        return WARNING, "Redis is loading its data."
+        return WARNING, f"{engine.present().title} is loading its data."
     problems = []
     if info["rdb_last_bgsave_status"] != "ok":
         problems.append("the last snapshot failed")
@@ -97,7 +97,7 @@ def persistence() -> tuple[int, str]:
 
 def disk(warning: int, critical: int) -> tuple[int, str]:
     """Space in use where the data lie, in percent: Redis refuses writes when it is full."""
-    return checks.disk(DATA, warning, critical)
+    return checks.disk(engine.present().data, warning, critical)
 
 
 def inbox() -> tuple[int, str]:

@@ -13,7 +13,6 @@ from typing import Any
 
 from ringmaster.core.files import read_environment
 
-SOCKET = "/run/redis/redis-server.sock"
 PORT = 6379
 TLS_PORT = 6380
 CA = "/etc/ringmaster/certificates/ca.pem"

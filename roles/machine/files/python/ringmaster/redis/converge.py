@@ -6,32 +6,32 @@
 from __future__ import annotations
 
 import os
+import shutil
 import ssl
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ringmaster.core import accepted, account, inbox, state, systemd
 from ringmaster.core.report import Failure, Invalid, Report
-from ringmaster.redis import trial
-from ringmaster.redis.client import SOCKET, RedisError, login
+from ringmaster.redis import engine, trial
+from ringmaster.redis.client import RedisError, login
 from ringmaster.redis.directives import ALLOWED
+from ringmaster.redis.engine import Engine
 
-UNIT = "redis-server.service"
-ACCOUNT = "redis"
-INCLUDE = "include "
+# Lines that the trial does not get: drop-ins are added to it, and it has a folder of its own.
+LEFT_OUT = ("include ", "dir ")
 SUFFIX = ".conf"
 
 
 @dataclass(frozen=True)
 class Places:
-    """Where things are."""
+    """Where things are, and which server has them."""
 
     home: Path = Path("/etc/ringmaster/redis")
     inbox: Path = Path("/etc/local/redis")
-    data: Path = Path("/var/lib/redis")
-    socket: str = SOCKET
     overcommit: Path = Path("/proc/sys/vm/overcommit_memory")
+    engine: Engine = field(default_factory=engine.present)
 
     @property
     def configuration(self) -> Path:
@@ -56,10 +56,11 @@ class Places:
 
 def converge(places: Places, *, check: bool = False, restart: bool = False) -> Report:
     """Take in the drop-ins and bring the server to its configuration. Raises Failure."""
+    engine.refuse_beside_another(places.engine)
     report = Report()
     signature = inbox.signature(places.inbox, SUFFIX)
     found = inbox.read(places.inbox, SUFFIX, lambda text: inbox.only_allowed(text, ALLOWED))
-    found, meaning = accepted.judge(found, lambda texts: _try(places, texts), "Redis")
+    found, meaning = accepted.judge(found, lambda texts: _try(places, texts), places.engine.title)
     report.refused = found.refused
     accepted.settle(places.accepted, SUFFIX, found.texts, report, check=check)
     _set_overcommit(places.overcommit, report, check)
@@ -70,7 +71,8 @@ def converge(places: Places, *, check: bool = False, restart: bool = False) -> R
 
 
 def validate(places: Places) -> None:
-    """Raise Failure unless the configuration with the drop-ins accepted so far is valid."""
+    """Raise Failure unless the configuration with the drop-ins accepted so far is valid, and may come into force."""
+    engine.refuse_beside_another(places.engine)
     wanted(places)
 
 
@@ -79,15 +81,15 @@ def wanted(places: Places) -> dict[str, str]:
     try:
         return _try(places, accepted.present(places.accepted, SUFFIX)).settings
     except Invalid as error:
-        raise Failure(f"Redis does not accept its configuration: {error}") from error
+        raise Failure(f"{places.engine.title} does not accept its configuration: {error}") from error
 
 
 def _try(places: Places, texts: dict[str, str]) -> trial.Meaning:
     """Return what the configuration with these drop-ins means. Raises Invalid."""
     lines = places.configuration.read_text().splitlines()
-    own = [line for line in lines if not line.startswith(INCLUDE)]
+    own = [line for line in lines if not line.startswith(LEFT_OUT)]
     whole = "\n".join([*own, *texts.values(), ""])
-    meaning = trial.meaning(whole, places.acl.read_text(), places.admin)
+    meaning = trial.meaning(whole, places.acl.read_text(), places.admin, places.engine)
     limit = _memory() * 9 // 10
     maxmemory = int(meaning.settings["maxmemory"])
     if texts and not 0 < maxmemory <= limit:
@@ -112,22 +114,31 @@ def _set_overcommit(path: Path, report: Report, check: bool) -> None:
 
 
 def _serve(places: Places, meaning: trial.Meaning, report: Report, check: bool, restart: bool) -> None:
-    runs = systemd.prepare(UNIT, report, check)
+    unit, data = places.engine.unit, places.engine.data
+    for other in engine.others_at_boot(places.engine):
+        systemd.step(report, check, "disable", other)
+    runs = systemd.prepare(unit, report, check)
 
     def start_again() -> None:
-        if _lacks_log(places.data, meaning.settings):
+        if not data.exists():
+            # It was moved away, as people are told to before the engine changes; the package makes it only once.
+            report.steps.append(f"make {data}")
+            if not check:
+                data.mkdir(mode=0o750)
+                shutil.chown(data, places.engine.account, places.engine.account)
+        if _lacks_log(data, meaning.settings):
             # Redis with an append-only file loads nothing else: it would start empty beside a full snapshot.
-            systemd.step(report, check, "stop", UNIT)
+            systemd.step(report, check, "stop", unit)
             report.steps.append("make the append-only file from the snapshot")
             if not check:
-                log_from_snapshot(places.data, meaning.settings)
-        systemd.step(report, check, "restart", UNIT)
+                log_from_snapshot(places.engine, meaning.settings)
+        systemd.step(report, check, "restart", unit)
 
     if not runs:
         start_again()
         return
     try:
-        with login(places.socket, places.admin) as client:
+        with login(places.engine.socket, places.admin) as client:
             ours = client.info().get("config_file") == str(places.configuration)
             if ours:
                 report.pending_restart = _apply(client, meaning, report, check)
@@ -145,18 +156,18 @@ def _lacks_log(data: Path, settings: dict[str, str]) -> bool:
     return settings["appendonly"] == "yes" and not any(folder.glob("*.manifest"))
 
 
-def log_from_snapshot(data: Path, settings: dict[str, str]) -> None:
+def log_from_snapshot(server: Engine, settings: dict[str, str]) -> None:
     """Make the snapshot the base of a new append-only file; the server is stopped."""
-    snapshot = data / settings["dbfilename"]
+    snapshot = server.data / settings["dbfilename"]
     if not snapshot.exists():
         return
-    folder = data / settings["appenddirname"]
+    folder = server.data / settings["appenddirname"]
     base = folder / f"{settings['appendfilename']}.1.base.rdb"
     manifest = folder / f"{settings['appendfilename']}.manifest"
     line = f"file {base.name} seq 1 type b"
     # Redis replaces files, it never writes into an existing one.
     steps = 'mkdir -p -m 0750 -- "$1" && ln -f -- "$2" "$3" && echo "$4" >"$5.new" && mv -T -- "$5.new" "$5"'
-    account.run(ACCOUNT, "sh", "-c", steps, "sh", str(folder), str(snapshot), str(base), line, str(manifest))
+    account.run(server.account, "sh", "-c", steps, "sh", str(folder), str(snapshot), str(base), line, str(manifest))
 
 
 def _serves_another_certificate(settings: dict[str, str]) -> bool:

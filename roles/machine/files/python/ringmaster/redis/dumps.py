@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Dumps: a snapshot of all keys at one moment, with a record of what a restore must bring back.
 
-A folder holds ``dump.rdb`` and ``manifest.json``. The keys are counted in the snapshot itself, by redis-check-rdb,
-which also verifies its checksum.
+A folder holds ``dump.rdb`` and ``manifest.json``. The keys are counted in the snapshot itself, by the engine's
+own tool, which also verifies its checksum.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from typing import Any
 from ringmaster.core import account, below, files
 from ringmaster.core.report import Failure
 from ringmaster.redis.client import Client, RedisError, login
-from ringmaster.redis.converge import ACCOUNT, Places
+from ringmaster.redis.converge import Places
+from ringmaster.redis.engine import ENGINES, REDIS, Engine
 
 MANIFEST = "manifest.json"
 SNAPSHOT = "dump.rdb"
@@ -31,17 +32,24 @@ FIGURE = re.compile(r"\[info\] (\d+) (keys read|expires|already expired)")
 
 def dump(places: Places, folder: Path) -> int:
     """Fill an empty folder; return the number of keys. Raises Failure."""
+    engine = places.engine
     try:
-        with login(places.socket, places.admin, timeout=30) as client:
+        with login(engine.socket, places.admin, timeout=30) as client:
             settings = client.config()
             _save(client)
-            version = client.info()["redis_version"]
+            version = client.info()[f"{engine.name}_version"]
     except (OSError, RedisError) as error:
-        raise Failure(f"Redis cannot be dumped: {getattr(error, 'strerror', None) or error}") from error
+        raise Failure(f"{engine.title} cannot be dumped: {getattr(error, 'strerror', None) or error}") from error
     source = Path(settings["dir"]) / settings["dbfilename"]
-    _copy(source, folder / SNAPSHOT)
-    keys = count(folder / SNAPSHOT)
-    manifest = {"component": "redis", "version": version, "made_at": int(time.time()), "keys": keys}
+    _copy(engine.account, source, folder / SNAPSHOT)
+    keys = count(engine, folder / SNAPSHOT)
+    manifest = {
+        "component": "redis",
+        "engine": engine.name,
+        "version": version,
+        "made_at": int(time.time()),
+        "keys": keys,
+    }
     files.replace(folder / MANIFEST, json.dumps(manifest, indent=1) + "\n", mode=0o600)
     return keys
 
@@ -67,50 +75,55 @@ def _save(client: Client) -> None:
     raise Failure(f"Redis cannot be dumped: no snapshot within {PATIENCE:.0f} s")
 
 
-def _copy(source: Path, target: Path) -> None:
+def _copy(owner: str, source: Path, target: Path) -> None:
     """Copy a snapshot: Redis replaces the file, so that an open one stays what it is.
 
     Where it lies is what the server says, so that it is read with the server's rights.
     """
     with os.fdopen(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as new:
         try:
-            account.run(ACCOUNT, "cat", "--", str(source), stdout=new)
+            account.run(owner, "cat", "--", str(source), stdout=new)
         except Failure as error:
             raise Failure(f"the snapshot {source} cannot be copied: {error}") from error
 
 
-def count(snapshot: Path) -> int:
+def count(engine: Engine, snapshot: Path) -> int:
     """Return the keys of a snapshot after verifying it, with the rights of the server that wrote it. Raises Failure."""
     with snapshot.open("rb") as stream:
         # It opens the file once more, by the descriptor: of its folder, the account may know nothing.
-        os.fchown(stream.fileno(), 0, pwd.getpwnam(ACCOUNT).pw_gid)
+        os.fchown(stream.fileno(), 0, pwd.getpwnam(engine.account).pw_gid)
         os.fchmod(stream.fileno(), 0o640)
         try:
             done = subprocess.run(
-                ["redis-check-rdb", "/proc/self/fd/0"],
+                [engine.check_rdb, "/proc/self/fd/0"],
                 stdin=stream,
                 capture_output=True,
                 text=True,
                 errors="replace",
                 check=False,
                 cwd="/",
-                **below.identity(ACCOUNT),
+                **below.identity(engine.account),
             )
         finally:
             os.fchmod(stream.fileno(), 0o600)
     figures = {name: int(number) for number, name in FIGURE.findall(done.stdout)}
     if done.returncode or "keys read" not in figures:
-        last = (done.stdout.strip().splitlines() or ["redis-check-rdb said nothing"])[-1]
+        last = (done.stdout.strip().splitlines() or [f"{Path(engine.check_rdb).name} said nothing"])[-1]
         raise Failure(f"The snapshot {snapshot.name} is damaged: {last.removeprefix('[additional info] ')}.")
     return figures["keys read"]
 
 
-def manifest(folder: Path) -> dict[str, Any]:
-    """Return what a dump holds. Raises Failure."""
+def manifest(engine: Engine, folder: Path) -> dict[str, Any]:
+    """Return what a dump holds, if the engine can read it. Raises Failure."""
     try:
         content = json.loads((folder / MANIFEST).read_text())
     except (OSError, ValueError) as error:
         raise Failure(f"{folder} is no complete dump of Redis: {error}") from error
     if content.get("component") != "redis":
         raise Failure(f"{folder} is a dump of {content.get('component')}, not of Redis")
+    # Dumps from before there was a choice do not say it.
+    maker = content.get("engine", REDIS.name)
+    if maker not in engine.reads:
+        title = ENGINES[maker].title if maker in ENGINES else str(maker)
+        raise Failure(f"{folder} is a dump of {title}, which {engine.title} cannot read; a machine with {title} can")
     return content

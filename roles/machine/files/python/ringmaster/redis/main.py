@@ -9,19 +9,19 @@ import argparse
 from collections.abc import Sequence
 
 from ringmaster.core import component
-from ringmaster.redis import dumps, restores
+from ringmaster.redis import dumps, engine, restores
 from ringmaster.redis.converge import SUFFIX, Places, converge, validate
 
-PLACES = Places()
+# Which engine it is, is read when something is done: there may be nothing to read while people ask for help.
 REDIS = component.Component(
     "redis",
-    converge=lambda check, restart: converge(PLACES, check=check, restart=restart),
-    validate=lambda: validate(PLACES),
-    inbox=PLACES.inbox,
+    converge=lambda check, restart: converge(Places(), check=check, restart=restart),
+    validate=lambda: validate(Places()),
+    inbox=Places.inbox,
     suffix=SUFFIX,
-    dump=lambda folder: dumps.dump(PLACES, folder),
-    prove=restores.prove,
-    restore=lambda folder, wish: restores.restore(PLACES, folder, wish),
+    dump=lambda folder: dumps.dump(Places(), folder),
+    prove=lambda folder: restores.prove(engine.present(), folder),
+    restore=lambda folder, wish: restores.restore(Places(), folder, wish),
 )
 
 

@@ -16,9 +16,10 @@ from pathlib import Path
 from ringmaster.core import account, systemd
 from ringmaster.core.component import Wish
 from ringmaster.core.report import Failure, counted
-from ringmaster.redis import dumps, trial
+from ringmaster.redis import dumps
 from ringmaster.redis.client import Client, RedisError, login
-from ringmaster.redis.converge import UNIT, Places, log_from_snapshot, wanted
+from ringmaster.redis.converge import Places, log_from_snapshot, wanted
+from ringmaster.redis.engine import Engine
 
 # On the disk of the data, which has room for it or would not for a restore either.
 SCRATCH = Path("/var/lib")
@@ -26,7 +27,7 @@ SCRATCH = Path("/var/lib")
 REPLACED = Path("/var/backups/ringmaster/redis.replaced")
 PATIENCE = 600.0
 DATABASE = re.compile(r"db\d+")
-# Loading only: it writes nothing, and nobody but root and redis reaches it.
+# Loading only: it writes nothing, and nobody but root and its account reaches it.
 SETTINGS = """
 port 0
 unixsocket {own}/socket
@@ -40,13 +41,13 @@ sanitize-dump-payload yes
 """
 
 
-def prove(folder: Path) -> str:
+def prove(engine: Engine, folder: Path) -> str:
     """Load a dump into a scratch server and compare; return a sentence. Raises Failure when it is bad."""
-    content = dumps.manifest(folder)
+    content = dumps.manifest(engine, folder)
     snapshot = folder / dumps.SNAPSHOT
-    if dumps.count(snapshot) != content["keys"]:
+    if dumps.count(engine, snapshot) != content["keys"]:
         raise Failure("The snapshot does not hold the keys that were dumped.")
-    with _scratch(snapshot) as client:
+    with _scratch(engine, snapshot) as client:
         info = client.info()
         loaded, expired = int(info["rdb_last_load_keys_loaded"]), int(info["rdb_last_load_keys_expired"])
         sizes = _sizes(info)
@@ -60,14 +61,16 @@ def prove(folder: Path) -> str:
 
 def restore(places: Places, folder: Path, wish: Wish) -> str:
     """Bring the keys back into the running server; return a sentence. Raises Failure."""
-    content = dumps.manifest(folder)
+    engine = places.engine
+    content = dumps.manifest(engine, folder)
     if wish.object or wish.name:
-        raise Failure("Redis is restored as a whole: say it without --object and --as")
-    if dumps.count(folder / dumps.SNAPSHOT) != content["keys"]:
+        raise Failure(f"{engine.title} is restored as a whole: say it without --object and --as")
+    if dumps.count(engine, folder / dumps.SNAPSHOT) != content["keys"]:
         raise Failure("the snapshot does not hold the keys that were dumped")
     present = _keys(places)
     if present and not wish.replace:
-        raise Failure(f"Redis holds {counted(present, 'key')}; say --replace to exchange them for those of the dump")
+        held = counted(present, "key")
+        raise Failure(f"{engine.title} holds {held}; say --replace to exchange them for those of the dump")
     settings = wanted(places)
     aside = ""
     if present:
@@ -75,11 +78,11 @@ def restore(places: Places, folder: Path, wish: Wish) -> str:
         REPLACED.mkdir(mode=0o700, parents=True)
         dumps.dump(places, REPLACED)
         aside = f" What was there lies in {REPLACED}."
-    systemd.systemctl("stop", UNIT)
+    systemd.systemctl("stop", engine.unit)
     try:
         _put(places, folder / dumps.SNAPSHOT, settings)
     finally:
-        systemd.systemctl("start", UNIT)
+        systemd.systemctl("start", engine.unit)
     found = _keys(places, patience=PATIENCE)
     # Some may have been out of date when they were loaded; clients may have written some already.
     if content["keys"] and not found:
@@ -90,21 +93,22 @@ def restore(places: Places, folder: Path, wish: Wish) -> str:
 
 def _put(places: Places, snapshot: Path, settings: dict[str, str]) -> None:
     """Exchange the data of the stopped server: the snapshot, and the append-only file that it would prefer."""
-    target = places.data / settings["dbfilename"]
+    engine = places.engine
+    target = engine.data / settings["dbfilename"]
     temporary = target.with_name(f".{target.name}.restore")
-    _copy(snapshot, temporary)
-    account.remove(dumps.ACCOUNT, places.data / settings["appenddirname"])
-    account.run(dumps.ACCOUNT, "mv", "--no-target-directory", "--", str(temporary), str(target))
+    _copy(engine.account, snapshot, temporary)
+    account.remove(engine.account, engine.data / settings["appenddirname"])
+    account.run(engine.account, "mv", "--no-target-directory", "--", str(temporary), str(target))
     if settings["appendonly"] == "yes":
-        log_from_snapshot(places.data, settings)
+        log_from_snapshot(engine, settings)
 
 
-def _copy(snapshot: Path, target: Path) -> None:
+def _copy(owner: str, snapshot: Path, target: Path) -> None:
     """Let the account write a copy of a file of root's, which it may not open by itself."""
-    account.remove(dumps.ACCOUNT, target)
+    account.remove(owner, target)
     with snapshot.open("rb") as stream:
-        account.run(dumps.ACCOUNT, "dd", f"of={target}", "conv=excl", "bs=1M", "status=none", stdin=stream)
-    account.run(dumps.ACCOUNT, "chmod", "0660", "--", str(target))
+        account.run(owner, "dd", f"of={target}", "conv=excl", "bs=1M", "status=none", stdin=stream)
+    account.run(owner, "chmod", "0660", "--", str(target))
 
 
 def _keys(places: Places, patience: float = 30.0) -> int:
@@ -112,17 +116,17 @@ def _keys(places: Places, patience: float = 30.0) -> int:
     end = time.monotonic() + patience
     while True:
         try:
-            with login(places.socket, places.admin) as client:
+            with login(places.engine.socket, places.admin) as client:
                 info = client.info()
             if info.get("loading") != "1":
                 return sum(_sizes(info))
         except FileNotFoundError:
-            if systemd.properties(UNIT, "ActiveState").get("ActiveState") == "inactive":
+            if systemd.properties(places.engine.unit, "ActiveState").get("ActiveState") == "inactive":
                 return 0
         except (OSError, RedisError):
             pass
         if time.monotonic() > end:
-            raise Failure("Redis does not say how many keys it has")
+            raise Failure(f"{places.engine.title} does not say how many keys it has")
         time.sleep(0.1)
 
 
@@ -134,15 +138,15 @@ def _sizes(info: dict[str, str]) -> list[int]:
 
 
 @contextmanager
-def _scratch(snapshot: Path) -> Iterator[Client]:
+def _scratch(engine: Engine, snapshot: Path) -> Iterator[Client]:
     """Run a server of its own, without a network, on a copy of a snapshot in a folder that is removed."""
     needed = 2 * snapshot.stat().st_size + 16 * 1024**2
     if shutil.disk_usage(SCRATCH).free < needed:
         raise Failure(f"A proof needs {needed // 1024**2} MiB in {SCRATCH}.")
-    with account.work(dumps.ACCOUNT, ".redis-proof-", SCRATCH) as work:
-        _copy(snapshot, work.own / "dump.rdb")
+    with account.work(engine.account, ".redis-proof-", SCRATCH) as work:
+        _copy(engine.account, snapshot, work.own / "dump.rdb")
         configuration = work.write("redis.conf", SETTINGS.format(own=work.own))
-        process = work.start(["nice", "-n", "10", trial.SERVER, str(configuration)], cwd=work.own)
+        process = work.start(["nice", "-n", "10", engine.server, str(configuration)], cwd=work.own)
         try:
             with _loaded(process, work) as client:
                 yield client

@@ -1,10 +1,10 @@
 # Copyright: (c) 2026, Ringmaster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Ask Redis itself what a configuration means.
+"""Ask the server itself what a configuration means.
 
-Redis cannot test a configuration, so a second server is started with it for a moment: without a port, as the
-user redis, in a folder of its own. If it starts, the configuration is valid, and its CONFIG GET says exactly
+It cannot test a configuration, so a second server is started with it for a moment: without a port, as the
+server's user, in a folder of its own. If it starts, the configuration is valid, and its CONFIG GET says exactly
 what a restart of the real server would give.
 """
 
@@ -20,8 +20,8 @@ from pathlib import Path
 from ringmaster.core import account
 from ringmaster.core.report import Invalid
 from ringmaster.redis.client import Client, RedisError, login
+from ringmaster.redis.engine import REDIS, Engine
 
-SERVER = "/usr/bin/redis-server"
 PATIENCE = 30.0
 # Different in the trial server by nature; the real ones are not changed at run time.
 OWN = frozenset(
@@ -36,7 +36,7 @@ OWN = frozenset(
         "supervised",
     }
 )
-# Redis refuses to change these while it runs (flag IMMUTABLE_CONFIG in its sources).
+# Both engines refuse to change these while they run (flag IMMUTABLE_CONFIG in their sources).
 IMMUTABLE = frozenset(
     {
         "always-show-logo",
@@ -80,16 +80,16 @@ class Meaning:
     acl: list[str]
 
 
-def meaning(configuration: str, acl: str, admin: Path, user: str = "redis") -> Meaning:
+def meaning(configuration: str, acl: str, admin: Path, engine: Engine = REDIS) -> Meaning:
     """Return what the configuration means, or raise Invalid. ``admin`` is a credentials file."""
-    with account.work(user, "redis-trial-", Path("/run")) as work:
+    with account.work(engine.account, "redis-trial-", Path("/run")) as work:
         kept = _kept(configuration)
         overrides = OVERRIDES.format(own=work.own, acl=work.write("users.acl", acl))
         if kept.get("tls-port", "0") != "0":
             # Without a port and without this, Redis looks neither at the certificate nor at protocols and ciphers.
             overrides += "tls-replication yes\n"
             kept.setdefault("tls-replication", "no")
-        found = _ask(work, work.write("redis.conf", configuration + overrides), admin)
+        found = _ask(engine, work, work.write("redis.conf", configuration + overrides), admin)
         return Meaning({**found.settings, **kept}, found.acl)
 
 
@@ -100,13 +100,13 @@ def _kept(configuration: str) -> dict[str, str]:
     return {words[0]: words[1] for words in lines if len(words) == 2 and words[0] in names}
 
 
-def _ask(work: account.Work, configuration: Path, admin: Path) -> Meaning:
+def _ask(engine: Engine, work: account.Work, configuration: Path, admin: Path) -> Meaning:
     # As many files as the real server may open: Redis lowers maxclients otherwise.
     _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(65535, hard), hard))
-    process = work.start([SERVER, str(configuration)], cwd=work.own)
+    process = work.start([engine.server, str(configuration)], cwd=work.own)
     try:
-        with _connect(process, work, admin) as client:
+        with _connect(engine, process, work, admin) as client:
             return Meaning(client.config(), client.command("ACL", "LIST"))
     except RedisError as error:
         raise Invalid(f"the administrator cannot log in: {error}") from error
@@ -115,17 +115,17 @@ def _ask(work: account.Work, configuration: Path, admin: Path) -> Meaning:
         process.wait()
 
 
-def _connect(process: subprocess.Popen[bytes], work: account.Work, admin: Path) -> Client:
+def _connect(engine: Engine, process: subprocess.Popen[bytes], work: account.Work, admin: Path) -> Client:
     end = time.monotonic() + PATIENCE
     while time.monotonic() < end:
         if process.poll() is not None:
             said = _reason(work.said())
-            raise Invalid(said or f"redis-server ended with code {process.returncode}")
+            raise Invalid(said or f"{engine.title} ended with code {process.returncode}")
         try:
             return login(str(work.own / "socket"), admin)
         except (FileNotFoundError, ConnectionRefusedError):
             time.sleep(0.02)
-    raise Invalid(f"redis-server was not ready within {PATIENCE:.0f} s")
+    raise Invalid(f"{engine.title} was not ready within {PATIENCE:.0f} s")
 
 
 def _reason(lines: Iterable[str]) -> str:

@@ -142,7 +142,8 @@ def _way(labels: Mapping[str, str]) -> str:
 def _results(answer: Any, now: float) -> list[dict[str, Any]]:
     try:
         if isinstance(answer, str):
-            told = f"The machine {answer}." if answer.startswith(NOT_AGREED) else f"{SILENT}: {answer}."
+            why = answers.UNPRINTABLE.sub(" ", answer)
+            told = f"The machine {why}." if why.startswith(NOT_AGREED) else f"{SILENT}: {why}."
             return [_check("monitoring_agent", "results", "UNKNOWN", told)]
         judged = answers.results(answer)
     except NotAgreed as error:

@@ -36,6 +36,9 @@ _SHARED = (
     "-scan -randomkey -keys -flushdb -flushall -swapdb -function -script|flush -script|kill -script|debug"
     " -pubsub -client|tracking -cluster|getkeysinslot"
 )
+# The same of commands that only one engine has; the others take no rule that names them.
+_SHARED_OF: Mapping[str, str] = {"redis": "", "valkey": " -script|show"}
+ENGINES = tuple(_SHARED_OF)
 EVERYTHING = "*"
 MONITOR_RIGHTS = "-@all +ping +info +set +get +del +latency|latest +slowlog|len"
 
@@ -77,8 +80,13 @@ REDIS = ComponentUsers(
 )
 
 
-def accounts(declared: Iterable[Mapping[str, Any]], platform_secret: str, vm: Mapping[str, Any]) -> list[Account]:
-    """Return all accounts of the Redis on ``vm`` (its host variables), the platform's own first."""
+def accounts(
+    declared: Iterable[Mapping[str, Any]], platform_secret: str, vm: Mapping[str, Any], engine: str = "redis"
+) -> list[Account]:
+    """Return all accounts of the Redis on ``vm`` (its host variables), the platform's own first.
+
+    ``engine`` is the server that reads the rules, one of ENGINES. KeyError for another one.
+    """
 
     def account(name: str, password: str, rights: str, is_declared: bool) -> Account:
         digest = hashlib.sha256(password.encode()).hexdigest()
@@ -91,18 +99,18 @@ def accounts(declared: Iterable[Mapping[str, Any]], platform_secret: str, vm: Ma
     return [
         *(account(name, REDIS.password(platform_secret, vm, name), own[name], False) for name in own),
         *(
-            account(user.name, user.password, _rights(user, vm), True)
+            account(user.name, user.password, _rights(user, vm, engine), True)
             for user in REDIS.checked(declared, platform_secret, vm)
         ),
     ]
 
 
-def _rights(user: User, vm: Mapping[str, Any]) -> str:
+def _rights(user: User, vm: Mapping[str, Any], engine: str) -> str:
     """Return keys, channels and commands. Who may not use all keys has no command that asks for none of them."""
     keys = _patterns("keys", user, vm, [EVERYTHING])
     # Channels are named like keys, so that who was given a part of the keys has the same part of them.
     channels = _patterns("channels", user, vm, keys)
-    limited = f" {_SHARED}" if EVERYTHING not in keys else ""
+    limited = f" {_SHARED}{_SHARED_OF[engine]}" if EVERYTHING not in keys else ""
     places = [*(f"~{pattern}" for pattern in keys), *(f"&{pattern}" for pattern in channels)]
     return f"{' '.join(places)} {RIGHTS[user.role]}{limited}"
 

@@ -14,6 +14,9 @@ from typing import Any
 
 # What Debian, the monitoring and the logs need beside a component that fills the machine.
 SYSTEM_MIB = 256
+# Headers of one question or answer that the web gateway lets through, and one line of a question.
+HEADERS_KIB = 32
+HEADER_LINE_KIB = 8
 
 
 class TuningError(ValueError):
@@ -49,6 +52,22 @@ def redis(
         "maxmemory-clients": "10%",
         "io-threads": str(1 if usable_cores < 4 else min(7, usable_cores - 1)),
         "repl-backlog-size": f"{max(1, min(64, maxmemory // 64))}mb",
+    }
+
+
+def memcached(memory_mib: int, cores: int, share: float = 1.0) -> dict[str, str]:
+    """Return settings for memcached.
+
+    - ``memory_mib``: 80 % of the memory times the share, and never so much that less than 256 MiB stay for the system,
+      but at least 64 MiB, memcached's default (``-m``). What connections and hash tables need comes on top; 80 % is
+      what Flying Circus gives a cache.
+    - ``threads``: one for each core times the share, at most 8. memcached's default is 4, and its documentation ("more
+      than the number of cores is not useful", doc/threads.txt) warns of many.
+    """
+    _check(memory_mib, cores, share)
+    return {
+        "memory_mib": str(max(64, min(int(memory_mib * share * 0.8), memory_mib - SYSTEM_MIB))),
+        "threads": str(max(1, min(8, int(cores * share)))),
     }
 
 
@@ -110,6 +129,8 @@ def nginx(memory_mib: int, cores: int, share: float = 1.0) -> dict[str, str]:
       session and proxy buffers), spread over the workers, 1024 to 16384.
     - ``worker_rlimit_nofile``: two files a connection (client and backend or file), and 2048 for logs.
     - ``ssl_session_cache``: 1 MiB (4000 sessions, nginx.org) for each 128 MiB, 4 to 64 MiB.
+    - ``large_client_header_buffers``: four lines of 8 KiB (nginx.org), the headers of a question.
+    - ``header_size``: as much for those of an answer, of which nginx takes one page otherwise.
     """
     _check(memory_mib, cores, share)
     connections = max(1024, min(16384, int(memory_mib * share * 0.25 * 16 / cores)))
@@ -118,20 +139,25 @@ def nginx(memory_mib: int, cores: int, share: float = 1.0) -> dict[str, str]:
         "worker_connections": str(connections),
         "worker_rlimit_nofile": str(2 * connections + 2048),
         "ssl_session_cache": f"{max(4, min(64, int(memory_mib * share / 128)))}m",
+        "large_client_header_buffers": f"{HEADERS_KIB // HEADER_LINE_KIB} {HEADER_LINE_KIB}k",
+        "header_size": f"{HEADERS_KIB}k",
     }
 
 
 def haproxy(memory_mib: int, cores: int, share: float = 1.0) -> dict[str, str]:
     """Return settings for haproxy.
 
-    - ``maxconn``: what fits into a quarter of the memory at 48 KiB a session (two buffers of 16 KiB, haproxy's
-      management guide counts 33 KiB without TLS), 1000 to 50000.
+    - ``maxconn``: what fits into a quarter of the memory at 48 KiB a session (one buffer: haproxy gives back those of
+      sessions in which nothing moves), 1000 to 50000.
     - ``nbthread``: one for each core.
+    - ``bufsize``: headers must fit into one buffer: those that nginx lets through, and half as much for what nginx and
+      haproxy add.
     """
     _check(memory_mib, cores, share)
     return {
         "maxconn": str(max(1000, min(50000, int(memory_mib * share * 0.25 * 1024 / 48)))),
         "nbthread": str(min(cores, 64)),
+        "bufsize": str(HEADERS_KIB * 3 // 2 * 1024),
     }
 
 
@@ -205,6 +231,7 @@ def settings(component: str, *, memory_mib: int, cores: int, share: float = 1.0,
 
 FORMULAS: Mapping[str, Callable[..., dict[str, str]]] = {
     "haproxy": haproxy,
+    "memcached": memcached,
     "mysql": mysql,
     "nginx": nginx,
     "postgresql": postgresql,

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.ringmaster.hosting.plugins.module_utils.network.firewall import COMPONENT_PORTS
+from ansible_collections.ringmaster.hosting.plugins.module_utils.components import catalogue
 from ansible_collections.ringmaster.hosting.plugins.module_utils.values import addresses
 
 from .model import Description, Vm
@@ -61,7 +61,7 @@ def _resolved(
         if name == target or not having:
             continue
         for protocol in ("tcp", "udp"):
-            own = [port for found, port, _frontend in COMPONENT_PORTS.get(name, ()) if found == protocol]
+            own = [port for found, port, _frontend in catalogue.PORTS.get(name, ()) if found == protocol]
             if own:
                 result.append({**shared, "to": own, "proto": protocol, "vms": having})
     return result

@@ -256,6 +256,8 @@ def _add_vm(inventory: Inventory, description: Description, vm: Vm) -> None:
         "ringmaster_state": vm.state,
         "ringmaster_backup": vm.backup,
     }
+    if vm.leaving:
+        variables["ringmaster_components_leaving"] = list(vm.leaving)
     if not vm.anti_spoofing:
         variables["ringmaster_anti_spoofing"] = False
     for component, options in vm.components.items():

@@ -30,6 +30,7 @@ class Vm:
     image: str
     frontend_ipv4: bool
     components: dict[str, dict[str, Any]]
+    """Those that it has, with their options."""
     protected: bool
     state: str
     delete_after: str
@@ -40,6 +41,8 @@ class Vm:
     comment: str = ""
     firewall: dict[str, Any] = field(default_factory=dict)
     anti_spoofing: bool = True
+    leaving: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Components marked ``state: absent``, with the options for when they come back."""
 
     @property
     def swap_mib(self) -> int:
@@ -134,6 +137,16 @@ def _records(found: Any) -> dict[str, dict[str, Any]]:
     return {name: record for name, record in (found or {}).items() if record is not None}
 
 
+def is_leaving(options: Any) -> bool:
+    """Tell whether a component is marked to be taken away."""
+    return isinstance(options, dict) and options.get("state") == "absent"
+
+
+def without_state(options: Any) -> Any:
+    """Return a component's options without the mark, which is not its role's."""
+    return {key: value for key, value in options.items() if key != "state"} if isinstance(options, dict) else options
+
+
 def build_vm(
     name: str, project: str, record: dict[str, Any], defaults: list[dict[str, Any]], shared: dict[str, Any]
 ) -> Vm:
@@ -146,6 +159,7 @@ def build_vm(
         return fallback
 
     memory = size("memory", sizes.DEFAULT_MEMORY_MIB)
+    components = record["components"] or {}
     return Vm(
         name=name,
         project=project,
@@ -155,7 +169,8 @@ def build_vm(
         disk_gib=size("disk", sizes.DEFAULT_DISK_MIB) // 1024,
         image=size("image", "default"),
         frontend_ipv4=bool(record["frontend_ipv4"]),
-        components=record["components"] or {},
+        components={one: without_state(options) for one, options in components.items() if not is_leaving(options)},
+        leaving={one: without_state(options) for one, options in components.items() if is_leaving(options)},
         protected=bool(record["protected"]),
         state=record["state"] or "running",
         delete_after=record["delete_after"] or "",

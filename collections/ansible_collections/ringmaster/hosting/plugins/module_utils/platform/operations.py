@@ -28,6 +28,8 @@ class Outcome:
     files: list[dict[str, str]] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
+    parent: str = field(default="", compare=False)
+    commit: str = field(default="", compare=False)
 
 
 def options_of(source: Path, roles: Path | None) -> Options:

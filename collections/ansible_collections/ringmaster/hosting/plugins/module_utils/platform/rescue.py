@@ -15,7 +15,7 @@ from . import description, standing
 from .language.errors import DescriptionError, Mistake
 from .model import Description, Options
 
-VERBS = ("revoke_key", "remove_user")
+VERBS = ("revoke_key", "remove_user", "lock_user")
 PLAYBOOKS = ("accounts", *VERBS)
 """Playbooks that bring people to VMs, and nothing else."""
 ROUNDS = 5

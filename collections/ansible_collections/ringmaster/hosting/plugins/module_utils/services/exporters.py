@@ -8,16 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from ansible_collections.ringmaster.hosting.plugins.module_utils.components import catalogue
+
 #: Component or service -> (job, port) of each of its exporters. ``host`` is every machine's own.
 EXPORTERS: dict[str, tuple[tuple[str, int], ...]] = {
     "host": (("node", 9100),),
     "dns": (("bind", 9119),),
-    # Those of Postfix and rspamd come with the machine's own, see role mailserver.
-    "mailserver": (("dovecot", 9166),),
-    "mysql": (("mysql", 9104),),
-    "postgresql": (("postgresql", 9187),),
-    "redis": (("redis", 9121),),
-    "webgateway": (("haproxy", 9101), ("nginx", 9113)),
+    **{name: one.exporters for name, one in catalogue.COMPONENTS.items() if one.exporters},
 }
 #: Port on which a machine hands out the sentences of its checks.
 RESULTS_PORT = 9990

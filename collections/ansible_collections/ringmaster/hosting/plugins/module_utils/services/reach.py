@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ansible_collections.ringmaster.hosting.plugins.module_utils.network import firewall
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.language import names
+from ansible_collections.ringmaster.hosting.plugins.module_utils.services import firewall
 
 
 def targets_of(asker: str, running: Sequence[str], everybody: bool = False) -> list[str]:

@@ -9,7 +9,7 @@ import datetime
 import re
 from urllib.parse import urlsplit
 
-from ansible_collections.ringmaster.hosting.plugins.module_utils.network.firewall import COMPONENT_PORTS
+from ansible_collections.ringmaster.hosting.plugins.module_utils.components import catalogue
 from ansible_collections.ringmaster.hosting.plugins.module_utils.values import addresses, host_names, time_zones
 
 from .errors import Later
@@ -147,7 +147,7 @@ def port_or_component(text: str) -> str:
     """Check a target of a firewall rule: a port, a range of ports or a component."""
     if text.startswith("component:"):
         name = text.removeprefix("component:")
-        return "" if name in COMPONENT_PORTS else f"names no component: one of {', '.join(COMPONENT_PORTS)} is needed"
+        return "" if name in catalogue.PORTS else f"names no component: one of {', '.join(catalogue.PORTS)} is needed"
     return port_range(text)
 
 

@@ -29,8 +29,8 @@ _SYSTEM_ACCOUNTS = """
     root daemon bin sys sync games man lp mail news uucp proxy www-data backup list irc gnats nobody _apt
     systemd-network systemd-resolve systemd-timesync systemd-coredump systemd-oom systemd-journal
     messagebus sshd polkitd ntp ntpsec chrony tss uuidd tcpdump statd dnsmasq libvirt-qemu libvirt-dnsmasq
-    libvirt kvm postgres mysql redis memcached haproxy nginx postfix postdrop dovecot dovenull vmail rspamd
-    opendkim dkim prometheus alertmanager grafana sensu nagios icinga monitoring munin bind named nsd
+    libvirt kvm postgres mysql redis valkey memcached memcache haproxy nginx postfix postdrop dovecot dovenull vmail
+    rspamd opendkim dkim prometheus alertmanager grafana sensu nagios icinga monitoring munin bind named nsd
     unbound debian-tor clamav amavis stunnel stunnel4 rabbitmq elasticsearch mongodb ftp ident identd
     adm tty disk dialout fax voice cdrom floppy tape sudo audio dip operator src shadow utmp video sasl
     plugdev staff users nogroup crontab input sgx render netdev ssh ssl-cert admin administrator puppet

@@ -5,13 +5,14 @@
 
 from __future__ import annotations
 
+from ansible_collections.ringmaster.hosting.plugins.module_utils.components import catalogue
 from ansible_collections.ringmaster.hosting.plugins.module_utils.values import sizes
 
 from ..language import checks, ssh_keys
 from ..language.containers import Key, ListOf, Record
 from ..language.types import Choice, HostName, Integer, Name, Size, Text
 
-COMPONENTS = ("postgresql", "mysql", "redis", "webgateway", "mailserver", "mailstub")
+COMPONENTS = tuple(catalogue.COMPONENTS)
 PERMISSIONS = ("login", "sudo-srv", "wheel", "manager", "stats")
 RELEASES = ("trixie",)
 DNS_TYPES = ("A", "AAAA", "CAA", "CNAME", "MX", "NS", "SRV", "TLSA", "TXT")

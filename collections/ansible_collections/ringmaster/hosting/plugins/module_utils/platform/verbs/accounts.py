@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ..language.ssh_keys import fingerprint, is_fingerprint, key_blob
 from ..model import Description
 from .drafts import Draft, check_new_account, check_present, check_same
@@ -86,6 +88,43 @@ def revoke_key(found: Description, request: Request) -> Draft:
     return unchanged
 
 
+def change_user(found: Description, request: Request) -> Draft:
+    """Change a person's name or mail address; an address that changed has to be confirmed again."""
+    name = request.values["user"]
+    if not check_present(found, request):
+        return Draft("users", name, {}, name)
+    record = found.users[name]
+    patch: dict[str, Any] = {
+        key: request.texts[key] for key, value in request.values.items() if key in record and value != record[key]
+    }
+    if "email" in patch and record["email_verified_at"] and "email_verified_at" not in request.values:
+        patch["email_verified_at"] = None
+    return Draft("users", name, patch, name)
+
+
+def lock_user(found: Description, request: Request) -> Draft:
+    """Let a person log in no longer; the account and all that it owns stay."""
+    name = request.values["user"]
+    if not check_present(found, request):
+        return Draft("users", name, {}, name)
+    return Draft("users", name, {} if found.users[name]["state"] == "locked" else {"state": "locked"}, name)
+
+
+def unlock_user(found: Description, request: Request) -> Draft:
+    """Let a person who was locked log in again."""
+    name = request.values["user"]
+    if not check_present(found, request):
+        return Draft("users", name, {}, name)
+    state = found.users[name]["state"]
+    if state == "pending":
+        request.wrong(
+            f"user: {name} is not locked, but was never let in",
+            found="state: pending",
+            hint=f"write state: active into users/{name}.yml once the person is known",
+        )
+    return Draft("users", name, {"state": "active"} if state == "locked" else {}, name)
+
+
 def remove_user(found: Description, request: Request) -> Draft:
     """Say that a person is removed; the file stays."""
     name = request.values["user"]
@@ -123,6 +162,16 @@ def add_service_user(found: Description, request: Request) -> Draft:
     else:
         check_new_account(found, request, "service_user", name)
     return Draft("projects", project, {"service_users": [*present, name]}, name)
+
+
+def change_project(found: Description, request: Request) -> Draft:
+    """Change what a project's file says of the project itself; maps are merged, lists are replaced."""
+    name = request.values["project"]
+    if not request.known("project", "project", found.projects):
+        return Draft("projects", name, {}, name)
+    record = found.projects[name]
+    changed = [key for key, value in request.values.items() if key != "project" and value != record[key]]
+    return Draft("projects", name, {key: request.texts[key] for key in changed}, name)
 
 
 def add_project(found: Description, request: Request) -> Draft:

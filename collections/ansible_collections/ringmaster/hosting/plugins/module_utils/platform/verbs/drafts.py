@@ -26,6 +26,16 @@ class Draft:
     ledger: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """Entries of the ledger that the verb itself writes, by section."""
 
+    def objects(self) -> list[str]:
+        """Return what it changes, such as ``vm myapp00``; what the ledger alone has counts, too."""
+        if self.kind == "users":
+            return [f"person {self.file}"] if self.patch else []
+        vms = list(self.patch.get("vms") or {})
+        others = [f"project {self.file}"] if self.patch.keys() - {"vms"} else []
+        if self.ledger and not self.patch:
+            vms = [self.subject.partition("/")[0]]
+        return [*others, *(f"vm {name}" for name in vms)]
+
     @property
     def record(self) -> Record:
         """The schema of the file."""

@@ -1,11 +1,11 @@
 # Copyright: (c) 2026, Ringmaster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Change the platform description in place, by a verb: read, draft, check the whole, allocate, write."""
+"""Change the platform description in place, by verbs: read, draft, check the whole, allocate, write."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,82 +13,223 @@ from typing import Any
 from .. import allocation, description, operations, repository, rescue
 from ..language.errors import DescriptionError, Mistake
 from ..language.files import read_text, write_atomically
-from ..language.load import display
+from ..language.load import Source, display, plain
 from ..ledger import locked
 from ..model import Description, Options
-from . import splice, table
+from . import guards, splice, table
 from .drafts import Draft
+from .request import RequestError
+
+Change = tuple[str, Mapping[str, Any]]
+"""A verb and its arguments."""
+
+
+_CONFIRMABLE = tuple(name for name, verb in table.ALL.items() if guards.CONFIRMATION in verb.types)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A value of the description as whoever asks for a change saw it: ``projects/myapp.yml``, its keys, and the value.
+
+    None for what was not there. Asking fails where another value stands there now.
+    """
+
+    file: str
+    path: tuple[str | int, ...]
+    value: Any
 
 
 @dataclass
 class Outcome:
-    """What a verb did: its subject, what is new in the ledger, and path, before and after of each file."""
+    """What was done: of the first verb the subject, what is new in the ledger, path, before and after of each file.
+
+    ``objects`` are what changed, such as ``vm myapp00``. ``parent`` and ``commit`` are the commits before and after;
+    both are empty where no repository is used, and ``commit`` where nothing was pushed.
+    """
 
     subject: str
     allocated: list[str] = field(default_factory=list)
     files: list[dict[str, str]] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    subjects: list[str] = field(default_factory=list)
+    objects: list[str] = field(default_factory=list)
+    parent: str = field(default="", compare=False)
+    commit: str = field(default="", compare=False)
 
 
 def apply(options: Options, verb: str, arguments: Mapping[str, Any], *, dry_run: bool = False) -> Outcome:
-    """Do what a verb asks for, under the platform's lock.
+    """Do what a verb asks for; see ``apply_many``."""
+    return apply_many(options, [(verb, arguments)], dry_run=dry_run)
 
-    The description that would result is checked completely, and ids and addresses are found for it, before
-    anything is written. Raises DescriptionError with all mistakes; then nothing was changed. A dry run writes
-    nothing and returns the same outcome. With a repository, all of it is done in a clone, and counts once pushed.
+
+def apply_many(
+    options: Options,
+    changes: Sequence[Change],
+    *,
+    credit: repository.Credit = repository.NOBODY,
+    expect: Sequence[Seen] = (),
+    dry_run: bool = False,
+) -> Outcome:
+    """Do what several verbs ask for, all or nothing, under the platform's lock and in one commit.
+
+    Each verb sees what those before it have changed. The description that would result is checked completely, and ids
+    and addresses are found for it, before anything is written: what is wrong only in between is no mistake. Raises
+    DescriptionError with all mistakes, of the requests or of the result; then nothing was changed. A dry run writes
+    nothing and returns the same outcome. With a repository, all of it is done in a clone, and counts once pushed;
+    ``credit`` says who is named in its commit. Without one, the files are changed, and committed by whoever asked.
     """
+    if not changes:
+        raise ValueError("there is nothing to do: no verb was given")
     return repository.carried(
         options,
-        lambda inside: _apply(inside, verb, arguments, dry_run=dry_run),
-        lambda outcome: operations.commit_message(f"{verb} {outcome.subject}", outcome.allocated),
+        lambda inside: _apply(inside, changes, expect, dry_run=dry_run),
+        lambda outcome: operations.commit_message(_said(changes, outcome), outcome.allocated),
+        credit=credit,
         dry_run=dry_run,
     )
 
 
-def _apply(options: Options, verb: str, arguments: Mapping[str, Any], *, dry_run: bool) -> Outcome:
+def _said(changes: Sequence[Change], outcome: Outcome) -> str:
+    """Return what a commit says first: the verb with its subject, or how many there are and then each of them."""
+    lines = [f"{verb} {subject}" for (verb, _arguments), subject in zip(changes, outcome.subjects, strict=True)]
+    return lines[0] if len(lines) == 1 else "\n".join([f"{len(lines)} changes", "", *lines])
+
+
+def _apply(options: Options, changes: Sequence[Change], expect: Sequence[Seen], *, dry_run: bool) -> Outcome:
     with locked(options.ledger.parent):
-        rescued = rescue.read(options, may_leave_out=True) if verb in rescue.VERBS else None
+        is_urgent = all(verb in rescue.VERBS for verb, _arguments in changes)
+        rescued = rescue.read(options, may_leave_out=True) if is_urgent else None
         found = rescued.found if rescued else description.read_valid(options)
-        draft = table.draft(found, verb, arguments)
-        files = _described(found, draft)
-        texts: dict[Path, str | None] = {Path(f["path"]): f["after"] for f in files}
-        if rescued and rescued.texts:
-            outcome = _urgent(options, rescued, draft.subject, files)
-            if not dry_run:
-                _refuse_changed_meanwhile(outcome.files)
-                publish(outcome.files)
-            return outcome
-        proposed, mistakes = description.read_description(options, texts, draft.ledger)
-        if mistakes:
-            raise DescriptionError(mistakes)
-        plan = allocation.plan(proposed)
-        plan.additions[:0] = _entered(found, draft)
-        mistakes = [mistake for source in proposed.sources.values() for mistake in source.mistakes]
-        if mistakes:
-            raise DescriptionError(mistakes)
-        # In this order a crash leaves something that lacks an allocation, and the next run gives it one.
-        outcome = Outcome(draft.subject, plan.additions, [*files, *operations.files_of(proposed, plan)])
+        _refuse_unexpected(found, expect)
+        faulty = rescued if rescued and rescued.texts else None
+        outcome = _urgent(options, faulty, changes) if faulty else _planned(options, found, changes)
         if not dry_run:
             _refuse_changed_meanwhile(outcome.files)
             publish(outcome.files)
         return outcome
 
 
-def _urgent(options: Options, rescued: rescue.Rescued, subject: str, files: list[dict[str, str]]) -> Outcome:
-    """Return a change of one sound file in spite of mistakes in others: nothing else is written with it."""
-    paths = {Path(file["path"]) for file in files}
-    texts = {**rescued.texts, **{Path(file["path"]): file["after"] for file in files}}
-    _proposed, mistakes = description.read_description(options, texts)
+def _planned(options: Options, found: Description, changes: Sequence[Change]) -> Outcome:
+    """Return all that changes, with the ledger's part; raises DescriptionError for what cannot be."""
+    drawn = _drawn(options, found, changes)
+    proposed, mistakes = description.read_description(options, drawn.texts, drawn.ledger)
+    if mistakes:
+        raise DescriptionError(mistakes)
+    guards.check(found, proposed, changes, _CONFIRMABLE)
+    plan = allocation.plan(proposed)
+    plan.additions[:0] = _entered(found, drawn.ledger)
+    mistakes = [mistake for source in proposed.sources.values() for mistake in source.mistakes]
+    if mistakes:
+        raise DescriptionError(mistakes)
+    # In this order a crash leaves something that lacks an allocation, and the next run gives it one.
+    files = [*drawn.files, *operations.files_of(proposed, plan)]
+    return Outcome(drawn.subjects[0], plan.additions, files, [], drawn.subjects, drawn.objects)
+
+
+@dataclass
+class _Drawn:
+    """What verbs make of a description, one after the other: texts of files, and entries of the ledger."""
+
+    files: list[dict[str, str]] = field(default_factory=list)
+    ledger: dict[str, dict[str, str]] = field(default_factory=dict)
+    subjects: list[str] = field(default_factory=list)
+    objects: list[str] = field(default_factory=list)
+
+    @property
+    def texts(self) -> dict[Path, str | None]:
+        """The texts that files would get."""
+        return {Path(file["path"]): file["after"] for file in self.files}
+
+    def take(self, draft: Draft, files: list[dict[str, str]]) -> None:
+        """Add what one verb changes."""
+        for file in files:
+            known = next((one for one in self.files if one["path"] == file["path"]), None)
+            if known:
+                known["after"] = file["after"]
+            else:
+                self.files.append(file)
+        for section, entries in draft.ledger.items():
+            self.ledger.setdefault(section, {}).update(entries)
+        self.subjects.append(draft.subject)
+        self.objects += [one for one in draft.objects() if one not in self.objects]
+
+
+def _drawn(options: Options, found: Description, changes: Sequence[Change]) -> _Drawn:
+    """Return what all verbs make of a description; raises RequestError with the mistakes of all of them."""
+    drawn, mistakes = _Drawn(), []
+    for number, (verb, arguments) in enumerate(changes):
+        try:
+            draft = table.draft(found, verb, arguments)
+        except RequestError as error:
+            mistakes += error.mistakes
+            continue
+        drawn.take(draft, _described(found, draft))
+        if number < len(changes) - 1:
+            # What is wrong in between may be right at the end.
+            found, _mistakes = description.read_description(options, drawn.texts, drawn.ledger)
+    if mistakes:
+        raise RequestError(mistakes)
+    drawn.files = [file for file in drawn.files if file["before"] != file["after"]]
+    return drawn
+
+
+def _refuse_unexpected(found: Description, expect: Sequence[Seen]) -> None:
+    """Raise DescriptionError where the description says something else than whoever asks has seen."""
+    for one in expect:
+        source = found.sources.get(one.file)
+        now = _value(source, one.path)
+        if now != one.value:
+            place = ".".join(map(str, one.path)) or one.file
+            (source or found.sources["platform.yml"]).wrong(
+                source.find(*one.path) if source and now is not None else None,
+                f"{place}: was changed since it was shown",
+                found=_shown(now),
+                allowed=_shown(one.value),
+                hint="look at it again, then ask once more",
+            )
+    mistakes = [mistake for source in found.sources.values() for mistake in source.mistakes]
+    if mistakes:
+        raise DescriptionError(mistakes)
+
+
+def _value(source: Source | None, path: Sequence[str | int]) -> Any:
+    """Return what a file says at a place; None where it says nothing."""
+    if source is None or source.root is None:
+        return None
+    value = plain(source, source.root, "")
+    for step in path:
+        try:
+            value = value[step]
+        except (KeyError, IndexError, TypeError):
+            return None
+    return value
+
+
+def _shown(value: Any) -> str:
+    return "nothing" if value is None else splice.inline(value)
+
+
+def _urgent(options: Options, rescued: rescue.Rescued, changes: Sequence[Change]) -> Outcome:
+    """Return a change of sound files in spite of mistakes in others: nothing else is written with it."""
+    drawn = _Drawn()
+    for verb, arguments in changes:
+        draft = table.draft(rescued.found, verb, arguments)
+        drawn.take(draft, _described(rescued.found, draft))
+    paths = set(drawn.texts)
+    texts = {**rescued.texts, **drawn.texts}
+    proposed, mistakes = description.read_description(options, texts)
+    if not mistakes:
+        guards.check(rescued.found, proposed, changes, _CONFIRMABLE)
     if mistakes or paths & set(rescued.texts):
         raise DescriptionError([*rescued.mistakes, *mistakes])
-    return Outcome(subject, [], files, rescued.warnings())
+    return Outcome(drawn.subjects[0], [], drawn.files, rescued.warnings(), drawn.subjects, drawn.objects)
 
 
-def _entered(found: Description, draft: Draft) -> list[str]:
-    """Say what a draft writes into the ledger by itself."""
+def _entered(found: Description, ledger: Mapping[str, Mapping[str, str]]) -> list[str]:
+    """Say what verbs write into the ledger by themselves."""
     return [
         f"{section} {name}: {value}"
-        for section, entries in draft.ledger.items()
+        for section, entries in ledger.items()
         for name, value in entries.items()
         if getattr(found.ledger, section).get(name) != value
     ]

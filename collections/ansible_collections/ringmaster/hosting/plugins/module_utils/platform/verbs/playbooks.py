@@ -64,8 +64,9 @@ _RESTORE: dict[str, Type] = {
     "replace": Boolean(),
 }
 _SETS_UP = ("machine", "dns", "base", "certificates", "components", "backup", "monitoring", "withdrawn")
-_FOLLOWS: dict[str, tuple[str, ...]] = {"order_vm": ("converge_vm",), "change_vm": ("converge_vm",)}
-_FOLLOWS |= {"revoke_key": ("accounts",), "rotate_secret": ("components", "backup")}
+_CONVERGED = ("order_vm", "change_vm", "remove_component", "stop_vm", "start_vm")
+_FOLLOWS: dict[str, tuple[str, ...]] = dict.fromkeys(_CONVERGED, ("converge_vm",))
+_FOLLOWS |= {"revoke_key": ("accounts",), "lock_user": ("accounts",), "rotate_secret": ("components", "backup")}
 
 
 def _pattern(name: str) -> Playbook:
@@ -74,7 +75,7 @@ def _pattern(name: str) -> Playbook:
 
 PLAYBOOKS: dict[str, Playbook] = {
     **{
-        verb: Playbook({**asked.types, **_SOURCE, **(_STOP if verb in ("order_vm", "change_vm") else {})}, follows)
+        verb: Playbook({**asked.types, **_SOURCE, **(_STOP if verb in _CONVERGED else {})}, follows)
         for verb, asked in VERBS.items()
         for follows in [_FOLLOWS.get(verb, ())]
     },
@@ -87,7 +88,7 @@ PLAYBOOKS: dict[str, Playbook] = {
     "backup_platform": Playbook(),
     "base": Playbook({"base_hosts": PATTERN, "end_service_sessions": Boolean()}, narrows=("base_hosts",)),
     "certificates": _pattern("certificates_hosts"),
-    "components": _pattern("components_hosts"),
+    "components": Playbook({"components_hosts": PATTERN, "leave_in_use": Boolean()}, narrows=("components_hosts",)),
     "converge_vm": Playbook({**_VM, "described_vm": Name("VM"), **_STOP}, ("provision", "set_up")),
     "delete_retired_vms": Playbook({**_VM, **_SOURCE}, narrows=("vm",)),
     "dns": _pattern("dns_mail_hosts"),

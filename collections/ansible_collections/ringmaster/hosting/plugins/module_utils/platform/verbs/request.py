@@ -18,10 +18,10 @@ from typing import Any
 from ansible_collections.ringmaster.hosting.plugins.module_utils.values import sizes
 
 from ..language import load, ssh_keys
-from ..language.containers import ListOf, MapOf
+from ..language.containers import ListOf, MapOf, Record
 from ..language.errors import DescriptionError, did_you_mean, one_of, sort_mistakes
 from ..language.load import Source
-from ..language.types import Boolean, Integer, Size, Text, Type
+from ..language.types import Boolean, Integer, OrWord, Size, Text, Type
 
 try:
     import yaml
@@ -136,6 +136,10 @@ def _as_data(kind: Type, value: Any) -> Any:
         return int(text)
     if isinstance(kind, Boolean) and text.lower() in ("true", "yes", "on", "false", "no", "off"):
         return text.lower() in ("true", "yes", "on")
+    if isinstance(kind, Record) or (isinstance(kind, ListOf) and isinstance(kind.item, Record)):
+        return [] if text.lower() == NONE and isinstance(kind, ListOf) else _yaml(text)
+    if isinstance(kind, OrWord):
+        return text if text == kind.word else _as_data(kind.other, text)
     if isinstance(kind, ListOf):
         return _list(text, separator="\n" if _is_ssh_key(kind.item) else "[\n,]")
     if isinstance(kind, MapOf):

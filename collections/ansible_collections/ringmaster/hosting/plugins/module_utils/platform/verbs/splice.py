@@ -160,7 +160,7 @@ def _step(text: str) -> int:
     return 2
 
 
-def _inline(value: Any, flow: bool = True) -> str:
+def inline(value: Any, flow: bool = True) -> str:
     """Write a value in one line; text that stands in no brackets needs fewer quotes."""
     arguments: Any = {"width": float("inf"), "allow_unicode": True, "sort_keys": False}
     if isinstance(value, (Mapping, list)) or flow:
@@ -170,17 +170,17 @@ def _inline(value: Any, flow: bool = True) -> str:
 
 def _stands_in_lines(value: Any) -> bool:
     if isinstance(value, list):
-        return len(_inline(value)) > SHORT_LIST
+        return len(inline(value)) > SHORT_LIST
     return isinstance(value, Mapping) and bool(value)
 
 
 def _block(key: str, value: Any, column: int, step: int) -> list[str]:
     """Write an entry of a block map as lines."""
-    head = " " * column + _inline(key, flow=False) + ":"
+    head = " " * column + inline(key, flow=False) + ":"
     if not _stands_in_lines(value):
-        return [f"{head} {_inline(value, flow=False)}"]
+        return [f"{head} {inline(value, flow=False)}"]
     if isinstance(value, list):
-        return [head, *(" " * (column + step) + f"- {_inline(item, flow=False)}" for item in value)]
+        return [head, *(" " * (column + step) + f"- {inline(item, flow=False)}" for item in value)]
     return [head, *(line for name, item in value.items() for line in _block(name, item, column + step, step))]
 
 
@@ -197,7 +197,7 @@ def _insert_lines(text: str, index: int, column: int, lines: list[str]) -> str:
 
 def _put_key(text: str, node: Any, key: str, value: Any, kind: Type | None) -> str:
     if node.flow_style or not node.value:
-        return _put_into_brackets(text, node, f"{_inline(key)}: {_inline(value)}")
+        return _put_into_brackets(text, node, f"{inline(key)}: {inline(value)}")
     before = node.value[-1][1]
     if isinstance(kind, Record) and key in kind.by_name:
         order = list(kind.by_name)
@@ -222,11 +222,11 @@ def _replace(text: str, parent: Any, entry: tuple[Any, Any], value: Any) -> str:
     start, end = _start(old), _end(text, old)
     if parent.flow_style:
         # An empty value begins right behind the colon.
-        return text[:start] + (" " if start == end else "") + _inline(value) + text[end:]
+        return text[:start] + (" " if start == end else "") + inline(value) + text[end:]
     old_stands_in_lines = isinstance(old, yaml.CollectionNode) and not old.flow_style and old.value
     if not old_stands_in_lines and not _stands_in_lines(value):
         space = " " if start == end else ""
-        return text[:start] + space + _inline(value, flow=False) + text[end:]
+        return text[:start] + space + inline(value, flow=False) + text[end:]
     if not old_stands_in_lines and not old.value:
         # From nothing, [] or {} to lines: what else stands in the line, such as a comment, stays there.
         head = text[:start].rstrip(" ")
@@ -273,9 +273,9 @@ def _change_list(text: str, path: tuple[str, ...], old: Any, new: Any) -> str:
     for item in new[len(kept) :]:
         node = _at(text, path)
         if node.flow_style:
-            text = _put_into_brackets(text, node, _inline(item))
+            text = _put_into_brackets(text, node, inline(item))
             continue
         last = node.value[-1]
         column = _column(text, text.rindex("-", 0, _start(last)))
-        text = _insert_lines(text, _end(text, last), column, [" " * column + f"- {_inline(item, flow=False)}"])
+        text = _insert_lines(text, _end(text, last), column, [" " * column + f"- {inline(item, flow=False)}"])
     return text

@@ -16,7 +16,7 @@ from ..model import Description
 from ..schema import PROJECT, USER, backup
 from ..schema.common import COMPONENTS, PERMISSIONS, SSH_KEY
 from ..schema.vm import VM
-from . import accounts, vms
+from . import accounts, guards, vms
 from .drafts import Draft
 from .request import Request
 from .request import read as read_request
@@ -70,6 +70,10 @@ def _check_references(found: Description, request: Request) -> None:
 _PROJECT: dict[str, Type] = {"project": Name("project", refers=True)}
 _PERSON: dict[str, Type] = {"user": Name("person", refers=True)}
 _SIZES = ("memory", "memory_max", "cores", "disk")
+_OF_PROJECT = (
+    *("description", "contacts", "webhooks", "maintenance", "checks", "firewall", "dns_records", "backup"),
+    *("service_user_limits", "status_page", "production", "defaults"),
+)
 _CHANGEABLE = (*_SIZES, "frontend_ipv4", "components", "protected", "production", "comment")
 
 VERBS = {
@@ -91,6 +95,13 @@ VERBS = {
         },
         ("vm",),
     ),
+    "remove_component": Verb(
+        vms.remove_component,
+        {"vm": Name("VM", refers=True), "component": Choice(COMPONENTS), "forget": Boolean()},
+        ("vm", "component"),
+    ),
+    "stop_vm": Verb(vms.stop_vm, {"vm": Name("VM", refers=True)}, ("vm",)),
+    "start_vm": Verb(vms.start_vm, {"vm": Name("VM", refers=True)}, ("vm",)),
     "retire_vm": Verb(
         vms.retire_vm,
         {"vm": Name("VM", refers=True), "days": Integer(0, 3650), "undo": Boolean()},
@@ -116,19 +127,25 @@ VERBS = {
         },
         ("user", "full_name", "email"),
     ),
+    "change_user": Verb(
+        accounts.change_user, {**_PERSON, **_types(USER, "full_name", "email", "email_verified_at")}, ("user",)
+    ),
+    "lock_user": Verb(accounts.lock_user, {**_PERSON, **guards.CONFIRMED}, ("user",)),
+    "unlock_user": Verb(accounts.unlock_user, {**_PERSON}, ("user",)),
     "add_ssh_key": Verb(accounts.add_ssh_key, {**_PERSON, "ssh_key": SSH_KEY}, ("user", "ssh_key")),
     "revoke_key": Verb(
         accounts.revoke_key,
         {
             **_PERSON,
             "ssh_key": Text("a line of an OpenSSH .pub file, or its fingerprint SHA256:…", check=key_or_fingerprint),
+            **guards.CONFIRMED,
         },
         ("user", "ssh_key"),
     ),
-    "remove_user": Verb(accounts.remove_user, {**_PERSON}, ("user",)),
+    "remove_user": Verb(accounts.remove_user, {**_PERSON, **guards.CONFIRMED}, ("user",)),
     "set_permissions": Verb(
         accounts.set_permissions,
-        {**_PROJECT, **_PERSON, "permissions": ListOf(Choice(PERMISSIONS))},
+        {**_PROJECT, **_PERSON, "permissions": ListOf(Choice(PERMISSIONS)), **guards.CONFIRMED},
         ("project", "user", "permissions"),
     ),
     "add_service_user": Verb(
@@ -140,6 +157,11 @@ VERBS = {
             "project": Name("project"),
             **_types(PROJECT, "description", "permissions", "service_users", "contacts", "production", "requested_by"),
         },
+        ("project",),
+    ),
+    "change_project": Verb(
+        accounts.change_project,
+        {**_PROJECT, **_types(PROJECT, *_OF_PROJECT)},
         ("project",),
     ),
 }

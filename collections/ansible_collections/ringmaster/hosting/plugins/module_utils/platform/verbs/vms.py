@@ -8,10 +8,10 @@ from __future__ import annotations
 import datetime
 from typing import Any
 
-from ansible_collections.ringmaster.hosting.plugins.module_utils.components.with_users import WITH_USERS
+from ansible_collections.ringmaster.hosting.plugins.module_utils.components.catalogue import WITH_USERS
 
 from ..language import names
-from ..model import Description
+from ..model import Description, Vm
 from ..schema import backup
 from ..schema.vm import VM
 from .drafts import Draft, check_same, is_kept
@@ -61,15 +61,74 @@ def change_vm(found: Description, request: Request) -> Draft:
             for key, value in request.values.items()
             if key not in ("vm", "components", "remove_components") and value != record[key]
         }
-        components: dict[str, Any] = dict(request.texts.get("components", {}))
+        components: dict[str, Any] = {
+            # Named again, it comes back with the options that it had.
+            component: {"state": None, **(options or {})} if component in vm.leaving else options
+            for component, options in request.texts.get("components", {}).items()
+        }
         for component in request.values.get("remove_components", []):
             if component in components:
                 request.wrong(f"remove_components: {component} stands in components, too", found=component)
-            components[component] = None
+            components |= _leave(request, "remove_components", vm, component)
         if components:
             patch["components"] = components
         return Draft("projects", vm.project, {"vms": {name: patch}} if patch else {}, name)
     return Draft("projects", "", {}, name)
+
+
+def remove_component(found: Description, request: Request) -> Draft:
+    """Mark a component of a VM to be taken away; or, once it is marked, take it out of the description."""
+    name, component = request.values["vm"], request.values["component"]
+    if not is_kept(found, request, name):
+        return Draft("projects", "", {}, name)
+    vm = found.vms[name]
+    if not request.values.get("forget"):
+        patch = _leave(request, "component", vm, component)
+    elif component in vm.components:
+        request.wrong(
+            f"forget: {component} is not marked to go from {name}",
+            found="forget: true",
+            hint="remove_component without forget marks it; the next run takes it away and keeps its data",
+        )
+        patch = {}
+    else:
+        patch = {component: None} if component in vm.leaving else {}
+    return Draft("projects", vm.project, {"vms": {name: {"components": patch}}} if patch else {}, name)
+
+
+def _leave(request: Request, argument: str, vm: Vm, component: str) -> dict[str, Any]:
+    """Return the mark of a component; nothing where it is marked, and a mistake where it is not there."""
+    if component in vm.leaving:
+        return {}
+    if component not in vm.components:
+        having = ", ".join(vm.components) or "none"
+        request.wrong(f"{argument}: {vm.name} has no {component}", found=component, allowed=having)
+    return {component: {"state": "absent"}}
+
+
+def stop_vm(found: Description, request: Request) -> Draft:
+    """Say that a VM shall be off until it is started again; its disks, addresses and backups stay."""
+    return _run(found, request, "stopped")
+
+
+def start_vm(found: Description, request: Request) -> Draft:
+    """Say that a stopped VM shall run."""
+    return _run(found, request, "running")
+
+
+def _run(found: Description, request: Request, wanted: str) -> Draft:
+    name = request.values["vm"]
+    if not is_kept(found, request, name):
+        return Draft("projects", "", {}, name)
+    vm = found.vms[name]
+    if vm.state == "retiring":
+        request.wrong(
+            f"vm: {name} is stopped for good and will be deleted",
+            found=f"state: retiring, delete_after: {vm.delete_after}",
+            hint=f"retire_vm with vm={name} and undo=true takes that back, and it runs again",
+        )
+    patch = {"state": wanted if wanted != "running" else None} if vm.state != wanted else {}
+    return Draft("projects", vm.project, {"vms": {name: patch}} if patch else {}, name)
 
 
 def retire_vm(found: Description, request: Request) -> Draft:
