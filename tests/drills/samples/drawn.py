@@ -16,6 +16,7 @@ from typing import Any
 
 import hypothesis
 from ansible_collections.ringmaster.hosting.plugins.module_utils.components import (
+    catalogue,
     haproxy,
     mailserver,
     mysql,
@@ -25,7 +26,6 @@ from ansible_collections.ringmaster.hosting.plugins.module_utils.components impo
     users,
 )
 from ansible_collections.ringmaster.hosting.plugins.module_utils.components.faults import Fault, Surroundings
-from ansible_collections.ringmaster.hosting.plugins.module_utils.components.judges import JUDGES
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.component_options import Roles
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.schema.common import COMPONENTS, PERMISSIONS
 from hypothesis import strategies as st
@@ -190,7 +190,7 @@ def component(drawn: Drawn, roles: Roles, name: str, around: Surroundings) -> Op
 
 def first(roles: Roles, name: str, options: Options, around: Surroundings) -> Fault | None:
     """Return something that validation refuses in options of a component, as it looks at them."""
-    return next(roles.problems(name, options), None) or next(JUDGES[name](options, around), None)
+    return next(roles.problems(name, options), None) or next(catalogue.COMPONENTS[name].judge(options, around), None)
 
 
 def take_out(options: Options, fault: Fault) -> None:

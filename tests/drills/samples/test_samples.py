@@ -34,7 +34,7 @@ HERE = Path(__file__).resolve().parent
 NUMBER = 50
 SEED = int(os.environ.get("SAMPLES_SEED") or random.randrange(1, 10**6) * 100)
 PATIENCE = 25 * 60
-VMS = {"smp00": ["postgresql", "mysql", "redis", "webgateway", "mailserver"], "smp01": ["mailstub"]}
+VMS = {"smp00": ["postgresql", "mysql", "redis", "memcached", "webgateway", "mailserver"], "smp01": ["mailstub"]}
 """The components of each machine. A mail stub stands where no mail server is."""
 SOURCE = "plugin: ringmaster.hosting.platform\nkey_directory: {keys}\nprivate_key_file: {keys}/operator\n"
 PLATFORM = """domain: molecule.example
