@@ -18,6 +18,18 @@ _SETTINGS = {
     "mysql": re.compile(r"[a-z][a-z0-9_-]*"),
     "redis": re.compile(r"[a-z][a-z0-9-]*"),
 }
+_SHUT = frozenset(
+    {
+        "db_user_namespace",
+        "log_directory",
+        "log_filename",
+        "post_auth_delay",
+        "pre_auth_delay",
+        "unix_socket_group",
+        "unix_socket_permissions",
+    }
+)
+"""Settings of PostgreSQL with which it starts and lets nobody in, or does not start: refused in new descriptions only."""
 _FORMER = {"sort_mem": "work_mem", "vacuum_mem": "maintenance_work_mem"}
 """Names of before, which PostgreSQL takes for those of today; beside one of them, ours would win."""
 _SNAPSHOTS = re.compile(r"([1-9][0-9]{0,8} [1-9][0-9]{0,8}( [1-9][0-9]{0,8} [1-9][0-9]{0,8})*)?")
@@ -122,7 +134,9 @@ def _settings(component: str, options: Mapping[str, Any], around: Surroundings) 
         path: Path = ("settings", name)
         if not _SETTINGS[component].fullmatch(name):
             yield Fault(path, f"'{name[:40]}' is no name of a setting", name, is_key=True)
-        elif (name.replace("-", "_") if component == "mysql" else name) in around.managed_settings:
+        elif (name.replace("-", "_") if component == "mysql" else name) in around.managed_settings or (
+            component == "postgresql" and name in _SHUT
+        ):
             yield Fault(path, f"the platform decides about {name}", name, "any other setting", is_key=True)
         elif component == "postgresql" and name in _FORMER:
             yield Fault(path, f"PostgreSQL calls {name} {_FORMER[name]} today", name, _FORMER[name], is_key=True)
