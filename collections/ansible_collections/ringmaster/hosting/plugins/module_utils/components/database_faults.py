@@ -29,7 +29,7 @@ _SHUT = frozenset(
         "unix_socket_permissions",
     }
 )
-"""Settings of PostgreSQL with which it starts and lets nobody in, or does not start: refused in new descriptions only."""
+"""Settings with which PostgreSQL does not start, or lets nobody in: refused in new descriptions only."""
 _FORMER = {"sort_mem": "work_mem", "vacuum_mem": "maintenance_work_mem"}
 """Names of before, which PostgreSQL takes for those of today; beside one of them, ours would win."""
 _SNAPSHOTS = re.compile(r"([1-9][0-9]{0,8} [1-9][0-9]{0,8}( [1-9][0-9]{0,8} [1-9][0-9]{0,8})*)?")
