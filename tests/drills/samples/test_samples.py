@@ -232,7 +232,7 @@ def test_a_gateway_outside_of_its_network_is_reached(site: Site, gateways: tuple
         "ipv4": "192.0.2.0/29",
         **dict(zip(("ipv6_gateway", "ipv4_gateway"), gateways, strict=True)),
     }
-    vm = {"ringmaster_networks": {"frontend": network}}
+    vm: dict[str, Any] = {"ringmaster_networks": {"frontend": network}}
     vm |= {"ringmaster_fe_ipv6": "2001:db8:77::1000", "ringmaster_fe_ipv4": "192.0.2.2"}
     text = networkd.render(vm)["10-ethfe.network"].replace("Name=ethfe", "Name=drill0").replace("1002", "1902")
     place = "/run/systemd/network/05-drill.network"

@@ -48,8 +48,8 @@ SELECT json_agg(json_build_object('name', name, 'kind', vartype, 'unit', unit, '
 MEMORY = ["'64MB'", "65536kB", "'64 MB'", "67108864B", "'0.0625GB'"]
 TIMES = ["'1min'", "60s", "'60 s'", "60000ms", "'0.5h'", "'1d'", "60000000us"]
 """What PostgreSQL's documentation says of units."""
-PATIENCE = 10.0
-"""Seconds in which a server without data is there."""
+PATIENCE = 60.0
+"""Seconds in which a server is there, also one with much shared memory."""
 BOOLEANS = ["on", "OFF", "true", "False", "yes", "NO", "1", "0", "t", "f", "'on'"]
 
 
