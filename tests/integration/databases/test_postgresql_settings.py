@@ -329,7 +329,13 @@ def test_what_is_accepted_starts_twice(server: Server) -> None:
     found: list[str] = []
     started = 0
 
-    @settings(max_examples=150, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @settings(
+        max_examples=80,
+        deadline=None,
+        database=None,
+        derandomize="CI" in os.environ,
+        suppress_health_check=list(HealthCheck),
+    )
     @given(st.data())
     def attempt(data: st.DataObject) -> None:
         nonlocal started
@@ -363,7 +369,7 @@ def test_what_is_accepted_starts_twice(server: Server) -> None:
     print(len(found), started)
     print("\n".join(found))
     assert found == []
-    assert started > 50
+    assert started > 30
 
 
 def written(value: str) -> str:
