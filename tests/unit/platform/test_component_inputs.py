@@ -148,6 +148,10 @@ REFUSED = {
     "a long title": ("mailserver: {webmail_title: ^" + "ü" * 101 + "}", ["longer than 200 bytes", "202 bytes"]),
     "a long address": (MAIL + "postmaster: ^" + "a" * 64 + "@" + "b" * 60 + "." + "c" * 130 + "}", ["254 bytes"]),
     "a former name": ("postgresql: {settings: {^sort_mem: 4MB}}", ["PostgreSQL calls sort_mem work_mem today"]),
+    "another page size of InnoDB": (
+        "mysql: {settings: {^innodb-page-size: 8k}}",
+        ["the platform decides about innodb-page-size"],
+    ),
     "what lets nobody in": ("postgresql: {settings: {^pre_auth_delay: 9}}", ["the platform decides about"]),
     # lists as a whole
     "kept and dropped": (
