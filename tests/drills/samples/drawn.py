@@ -150,7 +150,8 @@ class Drawn:
             return st.just(True) if name in ("project", "deny") else st.booleans()
         if kind == "int":
             least, most = limits["minimum"], limits["maximum"]
-            return st.sampled_from([least, most]) | st.integers(least, most)
+            numbers = st.sampled_from([least, most]) | st.integers(least, most)
+            return numbers.map(lambda number: number - number % limits.get("step", 1))
         if kind == "float":
             least, most = limits.get("minimum", limits.get("above")), limits["maximum"]
             return st.integers(0 if "minimum" in limits else 1, 1000).map(
