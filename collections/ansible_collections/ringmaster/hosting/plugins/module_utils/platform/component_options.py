@@ -28,8 +28,8 @@ except ImportError:
     yaml = None  # type: ignore[assignment]
 
 LIMITS = ("minimum", "above", "maximum", "step", "bytes", "filled", "kind")
-"""What ``meta/limits.yml`` may say of an option: numbers, and what they are multiples of (``step``), the bytes of a text,
-whether it must not be empty, and what it is (``host``, ``address``, or ``text`` of several lines)."""
+"""What ``meta/limits.yml`` may say of an option: numbers, and what they are multiples of (``step``), the bytes of a
+text, whether it must not be empty, and what it is (``host``, ``address``, or ``text`` of several lines)."""
 _WHOLE = re.compile(r"0|-?[1-9][0-9]{0,17}")
 _NUMBER = re.compile(r"-?(?=\.?[0-9])(0|[1-9][0-9]{0,17})?(\.[0-9]{1,17})?")
 # Ansible turns numbers into text where text is wanted; everything else must be of its kind.
