@@ -35,6 +35,7 @@ LEFT_OUT = {
     "settings": "settings are the daemon's own language: tests/integration/databases tries them on running daemons",
     "restart": "a drill would do nothing but restart",
     "version": "a cluster has its version; another one is an upgrade",
+    "engine": "data stay with the server that wrote them",
     "antivirus": "signatures of viruses come from the internet",
     "relay_passwords": "secrets are in the vault, not in a description",
     "username": "it needs such a secret",
