@@ -16,6 +16,7 @@ from typing import Any
 
 import hypothesis
 from ansible_collections.ringmaster.hosting.plugins.module_utils.components import (
+    catalogue,
     haproxy,
     mailserver,
     mysql,
@@ -25,9 +26,8 @@ from ansible_collections.ringmaster.hosting.plugins.module_utils.components impo
     users,
 )
 from ansible_collections.ringmaster.hosting.plugins.module_utils.components.faults import Fault, Surroundings
-from ansible_collections.ringmaster.hosting.plugins.module_utils.components.judges import JUDGES
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.component_options import Roles
-from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.schema.common import COMPONENTS
+from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.schema.common import COMPONENTS, PERMISSIONS
 from hypothesis import strategies as st
 
 Options = dict[str, Any]
@@ -35,6 +35,7 @@ LEFT_OUT = {
     "settings": "settings are the daemon's own language: tests/integration/databases tries them on running daemons",
     "restart": "a drill would do nothing but restart",
     "version": "a cluster has its version; another one is an upgrade",
+    "engine": "data stay with the server that wrote them",
     "antivirus": "signatures of viruses come from the internet",
     "relay_passwords": "secrets are in the vault, not in a description",
     "username": "it needs such a secret",
@@ -81,7 +82,7 @@ BY_NAME: Mapping[str, re.Pattern[str]] = {
     "fallback": nginx._URI,
     "index": nginx._FILE,
     "name": users.NAME,
-    "auth": nginx._PERMISSION,
+    "auth": re.compile("|".join(PERMISSIONS)),
 }
 KEYS: Mapping[str, st.SearchStrategy[str]] = {
     "headers": st.from_regex(nginx._HEADER, fullmatch=True),
@@ -150,7 +151,8 @@ class Drawn:
             return st.just(True) if name in ("project", "deny") else st.booleans()
         if kind == "int":
             least, most = limits["minimum"], limits["maximum"]
-            return st.sampled_from([least, most]) | st.integers(least, most)
+            numbers = st.sampled_from([least, most]) | st.integers(least, most)
+            return numbers.map(lambda number: number - number % limits.get("step", 1))
         if kind == "float":
             least, most = limits.get("minimum", limits.get("above")), limits["maximum"]
             return st.integers(0 if "minimum" in limits else 1, 1000).map(
@@ -190,7 +192,7 @@ def component(drawn: Drawn, roles: Roles, name: str, around: Surroundings) -> Op
 
 def first(roles: Roles, name: str, options: Options, around: Surroundings) -> Fault | None:
     """Return something that validation refuses in options of a component, as it looks at them."""
-    return next(roles.problems(name, options), None) or next(JUDGES[name](options, around), None)
+    return next(roles.problems(name, options), None) or next(catalogue.COMPONENTS[name].judge(options, around), None)
 
 
 def take_out(options: Options, fault: Fault) -> None:
@@ -214,13 +216,14 @@ def samples(number: int, seed: int, roles: Roles, vms: Mapping[str, list[str]]) 
 
 def _sample(seed: int, roles: Roles, vms: Mapping[str, list[str]]) -> dict[str, dict[str, Options]]:
     found: dict[str, dict[str, Options]] = {vm: {name: {} for name in names} for vm, names in vms.items()}
-    for vm, names in vms.items():
-        for name in names:
-            around = Surroundings(vm, found, f"{vm}.fe.molecule.example", roles.managed_settings(name))
-            if first(roles, name, {}, around):
-                del found[vm][name]  # what stands elsewhere bars it, whatever its options are
-            else:
-                found[vm][name] = _of_component(seed, roles, name, around)
+    # A gateway's backends name components, which are there by then.
+    pairs = sorted(((name, vm) for vm, names in vms.items() for name in names), key=lambda one: one[0] == "webgateway")
+    for name, vm in pairs:
+        around = Surroundings(vm, found, f"{vm}.fe.molecule.example", roles.managed_settings(name))
+        if first(roles, name, {}, around):
+            del found[vm][name]  # what stands elsewhere bars it, whatever its options are
+        else:
+            found[vm][name] = _of_component(seed, roles, name, around)
     return found
 
 

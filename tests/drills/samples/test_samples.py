@@ -34,7 +34,7 @@ HERE = Path(__file__).resolve().parent
 NUMBER = 50
 SEED = int(os.environ.get("SAMPLES_SEED") or random.randrange(1, 10**6) * 100)
 PATIENCE = 25 * 60
-VMS = {"smp00": ["postgresql", "mysql", "redis", "webgateway", "mailserver"], "smp01": ["mailstub"]}
+VMS = {"smp00": ["postgresql", "mysql", "redis", "memcached", "webgateway", "mailserver"], "smp01": ["mailstub"]}
 """The components of each machine. A mail stub stands where no mail server is."""
 SOURCE = "plugin: ringmaster.hosting.platform\nkey_directory: {keys}\nprivate_key_file: {keys}/operator\n"
 PLATFORM = """domain: molecule.example
@@ -181,31 +181,6 @@ def test_lists_of_the_controller_are_those_of_the_machine(site: Site) -> None:
     assert set(names) == {one for of_set in collations.COLLATIONS.values() for one in of_set}
 
 
-def test_what_validation_accepts_starts(site: Site) -> None:
-    """In the machine's own judgement, and running: each sample on what the one before it left."""
-    roles = component_options.Roles(ROOT / "roles")
-    chosen = [int(one) for one in os.environ.get("SAMPLES_ONLY", "").split(",") if one] or range(NUMBER)
-    samples = drawn.samples(NUMBER, SEED, roles, VMS)
-    print(f"seed {SEED}, {NUMBER} samples")
-    faults: dict[int, str] = {}
-    refused: dict[int, list[str]] = {}
-    for number in chosen:
-        site.describe(samples[number])
-        if mistakes := site.mistakes():
-            refused[number] = mistakes
-            continue
-        begun = time.monotonic()
-        said = site.play(str(HERE / "apply.yml"))
-        for vm, components in samples[number].items():
-            said += "".join(site.unsettled(vm, name) for name in components) if not said else ""
-        print(f"SAMPLES_SEED={SEED} SAMPLES_ONLY={number}: {time.monotonic() - begun:.0f} s {said}", flush=True)
-        if said:
-            faults[number] = said
-    print(f"{len(chosen) - len(refused)} applied; refused by the description as a whole: {refused}")
-    assert faults == {}
-    assert len(refused) <= NUMBER // 10
-
-
 LABEL = "l" * 61
 LONG = [".".join([letter * 60, LABEL, "example"])[:128] for letter in "ab"]
 LONGEST = [".".join([letter * 60] * 4) for letter in "abcdefghij"]
@@ -257,7 +232,7 @@ def test_a_gateway_outside_of_its_network_is_reached(site: Site, gateways: tuple
         "ipv4": "192.0.2.0/29",
         **dict(zip(("ipv6_gateway", "ipv4_gateway"), gateways, strict=True)),
     }
-    vm = {"ringmaster_networks": {"frontend": network}}
+    vm: dict[str, Any] = {"ringmaster_networks": {"frontend": network}}
     vm |= {"ringmaster_fe_ipv6": "2001:db8:77::1000", "ringmaster_fe_ipv4": "192.0.2.2"}
     text = networkd.render(vm)["10-ethfe.network"].replace("Name=ethfe", "Name=drill0").replace("1002", "1902")
     place = "/run/systemd/network/05-drill.network"
@@ -273,3 +248,28 @@ def test_a_gateway_outside_of_its_network_is_reached(site: Site, gateways: tuple
             assert ("onlink" in line) == (gateway in ("203.0.113.1", "2001:db8:ffff::1"))
     finally:
         site.root("smp01", f"ip link del drill1; rm {place}; networkctl reload")
+
+
+def test_what_validation_accepts_starts(site: Site) -> None:
+    """In the machine's own judgement, and running: each sample on what the one before it left."""
+    roles = component_options.Roles(ROOT / "roles")
+    chosen = [int(one) for one in os.environ.get("SAMPLES_ONLY", "").split(",") if one] or range(NUMBER)
+    samples = drawn.samples(NUMBER, SEED, roles, VMS)
+    print(f"seed {SEED}, {NUMBER} samples")
+    faults: dict[int, str] = {}
+    refused: dict[int, list[str]] = {}
+    for number in chosen:
+        site.describe(samples[number])
+        if mistakes := site.mistakes():
+            refused[number] = mistakes
+            continue
+        begun = time.monotonic()
+        said = site.play(str(HERE / "apply.yml"))
+        for vm, components in samples[number].items():
+            said += "".join(site.unsettled(vm, name) for name in components) if not said else ""
+        print(f"SAMPLES_SEED={SEED} SAMPLES_ONLY={number}: {time.monotonic() - begun:.0f} s {said}", flush=True)
+        if said:
+            faults[number] = said
+    print(f"{len(chosen) - len(refused)} applied; refused by the description as a whole: {refused}")
+    assert faults == {}
+    assert len(refused) <= NUMBER // 10

@@ -70,3 +70,8 @@ def test_failure_shows_the_journal() -> None:
     with pytest.raises(units.UnitError) as caught:
         units.apply(run, [Step("start", ("a.service",))])
     assert str(caught.value) == "systemctl start a.service: Job failed\nCannot bind"
+
+
+def test_a_list_is_never_shown_page_by_page() -> None:
+    """The quick way's command has a terminal, at which a pager would wait for somebody to read."""
+    assert units.listing(["a.service"])[:3] == ["systemctl", "--no-pager", "show"]

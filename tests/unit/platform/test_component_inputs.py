@@ -77,6 +77,10 @@ REFUSED = {
     "no time": (vhost("timeout: ^0"), ["0 is out of range"]),
     "port 0": ("webgateway: {backends: [{name: a, project: true, port: ^0}]}", ["0 is out of range", "1 to 65535"]),
     "port above all": ("webgateway: {backends: [{name: a, project: true, port: ^65536}]}", ["out of range"]),
+    "half a step": (
+        "memcached: {item_kib: ^1000}",
+        ["1000 is out of range", "from 512 to 131072 and a multiple of 512"],
+    ),
     "percent": ("redis: {memory_warning: ^101}", ["101 is out of range"]),
     "warning after the end": ("redis: {memory_warning: ^96, memory_critical: 95}", ["warns later"]),
     # emptiness
@@ -113,6 +117,7 @@ REFUSED = {
     ),
     "location of nothing": (vhost("locations: [^{path: /a}]"), ["needs exactly one of"]),
     "folder": ("webgateway: {vhosts: [{name: a.example, root: ^/etc}]}", ["below /srv only"]),
+    "permission of nobody": (vhost("auth: ^admins"), ["auth is 'admins'", "allowed: login, manager, stats"]),
     "backend": ("webgateway: {vhosts: [{name: a.example, backend: ^app}]}", ["there is no backend 'app'"]),
     "member": ("webgateway: {backends: [{name: a, port: 80, vms: ^[myapp07]}]}", ["'myapp07' is no VM"]),
     "component without a VM": ("webgateway: {backends: [^{name: a, port: 80, component: mysql}]}", ["there is no VM"]),
@@ -147,6 +152,10 @@ REFUSED = {
     "a long title": ("mailserver: {webmail_title: ^" + "ü" * 101 + "}", ["longer than 200 bytes", "202 bytes"]),
     "a long address": (MAIL + "postmaster: ^" + "a" * 64 + "@" + "b" * 60 + "." + "c" * 130 + "}", ["254 bytes"]),
     "a former name": ("postgresql: {settings: {^sort_mem: 4MB}}", ["PostgreSQL calls sort_mem work_mem today"]),
+    "another page size of InnoDB": (
+        "mysql: {settings: {^innodb-page-size: 8k}}",
+        ["the platform decides about innodb-page-size"],
+    ),
     "what lets nobody in": ("postgresql: {settings: {^pre_auth_delay: 9}}", ["the platform decides about"]),
     # lists as a whole
     "kept and dropped": (

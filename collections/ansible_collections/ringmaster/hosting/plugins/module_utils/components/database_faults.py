@@ -18,6 +18,37 @@ _SETTINGS = {
     "mysql": re.compile(r"[a-z][a-z0-9_-]*"),
     "redis": re.compile(r"[a-z][a-z0-9-]*"),
 }
+_SHUT = {
+    "postgresql": frozenset(
+        {
+            "db_user_namespace",
+            "log_directory",
+            "log_filename",
+            "post_auth_delay",
+            "pre_auth_delay",
+            "unix_socket_group",
+            "unix_socket_permissions",
+        }
+    ),
+    # Where its files lie, and how they are made once: the trial has a folder of its own.
+    "mysql": frozenset(
+        {
+            "aria_log_dir_path",
+            "innodb_data_file_path",
+            "innodb_data_home_dir",
+            "innodb_log_group_home_dir",
+            "innodb_page_size",
+            "innodb_tmpdir",
+            "innodb_undo_directory",
+            "log_bin_index",
+            "lower_case_table_names",
+            "relay_log",
+            "relay_log_index",
+            "slave_load_tmpdir",
+        }
+    ),
+}
+"""Settings with which a server does not start, or lets nobody in: refused in new descriptions only."""
 _FORMER = {"sort_mem": "work_mem", "vacuum_mem": "maintenance_work_mem"}
 """Names of before, which PostgreSQL takes for those of today; beside one of them, ours would win."""
 _SNAPSHOTS = re.compile(r"([1-9][0-9]{0,8} [1-9][0-9]{0,8}( [1-9][0-9]{0,8} [1-9][0-9]{0,8})*)?")
@@ -122,7 +153,9 @@ def _settings(component: str, options: Mapping[str, Any], around: Surroundings) 
         path: Path = ("settings", name)
         if not _SETTINGS[component].fullmatch(name):
             yield Fault(path, f"'{name[:40]}' is no name of a setting", name, is_key=True)
-        elif (name.replace("-", "_") if component == "mysql" else name) in around.managed_settings:
+        elif (plain := name.replace("-", "_") if component == "mysql" else name) in around.managed_settings or (
+            plain in _SHUT.get(component, ())
+        ):
             yield Fault(path, f"the platform decides about {name}", name, "any other setting", is_key=True)
         elif component == "postgresql" and name in _FORMER:
             yield Fault(path, f"PostgreSQL calls {name} {_FORMER[name]} today", name, _FORMER[name], is_key=True)

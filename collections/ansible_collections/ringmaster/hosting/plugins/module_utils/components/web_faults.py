@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ansible_collections.ringmaster.hosting.plugins.module_utils.accounts.model import PERMISSIONS
+
 from . import haproxy, nginx
 from .faults import Fault, Path, Surroundings, entries, given, tried, twice
 
@@ -32,7 +34,7 @@ def of_webgateway(options: Mapping[str, Any], around: Surroundings) -> Iterator[
 
 def _vhosts(options: Mapping[str, Any], backends: set[str]) -> Iterator[Fault]:
     tls = str(given(options, "tls", "platform"))
-    site = nginx.Site("webgateway", (_ANY,), frozenset(backends), roots=("/srv",), tls=tls)
+    site = nginx.Site("webgateway", (_ANY,), frozenset(backends), frozenset(PERMISSIONS), ("/srv",), tls)
     places: list[tuple[Path, str]] = []
     defaults: list[Path] = []
     for index, vhost in entries(options, "vhosts"):

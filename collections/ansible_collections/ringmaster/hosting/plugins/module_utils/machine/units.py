@@ -87,7 +87,7 @@ def plan(facts: Mapping[str, Facts], wanted: Sequence[Unit]) -> list[Step]:
 
 def listing(names: Sequence[str]) -> list[str]:
     """Return the command whose output ``parse`` takes."""
-    return ["systemctl", "show", f"--property={','.join(PROPERTIES)}", "--", *names]
+    return ["systemctl", "--no-pager", "show", f"--property={','.join(PROPERTIES)}", "--", *names]
 
 
 def read(run: Run, names: Sequence[str]) -> dict[str, Facts]:

@@ -27,9 +27,9 @@ try:
 except ImportError:
     yaml = None  # type: ignore[assignment]
 
-LIMITS = ("minimum", "above", "maximum", "bytes", "filled", "kind")
-"""What ``meta/limits.yml`` may say of an option: numbers, the bytes of a text, whether it must not be empty, and
-what it is (``host``, ``address``, or ``text`` of several lines)."""
+LIMITS = ("minimum", "above", "maximum", "step", "bytes", "filled", "kind")
+"""What ``meta/limits.yml`` may say of an option: numbers, and what they are multiples of (``step``), the bytes of a
+text, whether it must not be empty, and what it is (``host``, ``address``, or ``text`` of several lines)."""
 _WHOLE = re.compile(r"0|-?[1-9][0-9]{0,17}")
 _NUMBER = re.compile(r"-?(?=\.?[0-9])(0|[1-9][0-9]{0,17})?(\.[0-9]{1,17})?")
 # Ansible turns numbers into text where text is wanted; everything else must be of its kind.
@@ -208,6 +208,8 @@ def bounds(limits: Mapping[str, Any]) -> str:
         said.append(f"above {limits['above']}")
     if "maximum" in limits and "minimum" not in limits:
         said.append(f"at most {limits['maximum']}")
+    if "step" in limits:
+        said.append(f"a multiple of {limits['step']}")
     if "bytes" in limits:
         said.append(f"of at most {limits['bytes']} bytes")
     return f" {' and '.join(said)}" if said else ""
@@ -356,5 +358,6 @@ def _check_limits(spec: Mapping[str, Any], value: Any, path: tuple[str | int, ..
             yield Fault(path, f"is longer than {limits['bytes']} bytes", found, _describe(spec))
         return
     too_small = value < limits.get("minimum", value) or ("above" in limits and value <= limits["above"])
-    if too_small or value > limits.get("maximum", value):
+    is_between = value % limits.get("step", 1) if isinstance(value, int) else False
+    if too_small or is_between or value > limits.get("maximum", value):
         yield Fault(path, f"{value} is out of range", str(value), _describe(spec))
