@@ -40,6 +40,8 @@ BUDGETS = {"check": 2 * MINUTE, "test": 60 * MINUTE}
 """How many seconds a whole set may take: the longer one of its lanes."""
 PYTESTS, SCENARIOS = range(2)
 """The lanes: tests of one process (and real VMs), and static gates followed by the scenarios."""
+INVENTORY_BENCHMARK = ("tests/bench/bench_inventory.py", "1", "100")
+"""Once, with a hundred VMs."""
 LINT = {"ANSIBLE_INVENTORY": str(EXAMPLE), "ANSIBLE_HOST_PATTERN_MISMATCH": "ignore"}
 """ansible.cfg wants an inventory that can be read, also for a syntax check; scenarios name hosts of another one."""
 
@@ -95,10 +97,16 @@ def gates() -> list[Item]:
     ]
 
 
+def supported(*words: str) -> Item:
+    """Return what reminds of versions whose support ends."""
+    return Item("supported versions", [str(BIN / "python"), "tests/gates/supported.py", *words])
+
+
 def check() -> list[Item]:
     """Return what needs no machine, as far as two minutes go: what changed is linted, and tests start no programs."""
     return [
         *gates(),
+        supported(),
         Item("unit tests: quick", pytest("-q", "-n", "2", "-m", "not slow and not thorough", "tests/unit")),
         Item("ansible-lint: changed", [str(BIN / "python"), "tests/gates/lint.py"], LINT, lane=SCENARIOS),
     ]
@@ -108,13 +116,16 @@ def test() -> list[Item]:
     """Return what CI runs."""
     return [
         *gates(),
+        supported("--tell"),
         published("units", lane=PYTESTS),
         Item("ansible-lint", tool("ansible-lint", "-q"), LINT, lane=SCENARIOS),
         published("docs"),
         published("importer"),
         published("sanity"),
-        *(other_end(name) for name in ("units", "sanity", "lint")),
+        *(other_end(name) for name in ("units", "sanity", "lint", "inventory")),
+        inventory(),
         *integration(),
+        Item("controller: Debian 13", pytest("-x", "tests/controller"), lane=SCENARIOS),
         *scenarios(long=False),
         Item("end to end", pytest("-x", "-s", "tests/e2e")),
     ]
@@ -126,6 +137,11 @@ def other_end(name: str) -> Item:
     return Item(f"other ansible-core: {name}", argv, LINT if name == "lint" else {}, lane=SCENARIOS)
 
 
+def inventory() -> Item:
+    """Return the inventory's benchmark with a small platform: what measures must run, whatever it measures."""
+    return Item("inventory benchmark", [str(BIN / "python"), *INVENTORY_BENCHMARK], lane=SCENARIOS)
+
+
 def drill() -> list[Item]:
     """Return what takes longer: faults, real boots, restores, the long scenarios."""
     items = [
@@ -133,6 +149,7 @@ def drill() -> list[Item]:
         *(Item(f"integration: {path.name}: slow", pytest("-m", "slow", str(path))) for path in folders("integration")),
         *(Item(f"drill: {path.name}", pytest("-x", "-rP", str(path))) for path in folders("drills")),
         *scenarios(long=True),
+        other_end("scenario"),
     ]
     return [replace(item, limit=LONG) for item in items]
 

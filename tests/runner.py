@@ -39,6 +39,8 @@ LEFT_OUT = 77
 """Exit code of an item that this machine has no means for: it says which."""
 SUMMARY = re.compile(r"(?:FAILED|ERROR) \S+::.*")
 """A line of pytest's summary: which test failed, and why."""
+NOTICE = re.compile(r"^NOTICE: (.*)$", re.MULTILINE)
+"""What an item says that is no fault and must not be overlooked: repeated at the end."""
 REASONS, WIDTH = 5, 200
 """How many lines of what an item said are repeated at the end, and how long one is at most."""
 NOTHING_SELECTED = 5
@@ -53,7 +55,7 @@ class ChoiceError(Exception):
 class Result:
     """How an item ended: whether it passed, after how many seconds, at which commit; whether it was left out; and why.
 
-    The reasons are lines of what it printed, where it failed and that was kept.
+    The reasons are lines of what it printed, where it failed and that was kept; the notices are those that it gave.
     """
 
     passed: bool
@@ -61,6 +63,7 @@ class Result:
     commit: str
     left_out: bool = False
     reasons: tuple[str, ...] = ()
+    notices: tuple[str, ...] = ()
 
 
 class Records:
@@ -139,7 +142,8 @@ def run(item: Item, buffered: bool, at: str) -> Result:
         text = output.read().decode(errors="replace")
     how = "left out" if code == LEFT_OUT else "passed" if passed else "FAILED"
     print(f"{text}{ended}=== {how}: {item.title}, {seconds:.1f} s\n", flush=True)
-    return Result(passed, seconds, at, code == LEFT_OUT, () if passed else reasons(text + ended))
+    why = () if passed else reasons(text + ended)
+    return Result(passed, seconds, at, code == LEFT_OUT, why, tuple(NOTICE.findall(text)))
 
 
 def reasons(text: str) -> tuple[str, ...]:
@@ -223,6 +227,7 @@ def main(words: Sequence[str] | None = None) -> int:
     if options.keep:
         keep_usual(options.set, now)
     failed = {title: result.reasons for title, result in now.items() if not result.passed}
+    print("".join(f"NOTICE: {notice}\n" for result in now.values() for notice in result.notices), end="")
     print("".join(f"LEFT OUT: {title}\n" for title, result in now.items() if result.left_out), end="")
     print("".join("\n  ".join([f"FAILED: {title}", *why]) + "\n" for title, why in failed.items()))
     resumed = f", {len(passed)} passed earlier" if passed else ""

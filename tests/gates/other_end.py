@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Run a gate with the other end of what is supported: another Python and ansible-core, in an environment of theirs.
 
-``other_end.py units|sanity|lint``. Where bin/bootstrap found no such Python, it says so and ends with status 77.
+``other_end.py units|sanity|lint|inventory|scenario``. Where bin/bootstrap found no such Python, it says so and ends
+with status 77.
 """
 
 from __future__ import annotations
@@ -14,7 +15,15 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests"))
+
+from items import INVENTORY_BENCHMARK  # noqa: E402
+
 LEFT_OUT = 77
+SCENARIO = "redis"
+"""One that has a component, its users and its backup."""
+INSTEAD = 'mount --bind "$1" "$2"; shift 2; exec "$@"'
+"""Scenarios and their tests call what they need in .venv: for them, and nobody else, the other environment is there."""
 
 
 def main(name: str) -> int:
@@ -29,6 +38,11 @@ def main(name: str) -> int:
             "units": [python, "-m", "pytest", "-q", "-n", "2", "-m", "not slow", "tests/unit"],
             "sanity": [python, "tests/gates/collection.py", "sanity"],
             "lint": [str(folder / "bin/ansible-lint"), "-q"],
+            "inventory": [python, *INVENTORY_BENCHMARK],
+            "scenario": [
+                *("unshare", "--mount", "--propagation=private", "sh", "-euc", INSTEAD, "sh"),
+                *(str(folder), str(ROOT / ".venv"), str(folder / "bin/molecule"), "test", "-s", SCENARIO),
+            ],
         }[name]
         there = {**os.environ, "PATH": f"{folder / 'bin'}:{os.environ['PATH']}"}
         if code := subprocess.run(argv, cwd=ROOT, env=there, check=False).returncode:

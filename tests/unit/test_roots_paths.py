@@ -28,7 +28,9 @@ OWNERS = {
     "/home": "root",
     "/home/*": "people",
     "/proc": "root",
+    "/root": "root",
     "/run": "root",
+    "/run/lock": "everybody",
     "/srv": "root",
     "/srv/*": "service users",
     "/srv/backups/*": "restic-rest-server",
@@ -70,6 +72,10 @@ GIVEN = {
     "host.checks:path": "/etc/ssh/ssh_host_ed25519_key-cert.pub",
     "hypervisor.main:options.folder": "/run/ringmaster",
     "mailserver.main:folder": DUMP,
+    "series.checks:path": "/run/ringmaster-series/cut.json",
+    "series.main:options.settings": "/etc/ringmaster/monitoring-server/series.json",
+    "series.main:options.state": "/run/ringmaster-series/cut.json",
+    "series.main:options.targets": "/etc/ringmaster/monitoring-server/prometheus/targets/exporters.json",
     **{f"{one}.{part}:folder": DUMP for one in ("mysql", "postgresql", "redis") for part in ("dumps", "restores")},
 }
 # Parts that never run as root.
@@ -91,9 +97,15 @@ RIGHT = {
 
 
 # What of module_utils modules do on machines, as root. Their paths are arguments, which no constant stands behind: each
-# function is listed, with what judges its places.
+# function is listed, with what judges its places. What is not here runs where playbooks run, as who runs them.
 MODULE_UTILS = PROGRAM.parents[4] / "collections/ansible_collections/ringmaster/hosting/plugins/module_utils"
-ON_MACHINES = ("accounts", "certificates", "machine", "network")
+ON_MACHINES = ("accounts", "certificates", "image", "libvirt", "machine", "network")
+BUILDS = "works where images and labs are built, in a folder of who builds there, on packages of Debian's"
+POOL = "in the folder of a pool; follows no link, and takes plain files only"
+GIVEN_IN_MODULES = {
+    "libvirt.locks:directory": "/run/ringmaster/locks",
+    "libvirt.move_target:move.console_directory": "/var/log/libvirt/console",
+}
 RIGHT_IN_MODULES = {
     "accounts.apply:remove_leftovers": "in /home and /srv, which are root's; below by descriptors",
     "accounts.apply:_remove": "in /home and /srv, which are root's; below by descriptors",
@@ -108,6 +120,36 @@ RIGHT_IN_MODULES = {
     "accounts.swap:sync_filesystem": "account files in folders of root's: constants of model.py",
     "accounts.left_behind:_walk": "lists by descriptors, and reads nothing",
     "accounts.timer:program": "runs on the controller, where the collection lies",
+    "image.digest:of_folder": BUILDS,
+    "image.disk:make_raw": BUILDS,
+    "image.disk:qcow2.make": BUILDS,
+    "image.store:Shelf.records": BUILDS,
+    "image.store:Shelf.locked": BUILDS,
+    "image.store:Shelf.sweep": BUILDS,
+    "image.store:Shelf.publish": BUILDS,
+    "image.store:Shelf.prune": BUILDS,
+    "image.store:remove": BUILDS,
+    "image.store:run": BUILDS,
+    "image.tree:TreeSpec.inputs": BUILDS,
+    "image.tree:build": BUILDS,
+    "image.tree:_packages": BUILDS,
+    "image.tree:_stage_files": BUILDS,
+    "image.tree:_script": BUILDS,
+    "image.tree:_customize_script": BUILDS,
+    "image.tree:_cache_hooks": BUILDS,
+    "image.tree:obtain": BUILDS,
+    "libvirt.apply:_define": "in the folder of consoles: only root and virtlogd write there",
+    "libvirt.connection:connect": "opens a connection to libvirt, no file",
+    "libvirt.console:read_log": "in the folder of consoles: only root and virtlogd write there",
+    "libvirt.console:set_aside": "in the folder of consoles: only root and virtlogd write there",
+    "libvirt.images:name_for": "the image that the controller names, for libvirt to copy",
+    "libvirt.plain_files:write_new": POOL,
+    "libvirt.plain_files:_opened": POOL,
+    "libvirt.move:_tidy": "removes the name of a token, whatever is behind it",
+    "libvirt.seed:build_iso": "in a folder that it has just made for itself",
+    "libvirt.storage:import_image": "the image that the controller names, for libvirt to copy",
+    "libvirt.move_target:receive": "reads a disk where libvirt says it lies, to compare it with a digest",
+    "libvirt.transfer:send": "reads a disk where libvirt says it lies, for the root of another hypervisor of ours",
     "machine.file_entries:read_tree": "runs on the controller, where the collection lies",
     "machine.packages:refuse_beside": "lists names only",
     "machine.program:parts": "runs on the controller, where the collection lies",
@@ -169,7 +211,9 @@ def wrong_in_program() -> dict[str, list[Use]]:
 def wrong_in_modules() -> dict[str, list[Use]]:
     """Return what is wrong in what modules do on machines."""
     others = {path.name for path in MODULE_UTILS.iterdir() if path.is_dir()} - {*ON_MACHINES}
-    return wrong(Package(MODULE_UTILS, "ansible_collections.ringmaster.hosting.plugins.module_utils", {}, others))
+    return wrong(
+        Package(MODULE_UTILS, "ansible_collections.ringmaster.hosting.plugins.module_utils", GIVEN_IN_MODULES, others)
+    )
 
 
 def test_root_works_by_path_in_folders_of_roots_only() -> None:

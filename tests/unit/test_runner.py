@@ -53,6 +53,17 @@ def test_going_on_runs_what_has_not_passed(runner, tmp_path: Path, capsys: pytes
     assert "0 passed, 1 failed, 2 passed earlier" in said
 
 
+def test_notices_are_repeated_at_the_end(
+    runner, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    says = runner.Item("says", [sys.executable, "-c", "print('NOTICE: 3.99 ends in 5 days\\nno NOTICE: of ours')"])
+    others = runner.known.SETS["test"]()[1:]
+    monkeypatch.setattr(runner.known, "SETS", {"test": lambda: [says, *others]})
+    assert runner.main(["test"]) == 1
+    end = capsys.readouterr().out.partition("seconds ")[2]
+    assert [line for line in end.splitlines() if "NOTICE" in line] == ["NOTICE: 3.99 ends in 5 days"]
+
+
 def test_a_broken_record_counts_as_none(runner, tmp_path: Path) -> None:
     (tmp_path / "test.json").write_text("[1")
     assert runner.main(["test", "--resume", "--only", "redis"]) == 0

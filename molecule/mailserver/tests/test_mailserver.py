@@ -29,7 +29,7 @@ from typing import Any
 
 import dkim
 import pytest
-from outside import Person, Received, Relay, compose, deliver, mail_server, running, trust
+from outside import ADDRESSES, NAME, Person, Received, Relay, compose, deliver, mail_server, running, trust
 from steps import check_of, checks_of, sandboxed
 from testinfra.host import Host
 
@@ -230,15 +230,86 @@ def test_testssl_finds_nothing_bad(
     assert bad == {}
 
 
+def test_port_25_offers_nothing_that_is_refused_behind_it(address: str, anna: Person) -> None:
+    with smtplib.SMTP(address, 25, local_hostname=NAME, timeout=30, source_address=(ADDRESSES[0], 0)) as client:
+        client.ehlo()
+        assert set(client.esmtp_features) == {
+            *("pipelining", "size", "starttls", "enhancedstatuscodes", "8bitmime", "dsn", "chunking"),
+        }
+        assert client.docmd("MAIL FROM:<bob@outside.example> SMTPUTF8")[0] == 555
+        assert client.docmd("MAIL FROM:<bob@outside.example> SIZE=99999999")[0] == 552
+        client.command_encoding = "utf-8"
+        for sender, to in (
+            ("bäcker@outside.example", anna.address),
+            ("bob@outside.example", "bäcker@second.example"),
+        ):
+            client.docmd(f"MAIL FROM:<{sender}>")
+            assert client.docmd(f"RCPT TO:<{to}>")[0] == 553
+            client.rset()
+        # Text of any kind needs no such address.
+        text = compose("bob@outside.example", anna.address, "in pieces", "Grüße", {"X-Greeting": "Grüße"})
+        for line in ("MAIL FROM:<bob@outside.example> BODY=8BITMIME", f"RCPT TO:<{anna.address}>"):
+            assert client.docmd(line)[0] == 250
+        for number, part in enumerate((text[:50], text[50:])):
+            client.send(f"BDAT {len(part)}{' LAST' if number else ''}\r\n".encode() + part)
+            assert client.getreply()[0] == 250
+    assert "Grüße".encode() in anna.find_raw(anna.wait_for("in pieces")["Subject"])[0]
+
+
+def test_no_message_is_smuggled_into_another(address: str, anna: Person) -> None:
+    """By lines that end with LF only, which another server may read in another way."""
+    smuggled = compose("ben@post.example", anna.address, "smuggled").replace(b"\r\n", b"\n")
+    inner = b"\n.\nMAIL FROM:<ben@post.example>\nRCPT TO:<anna@post.example>\nDATA\n" + smuggled
+    with smtplib.SMTP(address, 25, local_hostname=NAME, timeout=30, source_address=(ADDRESSES[0], 0)) as client:
+        client.ehlo()
+        for line in ("MAIL FROM:<bob@outside.example>", f"RCPT TO:<{anna.address}>"):
+            assert client.docmd(line)[0] == 250
+        assert client.docmd("DATA")[0] == 354
+        client.send(compose("bob@outside.example", anna.address, "honest") + inner + b"\r\n.\r\n")
+        assert client.getreply()[0] == 250
+    assert anna.wait_for("honest")["Return-Path"] == "<bob@outside.example>"
+    assert not anna.find("smuggled")
+
+
+def test_the_largest_message_that_is_taken_arrives(address: str, anna: Person) -> None:
+    """Postfix counts without the headers that are added later; whatever it takes, the others take."""
+    with smtplib.SMTP(address, 25, timeout=30) as client:
+        client.ehlo()
+        limit = int(client.esmtp_features["size"])
+    head = compose("bob@outside.example", anna.address, "the largest", "")
+    for spare in range(0, 8000, 250):
+        lines, rest = divmod(limit - len(head) - spare, 78)
+        message = head + (b"x" * 76 + b"\r\n") * lines + b"y" * rest
+        try:
+            deliver(address, "bob@outside.example", anna.address, message)
+            break
+        except (smtplib.SMTPDataError, smtplib.SMTPSenderRefused) as refused:
+            assert refused.smtp_code == 552, refused
+    else:
+        raise AssertionError("none was taken")
+    anna.wait_for("the largest", seconds=60)
+
+
+def test_postmaster_needs_no_domain(address: str, anna: Person) -> None:
+    deliver(address, "bob@outside.example", "postmaster", compose("bob@outside.example", "postmaster", "to nobody's"))
+    anna.wait_for("to nobody's")
+
+
 def test_full_mailbox_is_told_at_smtp(address: str, anna: Person, ben: Person) -> None:
     empty(ben)
     big = "\r\n".join(["x" * 70] * 12500)
     deliver(address, "bob@outside.example", ben.address, compose("bob@outside.example", ben.address, "first big", big))
     ben.wait_for("first big")
     ben.wait_for("Your mailbox is 80 % full")
-    for to in (ben.address, "full@post.example"):
+    for to in (ben.address, "full@post.example", "only-ben@post.example", "Ben+x@post.example"):
         with pytest.raises(smtplib.SMTPRecipientsRefused, match="552"):
             deliver(address, "bob@outside.example", to, compose("bob@outside.example", to, "second big", big))
+    with smtplib.SMTP(address, 25, local_hostname=NAME, timeout=60, source_address=(ADDRESSES[0], 0)) as client:
+        client.ehlo()
+        client.mail("bob@outside.example")
+        client.rcpt(ben.address)
+        # Who does not say the size hears it at the end.
+        assert client.data(compose("bob@outside.example", ben.address, "third big", big))[0] == 552
     empty(ben)
     deliver(address, "bob@outside.example", ben.address, compose("bob@outside.example", ben.address, "again"))
     ben.wait_for("again")
@@ -261,21 +332,60 @@ def test_declared_sieve_script_sorts(address: str, ben: Person) -> None:
 
 def test_own_sieve_script_over_managesieve(address: str, anna: Person, elsewhere: list[Received]) -> None:
     """Also a vacation answer, which leaves with DKIM."""
-    script = 'require ["vacation"]; if header :contains "Subject" "are you there" { vacation :days 1 "I am away."; }'
-    with socket.create_connection((address, 4190), 10) as plain:
+    put_script(anna, VACATION)
+    deliver(address, "bob@outside.example", anna.address, compose("bob@outside.example", anna.address, "are you there"))
+    answer = wait_for(elsewhere, "bob@outside.example", "I am away.")
+    assert b"DKIM-Signature" in answer.content
+
+
+VACATION = 'require ["vacation"]; if header :contains "Subject" "are you there" { vacation :days 1 "I am away."; }'
+
+
+def put_script(person: Person, script: str) -> None:
+    with socket.create_connection((person.host, 4190), 10) as plain:
         sieve_until_ok(plain)
         plain.sendall(b"STARTTLS\r\n")
         sieve_until_ok(plain)
-        with trust().wrap_socket(plain, server_hostname=anna.server) as secure:
+        with trust().wrap_socket(plain, server_hostname=person.server) as secure:
             sieve_until_ok(secure)
-            token = base64.b64encode(f"\0{anna.address}\0{anna.password}".encode()).decode()
+            token = base64.b64encode(f"\0{person.address}\0{person.password}".encode()).decode()
             secure.sendall(f'AUTHENTICATE "PLAIN" "{token}"\r\n'.encode())
             sieve_until_ok(secure)
             secure.sendall(f'PUTSCRIPT "mine" {{{len(script)}+}}\r\n{script}\r\nSETACTIVE "mine"\r\n'.encode())
             sieve_until_ok(secure)
-    deliver(address, "bob@outside.example", anna.address, compose("bob@outside.example", anna.address, "are you there"))
-    answer = wait_for(elsewhere, "bob@outside.example", "I am away.")
-    assert b"DKIM-Signature" in answer.content
+
+
+def test_vacation_answers_for_every_address_of_a_mailbox(
+    address: str, anna: Person, otto: Person, elsewhere: list[Received]
+) -> None:
+    """Under the name that was written to; and for nothing else (RFC 3834, RFC 5230)."""
+    for person in (anna, otto):
+        put_script(person, VACATION)
+
+    def ask(number: int, to: str, shown: str = "", **headers: str) -> str:
+        writer = f"asks-{number}@outside.example"
+        more = {name.replace("_", "-"): value for name, value in headers.items()}
+        message = compose(writer, shown or to, f"are you there {number}", headers=more)
+        deliver(address, writer, to, message)
+        return writer
+
+    silent = [
+        # A group of people, a copy that is not shown, lists, programs.
+        ask(0, "team@post.example"),
+        ask(1, "info@post.example", shown="bob@outside.example"),
+        ask(2, "info@post.example", List_Id="<list.outside.example>"),
+        ask(3, "info@post.example", Precedence="bulk"),
+        ask(4, "info@post.example", Auto_Submitted="auto-replied"),
+    ]
+    for number in range(len(silent)):
+        anna.wait_for(f"are you there {number}")
+    own = ("info@post.example", "Anna.Meier@Post.example", "info+shop@post.example", "abuse@post.example")
+    for number, to in enumerate((*own, "whoever@second.example", "otto+list@second.example"), start=len(silent)):
+        writer = ask(number, to)
+        answer = wait_for(elsewhere, writer, "I am away.")
+        assert answer.sender.lower() == to.lower()
+        assert b"DKIM-Signature" in answer.content
+    assert not [one for one in elsewhere if {*one.recipients} & {*silent}]
 
 
 def sieve_until_ok(connection: socket.socket) -> None:
@@ -326,9 +436,21 @@ def test_sent_mail_is_signed_and_hides_where_it_was_written(
         assert secret not in got.content
 
 
+def test_delivery_is_told_to_who_asks(anna: Person, ben: Person) -> None:
+    with smtplib.SMTP_SSL(timeout=30, context=trust()) as client:
+        client._host = anna.server
+        client.connect(anna.host, 465)
+        client.login(anna.address, anna.password)
+        message = compose(anna.address, ben.address, "told")
+        client.sendmail(anna.address, [ben.address], message, rcpt_options=["NOTIFY=SUCCESS"])
+    anna.wait_for("Successful Mail Delivery Report")
+
+
 def test_the_sender_must_be_ones_own(anna: Person, ben: Person) -> None:
     anna.send(ben.address, "as an alias", sender="info@post.example")
     ben.wait_for("as an alias")
+    anna.send(ben.address, "with a tag", sender="anna+shop@post.example")
+    ben.wait_for("with a tag")
     for port in (465, 587):
         with pytest.raises(smtplib.SMTPRecipientsRefused, match="not owned by user"):
             anna.send(ben.address, "forged sender", sender="ben@post.example", port=port)
@@ -364,6 +486,22 @@ def test_forward_leaves_with_a_sender_of_ours_and_bounces_come_back(
     faked = forwarded.sender.replace("SRS0=", "SRS0=x")
     with pytest.raises(smtplib.SMTPException):
         deliver(address, "", faked, compose("mailer-daemon@mx.outside.example", faked, "faked"))
+
+
+def test_forwards_go_to_just_the_addresses_that_are_declared(address: str, elsewhere: list[Received]) -> None:
+    """What follows a '+' is ours; the names of others are theirs: capitals, a tag, an apostrophe."""
+    for to in ("away@post.example", "away+x@post.example"):
+        deliver(address, "bob@outside.example", to, compose("bob@outside.example", to, f"via {to}"))
+        for recipient in ("Ops+tag@outside.example", "o'hara@outside.example"):
+            wait_for(elsewhere, recipient, f"via {to}")
+
+
+def test_a_mailbox_keeps_a_copy_of_what_it_forwards(address: str, anna: Person, elsewhere: list[Received]) -> None:
+    clara = Person(anna.host, anna.server, "clara@post.example", anna.password)
+    for to in (clara.address, "c@post.example"):
+        deliver(address, "bob@outside.example", to, compose("bob@outside.example", to, f"copied {to}"))
+        assert clara.wait_for(f"copied {to}")["Delivered-To"] == to
+        wait_for(elsewhere, "copy@outside.example", f"copied {to}")
 
 
 def test_mail_of_a_domain_leaves_through_its_relay(

@@ -296,3 +296,28 @@ def test_pages_say_when_prometheus_is_gone(server: Host, page: Callable[..., tup
 def test_a_refused_rule_changes_nothing(server: Host) -> None:
     assert server.run("promtool check config /etc/ringmaster/monitoring-server/prometheus/prometheus.yml").rc == 0
     assert server.run("amtool check-config /etc/ringmaster/monitoring-server/alertmanager/alertmanager.yml").rc == 0
+
+
+def test_who_makes_more_series_than_allowed_is_not_read_and_probed_on(
+    server: Host, eventually: Callable[..., None]
+) -> None:
+    """With a limit that every machine is above, in the sandbox of the unit."""
+    settings = "/etc/ringmaster/monitoring-server/series.json"
+    kept = server.check_output(f"cat {settings}")
+
+    def judge(text: str) -> None:
+        server.check_output("echo %s > %s && systemctl restart ringmaster-series", text, settings)
+
+    assert query(server, 'up{job="node", vm="mon00"} == 1')
+    try:
+        judge('{"limit": 100}')
+        eventually(lambda: query(server, 'up{job="node", vm="mon00"} == 0'), 150)
+        assert query(server, 'up{job="node", instance="svc0"} == 1')  # the platform's own
+        assert query(server, 'probe_success{job="ssh", vm="mon00"} == 1')
+        told = server.run("ringmaster-check --now --json").stdout
+        assert "Prometheus does not read mon00 (" in told
+        assert "more than 100 series within three hours" in told
+    finally:
+        judge(kept)
+    eventually(lambda: query(server, 'up{job="node", vm="mon00"} == 1'), 150)
+    assert "No machine makes more than 50,000 series" in server.run("ringmaster-check --now --json").stdout

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from steps import check_of, checks_of
 from testinfra.host import Host
 
@@ -129,6 +130,170 @@ def test_application_behind_haproxy_sees_the_visitor(outside: Outside, family: s
         assert headers["x-forwarded-for"] == headers["x-real-ip"] != "192.0.2.66"
         assert (headers["host"], headers["x-forwarded-proto"]) == ("app.web.example", "https")
     assert members == {"web01", "web02"}
+
+
+def evil() -> list[str]:
+    """Return words for curl: each header that only a gateway may write, as a visitor sends it."""
+    names = yaml.safe_load((ROOT / "roles/nginx/vars/main.yml").read_text())["__nginx_not_from_visitors"]
+    names += ["X-Real-IP", "X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host", "X-Forwarded-Port"]
+    # As Python and PHP would read it, too.
+    names += ["X_Forwarded_For", "Remote_User", "X.Forwarded.For"]
+    return [word for name in names for word in ("-H", f"{name}: evil")]
+
+
+KNOWN = {
+    *("host", "x-real-ip", "x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "x-forwarded-port"),
+    *("user-agent", "accept", "connection", "x-fine"),
+}
+
+
+@pytest.mark.parametrize("name", ["app", "direct"])
+def test_a_visitor_does_not_pose_as_a_gateway(outside: Outside, name: str) -> None:
+    url = f"https://{name}.web.example/x"
+    for words in (evil(), ["--http1.1", *evil()]):
+        headers = json.loads(outside.curl(url, *words, "-H", "X-Fine: yes")[2])["headers"]
+        assert "evil" not in headers.values()
+        told = {key.lower(): value for key, value in headers.items()}
+        assert told.keys() <= KNOWN
+        assert (told["x-forwarded-port"], told["x-fine"]) == ("443", "yes")
+
+
+@pytest.mark.usefixtures("empty_inboxes")
+def test_a_drop_in_with_headers_of_its_own_lets_nothing_through(
+    gateway: Host, outside: Outside, eventually: Eventually
+) -> None:
+    text = "server { server_name www.web.example;\n"
+    text += "location /mine/ { proxy_pass http://direct; proxy_set_header X-Mine 1; }\n"
+    text += "location /snippet/ { include proxy_params; proxy_pass http://app; }\n"
+    text += "location /prefix/ { proxy_pass http://app; proxy_set_header X-Forwarded-Prefix /prefix; } }\n"
+    put(gateway, f"{NGINX}/mine.conf", text)
+    eventually(lambda: outside.code("https://static.web.example/mine/") == 200)
+    found = {}
+    for place in ("mine", "snippet", "prefix"):
+        answer = outside.curl(f"https://static.web.example/{place}/", *evil())[2]
+        found[place] = {key.lower(): value for key, value in json.loads(answer)["headers"].items()}
+        assert "evil" not in found[place].values()
+        assert found[place]["x-forwarded-for"] == found[place]["x-real-ip"]
+    assert (found["mine"]["x-mine"], found["prefix"]["x-forwarded-prefix"]) == ("1", "/prefix")
+
+
+@pytest.mark.parametrize("name", ["app", "direct"])
+def test_large_headers(outside: Outside, name: str) -> None:
+    """As many as applications send, and browsers with many cookies; what is larger is refused as a whole."""
+    url = f"https://{name}.web.example"
+    code, _headers, body = outside.curl(f"{url}/kib/28")
+    assert (code, json.loads(body)["path"]) == (200, "/kib/28")
+    assert outside.code(f"{url}/kib/60") == 502
+    cookies = [word for number in range(4) for word in ("-H", f"X-Long-{number}: {'x' * 7000}")]
+    assert outside.code(f"{url}/x", "--http1.1", *cookies) == 200
+    assert outside.code(f"{url}/x", "--http1.1", "-H", f"X-Long: {'x' * 40000}") == 400
+
+
+def test_an_applications_own_error_stays_unless_said_otherwise(outside: Outside) -> None:
+    for code in (404, 503):
+        answer = outside.curl(f"https://app.web.example/code/{code}")
+        assert (answer[0], json.loads(answer[2])["path"]) == (code, f"/code/{code}")
+    assert outside.curl("https://strict.web.example/code/404")[::2] == (404, "our own page\n")
+    assert json.loads(outside.curl("https://strict.web.example/code/409")[2])["path"] == "/code/409"
+
+
+@pytest.mark.usefixtures("empty_inboxes")
+def test_what_haproxy_refuses_shows_the_declared_page(gateway: Host, outside: Outside, eventually: Eventually) -> None:
+    put(gateway, f"{HAPROXY}/deny.cfg", "backend app\n  http-request deny deny_status 404 if { path /refused }\n")
+    eventually(lambda: outside.curl("https://app.web.example/refused")[::2] == (404, "our own page\n"))
+
+
+def test_an_error_page_asks_for_no_password(outside: Outside) -> None:
+    url = "https://people.web.example/"
+    assert outside.curl(url)[::2] == (401, "come in\n")
+    where = ["--resolve", f"people.web.example:443:{outside.addresses['ipv4']}"]
+    head = subprocess.run(["curl", "-sSkI", *where, url], capture_output=True, text=True, check=True).stdout
+    assert head.lower().count("www-authenticate:") == 1
+    assert outside.curl(url, "-u", "willi:right")[0] == 200
+
+
+def test_what_brings_something_is_redirected_with_it(outside: Outside) -> None:
+    for url in ("http://app.web.example/form", "https://moved.web.example/form"):
+        code, headers, _body = outside.curl(url, "-d", "a=b")
+        assert (code, headers["location"].rpartition("/")[2]) == (308, "form")
+    told = json.loads(outside.curl("https://app.web.example/form", "-H", "Transfer-Encoding: chunked", "-d", "a=b")[2])
+    assert (told["method"], told["got"]) == ("POST", 3)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("internal", "internal/x", "%69nternal/x", "internal%2fx", "/internal/x", "x/../internal/x", "./internal/"),
+        "internal/?a",
+    ],
+)
+def test_who_is_refused_is_refused_however_he_writes_it(outside: Outside, path: str) -> None:
+    assert outside.code(f"https://app.web.example/{path}", "--path-as-is") == 403
+
+
+def test_a_path_reaches_the_application_as_it_was_written(outside: Outside) -> None:
+    path = "/a%2Fb//c/../d%20e?x=%26&y=/../"
+    assert json.loads(outside.curl(f"https://app.web.example{path}", "--path-as-is")[2])["path"] == path
+
+
+@pytest.mark.parametrize(
+    ("path", "place"),
+    [
+        *(("", "root"), ("a", "root"), ("ab", "root"), ("A/", "root"), ("a/", "a"), ("a/x", "a"), ("a/bc", "a")),
+        *(("a/b/", "b"), ("a/b/c/d", "b"), ("exact", "exact"), ("exact/", "root"), ("Exact", "root")),
+    ],
+)
+def test_the_longest_location_answers(outside: Outside, path: str, place: str) -> None:
+    headers = outside.curl(f"https://paths.web.example/{path}")[1]
+    assert headers["location"] == f"https://static.web.example/{place}"
+
+
+def test_a_wildcard_is_for_one_label(outside: Outside) -> None:
+    """nginx takes further labels as well, for which there is no certificate."""
+    assert outside.code("https://one.strict.web.example/x") == 200
+    assert outside.code("https://strict.web.example/x") == 200
+    with pytest.raises(ConnectionError, match=r"subject name|certificate"):
+        outside.curl("https://two.one.strict.web.example/x")
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        "Content-Length: 4\r\nTransfer-Encoding: chunked\r\n",
+        "Content-Length: 4\r\nContent-Length: 5\r\n",
+        "Transfer-Encoding: chunked, identity\r\n",
+        "Host: other.example\r\n",
+        "Content-Length: +4\r\n",
+    ],
+)
+def test_what_two_servers_could_read_in_two_ways_is_refused(outside: Outside, head: str) -> None:
+    context = ssl.create_default_context(cafile=str(CA))
+    with socket.create_connection((outside.addresses["ipv4"], 443), 10) as plain:
+        connection = context.wrap_socket(plain, server_hostname="app.web.example")
+        with connection:
+            connection.sendall(f"POST /x HTTP/1.1\r\nHost: app.web.example\r\n{head}\r\n0\r\n\r\n".encode())
+            assert connection.recv(100).split()[1] in (b"400", b"501")
+
+
+def test_uploads_end_at_the_limit(outside: Outside, tmp_path: Path) -> None:
+    for mib, wanted in ((20, 200), (65, 413)):
+        file = tmp_path / "upload"
+        with file.open("wb") as upload:
+            upload.truncate(mib << 20)
+        done = outside.curl("https://direct.web.example/x", "--http1.1", "-T", str(file), "-X", "POST")
+        assert done[0] == wanted
+        assert wanted != 200 or json.loads(done[2])["got"] == mib << 20
+
+
+def test_what_changes_something_is_not_asked_for_twice(outside: Outside) -> None:
+    def done() -> int:
+        told = [json.loads(outside.curl("https://direct.web.example/x")[2]) for _number in range(6)]
+        return sum({one["host"]: one["vanished"] for one in told}.values())
+
+    for name in ("app", "direct"):
+        before = done()
+        assert outside.code(f"https://{name}.web.example/vanish", "-d", "order=1") == 502
+        assert done() == before + 1, name
 
 
 def test_straight_to_the_members(outside: Outside) -> None:
@@ -281,6 +446,9 @@ def test_a_member_that_dies_is_left_out(
         machine("web02").check_output("systemctl stop app.service")
         eventually(lambda: check_of(gateway, "webgateway/backends")["status"] == 2, 30)
         assert check_of(gateway, "nginx/vhosts")["status"] == 2
+        # haproxy's error has the virtual host's page.
+        assert outside.curl("https://app.web.example/x")[::2] == (503, "back soon\n")
+        assert outside.code("https://direct.web.example/x") == 502
     finally:
         for name in ("web01", "web02"):
             machine(name).check_output("systemctl start app.service")

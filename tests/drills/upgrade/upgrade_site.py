@@ -17,6 +17,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import yaml
 from ansible_collections.ringmaster.hosting.plugins.module_utils.lab import cgroup
@@ -30,8 +31,8 @@ SHARES = (
     {"lab_light": False, "lab_hosts": "hypervisors"},
 )
 """A lab holds either the VMs of a platform as light machines or its hypervisors: brought up twice, it holds both."""
-IN_PLACE_OF = {"provision.yml": str(DRILL / "hypervisors.yml")}
-"""What runs in place of those playbooks of site.yml that light machines do not bear."""
+IN_PLACE_OF = {"provision.yml": {"hypervisors.yml": "hypervisor", "guard.yml": "guard"}}
+"""What runs in place of those playbooks of site.yml that light machines do not bear, where a checkout has the role."""
 
 
 def checkout(commit: str, folder: Path) -> Path:
@@ -122,11 +123,16 @@ class Site:
         """The folder of the lab's machines."""
         return HERE / ".lab/labs" / self.lab / "machines"
 
+    def prepare(self) -> None:
+        """Write the platform description."""
+        shutil.copytree(DRILL / "platform", self.platform)
+        self.inventory.write_text(self.inventory.read_text().replace("KEYS", str(HERE / ".lab/keys")))
+
     def up(self) -> None:
         """Start what does not run."""
         if not self.platform.exists():
-            shutil.copytree(DRILL / "platform", self.platform)
-            self.inventory.write_text(self.inventory.read_text().replace("KEYS", str(HERE / ".lab/keys")))
+            self.prepare()
+        if not (self.platform / "allocations.yml").exists():
             # Without addresses, nothing would start.
             argv = [str(HERE / ".venv/bin/ansible-playbook"), "-i", str(self.inventory), "playbooks/allocate.yml"]
             self._run(argv, self.born)
@@ -155,7 +161,7 @@ class Site:
 
     def play(self, code: Path, *playbooks: str, cut: float = 0) -> str:
         """Run playbooks of a checkout; `site.yml` as far as light machines bear it."""
-        plays = []
+        plays: list[dict[str, Any]] = []
         for name in playbooks:
             plays += parts_of_site(code) if name == "site.yml" else [taken_in(code / "playbooks" / name)]
         book = self.folder / "run.yml"
@@ -219,13 +225,26 @@ def taken_in(playbook: Path | str) -> dict[str, str]:
     return {"name": f"Run {Path(playbook).name}", "ansible.builtin.import_playbook": str(playbook)}
 
 
-def parts_of_site(code: Path) -> list[dict[str, object]]:
+def parts_of_site(code: Path) -> list[dict[str, Any]]:
     """Return the plays of a checkout's site.yml, with others in place of those that light machines do not bear."""
-    plays = []
+    plays: list[dict[str, Any]] = []
     for play in yaml.safe_load((code / "playbooks/site.yml").read_text()):
         name = play.get("ansible.builtin.import_playbook")
-        plays.append(taken_in(IN_PLACE_OF.get(name, code / "playbooks" / name)) if name else play)
+        if name in IN_PLACE_OF:
+            there = [book for book, role in IN_PLACE_OF[name].items() if (code / "roles" / role).is_dir()]
+            plays += [taken_in(DRILL / book) for book in there]
+        else:
+            plays.append(taken_in(code / "playbooks" / name) if name else with_files_of(code, play))
     return plays
+
+
+def with_files_of(code: Path, play: dict[str, Any]) -> dict[str, Any]:
+    """Return a play of site.yml that finds its task files from wherever it is written to."""
+    key = "ansible.builtin.import_tasks"
+    for task in play.get("pre_tasks", []):
+        if key in task:
+            task[key] = str(code / "playbooks" / task[key])
+    return play
 
 
 def changes(said: str) -> dict[str, int]:

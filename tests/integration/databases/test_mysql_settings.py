@@ -74,6 +74,7 @@ FATAL = [
     # It starts, and then runs no statement of ours.
     "max_session_mem_used = 8192",
     "ssl_cert = /nowhere\nssl_key = /nowhere",
+    "tls_version = TLSv9",
 ]
 
 

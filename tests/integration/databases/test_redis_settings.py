@@ -9,6 +9,7 @@ import subprocess
 import time
 from pathlib import Path
 
+import pytest
 from conftest import place
 from ringmaster.core import below
 from ringmaster.core.report import Invalid, Report
@@ -65,3 +66,31 @@ def test_every_spelling_of_every_setting_is_set_once(tmp_path: Path) -> None:
     assert unsettled == []
     assert len(known) > 40
     assert known - taken.keys() == set()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "tls-protocols nothing",
+        "tls-ciphers nothing",
+        "tls-ciphersuites nothing",
+        "tls-cert-file /nowhere",
+        "tls-dh-params-file /nowhere",
+    ],
+)
+def test_what_only_the_tls_port_looks_at_is_refused(tmp_path: Path, line: str) -> None:
+    """By the Redis of the machine, whose library knows which protocols and ciphers there are."""
+    admin = tmp_path / "admin.env"
+    admin.write_text("REDIS_USERNAME=admin\nREDIS_PASSWORD=word\n")
+    with place("redis") as folder:
+        argv = ["openssl", "req", "-x509", "-newkey", "ed25519", "-nodes", "-subj", "/CN=x", "-days", "9"]
+        argv += ["-keyout", f"{folder}/key.pem", "-out", f"{folder}/cert.pem"]
+        subprocess.run(argv, check=True, capture_output=True)
+        (folder / "key.pem").chmod(0o644)
+        lines = [f"tls-cert-file {folder}/cert.pem", f"tls-key-file {folder}/key.pem", "tls-auth-clients no"]
+        lines += [f"tls-ca-cert-file {folder}/cert.pem", 'tls-protocols "TLSv1.2 TLSv1.3"']
+        plain = "\n".join(["port 0", "tls-port 6390", *lines, ""])
+        then = trial.meaning(plain, ACL, admin).settings
+        assert (then["tls-port"], then["tls-replication"]) == ("6390", "no")
+        with pytest.raises(Invalid):
+            trial.meaning(f"{plain}{line}\n", ACL, admin)

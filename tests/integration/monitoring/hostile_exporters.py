@@ -62,6 +62,12 @@ def churn() -> str:
     return "".join(f'drill_churn{{number="{now + number}"}} 1\n' for number in range(2000))
 
 
+def spill() -> str:
+    """Return more series than are allowed, each time others: the reading breaks off, and they were made."""
+    now = time.time_ns()
+    return "".join(f'drill_spill{{number="{now + number}"}} 1\n' for number in range(25_000))
+
+
 async def at_once(text: str, headers: str = "") -> AsyncIterator[bytes]:
     yield f"{HEAD}{headers}\r\n".encode() + text.encode()
 
@@ -105,6 +111,7 @@ MACHINES: dict[str, Callable[[], AsyncIterator[bytes]]] = {
     "good00": lambda: at_once(good()),
     "forged": lambda: at_once(forged()),
     "churn": lambda: at_once(churn()),
+    "spill": lambda: at_once(spill()),
     "flood": lambda: at_once("".join(f'drill_flood{{number="{number}"}} 1\n' for number in range(50_000))),
     "endless": endless,
     "comments": comments,

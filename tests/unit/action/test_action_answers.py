@@ -31,7 +31,8 @@ AT_HOME = {
 HIDDEN = "\x1b[2J"
 PROXY = {"host_name": "hv0", "host_vars": {"ansible_ssh_common_args": "-o ProxyCommand=id"}}
 FILES = {"ringmaster.hosting.files": {"files": [{"path": "/tmp/ours/file", "content": "x"}]}}
-UNITS: dict[str, Any] = {"ringmaster.hosting.units": {"units": [{"name": "a.service"}]}}
+# To be restarted: whether nothing is to be done is asked without the module.
+UNITS: dict[str, Any] = {"ringmaster.hosting.units": {"units": [{"name": "a.service", "restart": True}]}}
 KEYS = {"ringmaster.hosting.vm_info": {"names": ["web00"]}}
 
 POOL = {"ringmaster.hosting.pool": {"path": "/srv/images"}}

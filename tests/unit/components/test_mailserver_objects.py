@@ -44,6 +44,43 @@ def test_mistakes_are_named(changes: dict[str, Any], said: str) -> None:
     assert HASH not in str(error.value)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("Ops+tag@Elsewhere.example", "o'hara@elsewhere.example", "x@elsewhere.example", "_x_@elsewhere.example"),
+        *("X-@elsewhere.example", "a/b@elsewhere.example", "bounce+a=b.example@elsewhere.example", "a%b@e.example"),
+        *("!#$%&'*+/=?^_`{|}~-@elsewhere.example", f"{'x' * 64}@elsewhere.example", "~@elsewhere.example"),
+        "x@xn--bcher-kva.example",
+    ],
+)
+def test_forwards_go_to_any_address_elsewhere(text: str) -> None:
+    found = objects(forwards=[{"address": "out@a.example", "to": [text]}])
+    local, _at, domain = text.partition("@")
+    assert found["forwards"]["out@a.example"] == [f"{local}@{domain.lower()}"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("x", "@elsewhere.example", "a b@elsewhere.example", "a,b@elsewhere.example", '"a b"@elsewhere.example'),
+        *(".x@elsewhere.example", "x.@elsewhere.example", "a..b@elsewhere.example", "a@b@elsewhere.example"),
+        # A command line, a program, a file and a comment where lists of aliases are read.
+        *("-x@elsewhere.example", "|x@elsewhere.example", "/x@elsewhere.example", "#x@elsewhere.example"),
+        *(
+            f"{'x' * 65}@elsewhere.example",
+            "ä@elsewhere.example",
+            "x@elsewhere",
+            "x\n@elsewhere.example",
+            "<x@e.example>",
+        ),
+        "x@[192.0.2.1]",
+    ],
+)
+def test_what_is_no_address_elsewhere_is_refused(text: str) -> None:
+    with pytest.raises(mailserver.UserError, match=r"(?s)the forward out@a\.example: .* is no address"):
+        objects(forwards=[{"address": "out@a.example", "to": [text]}])
+
+
 def test_an_application_knows_its_account() -> None:
     login, _, password = mailserver.account("app", SECRET, VM).partition(":")
     assert login == "app@post00.example.net"

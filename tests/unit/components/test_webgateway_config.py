@@ -5,10 +5,13 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.ringmaster.hosting.plugins.module_utils.components import haproxy, nginx
+import yaml
+from ansible_collections.ringmaster.hosting.plugins.module_utils.components import haproxy, nginx, nginx_site, tuning
 
 SITE = nginx.Site(
     "webgateway",
@@ -89,6 +92,7 @@ def test_all_sources_of_a_page() -> None:
         ({"root": "/srv/x", "headers": {"X": 'a"; }'}}, "header 'X'"),
         ({"root": "/srv/x", "body_limit": "1 gb"}, "body_limit cannot be"),
         ({"root": "/srv/x", "error_pages": {"200": "/x"}}, "no code of an error"),
+        ({"root": "/srv/x", "error_pages": {"499": "/x"}}, "no code of an error"),
         ({"root": "/srv/x", "tls": "letsencrypt"}, "allowed: platform"),
         ({"root": "/srv/x", "rot": 1}, "unknown key 'rot'"),
         ({"root": "/srv/x", "locations": [{"path": "x", "deny": True}]}, "path of a location cannot be"),
@@ -102,6 +106,112 @@ def test_mistakes_are_told(options: dict[str, Any], told: str) -> None:
     assert "www.example" in str(caught.value)
 
 
+def block(text: str, location: str) -> list[str]:
+    """Return what the last location of this name holds."""
+    body = text.rpartition(f"    location {location} {{\n")[2].partition("\n    }")[0]
+    return [line.strip() for line in body.splitlines()]
+
+
+@pytest.mark.parametrize(
+    ("options", "page"),
+    [
+        ({"root": "/srv/x", "error_root": "/srv/e"}, ["auth_basic off;", "allow all;", "root /srv/e;", "internal;"]),
+        ({"root": "/srv/x"}, ["auth_basic off;", "allow all;", "root /srv/x;", "index index.html;"]),
+        (
+            {"locations": [{"path": "/", "backend": "app"}, {"path": "/e/", "root": "/srv/y", "auth": "login"}]},
+            ["auth_basic off;", "allow all;", "root /srv/y;", "index index.html;"],
+        ),
+    ],
+)
+def test_nobody_is_asked_for_a_password_for_an_error_page(options: dict[str, Any], page: list[str]) -> None:
+    text = render(auth="login", error_pages={401: "/e/401.html"}, **options)
+    assert "    error_page 401 /e/401.html;" in text
+    assert block(text, "= /e/401.html") == page
+
+
+def test_an_error_page_is_left_alone_where_it_asks_for_no_password() -> None:
+    """It would be the second location of this name beside that of a drop-in."""
+    assert "location = /e/404.html" not in render(root="/srv/x", error_pages={404: "/e/404.html"})
+    declared = {"path": "= /e/401.html", "root": "/srv/y"}
+    text = render(root="/srv/x", auth="login", error_pages={401: "/e/401.html"}, locations=[declared])
+    assert text.count("location = /e/401.html {") == 1
+    with pytest.raises(nginx.VhostError, match=r"'= /e/401\.html' is that of an error page, which lies in error_root"):
+        render(root="/srv/x", error_root="/srv/e", error_pages={401: "/e/401.html"}, locations=[declared])
+
+
+def test_an_error_of_haproxy_is_said_by_nginx() -> None:
+    """Each code that haproxy sends on leads to a location that virtual hosts with backends have, and says the code."""
+    text = haproxy.render([resolve(project=True)])
+    sent = dict(re.findall(r"http-error status (\d+) .* hdr X-Accel-Redirect (@\S+)", text))
+    said = dict(re.findall(r"location (@\S+) \{ return (\d+); \}", haproxy.own_error_locations()))
+    assert sent.keys() >= {"400", "403", "408", "429", "500", "502", "503", "504"}
+    assert {code: said[location] for code, location in sent.items()} == {code: code for code in sent}
+    # It asks for a password in a header of its own, which would be lost.
+    assert not sent.keys() & {"401", "407"}
+    assert "    include backend-errors.conf;" in render(backend="app")
+    files = nginx_site.site(
+        [{"name": "www.example", "backend": "app"}],
+        owner="webgateway",
+        addresses=["192.0.2.1"],
+        backends=[{"name": "app", "servers": ["unix:/run/haproxy/app.sock"]}],
+    )["files"]
+    [found] = [one for one in files if one["path"] == "/etc/ringmaster/nginx/backend-errors.conf"]
+    assert found["content"] == haproxy.own_error_locations()
+    # Of a role without backends, whose virtual hosts have no such file beside them.
+    bare = nginx.Site("status", ("192.0.2.1",))
+    assert "backend-errors" not in nginx.render([{"name": "a.example", "root": "/srv/x"}], bare)["a.example"]
+
+
+def test_what_a_backend_answers_is_replaced_only_where_it_is_said() -> None:
+    pages = {"error_pages": {404: "/404.html"}, "error_root": "/srv/e", "backend": "app"}
+    assert "proxy_intercept_errors" not in render(**pages)
+    assert "proxy_intercept_errors on;" in block(render(**pages, error_pages_for_backends=True), "/")
+
+
+def test_what_brings_something_is_redirected_with_all_of_it() -> None:
+    for text, url in (
+        (render(root="/srv/x").split("listen 192.0.2.1:443")[0], "https://$host$request_uri"),
+        (render(redirect="https://other.example"), "https://other.example$request_uri"),
+    ):
+        assert block(text, "/") == [f"if ($only_asks) {{ return 301 {url}; }}", f"return 308 {url};"]
+
+
+def test_who_is_refused_below_a_folder_is_refused_at_it() -> None:
+    deny = {"path": "/in/", "deny": True}
+    assert block(render(backend="app", locations=[deny]), "= /in") == ["return 403;"]
+    own = render(backend="app", locations=[deny, {"path": "= /in", "redirect": "https://a.example"}])
+    assert own.count("location = /in {") == own.count("listen 192.0.2.1:443")
+    assert "location =  {" not in render(locations=[{"path": "/", "deny": True}])
+
+
+def test_haproxy_waits_as_long_as_any_site_may_and_longer_than_nginx_keeps_a_connection() -> None:
+    role = Path(__file__).parents[3] / "roles/webgateway"
+    times = {
+        name: int(text)
+        for name, text in re.findall(r"timeout (\S+) (\d+)s", (role / "templates/declared.cfg.j2").read_text())
+    }
+    limits = yaml.safe_load((role / "meta/limits.yml").read_text())
+    longest = max(limits[f"webgateway_vhosts[].{where}timeout"]["maximum"] for where in ("", "locations[]."))
+    assert min(times["client"], times["server"], times["tunnel"]) >= longest
+    kept = re.search(r"keepalive_timeout (\d+)s;", nginx.upstreams([{"name": "app", "servers": ["unix:/x"]}]))
+    assert kept
+    assert int(kept[1]) < times["http-keep-alive"]
+    # A time of its own counts.
+    assert "    timeout server 5s" in haproxy.render([resolve(project=True, timeout=5)])
+
+
+def test_what_changes_something_is_not_asked_for_twice() -> None:
+    assert "    http-request disable-l7-retry if ! METH_GET" in haproxy.render([resolve(project=True)])
+
+
+def test_headers_that_nginx_lets_through_fit_into_what_is_behind_it() -> None:
+    of_nginx, of_haproxy = tuning.nginx(1024, 2), tuning.haproxy(1024, 2)
+    number, line = re.fullmatch(r"(\d+) (\d+)k", of_nginx["large_client_header_buffers"]).groups()  # type: ignore[union-attr]
+    for size in (int(number) * int(line), int(of_nginx["header_size"].removesuffix("k"))):
+        # haproxy keeps 1 KiB for itself, and nginx adds some headers.
+        assert size * 1024 + 4096 < int(of_haproxy["bufsize"])
+
+
 def test_a_name_belongs_to_one() -> None:
     vhosts = [
         {"name": "a.example", "root": "/srv/x"},
@@ -109,6 +219,15 @@ def test_a_name_belongs_to_one() -> None:
     ]
     with pytest.raises(nginx.VhostError, match=r"'a\.example' already belongs to a\.example"):
         nginx.render(vhosts, SITE)
+
+
+def test_one_site_may_answer_for_all_names() -> None:
+    text = render(root="/srv/x", default=True)
+    assert text.count(" default_server;") == text.count("    listen ") == 4
+    assert "default_server" not in render(root="/srv/x") + nginx.default_servers(SITE.addresses)
+    both = [{"name": name, "root": "/srv/x", "default": True} for name in ("a.example", "b.example")]
+    with pytest.raises(nginx.VhostError, match=r"not a\.example and b\.example"):
+        nginx.render(both, SITE)
 
 
 def test_check_wants_what_the_site_gives() -> None:

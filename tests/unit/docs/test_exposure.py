@@ -36,7 +36,7 @@ def test_a_service_has_a_limit_and_keeps_it(name: str) -> None:
 def test_systemd_knows_every_setting(tmp_path: Path) -> None:
     """What it does not know it ignores, and says so in the journal only."""
     exposure.write(tmp_path, [*SERVICES, exposure.Service("wrong.service", "", "[Service]\nProtectHoem=yes\n")])
-    names = [service.name.replace("@.", "@x.") for service in SERVICES]
+    names = [service.unit for service in SERVICES]
     argv = ["systemd-analyze", "verify", "--man=no", "--recursive-errors=no", f"--root={tmp_path}", *names]
     said = subprocess.run([*argv, "wrong.service"], capture_output=True, text=True, check=False).stderr
     assert re.findall(r"/([^/:]+):\d+: Unknown key (?:name )?'(\w+)'", said) == [("wrong.service", "ProtectHoem")]
@@ -63,6 +63,16 @@ def test_every_file_with_a_service_is_measured() -> None:
     known |= {path.relative_to(exposure.machines.ROOT).as_posix() for _name, path, _text in exposure.drop_ins()}
     assert len(found) > 50
     assert found - known == set()
+
+
+def test_a_service_of_debian_that_a_role_runs_has_a_sandbox_or_a_reason() -> None:
+    have = {(service.source.split("/")[1], service.name.split(" ")[0]) for service in SERVICES}
+    named = set(exposure.named_services())
+    assert len(named) > 30
+    lack = {(role, name) for role, name in named - have if not {name, f"{name} ({role})"} & {*exposure.LEFT}}
+    assert lack == set(), "give it a drop-in, or say in LEFT of docs/reference/exposure.py why it has none"
+    known = {name for _role, name in named} | {f"{name} ({role})" for role, name in named}
+    assert {*exposure.LEFT} <= known
 
 
 @pytest.mark.parametrize("name", sorted(set(exposure.KINDS) & set(BY_NAME)))

@@ -90,6 +90,10 @@ REFUSED = {
         ["'crm-export' is no name for a database", "did you mean 'crm_export'?"],
     ),
     "own name": ("postgresql: {databases: [{name: app}, ^{name: postgres}]}", ["PostgreSQL's own"]),
+    "name of a system's group": (
+        "postgresql: {databases: [^{name: pg_crm}]}",
+        ["begins with pg_", "a group such as pg_crm_owner"],
+    ),
     "long name": ("postgresql: {databases: [{name: ^" + "a" * 41 + "}]}", ["longer than 40 bytes"]),
     "long name in MariaDB": ("mysql: {databases: [{name: ^" + "a" * 64 + "}]}", ["longer than 63 bytes"]),
     "extension": ("postgresql: {databases: [^{name: a, extensions: [plpython3u]}]}", ["asks for the extension"]),
@@ -121,6 +125,29 @@ REFUSED = {
         ["declared: "],
     ),
     "stub without a server": ("^mailstub: {}", ["there is no mail server in the project"]),
+    "a language that ICU has not": (
+        "postgresql: {databases: [^{name: a, icu_locale: xx-YY}]}",
+        ["has the language 'xx', which ICU of Debian 13 does not know"],
+    ),
+    "a character set of no server": (
+        "mysql: {databases: [^{name: a, character_set: utf9}]}",
+        ["the character set 'utf9' is none of MariaDB 11.8: armscii8"],
+    ),
+    "a collation of another set": (
+        "mysql: {databases: [^{name: a, character_set: latin1, collation: utf8mb4_bin}]}",
+        ["the collation 'utf8mb4_bin' is none of the character set 'latin1'"],
+    ),
+    "a way out for mail": ("mailserver: {relayhost: ^'smtp host'}", ["is no server", "[host]:port"]),
+    "a policy that is none": (
+        "mailserver: {tls_policies: {b.example: ^strict}}",
+        ["'strict' is no policy of Postfix", "dane"],
+    ),
+    "a policy for nobody": ("mailserver: {tls_policies: {^'a b': may}}", ["is no domain or server"]),
+    "a title of two lines": ('mailserver: {webmail_title: ^"a\\nb"}', ["line break"]),
+    "a long title": ("mailserver: {webmail_title: ^" + "ü" * 101 + "}", ["longer than 200 bytes", "202 bytes"]),
+    "a long address": (MAIL + "postmaster: ^" + "a" * 64 + "@" + "b" * 60 + "." + "c" * 130 + "}", ["254 bytes"]),
+    "a former name": ("postgresql: {settings: {^sort_mem: 4MB}}", ["PostgreSQL calls sort_mem work_mem today"]),
+    "what lets nobody in": ("postgresql: {settings: {^pre_auth_delay: 9}}", ["the platform decides about"]),
     # lists as a whole
     "kept and dropped": (
         "postgresql: {databases: [{name: x}, {name: ^x, state: absent, allow_drop: true}]}",
@@ -185,6 +212,30 @@ def test_what_is_refused_where_and_with_which_words(platform, case: str) -> None
     assert found[0].column == 7 + len(before), found[0].render()
 
 
+STUBS = {
+    "{users: [{name: shop}]}": ("{}", ["has no account 'app' to log in as", "allowed: shop"]),
+    "{users: []}": ("{user: shop}", ["has no account 'shop'", "it declares no user"]),
+    "{trust_project: true, users: []}": ("{login: true}", ["has no account 'app'"]),
+    "{}": ("{login: false}", ["only where it has trust_project: true"]),
+    "{users: [{name: shop}], trust_project: true}": ("{}", []),
+    "{users: [{name: app}]}": ("{}", []),
+    "{hostname: mail.example}": ("{user: app}", []),
+}
+
+
+@pytest.mark.parametrize("server", STUBS)
+def test_a_stub_and_its_server_are_looked_at_together(platform, server: str) -> None:
+    stub, said = STUBS[server]
+    platform.replace(PROJECT, "redis: {}", f"mailstub: {stub}")
+    platform.edit(PROJECT, lambda data: {**data, "vms": {**data["vms"], "myapp07": {"components": {}}}})
+    platform.edit(
+        PROJECT, lambda data: data["vms"]["myapp07"].update(components={"mailserver": yaml.safe_load(server)})
+    )
+    found = [mistake.render() for mistake in platform.mistakes()]
+    assert len(found) == bool(said), found
+    assert all(part in found[0] for part in said)
+
+
 @pytest.mark.parametrize("turned", [False, True])
 def test_a_circle_of_forwards_is_found_in_any_order(platform, turned: bool) -> None:
     circle = ["{address: a@a.example, to: [b@b.example]}", "{address: b@b.example, to: [x@c.example, a@a.example]}"]
@@ -243,6 +294,9 @@ ALSO_TAKEN = {
     "a copy that stays": MAIL
     + f"mailboxes: [{box('a@a.example')}], forwards: [{{address: a@a.example, to: [a@a.example, b@c.example]}}]}}",
     "addresses elsewhere": MAIL + "forwards: [{address: a@a.example, to: [Ops+tag@C.example, o'hara@c.example]}]}",
+    "sorting": "postgresql: {databases: [{name: a, icu_locale: de-DE-u-co-phonebk}, {name: b, icu_locale: de_AT}]}",
+    "sorting in MariaDB": "mysql: {databases: [{name: a, character_set: utf8, collation: utf8_general_ci}, "
+    "{name: b, collation: uca1400_german2_as_ci}, {name: c, collation: latin1_german2_ci}]}",
     "long names": "webgateway: {vhosts: [{name: "
     + ".".join(["a" * 40, "b" * 40, "example"])
     + ", aliases: ["
@@ -306,11 +360,37 @@ def test_every_number_has_a_least_and_a_most_and_its_default_lies_between(role: 
             assert list(component_options.value_problems(spec, spec["default"])) == [], f"{role}: {name}"
 
 
+def texts(specs: dict[str, Any], path: str = "") -> list[tuple[str, dict[str, Any]]]:
+    """Return the limits of each text that somebody may write: of an option, of items, of a map's values."""
+    found = []
+    for name, spec in specs.items():
+        kind, where = spec.get("type", "str"), "limits"
+        if kind == "list":
+            kind, where = spec.get("elements", "str"), "each"
+        if kind in ("str", "path") and not spec.get("choices"):
+            found.append((path + name, spec.get(where) or {}))
+        if kind == "dict" and not spec.get("options") and name not in FREE:
+            found.append((path + name, spec.get("each") or {}))
+        found += texts(spec.get("options") or {}, f"{path}{name}.")
+    return found
+
+
+FREE = {"settings", "bridge_ports"}
+"""Maps that the judge of a component knows better, or the schema of the platform."""
+
+
+@pytest.mark.parametrize("role", [*COMPONENTS, "hypervisor"])
+def test_every_text_has_a_most_in_bytes(role: str) -> None:
+    """Whoever reads it has room for so much, and reads no more than that."""
+    for name, limits in texts(component_options.Roles(ROLES).options(role) or {}):
+        assert "bytes" in limits, f"{role}: {name}"
+
+
 @pytest.mark.parametrize("role", [*COMPONENTS, "hypervisor"])
 def test_limits_say_what_is_understood(role: str) -> None:
     for name, limits in yaml.safe_load((ROLES / role / "meta/limits.yml").read_text()).items():
         assert set(limits) <= set(component_options.LIMITS), name
-        assert limits.get("kind", "host") in ("host", "address"), name
+        assert limits.get("kind", "host") in ("host", "address", "text"), name
 
 
 def test_every_component_has_a_judge_who_takes_an_empty_description() -> None:

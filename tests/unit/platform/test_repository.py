@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import shutil
+import socket
 import subprocess
 import sys
 from dataclasses import replace
@@ -92,6 +94,8 @@ def test_an_old_copy_allocates_from_what_is_pushed(repo: Repository) -> None:
 
 
 def _order(options: description.Options, start: Any, results: Any) -> None:
+    # As on machines of their own: with one mirror they would wait for each other.
+    os.environ["XDG_CACHE_HOME"] = str(options.source.parent.parent.with_suffix(".cache"))
     start.wait()
     results.put([edit.apply(options, "order_vm", {"project": "myapp"}).subject for _ in range(4)])
 
@@ -123,6 +127,7 @@ def test_a_rejected_push_means_read_and_allocate_again(repo: Repository, monkeyp
     def late(options: Any, clone: Path, message: str, credit: Any) -> bool:
         seen.append(message.splitlines()[0])
         if len(seen) == 1:
+            monkeypatch.setenv("XDG_CACHE_HOME", str(repo.folder / "their machine"))
             assert edit.apply(theirs, "order_vm", {"project": "myapp"}).subject == "myapp01"
         return push(options, clone, message, credit)
 
@@ -221,3 +226,101 @@ def test_many_verbs_are_one_commit_in_the_name_of_who_asked(repo: Repository) ->
     assert [line.partition(":")[0] for line in trailers] == ["Request", "Approved-By", "Ringmaster-Run"]
     again = edit.apply_many(options, changes[1:], credit=credit)
     assert (again.files, again.commit == again.parent) == ([], True)
+
+
+def test_a_change_that_was_pushed_is_done_though_the_copy_here_cannot_follow(repo: Repository) -> None:
+    """Asked again, it would order a second VM."""
+    options = repo.checkout("one")
+    here = options.source.parent
+    (here / "README").write_text("ours alone\n")
+    git(here, "add", "-A")
+    git(here, "commit", "-qm", "Not pushed")
+    outcome = edit.apply(options, "order_vm", {"project": "myapp"})
+    assert outcome.subject == "myapp01"
+    assert repo.log() == ["order_vm myapp01", "Begin"]
+    (warning,) = outcome.warnings
+    assert "is done and pushed, but the copy in" in warning
+    assert "do not ask for the change again" in warning
+    assert git(here, "log", "-1", "--format=%s") == "Not pushed"
+
+
+def test_nothing_of_a_repository_runs_here(repo: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hooks that a template or a foreign configuration brings, and file system monitors."""
+    ran = tmp_path / "ran"
+    hooks = tmp_path / "template/hooks"
+    hooks.mkdir(parents=True)
+    for name in ("post-checkout", "pre-commit", "commit-msg", "pre-push", "post-merge", "post-commit"):
+        (hooks / name).write_text(f"#!/bin/sh\ntouch {ran}\n")
+        (hooks / name).chmod(0o755)
+    options = repo.checkout("one")
+    shutil.copytree(hooks, repo.folder / "one/.git/hooks", dirs_exist_ok=True)
+    git(repo.folder / "one", "config", "core.fsmonitor", str(hooks / "pre-commit"))
+    monkeypatch.setenv("GIT_TEMPLATE_DIR", str(hooks.parent))
+    edit.apply(options, "order_vm", {"project": "myapp"})
+    assert repo.log() == ["order_vm myapp01", "Begin"]
+    assert not ran.exists()
+
+
+@pytest.mark.parametrize("address", ["ext::sh -c touch% {ran}", "--upload-pack=touch {ran}", "-c core.x=y"])
+def test_an_address_is_never_a_command(
+    repo: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    ran = tmp_path / "ran"
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DescriptionError, match="cannot be cloned"):
+        operations.allocate(replace(repo.checkout("one"), repository=address.format(ran=ran)))
+    assert not ran.exists()
+
+
+def test_a_remote_that_hangs_ends_the_run_with_a_sentence(repo: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(repository, "LONGEST", 1.0)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"git://127.0.0.1:{silent.getsockname()[1]}/x.git"
+        with pytest.raises(DescriptionError, match="there was no answer within 1 s"):
+            operations.allocate(replace(repo.checkout("one"), repository=address))
+
+
+def test_all_that_git_says_is_shown(repo: Repository) -> None:
+    options = repo.checkout("one")
+    hook = repo.bare / "hooks/pre-receive"
+    hook.write_text("#!/bin/sh\necho 'only on weekdays' >&2\necho 'ask the office' >&2\nexit 1\n")
+    hook.chmod(0o755)
+    with pytest.raises(DescriptionError) as refused:
+        operations.allocate(options)
+    assert "only on weekdays" in str(refused.value)
+    assert "ask the office" in str(refused.value)
+
+
+def test_a_broken_mirror_is_thrown_away(repo: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    options = repo.checkout("one")
+    edit.apply(options, "order_vm", {"project": "myapp"})
+    (mirror,) = (tmp_path / "cache/ringmaster/repositories").glob("*.git")
+    assert (tmp_path / "cache/ringmaster/repositories").stat().st_mode & 0o777 == 0o700
+    for path in (mirror / "objects").rglob("*"):
+        if path.is_file():
+            path.chmod(0o600)
+            path.write_bytes(b"damaged")
+    assert edit.apply(options, "order_vm", {"project": "myapp"}).subject == "myapp02"
+    assert edit.apply(options, "order_vm", {"project": "myapp"}).subject == "myapp03"
+
+
+def test_ten_writers_of_one_machine_wait_for_each_other(repo: Repository) -> None:
+    """None starves, and none is rejected: the lock of the mirror is held from reading to pushing."""
+    context = multiprocessing.get_context("fork")
+    start, results = context.Event(), context.Queue()
+    names = [f"writer{number}" for number in range(10)]
+    runs = [context.Process(target=_order_once, args=(repo.checkout(name), start, results)) for name in names]
+    for run in runs:
+        run.start()
+    start.set()
+    told = [results.get(timeout=120) for _ in runs]
+    for run in runs:
+        run.join()
+    assert sorted(told) == [f"myapp{number:02d}" for number in range(1, 11)]
+    assert len(repo.log()) == 11
+
+
+def _order_once(options: description.Options, start: Any, results: Any) -> None:
+    start.wait()
+    results.put(edit.apply(options, "order_vm", {"project": "myapp"}).subject)

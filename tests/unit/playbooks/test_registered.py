@@ -31,7 +31,7 @@ CONDITIONS = {"when", "failed_when", "changed_when", "until", "that"}
 FOR_PEOPLE = {"msg", "fail_msg", "success_msg"}
 # Of every result: numbers and flags, whatever a machine says.
 FLAGS = {"rc", "changed", "failed", "skipped", "unreachable", "elapsed", "attempts"}
-NUMBERS = {"length", "int", "bool", "float"}
+NUMBERS = {"length", "int", "float"}
 # Roles and modules that work where playbooks run.
 AT_HOME = {"lab", "vm_image"}
 # Uses that no judge sees: where, what, and why it is right.
@@ -138,20 +138,19 @@ def _chains(node: nodes.Node, above: tuple[nodes.Node, ...]) -> Iterator[tuple[n
 
 
 def _ends_well(text: Text, chain: tuple[nodes.Node, ...], *, is_foreign: bool) -> bool:
-    """Tell whether a value is judged, or becomes a number or a flag, on its way up through an expression."""
+    """Tell whether a value is judged, or becomes a number or a truth of its own machine, on its way up."""
     child = chain[-1]
+    is_own = not is_foreign and not text.is_delegated
     for node in reversed(chain[:-1]):
         match node:
             case nodes.Getattr(attr=attribute) if attribute in FLAGS:
                 return True
             case nodes.Getitem(arg=nodes.Const(value=attribute)) if attribute in FLAGS:
                 return True
-            case nodes.Test() | nodes.Not():
-                return True
-            case nodes.Compare():
-                return text.key not in CONDITIONS or not (is_foreign or text.is_delegated)
+            case nodes.Test() | nodes.Not() | nodes.Compare() | nodes.Filter(name="bool"):
+                return is_own
             case nodes.CondExpr(test=test) if test is child:
-                return True
+                return is_own
             case nodes.Filter():
                 name = _filter_name(node)
                 if name in JUDGES or name in NUMBERS:
@@ -163,7 +162,7 @@ def _ends_well(text: Text, chain: tuple[nodes.Node, ...], *, is_foreign: bool) -
         child = node
     if text.key in FOR_PEOPLE:
         return True
-    return text.key in CONDITIONS and not is_foreign and not text.is_delegated
+    return text.key in CONDITIONS and is_own
 
 
 def _filter_name(node: nodes.Filter) -> str:
@@ -250,6 +249,14 @@ def site(folder: Path, tasks: str, others: Iterable[tuple[str, str]] = ()) -> Fo
         "- ansible.builtin.command: {argv: [x]}\n  when: hostvars['web00'].__said.stdout",
         "- ansible.builtin.command: {argv: [x]}\n  when: hostvars['web00']['__said']['stdout'] in ['x']",
         "- ansible.builtin.command: {argv: [\"{{ groups.all | map('extract', hostvars, ['__said', 'stdout']) }}\"]}",
+        "- ansible.builtin.set_fact: {x: \"{{ hostvars['web00'].__said.stdout == 'x' }}\"}",
+        "- ansible.builtin.set_fact: {x: \"{{ hostvars['web00'].__said.stdout is search('x') }}\"}",
+        "- ansible.builtin.set_fact: {x: \"{{ 'a' if hostvars['web00'].__said.stdout else 'b' }}\"}",
+        "- ansible.builtin.set_fact: {x: \"{{ vars['__said'].stdout | bool }}\"}",
+        "- ansible.builtin.set_fact: {x: \"{{ lookup('vars', '__said').stdout }}\"}",
+        "- ansible.builtin.command: {argv: ['{{ not __said.stdout }}']}\n  delegate_to: localhost",
+        "- block:\n  - ansible.builtin.command: {argv: [x]}\n  vars: {z: '{{ __said.stdout }}'}",
+        "- ansible.builtin.include_tasks: '{{ __said.stdout }}'",
         "- ansible.builtin.debug: {var: __said}",
         "- ansible.builtin.command: {argv: [x]}\n  vars: {y: '{{ __said.stdout | from_json }}'}",
         "- ansible.builtin.command: {argv: ['{{ x if y else __said.stdout }}']}",
@@ -285,6 +292,7 @@ def test_it_is_found_wherever_it_is_used(tmp_path: Path, file: str, text: str) -
         "- ansible.builtin.command: {argv: [x]}\n  loop: '{{ [1] * (__said.stdout_lines | length) }}'",
         "- ansible.builtin.assert: {that: __said.rc == 0, fail_msg: '{{ __said.stderr }}'}",
         "- ansible.builtin.service: {name: x, state: \"{{ 'a' if __said is changed else 'b' }}\"}",
+        "- ansible.builtin.set_fact: {x: '{{ __said.stdout | bool }}', y: \"{{ __said.stdout == 'x' }}\"}",
         "- ansible.builtin.set_fact: {x: \"{{ (__said.stdout | ringmaster.hosting.answer('a b', '')).x }}\"}",
         '- ansible.builtin.set_fact: {x: "{{ y | ringmaster.hosting.ssh_host_certificate('
         'public_key=__said.content | b64decode) }}"}',

@@ -1,41 +1,20 @@
 # Copyright: (c) 2026, Ringmaster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""No playbook and no role lets one machine decide for others, or uses what it said before somebody has judged it."""
+"""No playbook and no role lets one machine decide for others; what it said is followed by ``test_registered.py``."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parents[3]
 SHOWN = ("ansible.builtin.debug", "ansible.builtin.assert", "ansible.builtin.fail")
 """Actions of the controller that only say something."""
-OWN = ("when", "changed_when", "failed_when", "until", "register", "name", "tags")
-"""What decides about the machine's own task."""
-UNJUDGED = (
-    "command",
-    "shell",
-    "raw",
-    "script",
-    "slurp",
-    "stat",
-    "find",
-    "uri",
-    "setup",
-    "getent",
-    "tempfile",
-    "expect",
-)
-"""Modules of ansible-core whose results are whatever the machine says."""
-JUDGES = ("answer", "ssh_host_certificate", "mailserver_published")
-"""Filters that judge what a machine said before anything follows from it."""
 HOME = ("localhost",)
 TRUSTED = (
     *HOME,
@@ -48,10 +27,6 @@ TRUSTED = (
 """Whom tasks of a VM may be delegated to: the controller, its hypervisor, a service machine."""
 HYPERVISORS = ("playbooks/shared/settle_vm.yml", "{{ item }}")
 """Where the loop is over hypervisors."""
-GOES_BACK = ("__package_cache_sources",)
-"""What becomes a file on the machine that said it, and nothing else."""
-ON_THE_CONTROLLER = ("roles/lab/", "roles/vm_image/")
-"""Roles that run where Ansible runs."""
 FOR_THEMSELVES = ("network_check.yml", "show_firewall.yml", "update.yml", "mail_selftest.yml")
 """Playbooks whose plays are about the same machines, and that no other imports."""
 
@@ -66,25 +41,6 @@ class Task:
     @property
     def action(self) -> str:
         return next((key for key in self.content if "." in key and not key.startswith("_")), "")
-
-    @property
-    def register(self) -> str:
-        return str(self.content.get("register", ""))
-
-    def texts(self) -> list[str]:
-        """Return all expressions but those that decide about this task of this machine only."""
-        return list(strings({key: value for key, value in self.content.items() if key not in OWN}))
-
-
-def strings(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        for one in value.values():
-            yield from strings(one)
-    elif isinstance(value, list):
-        for one in value:
-            yield from strings(one)
 
 
 def tasks(place: str, listed: Any) -> Iterator[Task]:
@@ -119,21 +75,10 @@ def all_tasks() -> list[Task]:
 
 
 TASKS = all_tasks()
-VARIABLES = [
-    (str(path.relative_to(ROOT)), text)
-    for path in sorted(ROOT.glob("roles/*/vars/main.yml"))
-    for text in strings(yaml.safe_load(path.read_text(encoding="utf-8")))
-]
 
 
 def decides_for_all(content: dict[str, Any]) -> bool:
     return "any_errors_fatal" in content or "max_fail_percentage" in content
-
-
-def uses_unjudged(texts: list[str], name: str) -> bool:
-    """Return whether a text names a registered result, and no judge with it."""
-    judged = re.compile(rf"ringmaster\.hosting\.({'|'.join(JUDGES)})\b")
-    return any(re.search(rf"\b{re.escape(name)}\b", text) and not judged.search(text) for text in texts)
 
 
 def test_nobody_ends_the_play_of_others() -> None:
@@ -164,27 +109,6 @@ def test_nobody_waits_for_a_machine_that_lies() -> None:
     assert not [task for task in TASKS if task.action == "ansible.builtin.wait_for_connection"]
 
 
-@pytest.mark.parametrize(
-    "task",
-    [
-        task
-        for task in TASKS
-        if task.register
-        and task.action.rpartition(".")[2] in UNJUDGED
-        and task.action.startswith("ansible.")
-        and task.content.get("delegate_to") not in HOME
-        and task.register not in GOES_BACK
-        and not task.place.startswith(ON_THE_CONTROLLER)
-    ],
-    ids=lambda task: f"{task.place}-{task.register}",
-)
-def test_what_a_machine_said_is_judged_before_it_is_used(task: Task) -> None:
-    users = [other for other in TASKS if other.action not in SHOWN]
-    wrong = [other for other in users if uses_unjudged(other.texts(), task.register)]
-    assert not wrong
-    assert not [place for place, text in VARIABLES if uses_unjudged([text], task.register)]
-
-
 def test_a_play_of_vms_is_never_the_last_because_all_of_them_fail() -> None:
     of_vms = [(place, play) for place, play in plays() if "default('vms" in str(play["hosts"])]
     assert len(of_vms) > 8
@@ -205,13 +129,3 @@ def test_a_batch_in_which_all_fail_ends_nothing() -> None:
         loose = [one for one in play["tasks"] if "block" not in one and Task("", one).action not in SHOWN]
         assert not loose
         assert all("rescue" in one for one in play["tasks"] if "block" in one)
-
-
-def test_the_gate_sees_what_it_is_for() -> None:
-    assert uses_unjudged(["{{ __said.stdout }}"], "__said")
-    assert uses_unjudged(["{{ groups.all | map('extract', hostvars, ['__said', 'stdout']) }}"], "__said")
-    assert not uses_unjudged(["{{ __said.stdout | ringmaster.hosting.answer('x', 'y') }}"], "__said")
-    assert not uses_unjudged(["{{ __said_otherwise }}"], "__said")
-    one = Task("x", {"name": "a", "ansible.builtin.set_fact": {"b": "{{ __said }}"}, "when": "__other"})
-    assert one.texts() == ["{{ __said }}"]
-    assert one.action == "ansible.builtin.set_fact"

@@ -90,3 +90,24 @@ def test_figures_are_kept_for_a_time_and_up_to_a_size() -> None:
         f"--storage.tsdb.retention.{word}": variable("monitoring", name)
         for word, name in (("time", "monitoring_retention"), ("size", "monitoring_retention_size"))
     }
+
+
+MIB = 1024**2
+# The file of each who looks at a message, how it says the largest one, and what its unit is: rspamd's M is 10^6.
+WHO_LOOKS = {
+    "dovecot.conf.j2": (r"quota_mail_size = (\d+)(M)", {"M": MIB}),
+    "options.inc.j2": (r"max_message = (\d+)(Mb?);", {"M": 10**6, "Mb": MIB}),
+    "clamd.conf.j2": (r"StreamMaxLength (\d+)(M)", {"M": MIB}),
+}
+
+
+@pytest.mark.parametrize("template", WHO_LOOKS)
+@pytest.mark.parametrize("mib", [1, 50, 2047])
+def test_whatever_postfix_takes_the_others_take_with_what_is_added(template: str, mib: int) -> None:
+    role: dict[str, Any] = {"mailserver_message_size_mib": mib, "mailserver_hostname": "mail.example"}
+    role |= dict.fromkeys(("ringmaster_srv_ipv4", "ringmaster_srv_ipv6"), "2001:db8::1")
+    pattern, units = WHO_LOOKS[template]
+    found = re.search(pattern, "\n".join(rendered("mailserver", template, **role)))
+    assert found
+    # Postfix takes no more than 100 KiB of headers, of which some are added.
+    assert int(found[1]) * units[found[2]] >= mib * MIB + 102400

@@ -50,7 +50,7 @@ options:
   lock_directory:
     description: Folder on the hypervisor for the locks that keep two runs on one VM apart.
     type: path
-    default: /run/lock/ringmaster
+    default: /run/ringmaster/locks
   lock_timeout:
     description: Seconds to wait for the lock of a VM.
     type: float

@@ -38,7 +38,7 @@ options:
   lock_directory:
     description: Folder on the hypervisor for the locks that keep two runs apart.
     type: path
-    default: /run/lock/ringmaster
+    default: /run/ringmaster/locks
 attributes:
   check_mode:
     support: full
@@ -93,7 +93,7 @@ def argument_spec() -> dict[str, Any]:
         "size_mib": {"type": "int", "required": True},
         "format": {"type": "str", "default": "qcow2", "choices": list(disks.FORMATS)},
         "image": {"type": "str", "default": ""},
-        "lock_directory": {"type": "path", "default": "/run/lock/ringmaster"},
+        "lock_directory": {"type": "path", "default": "/run/ringmaster/locks"},
     }
 
 

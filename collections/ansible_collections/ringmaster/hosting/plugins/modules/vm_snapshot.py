@@ -38,7 +38,7 @@ options:
   lock_directory:
     description: Folder on the hypervisor for the locks that keep two runs on one VM apart.
     type: path
-    default: /run/lock/ringmaster
+    default: /run/ringmaster/locks
   lock_timeout:
     description: Seconds to wait for the lock of the VM.
     type: float
@@ -101,7 +101,7 @@ def argument_spec() -> dict[str, Any]:
         "folder": {"type": "path", "default": "/var/lib/ringmaster/snapshots"},
         "frozen": {"type": "bool", "default": False},
         "timeout": {"type": "float", "default": 7200.0},
-        "lock_directory": {"type": "path", "default": "/run/lock/ringmaster"},
+        "lock_directory": {"type": "path", "default": "/run/ringmaster/locks"},
         "lock_timeout": {"type": "float", "default": 30.0},
     }
 

@@ -207,11 +207,13 @@ def quota(warning: int) -> tuple[int, str]:
     )
     if done.returncode and not done.stdout:
         return UNKNOWN, f"Dovecot does not tell the quotas: {done.stderr.strip().splitlines()[-1:]}."
+    boxes = Places().read_objects()["mailboxes"]
     full = []
     number = 0
     for line in done.stdout.splitlines()[1:]:
         user, _name, kind, _value, _limit, percent = line.split("\t")
-        if kind == "STORAGE":
+        # Aliases are told as well, and are no mailboxes of their own.
+        if kind == "STORAGE" and user in boxes:
             number += 1
             if percent.isdigit() and int(percent) >= warning:
                 full.append(f"{user} ({percent} %)")

@@ -29,7 +29,7 @@ def converge(places: Places, *, check: bool = False, restart: bool = False) -> R
     signature = signature_of(places)
     _account(places, report, check)
     objects = places.read_objects()
-    _maps(places, objects, report, check)
+    _maps(places, objects, report, check, is_late=False)
     domains = [objects["hostname"], *objects["domains"]]
     keys.make_missing(places, domains, report, check=check)
     _records(places, objects, keys.public(places, domains), report, check)
@@ -38,6 +38,7 @@ def converge(places: Places, *, check: bool = False, restart: bool = False) -> R
     _sieve(places, objects, report, check)
     report.refused = found.refused
     services.serve(places.data / "applied.json", report, check=check)
+    _maps(places, objects, report, check, is_late=True)
     if not check:
         state.remember(COMPONENT, signature, found, report)
     return report
@@ -56,7 +57,8 @@ def validate(places: Places) -> None:
 
 def apply_objects(places: Places) -> None:
     """Make the maps again after a password was changed."""
-    _maps(places, places.read_objects(), Report(), False)
+    for is_late in (False, True):
+        _maps(places, places.read_objects(), Report(), False, is_late=is_late)
 
 
 def reset_password(address: str) -> int:
@@ -97,14 +99,19 @@ def _account(places: Places, report: Report, check: bool) -> None:
     os.chown(places.mail, account.pw_uid, account.pw_gid)
 
 
-def _maps(places: Places, objects: dict[str, Any], report: Report, check: bool) -> None:
-    """Write the maps that changed. Postfix reads a new lmdb at once, Dovecot and rspamd look at the file's time."""
+def _maps(places: Places, objects: dict[str, Any], report: Report, check: bool, *, is_late: bool) -> None:
+    """Write the maps that changed. Postfix reads a new lmdb at once, Dovecot and rspamd look at the file's time.
+
+    Those that Postfix uses already come late, when Dovecot knows of whatever Postfix will take for it.
+    """
     wanted = maps.compiled(objects, passwords.changed(places))
     if not check:
         places.maps.mkdir(mode=0o755, exist_ok=True)
     for name, text in wanted.items():
         path = places.maps / name
         database = path.with_name(f"{name}.lmdb")
+        if is_late is not (name in maps.POSTFIX and database.exists()):
+            continue
         is_current = path.exists() and path.read_text() == text
         if is_current and (name not in maps.POSTFIX or database.exists()):
             continue

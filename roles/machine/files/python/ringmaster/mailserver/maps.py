@@ -20,7 +20,7 @@ def compiled(objects: Objects, changed: Mapping[str, Mapping[str, Any]]) -> dict
     """Return the text of each map. ``changed`` are passwords that people changed themselves."""
     tables: dict[str, Mapping[str, str]] = {
         "domains": dict.fromkeys([*objects["domains"], objects["monitor"]["login"].partition("@")[2]], "1"),
-        "mailboxes": dict.fromkeys([*objects["mailboxes"], objects["monitor"]["login"]], "1"),
+        "mailboxes": dict.fromkeys([*owners(objects), objects["monitor"]["login"]], "1"),
         "aliases": aliases(objects),
         "senders": {address: " ".join(owners) for address, owners in senders(objects).items()},
         "own_senders": own_senders(objects),
@@ -33,27 +33,63 @@ def compiled(objects: Objects, changed: Mapping[str, Mapping[str, Any]]) -> dict
     }
     texts["passwords"] = passwords(objects, changed)
     texts["users"] = users(objects)
+    texts["catch_alls"] = catch_alls(objects)
     return texts
 
 
-def aliases(objects: Objects) -> dict[str, str]:
-    """Return where mail to an address goes that is not simply its mailbox."""
-    table: dict[str, str] = {}
+def owners(objects: Objects) -> dict[str, str]:
+    """Return the mailbox of each address all of whose mail goes into one mailbox; ``@domain`` for a catch-all.
+
+    Mail to them comes to Dovecot under their own name: it knows whose they are. So a vacation answers for them, as it
+    answers for the mailbox itself and not for a group of people, and a full mailbox is told before mail is taken.
+    """
+    found = {address: address for address in objects["mailboxes"]}
     for address, mailbox in objects["mailboxes"].items():
-        table.update(dict.fromkeys(mailbox["aliases"], address))
-        # A catch-all would come before the mailbox otherwise.
-        if objects["domains"][address.partition("@")[2]]["catch_all"]:
-            table[address] = address
-    for address, targets in objects["forwards"].items():
-        table[address] = ", ".join(targets)
-    for name, domain in objects["domains"].items():
-        if domain["catch_all"]:
-            table[f"@{name}"] = ", ".join(domain["catch_all"])
-        for role in ROLES:
-            address = f"{role}@{name}"
-            if objects["postmaster"] and address not in objects["mailboxes"]:
-                table.setdefault(address, objects["postmaster"])
-    return table
+        found.update(dict.fromkeys(mailbox["aliases"], address))
+    ways = _ways(objects)
+    # From forward to forward.
+    while more := {
+        address: found[targets[0]]
+        for address, targets in ways.items()
+        if address not in found and len(targets) == 1 and targets[0] in found
+    }:
+        found.update(more)
+    # A catch-all has no name of its own under which a copy could be kept.
+    return {one: box for one, box in found.items() if not one.startswith("@") or box not in objects["forwards"]}
+
+
+def _ways(objects: Objects) -> dict[str, list[str]]:
+    """Return where mail goes that is to forwards, to roles and, as ``@domain``, to nobody."""
+    return {
+        **_roles(objects),
+        **objects["forwards"],
+        **{f"@{name}": domain["catch_all"] for name, domain in objects["domains"].items()},
+    }
+
+
+def _roles(objects: Objects) -> dict[str, list[str]]:
+    if not objects["postmaster"]:
+        return {}
+    return {f"{role}@{name}": [objects["postmaster"]] for name in objects["domains"] for role in ROLES}
+
+
+def aliases(objects: Objects) -> dict[str, str]:
+    """Return where mail to an address goes that is not one mailbox's."""
+    owned = owners(objects)
+    table: dict[str, list[str]] = {}
+    for address, box in owned.items():
+        name = address.partition("@")[2]
+        if box in objects["forwards"]:
+            # The copy stays under this name, too.
+            table[address] = [address, *(one for one in objects["forwards"][box] if one != box)]
+        elif f"@{name}" not in owned and objects["domains"][name]["catch_all"]:
+            # The catch-all would come before it otherwise.
+            table[address] = [address]
+    for address, targets in _ways(objects).items():
+        if targets and address not in owned:
+            # By the mailboxes' names, so that nobody gets a message twice.
+            table[address] = [owned.get(target, target) for target in targets]
+    return {address: ", ".join(dict.fromkeys(targets)) for address, targets in table.items()}
 
 
 def senders(objects: Objects) -> dict[str, list[str]]:
@@ -144,14 +180,29 @@ def passwords(objects: Objects, changed: Mapping[str, Mapping[str, Any]]) -> str
 
 
 def users(objects: Objects) -> str:
-    """Return the mailboxes with their quotas, for Dovecot. Aliases are there so that SMTP hears of a full mailbox."""
+    """Return the mailboxes with their quotas, for Dovecot, and whose other addresses are."""
     lines = [f"{objects['monitor']['login']}:::::::userdb_quota_storage_size=10M\n"]
-    for address, mailbox in objects["mailboxes"].items():
-        limit = f"{mailbox['quota']}B" if mailbox["quota"] else "unlimited"
-        quota = f"userdb_quota_storage_size={limit}"
-        lines.append(f"{address}:::::::{quota}\n")
-        lines += [f"{alias}:::::::userdb_user={address} {quota}\n" for alias in mailbox["aliases"]]
+    lines += [f"{box}:::::::{_quota(objects, box)}\n" for box in objects["mailboxes"]]
+    lines += [
+        f"{address}:::::::userdb_user={box} {_quota(objects, box)}\n"
+        for address, box in owners(objects).items()
+        if address != box and not address.startswith("@")
+    ]
     return "".join(sorted(lines))
+
+
+def catch_alls(objects: Objects) -> str:
+    """Return whose all other addresses of a domain are, for Dovecot: looked up by the domain, after the users."""
+    return "".join(
+        f"{address[1:]}:::::::userdb_user={box} {_quota(objects, box)}\n"
+        for address, box in sorted(owners(objects).items())
+        if address.startswith("@")
+    )
+
+
+def _quota(objects: Objects, box: str) -> str:
+    limit = objects["mailboxes"][box]["quota"]
+    return f"userdb_quota_storage_size={f'{limit}B' if limit else 'unlimited'}"
 
 
 def _with_scheme(digest: str) -> str:

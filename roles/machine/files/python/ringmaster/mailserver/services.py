@@ -55,7 +55,12 @@ SERVICES = (
     # Before Dovecot, whose sockets lie in a folder that Postfix makes.
     Service(
         "postfix.service",
-        reload=("/etc/postfix/main.cf", "/etc/postfix/master.cf", "/etc/postfix/submission_headers"),
+        reload=(
+            "/etc/postfix/main.cf",
+            "/etc/postfix/master.cf",
+            "/etc/postfix/submission_headers",
+            "/etc/postfix/ascii_addresses",
+        ),
         restart=_unit_files("postfix.service"),
     ),
     Service(

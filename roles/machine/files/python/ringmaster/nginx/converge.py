@@ -20,10 +20,14 @@ from typing import Any
 
 from ringmaster.core import accepted, files, inbox, state, systemd
 from ringmaster.core.report import Failure, Invalid, Report
+from ringmaster.nginx import forwarded
 from ringmaster.nginx.allowed import Rules, judge
+from ringmaster.nginx.syntax import Directive
 
 UNIT = "nginx.service"
 SUFFIX = ".conf"
+# Beside nginx.conf, by it or by virtual hosts; the last one where there are backends.
+INCLUDED = (*forwarded.FILES.values(), "backend-errors.conf")
 PATIENCE = 15.0
 LOG_TAIL = 64 * 1024
 
@@ -111,21 +115,25 @@ def _only(text: str, rules: Rules) -> None:
     judge(text, rules)
 
 
-def _bodies(texts: dict[str, str], rules: Rules) -> dict[str, str]:
+def _bodies(places: Places, texts: dict[str, str], rules: Rules) -> dict[str, str]:
     """Return what each virtual host includes."""
-    lines: dict[str, list[str]] = {}
+    ours = forwarded.read(places.home)
+    found: dict[str, list[Directive]] = {}
+    names: dict[str, list[str]] = {}
     for name, text in texts.items():
         for vhost, directives in judge(text, rules).items():
-            known = lines.setdefault(vhost, [])
-            known.append(f"# {name}")
-            for directive in directives:
-                known += directive.render("")
-    return {vhost: "\n".join(found) + "\n" for vhost, found in sorted(lines.items())}
+            found.setdefault(vhost, []).extend(directives)
+            names.setdefault(vhost, []).append(f"# {name}")
+    result = {}
+    for vhost, directives in sorted(found.items()):
+        lines = [line for one in forwarded.completed(directives, ours) for line in one.render("")]
+        result[vhost] = "\n".join([*names[vhost], *lines, ""])
+    return result
 
 
 def _try(places: Places, texts: dict[str, str], rules: Rules) -> dict[str, str]:
     """Return what the virtual hosts include with these drop-ins, after nginx has accepted it. Raises Invalid."""
-    bodies = _bodies(texts, rules)
+    bodies = _bodies(places, texts, rules)
     folder = Path(tempfile.mkdtemp(prefix="nginx-trial-", dir="/run"))
     try:
         for path in places.home.iterdir():
@@ -178,6 +186,9 @@ def _activate(places: Places, bodies: dict[str, str]) -> None:
 def configuration_files(places: Places) -> Iterator[Path]:
     """Yield every file that nginx reads once, except certificates, whose own program reloads nginx."""
     yield places.configuration
+    for name in INCLUDED:
+        if (places.home / name).exists():
+            yield places.home / name
     for folder in ("sites", "active", "raw"):
         yield from sorted(path for path in (places.home / folder).rglob("*") if path.suffix in (".conf", ".server"))
 

@@ -20,12 +20,15 @@ SERVER = """SELECT json_build_object('file', current_setting('config_file'),
   'loaded', extract(epoch FROM pg_conf_load_time()))"""
 FAULTS = """SELECT coalesce(json_agg(format('pg_hba.conf line %s: %s', line_number, error)), '[]')
   FROM pg_hba_file_rules WHERE error IS NOT NULL"""
+# What stands in no file any more waits for a restart by PostgreSQL's count, also where it is what it will be then.
+# A name in a file may be in capitals.
 PENDING = """
 SELECT coalesce(json_agg(json_build_object('setting', s.name, 'live', current_setting(s.name),
-    'wanted', coalesce(
-        (SELECT setting FROM pg_file_settings f WHERE f.name = s.name ORDER BY seqno DESC LIMIT 1), s.boot_val),
+    'wanted', coalesce(f.setting, s.boot_val),
     'run_id', extract(epoch FROM pg_postmaster_start_time())::text) ORDER BY s.name), '[]')
-  FROM pg_settings s WHERE s.pending_restart
+  FROM pg_settings s LEFT JOIN LATERAL (
+    SELECT setting FROM pg_file_settings f WHERE lower(f.name) = lower(s.name) ORDER BY seqno DESC LIMIT 1) f ON true
+  WHERE s.pending_restart AND (f.setting IS NOT NULL OR s.setting IS DISTINCT FROM s.boot_val)
 """
 
 

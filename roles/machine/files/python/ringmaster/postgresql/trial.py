@@ -38,15 +38,31 @@ def examine(places: Places, texts: dict[str, str]) -> None:
         if not 10 <= connections <= MOST_CONNECTIONS:
             raise Invalid(f"max_connections must be 10 to {MOST_CONNECTIONS}, not {connections}")
         if exists:
-            shared = int(_ask(places, work, whole, "shared_memory_size"))
-            limit = int(_memory_mib() * SHARE_OF_MEMORY)
+            shared = int(_ask(places, work, whole, "shared_memory_size", _of_sessions(places, work, whole)))
+            limit = int(_meminfo("MemTotal") // 1024 * SHARE_OF_MEMORY)
             if shared > limit:
                 raise Invalid(f"it would take {shared} MiB of shared memory; this machine can give {limit} MiB")
+            if _ask(places, work, whole, "huge_pages") == "on":
+                pages, there = (
+                    int(_ask(places, work, whole, "shared_memory_size_in_huge_pages")),
+                    _meminfo("HugePages_Total"),
+                )
+                if not 0 <= pages <= there:
+                    raise Invalid(f"huge_pages is on: it would take {pages} of them, and this machine has {there}")
 
 
-def _ask(places: Places, work: account.Work, whole: Path, setting: str) -> str:
+def _of_sessions(places: Places, work: account.Work, whole: Path) -> str:
+    """Return an option with which the server would load what each session loads: nobody could log in without it."""
+    libraries = [_ask(places, work, whole, f"{when}_preload_libraries") for when in ("shared", "session")]
+    plugins = [one.strip() for one in _ask(places, work, whole, "local_preload_libraries").split(",")]
+    libraries += [one if "/" in one else f"$libdir/plugins/{one}" for one in plugins if one]
+    return f"shared_preload_libraries={','.join(one for one in libraries if one)}" if libraries[1:] != [""] else ""
+
+
+def _ask(places: Places, work: account.Work, whole: Path, setting: str, option: str = "") -> str:
     # The drop-ins' order counts, and command-line options would win over them.
     words = ["-D", str(work.own), "-c", f"config_file={whole}", "-c", f"data_directory={work.own}"]
+    words += ["-c", option] if option else []
     done = as_postgres(places, [str(places.programs / "postgres"), *words, "-C", setting])
     if done.returncode:
         raise Invalid(_reason(done.stderr, whole) or f"postgres ended with code {done.returncode}")
@@ -63,8 +79,9 @@ def _reason(said: str, whole: Path) -> str:
     return "; ".join(told[:3])
 
 
-def _memory_mib() -> int:
+def _meminfo(name: str) -> int:
+    """Return a figure of /proc/meminfo, of memory in KiB."""
     for line in Path("/proc/meminfo").read_text().splitlines():
-        if line.startswith("MemTotal:"):
-            return int(line.split()[1]) // 1024
-    raise Failure("/proc/meminfo has no MemTotal")
+        if line.startswith(f"{name}:"):
+            return int(line.split()[1])
+    raise Failure(f"/proc/meminfo has no {name}")

@@ -83,15 +83,21 @@ class Meaning:
 def meaning(configuration: str, acl: str, admin: Path, engine: Engine = REDIS) -> Meaning:
     """Return what the configuration means, or raise Invalid. ``admin`` is a credentials file."""
     with account.work(engine.account, "redis-trial-", Path("/run")) as work:
+        kept = _kept(configuration)
         overrides = OVERRIDES.format(own=work.own, acl=work.write("users.acl", acl))
+        if kept.get("tls-port", "0") != "0":
+            # Without a port and without this, Redis looks neither at the certificate nor at protocols and ciphers.
+            overrides += "tls-replication yes\n"
+            kept.setdefault("tls-replication", "no")
         found = _ask(engine, work, work.write("redis.conf", configuration + overrides), admin)
-        return Meaning({**found.settings, **_ports(configuration)}, found.acl)
+        return Meaning({**found.settings, **kept}, found.acl)
 
 
-def _ports(configuration: str) -> dict[str, str]:
-    """Return what the trial server was not given: it must not take the ports of the real one."""
+def _kept(configuration: str) -> dict[str, str]:
+    """Return what the trial server is not given: it must not take the ports of the real one."""
     lines = (line.split() for line in configuration.splitlines())
-    return {words[0]: words[1] for words in lines if len(words) == 2 and words[0] in ("port", "tls-port")}
+    names = ("port", "tls-port", "tls-replication")
+    return {words[0]: words[1] for words in lines if len(words) == 2 and words[0] in names}
 
 
 def _ask(engine: Engine, work: account.Work, configuration: Path, admin: Path) -> Meaning:

@@ -18,6 +18,8 @@ _SETTINGS = {
     "mysql": re.compile(r"[a-z][a-z0-9_-]*"),
     "redis": re.compile(r"[a-z][a-z0-9-]*"),
 }
+_FORMER = {"sort_mem": "work_mem", "vacuum_mem": "maintenance_work_mem"}
+"""Names of before, which PostgreSQL takes for those of today; beside one of them, ours would win."""
 _SNAPSHOTS = re.compile(r"([1-9][0-9]{0,8} [1-9][0-9]{0,8}( [1-9][0-9]{0,8} [1-9][0-9]{0,8})*)?")
 _BINARY_LOG_SIZE = re.compile(r"[1-9][0-9]{0,11}[KMGT]?")
 
@@ -122,6 +124,8 @@ def _settings(component: str, options: Mapping[str, Any], around: Surroundings) 
             yield Fault(path, f"'{name[:40]}' is no name of a setting", name, is_key=True)
         elif (name.replace("-", "_") if component == "mysql" else name) in around.managed_settings:
             yield Fault(path, f"the platform decides about {name}", name, "any other setting", is_key=True)
+        elif component == "postgresql" and name in _FORMER:
+            yield Fault(path, f"PostgreSQL calls {name} {_FORMER[name]} today", name, _FORMER[name], is_key=True)
         elif isinstance(value, (list, dict)):
             yield Fault(path, "is not one value", "a list" if isinstance(value, list) else "a map", "text or a number")
         elif isinstance(value, str) and not value.isprintable():

@@ -28,8 +28,9 @@ class Fault:
 class Surroundings:
     """What options of a component may name beside themselves, as far as a description says it.
 
-    ``vms`` are the project's VMs with their components, ``vm`` is the component's own, ``hostname`` its name on the
-    frontend network. ``managed_settings`` are those of the component's server that the platform decides.
+    ``vms`` are the project's VMs with their components, and the options of those where they are known; ``vm`` is the
+    component's own, ``hostname`` its name on the frontend network. ``managed_settings`` are those of the component's
+    server that the platform decides.
     """
 
     vm: str

@@ -20,6 +20,8 @@ _PATH = re.compile(r"/[A-Za-z0-9._~@:+,%/?&=-]*")
 _CODES = re.compile(r"[1-5][0-9]{2}(-[1-5][0-9]{2})?(,[1-5][0-9]{2}(-[1-5][0-9]{2})?)*")
 _HOST = re.compile(r"[A-Za-z0-9.-]{1,253}")
 RESERVED = frozenset({"exporter", "admin", "stats"})
+# What haproxy may say itself. Not 401 and 407, with which it asks for a password in a header of its own.
+OWN_ERRORS = (400, 403, 404, 405, 408, 410, 413, 421, 422, 425, 429, 500, 501, 502, 503, 504)
 
 
 class BackendError(ValueError):
@@ -170,8 +172,26 @@ def _frontend(backend: Backend) -> list[str]:
         f"    bind unix@{SOCKETS}/{backend.name}.sock mode 660 group www-data",
         # From here on, the client's address is that of the person, not that of nginx.
         "    http-request set-src req.hdr(x-real-ip)",
+        # What changes something is not asked for twice: a member that closes without a word may have done it.
+        "    http-request disable-l7-retry if ! METH_GET",
         f"    default_backend {backend.name}",
+        # What haproxy itself has to say is nginx's to say, by the page that the virtual host declares. What members
+        # answer stays as it is.
+        *(
+            f"    http-error status {code} content-type text/plain string {code} hdr X-Accel-Redirect {own_error(code)}"
+            for code in OWN_ERRORS
+        ),
     ]
+
+
+def own_error(code: int) -> str:
+    """Return the location of nginx that answers with a code as if nginx had found the error."""
+    return f"@backend-error-{code}"
+
+
+def own_error_locations() -> str:
+    """Return the locations that each virtual host includes."""
+    return "".join(f"location {own_error(code)} {{ return {code}; }}\n" for code in OWN_ERRORS)
 
 
 def _section(backend: Backend) -> list[str]:

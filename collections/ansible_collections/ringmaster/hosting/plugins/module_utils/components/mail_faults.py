@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -12,6 +13,13 @@ from . import mailserver
 from .database_faults import users
 from .faults import Fault, Path, Surroundings, entries, given, tried
 from .mailserver import ObjectError
+from .users import NAME, NAME_IN_WORDS
+
+_HOST = r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?"
+_WAY = re.compile(rf"(\[({_HOST}|[0-9a-fA-F:.]{{2,45}})\]|{_HOST})(:[1-9][0-9]{{0,4}})?")
+"""Where Postfix sends mail: a host, in brackets when its own address counts and not its MX."""
+_LEVELS = ("none", "may", "encrypt", "dane", "dane-only", "fingerprint", "verify", "secure")
+"""TLS security levels of Postfix (TLS_README)."""
 
 
 def of_mailserver(options: Mapping[str, Any], around: Surroundings) -> Iterator[Fault]:
@@ -37,8 +45,24 @@ def of_mailserver(options: Mapping[str, Any], around: Surroundings) -> Iterator[
     for index, one in entries(options, "users"):
         for position, sender in enumerate(one.get("senders") or ()):
             yield from tried(("users", index, "senders", position), ObjectError, mailserver.sender, sender, "it")
+    yield from _ways_out(options)
     yield from _addresses(options, set(domains))
     yield from _relays(options, {hostname, *domains})
+
+
+def _ways_out(options: Mapping[str, Any]) -> Iterator[Fault]:
+    """Yield what Postfix cannot take of the server that all mail goes through, and of the domains with a TLS policy."""
+    text = str(given(options, "relayhost", ""))
+    if text and not _WAY.fullmatch(text):
+        yield Fault(("relayhost",), f"'{text[:60]}' is no server", text, "[host], [host]:port, host or host:port")
+    for name, policy in (options.get("tls_policies") or {}).items():
+        path: Path = ("tls_policies", name)
+        if not _WAY.fullmatch(name) and not mailserver.DOMAIN.fullmatch(name.removeprefix(".")):
+            yield Fault(path, f"'{name[:60]}' is no domain or server", name, "a domain or [host]:port", is_key=True)
+        elif not re.fullmatch(rf"({'|'.join(_LEVELS)})([ ,].*)?", str(policy)):
+            yield Fault(
+                path, f"'{str(policy)[:60]}' is no policy of Postfix", str(policy), f"first {', '.join(_LEVELS)}"
+            )
 
 
 def _addresses(options: Mapping[str, Any], domains: set[str]) -> Iterator[Fault]:
@@ -149,7 +173,38 @@ def of_mailstub(options: Mapping[str, Any], around: Surroundings) -> Iterator[Fa
         yield Fault(
             (), "there is no mail server in the project", allowed="a VM with the component mailserver", is_key=True
         )
-    elif (chosen := options.get("server")) is not None and chosen not in servers:
+    reader, account = options.get("local_mail"), options.get("user")
+    if reader is not None:
+        yield from tried(("local_mail",), ObjectError, mailserver.target_address, reader, "it")
+    if account is not None and not NAME.fullmatch(account):
+        yield Fault(("user",), f"'{account[:40]}' is no name of an account", account, NAME_IN_WORDS)
+    if "mailserver" in around.vms.get(around.vm, ()) or not servers:
+        return
+    chosen = options.get("server")
+    if chosen is not None and chosen not in servers:
         yield Fault(
             ("server",), f"'{chosen}' is no VM of the project with the component mailserver", chosen, ", ".join(servers)
+        )
+        return
+    yield from _account_there(options, around, chosen or servers[0])
+
+
+def _account_there(options: Mapping[str, Any], around: Surroundings, server: str) -> Iterator[Fault]:
+    """Yield what keeps a stub from handing in its mail at the server: no account there, or no trust."""
+    components = around.vms[server]
+    there = (components.get("mailserver") if isinstance(components, Mapping) else None) or {}
+    trusts = bool(given(there, "trust_project", False))
+    login, name = bool(given(options, "login", not trusts)), str(given(options, "user", "app"))
+    accounts = given(there, "users", mailserver.MAILSERVER.default_users)
+    known = [str(one.get("name")) for one in accounts if isinstance(one, Mapping)]
+    if login and name not in known:
+        path: Path = ("user",) if "user" in options else ()
+        allowed = ", ".join(known) or "nothing: it declares no user"
+        yield Fault(path, f"the mail server of {server} has no account '{name}' to log in as", name, allowed)
+    if not login and not trusts:
+        yield Fault(
+            ("login",),
+            f"the mail server of {server} takes mail without a login only where it has trust_project: true",
+            "false",
+            "true, or nothing",
         )

@@ -23,8 +23,9 @@ PAGES = "/var/lib/ringmaster/mailserver/pages"
 MIB = 1024 * 1024
 DOMAIN = re.compile(r"(?=.{4,253}$)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]*[a-z0-9]")
 LOCAL = re.compile(r"[a-z0-9_](?:[a-z0-9._-]{0,62}[a-z0-9_])?")
-# Of addresses elsewhere: what Postfix takes in a map, and no shell or list reads as its own.
-ANY_LOCAL = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._+'=&~-]{0,62}[A-Za-z0-9_+=~-])?")
+# Of addresses elsewhere: all that needs no quotes (RFC 5322, dot-atom), but for what a list of aliases or a command
+# line reads as its own at the beginning.
+ANY_LOCAL = re.compile(r"(?![-|/#])(?=.{1,64}$)[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
 # What Dovecot takes and what resists guessing; crypt(3) knows $y$ (yescrypt), $6$ (SHA-512), $2b$ (bcrypt).
 HASH = re.compile(r"\$(?:y|6|2[aby]|argon2id?)\$[^\s:]{20,250}")
 POLICIES = ("none", "quarantine", "reject")
@@ -324,9 +325,10 @@ def address(text: str, what: str) -> str:
 def target_address(text: str, where: str) -> str:
     """Return an address to which mail goes, here or elsewhere, with its domain in lower case. Raises ObjectError."""
     local, at, domain = text.rpartition("@")
-    if not at or not ANY_LOCAL.fullmatch(local) or ".." in local or not DOMAIN.fullmatch(domain.lower()):
+    if not at or not ANY_LOCAL.fullmatch(local) or not DOMAIN.fullmatch(domain.lower()):
         raise ObjectError(
-            f"{where}: '{text}' is no address; it must be name@domain, the name of letters, digits and . _ + - ' = & ~"
+            f"{where}: '{text}' is no address; it must be name@domain, the name of letters, digits, . and any of"
+            " !#$%&'*+/=?^_`{|}~-, at most 64, and the domain a full one (IDN as xn--…)"
         )
     return f"{local}@{domain.lower()}"
 

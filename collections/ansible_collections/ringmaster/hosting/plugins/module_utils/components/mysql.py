@@ -15,6 +15,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import quote
 
+from ansible_collections.ringmaster.hosting.plugins.module_utils.values import collations
+
 from .faults import given
 from .users import CA_FILE, ComponentUsers, User, UserError
 
@@ -129,7 +131,9 @@ def check_database(options: Mapping[str, Any], host: str) -> dict[str, Any]:
     for key, value in words.items():
         if value and not WORD.fullmatch(value):
             raise UserError(f"{host}: '{value}' cannot be the {key} of the MariaDB database '{name}'")
-    return {"name": name, **words, "present": present}
+    if wrong := collations.problem(words["character_set"], words["collation"]):
+        raise UserError(f"{host}: the MariaDB database '{name}' cannot be: {wrong}")
+    return {"name": name, **{key: collations.todays(value) for key, value in words.items()}, "present": present}
 
 
 def _databases(declared: Iterable[Mapping[str, Any]], host: str) -> list[dict[str, Any]]:

@@ -9,7 +9,7 @@ Every value is checked against a pattern before it is written, so that none can 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,8 @@ CERTIFICATES = "/etc/ringmaster/certificates"
 HTPASSWD = "/etc/ringmaster/htpasswd"
 ACME_ROOT = "/var/lib/ringmaster/acme/webroot"
 HSTS = "max-age=31536000"
+# Included by virtual hosts of those who have backends; beside nginx.conf.
+BACKEND_ERRORS = "backend-errors.conf"
 
 _NAME = re.compile(r"([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
 _ALIAS = re.compile(r"(\*\.)?" + _NAME.pattern)
@@ -55,6 +57,7 @@ KEYS = frozenset(
         "headers",
         "error_pages",
         "error_root",
+        "error_pages_for_backends",
         "access_log",
         "locations",
         "index",
@@ -187,7 +190,8 @@ def upstreams(backends: Iterable[Mapping[str, Any]]) -> str:
         more = " max_fails=0" if len(servers) == 1 else " max_fails=2 fail_timeout=5s"
         lines += [f"upstream {name} {{", f"    zone {name} 128k;"]
         lines += [f"    server {server}{more};" for server in servers]
-        lines += ["    keepalive 32;", "}"]
+        # haproxy closes after 60 s: who asks just then over an old connection would get an error.
+        lines += ["    keepalive 32;", "    keepalive_timeout 50s;", "}"]
     return "\n".join(lines) + "\n"
 
 
@@ -203,6 +207,11 @@ def _listen(address: str, port: int) -> str:
     return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
 
 
+def _moved(url: str, indent: str) -> list[str]:
+    """Send visitors on, those who bring something (a form, a file) with all of it: with 301 it would be lost."""
+    return [f"{indent}if ($only_asks) {{ return 301 {url}; }}", f"{indent}return 308 {url};"]
+
+
 def _acme() -> list[str]:
     return [
         "    location ^~ /.well-known/acme-challenge/ {",
@@ -211,6 +220,10 @@ def _acme() -> list[str]:
         "        default_type text/plain;",
         "    }",
     ]
+
+
+def _block(path: str, body: Iterable[str]) -> list[str]:
+    return [f"    location {path} {{", *(f"        {line}" for line in body), "    }"]
 
 
 class _Vhost:
@@ -281,7 +294,8 @@ class _Vhost:
         return [f"    access_log {access};", f"    error_log {place}.error.log;"]
 
     def redirect_to_tls(self) -> list[str]:
-        return [*_acme(), "    location / {", "        return 301 https://$host$request_uri;", "    }"]
+        lines = _moved("https://$host$request_uri", "        ")
+        return [*_acme(), "    location / {", *lines, "    }"]
 
     def content(self, *, hsts: bool = False) -> list[str]:
         lines = [f"    client_max_body_size {self.word('body_limit', _SIZE, '64m')};"]
@@ -294,7 +308,8 @@ class _Vhost:
             lines.append(f'    add_header {header} "{value}" always;')
         lines += self.limits()
         lines += self.authentication(self.options.get("auth"), "    ")
-        lines += self.error_pages()
+        if self.site.backends:
+            lines.append(f"    include {BACKEND_ERRORS};")
         lines += [f"    {line}" for line in str(self.options.get("raw") or "").splitlines()]
         declared = list(self.options.get("locations") or [])
         if not any(str(one.get("path")) == "/" for one in declared):
@@ -304,9 +319,10 @@ class _Vhost:
                 "the location '/' and root, backend or redirect of the virtual host exclude each other", "locations"
             )
         paths: list[str] = []
+        bodies: list[list[str]] = []
         for index, location in enumerate(declared):
             try:
-                lines += self.location(location)
+                bodies.append(self.location(location))
             except VhostError as error:
                 is_declared = index < len(self.options.get("locations") or [])
                 raise error.at(*(("locations", index, *error.path) if is_declared else error.path)) from None
@@ -314,6 +330,13 @@ class _Vhost:
             if path in paths:
                 raise self.error(f"the location '{path}' is declared twice", "locations", index, "path")
             paths.append(path)
+        lines += self.error_pages(declared)
+        for location, path, body in zip(declared, paths, bodies, strict=True):
+            lines += _block(path, body)
+            # Who is refused below a folder is refused at it as well: applications often take both for the same.
+            exact = f"= {path.rstrip('/')}"
+            if location.get("deny") and re.fullmatch("/.+/", path) and exact not in paths:
+                lines += _block(exact, body)
         lines.append(f"    include active/{self.name}.conf*;")
         return lines
 
@@ -340,16 +363,38 @@ class _Vhost:
             raise self.error(f"auth is '{permission}'; allowed: {', '.join(sorted(known)) or 'a permission'}", "auth")
         return [f'{indent}auth_basic "{self.name}";', f"{indent}auth_basic_user_file {HTPASSWD}/{permission};"]
 
-    def error_pages(self) -> list[str]:
+    def error_pages(self, locations: Sequence[Mapping[str, Any]]) -> list[str]:
+        """Return which page stands for which code, and the pages' own locations where they need some.
+
+        A page is for those who were refused, too: it asks for no password, and no address is refused at it.
+        """
         lines = []
+        pages: dict[str, list[str]] = {}
         for code, page in (self.options.get("error_pages") or {}).items():
-            if not re.fullmatch(r"[345][0-9]{2}", str(code)):
+            # nginx takes no others, and says 499 itself to nobody.
+            if not re.fullmatch(r"[345][0-9]{2}", str(code)) or str(code) == "499":
                 raise self.error(f"error_pages has '{code}', which is no code of an error", "error_pages", str(code))
-            lines.append(f"    error_page {code} {self.word('error_pages', _URI, found=page)};")
-        if lines and self.options.get("error_root"):
-            folder = self.folder("error_root", self.options["error_root"])
-            for page in dict.fromkeys((self.options.get("error_pages") or {}).values()):
-                lines += [f"    location = {page} {{", f"        root {folder};", "        internal;", "    }"]
+            path = self.word("error_pages", _URI, found=page)
+            lines.append(f"    error_page {code} {path};")
+            pages[path] = []
+        declared = {str(one.get("path")) for one in locations}
+        for path in pages:
+            if self.options.get("error_root"):
+                if f"= {path}" in declared:
+                    why = f"the location '= {path}' is that of an error page, which lies in error_root"
+                    raise self.error(why, "error_pages")
+                pages[path] = [f"root {self.folder('error_root', self.options['error_root'])};", "internal;"]
+            elif f"= {path}" not in declared:
+                nearest = max(
+                    (one for one in locations if path.startswith(str(one.get("path")))),
+                    key=lambda one: len(str(one["path"])),
+                    default={},
+                )
+                if self.options.get("auth") is not None or nearest.get("auth") is not None:
+                    pages[path] = self.location({key: nearest[key] for key in nearest if key != "auth"})
+        for path, body in pages.items():
+            if body:
+                lines += _block(f"= {path}", ["auth_basic off;", "allow all;", *body])
         return lines
 
     def folder(self, key: str, found: Any) -> str:
@@ -371,8 +416,7 @@ class _Vhost:
         body = {"root": self.static, "backend": self.proxy, "redirect": self.redirect, "deny": self.deny}[chosen[0]](
             location
         )
-        body += self.authentication(location.get("auth"), "")
-        return [f"    location {path} {{", *(f"        {line}" for line in body), "    }"]
+        return self.authentication(location.get("auth"), "") + body
 
     def static(self, location: Mapping[str, Any]) -> list[str]:
         lines = [f"root {self.folder('root', location['root'])};"]
@@ -393,12 +437,14 @@ class _Vhost:
         if seconds < 1:
             raise self.error(f"timeout is {seconds}; allowed: seconds, 1 and more", "timeout")
         lines = [f"proxy_pass http://{name};", f"proxy_read_timeout {seconds}s;", f"proxy_send_timeout {seconds}s;"]
+        if self.options.get("error_pages_for_backends"):
+            lines.append("proxy_intercept_errors on;")
         return [*lines, *(["proxy_buffering off;"] if websocket else [])]
 
     def redirect(self, location: Mapping[str, Any]) -> list[str]:
         url = self.word("redirect", _URL, found=location["redirect"])
         keeps_path = "/" not in url.split("://", 1)[1]
-        return [f"return 301 {url}{'$request_uri' if keeps_path else ''};"]
+        return _moved(f"{url}{'$request_uri' if keeps_path else ''}", "")
 
     def deny(self, _location: Mapping[str, Any]) -> list[str]:
         return ["return 403;"]

@@ -10,7 +10,7 @@ from typing import Any
 
 from ansible_collections.ringmaster.hosting.plugins.module_utils.machine.file_entries import of_texts
 
-from . import nginx
+from . import haproxy, nginx
 from .nginx import VhostError
 
 __all__ = ["VhostError", "password_files", "site"]
@@ -36,8 +36,12 @@ def site(
     texts["unknown-names.server"] = nginx.default_servers(addresses)
     if backends:
         texts["upstreams.server"] = nginx.upstreams(backends)
+    files = of_texts(dict(sorted(texts.items())), f"/etc/ringmaster/nginx/sites/{owner}/%s", mode="0644")
+    if backends:
+        errors = {nginx.BACKEND_ERRORS: haproxy.own_error_locations()}
+        files += of_texts(errors, "/etc/ringmaster/nginx/%s", mode="0644")
     return {
-        "files": of_texts(dict(sorted(texts.items())), f"/etc/ringmaster/nginx/sites/{owner}/%s", mode="0644"),
+        "files": files,
         "certificates": nginx.certificates(vhosts, shared),
         "site": {
             "names": {str(vhost["name"]): [str(alias) for alias in vhost.get("aliases") or []] for vhost in vhosts},

@@ -13,6 +13,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import quote
 
+from ansible_collections.ringmaster.hosting.plugins.module_utils.values import collations
+
 from .faults import given
 from .users import CA_FILE, ROLES, ComponentUsers, User, UserError
 
@@ -149,6 +151,8 @@ def check_database(options: Mapping[str, Any], host: str) -> dict[str, Any]:
     this = f"{host}: the PostgreSQL database '{name}'"
     if not NAME.fullmatch(name):
         raise DatabaseError(f"{this} must be named with lower-case letters, digits and '_'")
+    if name.startswith("pg_"):
+        raise DatabaseError(f"{this} begins with pg_, and PostgreSQL lets nobody have a group such as {name}_owner")
     if name in ("postgres", "template0", "template1"):
         raise DatabaseError(f"{this} is PostgreSQL's own")
     extensions = [str(one) for one in options.get("extensions") or []]
@@ -159,6 +163,8 @@ def check_database(options: Mapping[str, Any], host: str) -> dict[str, Any]:
     locale = str(given(options, "icu_locale", ""))
     if locale and not LOCALE.fullmatch(locale):
         raise DatabaseError(f"{this} has the ICU locale '{locale}'; write a language tag such as de-DE")
+    if locale and (wrong := collations.icu_problem(locale)):
+        raise DatabaseError(f"{this} has the ICU locale '{locale}', which {wrong}")
     state = given(options, "state", "present")
     if state == "absent" and not options.get("allow_drop"):
         raise DatabaseError(f"{this} shall be absent, which destroys its data; say allow_drop: true as well")

@@ -14,6 +14,9 @@ from typing import Any
 
 # What Debian, the monitoring and the logs need beside a component that fills the machine.
 SYSTEM_MIB = 256
+# Headers of one question or answer that the web gateway lets through, and one line of a question.
+HEADERS_KIB = 32
+HEADER_LINE_KIB = 8
 
 
 class TuningError(ValueError):
@@ -126,6 +129,8 @@ def nginx(memory_mib: int, cores: int, share: float = 1.0) -> dict[str, str]:
       session and proxy buffers), spread over the workers, 1024 to 16384.
     - ``worker_rlimit_nofile``: two files a connection (client and backend or file), and 2048 for logs.
     - ``ssl_session_cache``: 1 MiB (4000 sessions, nginx.org) for each 128 MiB, 4 to 64 MiB.
+    - ``large_client_header_buffers``: four lines of 8 KiB (nginx.org), the headers of a question.
+    - ``header_size``: as much for those of an answer, of which nginx takes one page otherwise.
     """
     _check(memory_mib, cores, share)
     connections = max(1024, min(16384, int(memory_mib * share * 0.25 * 16 / cores)))
@@ -134,20 +139,25 @@ def nginx(memory_mib: int, cores: int, share: float = 1.0) -> dict[str, str]:
         "worker_connections": str(connections),
         "worker_rlimit_nofile": str(2 * connections + 2048),
         "ssl_session_cache": f"{max(4, min(64, int(memory_mib * share / 128)))}m",
+        "large_client_header_buffers": f"{HEADERS_KIB // HEADER_LINE_KIB} {HEADER_LINE_KIB}k",
+        "header_size": f"{HEADERS_KIB}k",
     }
 
 
 def haproxy(memory_mib: int, cores: int, share: float = 1.0) -> dict[str, str]:
     """Return settings for haproxy.
 
-    - ``maxconn``: what fits into a quarter of the memory at 48 KiB a session (two buffers of 16 KiB, haproxy's
-      management guide counts 33 KiB without TLS), 1000 to 50000.
+    - ``maxconn``: what fits into a quarter of the memory at 48 KiB a session (one buffer: haproxy gives back those of
+      sessions in which nothing moves), 1000 to 50000.
     - ``nbthread``: one for each core.
+    - ``bufsize``: headers must fit into one buffer: those that nginx lets through, and half as much for what nginx and
+      haproxy add.
     """
     _check(memory_mib, cores, share)
     return {
         "maxconn": str(max(1000, min(50000, int(memory_mib * share * 0.25 * 1024 / 48)))),
         "nbthread": str(min(cores, 64)),
+        "bufsize": str(HEADERS_KIB * 3 // 2 * 1024),
     }
 
 

@@ -37,7 +37,7 @@ def domain_arguments() -> dict[str, Any]:
             "choices": ["none", "writeback", "writethrough", "directsync", "unsafe"],
         },
         "console_directory": {"type": "path", "default": CONSOLE_DIRECTORY},
-        "lock_directory": {"type": "path", "default": "/run/lock/ringmaster"},
+        "lock_directory": {"type": "path", "default": "/run/ringmaster/locks"},
         "lock_timeout": {"type": "float", "default": 30.0},
         "stop_timeout": {"type": "float", "default": 120.0},
         "force_stop": {"type": "bool", "default": True},

@@ -14,7 +14,8 @@ from pathlib import Path
 
 from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt.errors import HypervisorError
 
-LOCK_DIRECTORY = Path("/run/lock/ringmaster")
+LOCK_DIRECTORY = Path("/run/ringmaster/locks")
+"""Not below /run/lock, where everybody may make a folder of this name, with links in it."""
 
 
 @contextmanager
@@ -25,7 +26,7 @@ def vm_lock(name: str, directory: Path = LOCK_DIRECTORY, timeout: float = 30.0) 
     :raises HypervisorError: when another process still holds it after that time.
     """
     directory.mkdir(parents=True, exist_ok=True)
-    handle = os.open(directory / f"{name}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    handle = os.open(directory / f"{name}.lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
         deadline = time.monotonic() + timeout
         while True:

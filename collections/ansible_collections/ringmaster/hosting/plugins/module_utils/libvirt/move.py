@@ -22,6 +22,7 @@ from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt import 
     facts,
     move_source,
     move_target,
+    plain_files,
     storage,
     transfer,
 )
@@ -116,12 +117,12 @@ def _reclaim(here: Here, move: Move, check: bool) -> dict[str, Any]:
     if not check:
         if note.moved_to:
             apply.write_config_note(here.domain, dataclasses.replace(note, moved_to=""))
-        token_file(here, move).write_text(secrets.token_hex(16), encoding="ascii")
+        plain_files.write_new(token_file(here, move), secrets.token_hex(16))
     return {
         "changed": bool(note.moved_to),
         "present": True,
         "image": note.image,
-        "token": "" if check else token_file(here, move).read_text(encoding="ascii"),
+        "token": "" if check else plain_files.read_short(token_file(here, move)),
     }
 
 

@@ -12,7 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt import apply, facts, metadata, storage
+from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt import (
+    apply,
+    facts,
+    metadata,
+    plain_files,
+    storage,
+)
 from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt.console import CONSOLE_DIRECTORY
 from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt.errors import HypervisorError
 from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt.locks import LOCK_DIRECTORY
@@ -108,7 +114,14 @@ def token_file(here: Here, move: Move) -> Path:
 def has_token(here: Here, move: Move) -> bool:
     """Tell whether this pool is on the same storage as that of the hypervisor that wrote the token."""
     path = token_file(here, move)
-    return bool(move.token) and path.exists() and path.read_text(encoding="ascii") == move.token
+    return bool(move.token) and _readable(path) == move.token
+
+
+def _readable(path: Path) -> str:
+    try:
+        return plain_files.read_short(path)
+    except OSError:  # not there, or nothing that we wrote
+        return ""
 
 
 def require_token(here: Here, move: Move) -> None:

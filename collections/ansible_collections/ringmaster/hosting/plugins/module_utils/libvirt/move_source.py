@@ -16,6 +16,7 @@ from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt import 
     apply,
     metadata,
     migration,
+    plain_files,
     storage,
     transfer,
 )
@@ -48,7 +49,7 @@ def offer(here: Here, move: Move, check: bool) -> dict[str, Any]:
         shutil.rmtree(move.folder, ignore_errors=True)
         transfer.make_key(key, move.comment)
     if not check:
-        token_file(here, move).write_text(secrets.token_hex(16), encoding="ascii")
+        plain_files.write_new(token_file(here, move), secrets.token_hex(16))
     return {
         "changed": False,
         "present": True,
@@ -61,7 +62,7 @@ def offer(here: Here, move: Move, check: bool) -> dict[str, Any]:
             what: Path(storage.source(here.pool, name).path).stat().st_size
             for what, name in ((ROOT, here.volumes[ROOT]), (IMAGE, base))
         },
-        "token": "" if check else token_file(here, move).read_text(encoding="ascii"),
+        "token": "" if check else plain_files.read_short(token_file(here, move)),
         "public_key": "" if check else key.with_suffix(".pub").read_text(encoding="ascii").strip(),
         "foreign_devices": list(here.facts.foreign) if here.facts else [],
     }

@@ -11,7 +11,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt import nwfilter, storage, transfer
+from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt import (
+    nwfilter,
+    plain_files,
+    storage,
+    transfer,
+)
 from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt.connection import found, require_libvirt
 from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt.errors import HypervisorError
 from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt.move_model import (
@@ -113,7 +118,7 @@ def receive(here: Here, move: Move, check: bool) -> dict[str, Any]:
         if arrived != expected:
             raise HypervisorError(f"{names[what]} arrived with SHA-256 {arrived}, sent was {expected}; move it again")
         if what == IMAGE:
-            path.chmod(storage.IMAGE_MODE)
+            plain_files.set_mode(path, storage.IMAGE_MODE)
     if not storage.image_is_complete(here.pool, move.image):
         raise HypervisorError(f"image {move.image} is not complete here; move it again")
     base = storage.source(here.pool, move.image)

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
+from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt import plain_files
 from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt.connection import (
     found,
     require_libvirt,
@@ -194,5 +195,5 @@ def import_image(connection: Any, pool: Any, name: str, path: Path, checksum: st
     if checksum and found_digest != checksum:
         delete(volume)
         raise HypervisorError(f"{path} has SHA-256 {found_digest}, expected {checksum}; fetch or build it again")
-    Path(volume.path()).chmod(IMAGE_MODE)
+    plain_files.set_mode(Path(volume.path()), IMAGE_MODE)
     return found_digest

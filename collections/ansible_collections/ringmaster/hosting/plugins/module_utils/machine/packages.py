@@ -21,6 +21,9 @@ OPTIONS = (
 )
 ENVIRONMENT = {"DEBIAN_FRONTEND": "noninteractive", "NEEDRESTART_SUSPEND": "1", "LC_ALL": "C.UTF-8"}
 
+HELD_BACK = ("find", str(RUNTIME_UNITS), "-maxdepth", "1", "-lname", os.devnull, "-printf", r"held %f\n")
+"""The command that lists units that are masked until the next boot."""
+
 Run = Callable[[Sequence[str]], tuple[int, str, str]]
 
 
@@ -28,12 +31,21 @@ class PackageError(Exception):
     """apt could not install, or must not; the text says which packages and what apt said, or why not."""
 
 
+def listing(names: Sequence[str]) -> list[str]:
+    """Return the command that says of packages what they are; its code is 1 when one of them is unknown."""
+    return ["dpkg-query", "--show", r"--showformat=${db:Status-Status} ${Package}\n", "--", *names]
+
+
+def absent(listed: str, names: Sequence[str]) -> list[str]:
+    """Return the packages that are not installed, in the order asked for, from what ``listing`` printed."""
+    installed = {line.removeprefix("installed ") for line in listed.splitlines() if line.startswith("installed ")}
+    return [name for name in dict.fromkeys(names) if name not in installed]
+
+
 def missing(run: Run, names: Sequence[str]) -> list[str]:
     """Return the packages that are not installed, in the order asked for."""
-    listing = ["dpkg-query", "--show", r"--showformat=${db:Status-Status} ${Package}\n", "--", *names]
-    _code, out, _err = run(listing)  # the code is 1 when one of them is unknown
-    installed = {line.split()[1] for line in out.splitlines() if line.startswith("installed ")}
-    return [name for name in dict.fromkeys(names) if name not in installed]
+    _code, out, _err = run(listing(names))
+    return absent(out, names)
 
 
 def refuse_beside(run: Run, unit: str, data: Path, remedy: str) -> None:

@@ -85,9 +85,14 @@ def plan(facts: Mapping[str, Facts], wanted: Sequence[Unit]) -> list[Step]:
     return steps
 
 
+def listing(names: Sequence[str]) -> list[str]:
+    """Return the command whose output ``parse`` takes."""
+    return ["systemctl", "show", f"--property={','.join(PROPERTIES)}", "--", *names]
+
+
 def read(run: Run, names: Sequence[str]) -> dict[str, Facts]:
     """Ask systemd for all units at once."""
-    code, out, err = run(["systemctl", "show", f"--property={','.join(PROPERTIES)}", "--", *names])
+    code, out, err = run(listing(names))
     if code:
         raise UnitError(f"systemctl show: {err.strip() or out.strip()}")
     return parse(out, names)

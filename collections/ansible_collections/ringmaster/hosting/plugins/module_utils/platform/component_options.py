@@ -29,7 +29,7 @@ except ImportError:
 
 LIMITS = ("minimum", "above", "maximum", "bytes", "filled", "kind")
 """What ``meta/limits.yml`` may say of an option: numbers, the bytes of a text, whether it must not be empty, and
-what it is (``host``, ``address``, ``text``)."""
+what it is (``host``, ``address``, or ``text`` of several lines)."""
 _WHOLE = re.compile(r"0|-?[1-9][0-9]{0,17}")
 _NUMBER = re.compile(r"-?(?=\.?[0-9])(0|[1-9][0-9]{0,17})?(\.[0-9]{1,17})?")
 # Ansible turns numbers into text where text is wanted; everything else must be of its kind.
@@ -347,6 +347,8 @@ def _check_limits(spec: Mapping[str, Any], value: Any, path: tuple[str | int, ..
             host, problem = host_names.to_ascii(host)
             if not problem:
                 holder[path[-1]] = f"{head}{at}{host}"
+        if not value.isprintable() and limits.get("kind") != "text":
+            yield Fault(path, "contains a line break or a control character", ascii(value)[:60], "text in one line")
         if limits.get("filled") and not value:
             yield Fault(path, f"is empty, and that is not the same as not given: {limits['filled']}", '""')
         if "bytes" in limits and len(value.encode(errors="replace")) > limits["bytes"]:

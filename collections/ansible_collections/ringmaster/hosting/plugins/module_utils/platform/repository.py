@@ -4,19 +4,28 @@
 """A description that lives in a git repository: what is changed counts when it is pushed, and not before.
 
 AWX runs in copies that it throws away, and several runs at once have no lock in common but the branch itself. Every
-attempt begins with a fresh clone, and a rejected push means that somebody was quicker: read and allocate again.
+attempt begins with a fresh clone, and a rejected push means that somebody was quicker: read and allocate again. What a
+clone needs of history comes from a mirror in the cache of whoever runs it, and runs on one machine wait for each other
+there, so that they do not race.
+
+git runs no hooks here, asks for nothing, and is ended when it hangs.
 """
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
+import hashlib
 import os
 import random
 import re
+import shutil
+import signal
 import subprocess
 import tempfile
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -26,7 +35,15 @@ from .language.files import read_text, write_atomically
 from .language.load import display
 from .model import Options
 
-ATTEMPTS = 12
+PATIENCE = 300.0
+"""Seconds for which a push is tried again while others are quicker."""
+LONGEST = 120.0
+"""Seconds for one command of git: a remote that takes a connection and says nothing would hold a run for ever."""
+LINES = 20
+"""Lines of what git says that are shown."""
+SAFE = ("core.hooksPath=/dev/null", "core.fsmonitor=false", "protocol.ext.allow=never", "gc.auto=0")
+"""Settings that win over those of any file: nothing of a repository runs here."""
+SSH = "ssh -o BatchMode=yes -o ConnectTimeout=15 -o ServerAliveInterval=10 -o ServerAliveCountMax=3"
 _WAS_QUICKER = re.compile(r"rejected|fetch first|non-fast-forward|cannot lock ref|failed to update ref")
 
 
@@ -39,6 +56,7 @@ class _Outcome(Protocol):
 
     files: list[dict[str, str]]
     allocated: list[str]
+    warnings: list[str]
     parent: str
     commit: str
 
@@ -90,17 +108,17 @@ def carried(
 ) -> Result:
     """Do `work` on the description: in place, or, with a repository, in a clone of it that is pushed.
 
-    Afterwards the description beside the source is the one that was pushed. Raises DescriptionError when the
-    repository cannot be read or written; then nothing counts.
+    Afterwards the description beside the source is the one that was pushed; where it cannot follow, that is a warning,
+    since the change counts. Raises DescriptionError when the repository cannot be read or written; then nothing counts.
     """
     if not options.repository:
         return work(options)
     _refuse_unsaved(options)
-    for attempt in range(ATTEMPTS):
-        with tempfile.TemporaryDirectory(prefix="ringmaster-") as place:
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end:
+        with tempfile.TemporaryDirectory(prefix="ringmaster-") as place, _mirror(options) as mirror:
             clone = Path(place) / "clone"
-            branch = ["--branch", options.branch] if options.branch else []
-            _git(options, ["clone", "--quiet", *branch, options.repository, str(clone)], "cannot be cloned")
+            _clone(options, mirror, clone)
             inside = _inside(options, clone)
             result = work(inside)
             result.parent = _head(clone)
@@ -108,11 +126,41 @@ def carried(
             if dry_run or not result.files or _push(options, clone, message(result), credit):
                 if not dry_run:
                     result.commit = _head(clone)
-                    _follow(options, clone)
+                    result.warnings += _follow(options, clone)
                 _bring_home(options, inside, result, write=not dry_run)
                 return result
-        time.sleep(random.uniform(0, 0.2 * (attempt + 1)))
-    raise _error(options, f"every push was rejected, {ATTEMPTS} times; nothing was changed", "run it again")
+        # Somebody on another machine was quicker. Who comes from here waits for the lock of the mirror.
+        time.sleep(random.uniform(0, 0.5))
+    raise _error(options, f"every push was rejected for {PATIENCE:.0f} s; nothing was changed", "run it again")
+
+
+@contextlib.contextmanager
+def _mirror(options: Options) -> Iterator[Path]:
+    """Hold the lock of the repository's mirror, and give its place: history that is here need not be fetched again."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ringmaster/repositories"
+    cache.mkdir(mode=0o700, parents=True, exist_ok=True)
+    name = hashlib.sha256(options.repository.encode()).hexdigest()[:32]
+    with (cache / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield cache / f"{name}.git"
+
+
+def _clone(options: Options, mirror: Path, clone: Path) -> None:
+    """Clone the repository with what the mirror has, then let the mirror follow; a broken mirror is thrown away."""
+    branch = ["--branch", options.branch] if options.branch else []
+    words = ["clone", "--quiet", "--no-tags", *branch]
+    known = ["--reference-if-able", str(mirror)] if mirror.is_dir() else []
+    done = _run([*words, *known, "--", options.repository, str(clone)])
+    if done.returncode != 0 and known:
+        shutil.rmtree(mirror)
+        shutil.rmtree(clone, ignore_errors=True)
+        done = _run([*words, "--", options.repository, str(clone)])
+    if done.returncode != 0:
+        raise _error(options, f"cannot be cloned: {_said(done.stderr)}", "nothing was changed")
+    if not mirror.is_dir():
+        _run(["init", "--quiet", "--bare", str(mirror)])
+    # Into one reference: what is reachable from it is all that a clone asks for.
+    _run(["-C", str(mirror), "fetch", "--quiet", "--no-tags", str(clone), "+HEAD:refs/heads/seen"])
 
 
 def _inside(options: Options, clone: Path) -> Options:
@@ -165,7 +213,7 @@ def _push(options: Options, clone: Path, message: str, credit: Credit = NOBODY) 
         return True
     if _WAS_QUICKER.search(done.stderr) and "hook declined" not in done.stderr:
         return False
-    raise _error(options, f"does not take the push: {_last_line(done.stderr)}", "nothing was changed")
+    raise _error(options, f"does not take the push: {_said(done.stderr)}", "nothing was changed")
 
 
 def _refuse_unsaved(options: Options) -> None:
@@ -187,20 +235,23 @@ def _refuse_unsaved(options: Options) -> None:
         )
 
 
-def _follow(options: Options, clone: Path) -> None:
-    """Bring a checkout beside the source to what was pushed; one that is no checkout gets the files only."""
+def _follow(options: Options, clone: Path) -> list[str]:
+    """Bring a checkout beside the source to what was pushed; one that is no checkout gets the files only.
+
+    Returns what is left to do where it cannot follow. The change counts all the same.
+    """
     folder = options.source.parent
     inside = _run(["-C", str(folder), "rev-parse", "--show-prefix"])
     tracked = _run(["-C", str(folder), "ls-files", "--error-unmatch", options.source.name])
     if inside.returncode != 0 or tracked.returncode != 0:
-        return
+        return []
     done = _run(["-C", str(folder), "pull", "--quiet", "--ff-only", str(clone), "HEAD"])
-    if done.returncode != 0:
-        raise _error(
-            options,
-            f"was changed, but the copy here cannot follow: {_last_line(done.stderr)}",
-            "push or drop the commits of this copy, then pull",
-        )
+    if done.returncode == 0:
+        return []
+    return [
+        f"the change is done and pushed, but the copy in {folder} cannot follow: {_said(done.stderr)}; "
+        "push or drop the commits of this copy, then pull; do not ask for the change again"
+    ]
 
 
 def _bring_home(options: Options, inside: Options, result: _Outcome, *, write: bool) -> None:
@@ -216,7 +267,7 @@ def _bring_home(options: Options, inside: Options, result: _Outcome, *, write: b
 def _git(options: Options, arguments: list[str], what: str, credit: Credit = NOBODY) -> None:
     done = _run(arguments, credit)
     if done.returncode != 0:
-        raise _error(options, f"{what}: {_last_line(done.stderr)}", "nothing was changed")
+        raise _error(options, f"{what}: {_said(done.stderr)}", "nothing was changed")
 
 
 def _run(arguments: list[str], credit: Credit = NOBODY) -> subprocess.CompletedProcess[str]:
@@ -227,15 +278,39 @@ def _run(arguments: list[str], credit: Credit = NOBODY) -> subprocess.CompletedP
     if credit.name:
         names |= {"GIT_AUTHOR_NAME": credit.name, "GIT_AUTHOR_EMAIL": credit.email}
     environment = {**os.environ, **names, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
-    return subprocess.run(["git", *arguments], capture_output=True, text=True, check=False, env=environment)
+    environment.setdefault("GIT_SSH_COMMAND", SSH)
+    words = ["git", *(word for setting in SAFE for word in ("-c", setting)), *arguments]
+    process = subprocess.Popen(
+        words,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        errors="replace",
+        env=environment,
+        start_new_session=True,
+    )
+    try:
+        out, err = process.communicate(timeout=LONGEST)
+    except subprocess.TimeoutExpired:
+        # With what it has started: ssh would go on holding the pipes.
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+        return subprocess.CompletedProcess(words, 1, "", f"there was no answer within {LONGEST:.0f} s")
+    return subprocess.CompletedProcess(words, process.returncode, out, err)
 
 
-def _last_line(text: str) -> str:
-    lines = [line for line in text.strip().splitlines() if line.strip()]
-    return lines[-1].strip() if lines else "git said nothing"
+def _said(text: str) -> str:
+    """Return what git said, whole but for passwords in addresses, in one line."""
+    lines = [printable(line.strip()) for line in _without_password(text).splitlines() if line.strip()]
+    return " / ".join(lines[-LINES:]) or "git said nothing"
+
+
+def _without_password(text: str) -> str:
+    return re.sub(r"//[^/@\s]*@", "//", text)
 
 
 def _error(options: Options, message: str, hint: str) -> DescriptionError:
     # An address may hold a password.
-    shown = re.sub(r"//[^/@]*@", "//", options.repository)
-    return DescriptionError([Mistake(display(options.source), 0, 0, f"the repository {shown} {message}", hint=hint)])
+    shown = f"the repository {_without_password(options.repository)} {message}"
+    return DescriptionError([Mistake(display(options.source), 0, 0, shown, hint=hint)])

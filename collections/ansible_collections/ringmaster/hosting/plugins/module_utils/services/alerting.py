@@ -22,6 +22,8 @@ GROUPING = {
 SILENT = "none"
 #: A machine may have as many alerts as it likes; one message holds so many.
 ALERTS_AT_ONCE = 100
+#: RFC 5322, 2.1.1: a line of mail has 998 characters at most, here with ``To: `` before it.
+TO_LENGTH = 990
 #: What is announced: no trouble, but people want to know before it happens.
 NOTICE = "notice"
 
@@ -79,12 +81,13 @@ def _receiver(name: str, told: Mapping[str, Any], mail: Mapping[str, Any]) -> di
     if contacts and mail.get("smarthost"):
         receiver["email_configs"] = [
             {
-                "to": ", ".join(contacts),
+                "to": line,
                 "send_resolved": True,
                 "headers": {"Subject": '{{ template "ringmaster.subject" . }}'},
                 "html": "",
                 "text": '{{ template "ringmaster.text" . }}',
             }
+            for line in _lines(contacts)
         ]
     webhooks = [str(url) for url in told.get("webhooks") or []]
     if webhooks:
@@ -92,6 +95,17 @@ def _receiver(name: str, told: Mapping[str, Any], mail: Mapping[str, Any]) -> di
             {"url": url, "send_resolved": True, "max_alerts": ALERTS_AT_ONCE, **_way(told)} for url in webhooks
         ]
     return receiver
+
+
+def _lines(contacts: Iterable[str]) -> list[str]:
+    """Return addresses as lists with commas, each of which fits in a header's line; Alertmanager folds none."""
+    lines: list[str] = []
+    for contact in contacts:
+        if lines and len(lines[-1]) + len(contact) + 2 <= TO_LENGTH:
+            lines[-1] += f", {contact}"
+        else:
+            lines.append(contact)
+    return lines
 
 
 def _way(told: Mapping[str, Any]) -> dict[str, Any]:

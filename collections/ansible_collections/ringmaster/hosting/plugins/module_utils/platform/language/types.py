@@ -65,7 +65,8 @@ class Text(Type):
     """A line of text, by default anything printable; ``check`` returns what is wrong with it, or nothing.
 
     ``words`` lists what is usual, for editors only: a later check knows more and says more. With
-    ``may_be_number`` editors accept a number, too.
+    ``may_be_number`` editors accept a number, too. ``most`` is the largest number of bytes: every text reaches programs
+    that read lines into room of a fixed size.
     """
 
     allowed: str = "text in one line"
@@ -75,6 +76,7 @@ class Text(Type):
     allow_empty: bool = False
     words: tuple[str, ...] = ()
     may_be_number: bool = False
+    most: int = 1000
 
     def read(self, source: Source, node: Any, where: str) -> str | None:
         text = self.scalar(source, node, where)
@@ -85,6 +87,8 @@ class Text(Type):
             wrong = "is empty"
         elif not text.isprintable():
             wrong = "contains a line break or a control character"
+        elif len(text.encode(errors="replace")) > self.most:
+            wrong = Later(f"is longer than {self.most} bytes")
         elif self.pattern and not re.fullmatch(self.pattern.strip("^$"), text):
             wrong = "is not allowed here"
         elif self.check and (text or not self.allow_empty):

@@ -18,8 +18,9 @@ RELEASES = ("trixie",)
 DNS_TYPES = ("A", "AAAA", "CAA", "CNAME", "MX", "NS", "SRV", "TLSA", "TXT")
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
-URL = Text("an http or https URL", check=checks.url, format="uri")
-EMAIL = Text("a mail address such as bob@example.org", check=checks.email, format="email")
+URL = Text("an http or https URL", check=checks.url, format="uri", most=2000)
+# RFC 5321, 4.5.3.1.3: 256 bytes with the brackets around it.
+EMAIL = Text("a mail address such as bob@example.org", check=checks.email, format="email", most=254)
 TIMEZONE = Text("a name of the time zone database such as Europe/Berlin", check=checks.timezone)
 DATE = Text(
     "a date such as 2026-11-24",
@@ -31,7 +32,10 @@ MOMENT = Text(
     pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2})?(Z|[+-][0-9]{2}:[0-9]{2})$",
     check=checks.moment,
 )
-SSH_KEY = Text("a line of an OpenSSH .pub file: ed25519, ECDSA or RSA with 3072 bits or more", check=ssh_keys.ssh_key)
+# sshd(8): a line of authorized_keys has 8 kilobytes at most, which is a key of RSA with 16,384 bits.
+SSH_KEY = Text(
+    "a line of an OpenSSH .pub file: ed25519, ECDSA or RSA with 3072 bits or more", check=ssh_keys.ssh_key, most=8192
+)
 IPV4 = Text("an IPv4 address", check=checks.ipv4_address)
 DOMAIN = HostName(
     "a domain such as ringmaster.example",
@@ -55,7 +59,11 @@ DNS_RECORD = Record(
         Key("zone", DOMAIN, "One of `dns_zones`.", default_text="the platform's domain"),
         Key("vm", Name("VM", refers=True), "A and AAAA records with this VM's frontend addresses."),
         Key("type", Choice(DNS_TYPES), "Or records of this type."),
-        Key("values", ListOf(Text(), one_is_enough=True), "Their values, as in a zone file; TXT without quotes."),
+        Key(
+            "values",
+            ListOf(Text(most=65535), one_is_enough=True),
+            "Their values, as in a zone file; TXT without quotes.",
+        ),
         Key("ttl", Integer(30, 604800), "Seconds that others may remember the records.", default_text="300"),
     ),
 )
