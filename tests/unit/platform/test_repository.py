@@ -295,7 +295,7 @@ def test_a_broken_mirror_is_thrown_away(repo: Repository, tmp_path: Path, monkey
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     options = repo.checkout("one")
     edit.apply(options, "order_vm", {"project": "myapp"})
-    (mirror,) = (tmp_path / "cache/ringmaster/repositories").glob("*.git")
+    (mirror,) = (tmp_path / "cache/ringmaster/repositories").glob("*/mirror.git")
     assert (tmp_path / "cache/ringmaster/repositories").stat().st_mode & 0o777 == 0o700
     for path in (mirror / "objects").rglob("*"):
         if path.is_file():

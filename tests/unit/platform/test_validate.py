@@ -17,6 +17,26 @@ PLATFORM, BOB, PROJECT = "platform.yml", "users/bob.yml", "projects/myapp.yml"
 RECORD = "type: CNAME, values: myapp00.fe.ringmaster.example"
 
 
+def test_more_keys_than_anybody_has(platform, make_key) -> None:
+    keys = "".join(f"  - {make_key()}\n" for _ in range(21))
+    text = (platform.folder / "users/bob.yml").read_text()
+    platform.write("users/bob.yml", text.partition("ssh_keys:")[0] + f"ssh_keys:\n{keys}")
+    (mistake,) = platform.mistakes()
+    assert "ssh_keys: has more than 20 entries" in mistake.render()
+    assert mistake.found == "21"
+
+
+@pytest.mark.parametrize(("name", "is_taken"), [("a1ice", True), ("al-ice", True), ("alicia", False), ("bobby", False)])
+def test_a_name_that_one_takes_for_another(platform, name: str, is_taken: bool) -> None:
+    platform.allocate()
+    platform.write(f"users/{name}.yml", f"full_name: Somebody Else\nemail: {name}@example.org\n")
+    found = [mistake.message for mistake in platform.mistakes()]
+    assert found == ([f"the name {name} looks like alice"] if is_taken else [])
+    # Who was removed is in nobody's way.
+    platform.replace(f"users/{name}.yml", "email", "state: removed\nemail")
+    assert platform.mistakes() == []
+
+
 def test_the_example_is_valid(platform) -> None:
     assert platform.mistakes() == []
 
@@ -81,6 +101,21 @@ TABLE = [
         "mysql: {}",
         ["'mysql' is not a part of this version", "redis"],
     ),
+    (
+        "mail address of somebody else",
+        "users/bob.yml",
+        "bob@ringmaster.example",
+        "Alice@ringmaster.example",
+        ["email: alice has this address, too", "an address of one's own"],
+    ),
+    (
+        "a letter that looks like another",
+        "users/bob.yml",
+        "full_name: Bob Example",
+        "full_name: B\N{CYRILLIC SMALL LETTER O}b Example",
+        ["mixes letters of Cyrillic and Latin, which look alike"],
+    ),
+    ("comment of a book", PROJECT, "redis: {}", f"redis: {{}}\n    comment: {'x' * 201}", ["is longer than 200 bytes"]),
     ("unknown mark", PROJECT, "redis: {}", "redis: {state: gone}", ["redis.state: is not one of", "present or absent"]),
     ("mark without a word", PROJECT, "redis: {}", "redis: {state: }", ["redis.state: is not one of"]),
     (

@@ -85,10 +85,10 @@ class Component:
 
     ``daemon`` is the unit that shows whether it runs, ``other_daemons`` those that may run in its place. ``data`` is
     what stays when it goes. ``judge`` yields what is wrong with its options, ``tuning`` names its formulas, ``parts``
-    the parts of the machine's program that it needs.
-    ``certificates`` are the names of its certificates; ``site`` is the file that names more of them. ``takes_over``
-    says how changes of options come into force, ``waits`` which of them come otherwise. ``packages`` are
-    patterns of those whose upgrade restarts it, ``guarded`` of services: both wait for the maintenance window.
+    the parts of the machine's program that it needs. ``certificates`` are the names of its certificates; ``site`` is
+    the file that names more of them. ``takes_over`` says how changes of options come into force, ``waits`` which of
+    them come otherwise. ``packages`` are patterns of those whose upgrade restarts it, ``guarded`` of services: both
+    wait for the maintenance window.
     """
 
     name: str

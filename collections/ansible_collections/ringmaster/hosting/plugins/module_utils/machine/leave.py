@@ -8,6 +8,7 @@ Its data and its configuration stay where they are. Standard library only: this 
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import json
 import shutil
@@ -65,10 +66,10 @@ class Leaving:
         self._remove([*files, *wanted])
         for shared in self.asked["shared"]:
             self._leave_shared(shared, files)
-        self._systemctl("daemon-reload", quiet=True)
-        for unit in units:
+        if not self.check:
+            self._systemctl("daemon-reload", quiet=True)
             # What failed before it was stopped would be shown as a failed unit for ever.
-            self.check or self.run(["systemctl", "reset-failed", unit])
+            self.run(["systemctl", "reset-failed", *units])
 
     @property
     def kept(self) -> list[str]:
@@ -93,7 +94,7 @@ class Leaving:
             names += sorted({path.name for path in (self.root / UNITS).glob(f"*.wants/{pattern}")})
             for name in dict.fromkeys(names):
                 is_active = self._says("is-active", name) in ("active", "activating", "reloading")
-                if is_active or self._says("is-enabled", name) in ("enabled", "enabled-runtime", "static-enabled"):
+                if is_active or self._says("is-enabled", name) in ("enabled", "enabled-runtime"):
                     found[name] = None
         return list(found)
 
@@ -105,10 +106,8 @@ class Leaving:
         """Return the files that ask for certificates of the component: they are neither renewed nor checked then."""
         names = list(self.asked["certificates"])
         if self.asked["site"]:
-            try:
+            with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
                 names += json.loads(self._place(self.asked["site"]).read_text(encoding="utf-8"))["names"]
-            except (OSError, ValueError, KeyError, TypeError):
-                names += []
         return [f"/{WANTED}/{name}.json" for name in names if (self.root / WANTED / f"{name}.json").is_file()]
 
     def _refuse_while_used(self) -> None:

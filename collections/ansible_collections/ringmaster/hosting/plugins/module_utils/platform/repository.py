@@ -14,7 +14,6 @@ git runs no hooks here, asks for nothing, and is ended when it hangs.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import os
 import random
@@ -33,6 +32,7 @@ from typing import Protocol, TypeVar
 from .language.errors import DescriptionError, Mistake, printable
 from .language.files import read_text, write_atomically
 from .language.load import display
+from .ledger import locked
 from .model import Options
 
 PATIENCE = 300.0
@@ -138,11 +138,11 @@ def carried(
 def _mirror(options: Options) -> Iterator[Path]:
     """Hold the lock of the repository's mirror, and give its place: history that is here need not be fetched again."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ringmaster/repositories"
-    cache.mkdir(mode=0o700, parents=True, exist_ok=True)
-    name = hashlib.sha256(options.repository.encode()).hexdigest()[:32]
-    with (cache / f"{name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield cache / f"{name}.git"
+    place = cache / hashlib.sha256(options.repository.encode()).hexdigest()[:32]
+    for folder in (cache, place):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with locked(place):
+        yield place / "mirror.git"
 
 
 def _clone(options: Options, mirror: Path, clone: Path) -> None:

@@ -23,6 +23,7 @@ def check(description: Description) -> None:
     _check_namespace(description)
     _check_keys(description)
     _check_people(description)
+    _check_alike(description)
     _check_projects(description)
     _check_incidents(description)
     _check_operators(description)
@@ -136,6 +137,42 @@ def _check_keys(description: Description) -> None:
                 )
                 continue
             owners[blob] = (name, source, index)
+
+
+_ALIKE = str.maketrans({"0": "o", "1": "l", "i": "l", "5": "s", "-": "", "_": "", ".": ""})
+
+
+def _looks(name: str) -> str:
+    """Return what a person's name looks like at a glance."""
+    return name.translate(_ALIKE).replace("rn", "m").replace("vv", "w")
+
+
+def _check_alike(description: Description) -> None:
+    """Find people who have an account and one mail address, or names that one takes for another's."""
+    mails: dict[str, str] = {}
+    looks: dict[str, str] = {}
+    # Who has an account already comes first, so that a clash is noted at the new one.
+    for name, user in sorted(description.users.items(), key=lambda one: one[0] not in description.ledger.uids):
+        if user["state"] == "removed":
+            continue
+        source = description.sources[f"users/{name}.yml"]
+        mail = (user["email"] or "").casefold()
+        if mail and mails.setdefault(mail, name) != name:
+            source.wrong(
+                source.find("email"),
+                f"email: {mails[mail]} has this address, too",
+                found=user["email"],
+                allowed="an address of one's own: what is sent there can set an account's keys",
+                eased=True,
+            )
+        if looks.setdefault(_looks(name), name) != name:
+            source.wrong(
+                None,
+                f"the name {name} looks like {looks[_looks(name)]}",
+                found=name,
+                allowed="a name that nobody takes for another one's",
+                eased=True,
+            )
 
 
 def _check_people(description: Description) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime
 import re
+import unicodedata
 from urllib.parse import urlsplit
 
 from ansible_collections.ringmaster.hosting.plugins.module_utils.components import catalogue
@@ -14,6 +15,8 @@ from ansible_collections.ringmaster.hosting.plugins.module_utils.values import a
 
 from .errors import Later
 
+ALIKE = ("LATIN", "CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE")
+"""Alphabets that share the looks of letters (Unicode Technical Standard 39, confusables)."""
 LONGEST_DOMAIN = 200
 """Characters of a domain; a name has 253, with a machine's own and ``fe`` in front."""
 
@@ -92,6 +95,13 @@ def email(text: str) -> str:
     if problem:
         return Later(f"has a domain that {problem}")
     return "" if ascii_host == host.lower() else Later(f"has a domain that mail programs write as {ascii_host}")
+
+
+def one_alphabet(text: str) -> str:
+    """Check that a name is not written in alphabets whose letters look alike: one of another one can pass for it."""
+    found = {word for sign in text if sign.isalpha() for word in ALIKE if unicodedata.name(sign, "").startswith(word)}
+    names = " and ".join(sorted(word.capitalize() for word in found))
+    return Later(f"mixes letters of {names}, which look alike") if len(found) > 1 else ""
 
 
 def date(text: str) -> str:

@@ -24,13 +24,15 @@ except ImportError:
 class ListOf(Type):
     """A list of values, each once; an empty value counts as the empty list.
 
-    ``filled`` says why a list must not be empty: an empty one would be read as nobody, or as everybody.
+    ``filled`` says why a list must not be empty: an empty one would be read as nobody, or as everybody. ``most`` is the
+    largest number of values.
     """
 
     item: Type
     one_is_enough: bool = False
     filled: str = ""
     hint: str = ""
+    most: int = 1000
 
     def read(self, source: Source, node: Any, where: str) -> list[Any] | None:
         if self.filled and (load.is_null(node) or (isinstance(node, yaml.SequenceNode) and not node.value)):
@@ -52,6 +54,14 @@ class ListOf(Type):
             return []
         result: list[Any] = []
         source.spend(len(node.value))
+        if len(node.value) > self.most:
+            source.wrong(
+                node,
+                f"{where}: has more than {self.most} entries",
+                found=str(len(node.value)),
+                allowed=f"at most {self.most}",
+                eased=True,
+            )
         if node.tag != load.LIST:
             load.check_tag(source, node, where)
         for index, child in enumerate(node.value):
@@ -77,6 +87,7 @@ class ListOf(Type):
             "items": self.item.json_schema(),
             "uniqueItems": True,
         }
+        schema["maxItems"] = self.most
         if self.filled:
             schema["minItems"] = 1
         if self.one_is_enough:

@@ -15,13 +15,17 @@ USER = Record(
     (
         Key(
             "full_name",
-            Text("a name in one line without colon or comma", pattern=r"^[^:,=]{1,100}$"),
+            Text(
+                "a name in one line without colon or comma, in one alphabet",
+                pattern=r"^[^:,=]{1,100}$",
+                check=checks.one_alphabet,
+            ),
             "Name of the person.",
             required=True,
             example="Bob Example",
         ),
         Key("email", EMAIL, "Mail address.", required=True, example="bob@example.org"),
-        Key("ssh_keys", ListOf(SSH_KEY), "Public SSH keys, one line each.", default=[]),
+        Key("ssh_keys", ListOf(SSH_KEY, most=20), "Public SSH keys, one line each.", default=[]),
         Key(
             "state",
             Choice(("pending", "active", "locked", "removed")),

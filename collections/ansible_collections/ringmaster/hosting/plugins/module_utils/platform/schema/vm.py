@@ -67,6 +67,6 @@ VM = Record(
             default_text="the project's",
         ),
         Key("requested_by", Name("person", refers=True), "Who ordered the VM."),
-        Key("comment", Text(), "What the VM is for."),
+        Key("comment", Text(most=200), "What the VM is for."),
     ),
 )
