@@ -68,6 +68,13 @@ def _inside(options: Options, place: Path) -> Options:
     return replace(options, source=place / options.source.name, ledger=ledger, repository="")
 
 
+def at(options: Options, revision: str, place: Path) -> Options | None:
+    """Write the description of a branch or commit into an empty folder; return its options, None where git has none."""
+    if revision.startswith("-") or not revision.isprintable():
+        return None
+    return _inside(options, place) if _export(options.source.parent, revision, place) else None
+
+
 def _before(folder: Path, *, proposed: bool) -> str:
     """Return the commit to compare with; empty without one."""
     changed = _git(folder, "status", "--porcelain", "--", ".")

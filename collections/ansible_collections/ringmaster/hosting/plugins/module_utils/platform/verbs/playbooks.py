@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from ..language import names
 from ..language.containers import ListOf
-from ..language.types import Boolean, Choice, Integer, Name, Text, Type
+from ..language.types import Anything, Boolean, Choice, Integer, Name, Text, Type
 from .table import VERBS
 
 _HOST_PATTERN = r"!?&?[A-Za-z0-9_*?\[][A-Za-z0-9_.*?\[\]-]*([:,][!&]?[A-Za-z0-9_*?\[][A-Za-z0-9_.*?\[\]-]*)*"
@@ -162,6 +162,15 @@ PLAYBOOKS: dict[str, Playbook] = {
     ),
     "validate": Playbook(_SOURCE),
     "vm_image": Playbook(on_its_own=True),
+    "what_if": Playbook(
+        {
+            "changes": ListOf(Anything("a verb with its arguments: {verb: change_vm, arguments: {vm: …}}")),
+            "revision": _word("a branch, tag or commit"),
+            "refuse": ListOf(Text("a kind of consequence", pattern=r"[a-z_]+")),
+            "to": ABSOLUTE,
+            **_SOURCE,
+        },
+    ),
     "withdrawn": _pattern("withdrawn_hosts"),
 }
 
