@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import resource
 import subprocess
 import time
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ UNIT = "memcached.service"
 ACCOUNT = "memcache"
 SERVER = "/usr/bin/memcached"
 PATIENCE = 10.0
+FILES = 65536
 MIB, KIB = 1024 * 1024, 1024
 
 
@@ -67,6 +69,10 @@ def validate(places: Places) -> None:
 
 def _try(work: account.Work, wanted: dict[str, Any]) -> None:
     path = work.own / "socket"
+    # As many files as the real server may open (LimitNOFILE of its unit): it refuses more connections than that.
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < FILES:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (FILES, max(hard, FILES)))
     process = work.start([SERVER, *words(wanted), "-s", str(path)], cwd=work.own)
     try:
         _ask(process, work, str(path))
