@@ -22,6 +22,8 @@ ACCOUNT = "memcache"
 SERVER = "/usr/bin/memcached"
 PATIENCE = 10.0
 FILES = 65536
+SPARE = 256
+"""Files that it opens beside its connections, and more."""
 MIB, KIB = 1024 * 1024, 1024
 
 
@@ -69,11 +71,12 @@ def validate(places: Places) -> None:
 
 def _try(work: account.Work, wanted: dict[str, Any]) -> None:
     path = work.own / "socket"
-    # As many files as the real server may open (LimitNOFILE of its unit): it refuses more connections than that.
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft < FILES:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (FILES, max(hard, FILES)))
-    process = work.start([SERVER, *words(wanted), "-s", str(path)], cwd=work.own)
+    # The real server may open as many files as its unit says (LimitNOFILE). Here it may be fewer.
+    _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    files_here = FILES if hard == resource.RLIM_INFINITY else min(FILES, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (files_here, hard))
+    tried = {**wanted, "connections": min(wanted["connections"], files_here - SPARE)}
+    process = work.start([SERVER, *words(tried), "-s", str(path)], cwd=work.own)
     try:
         _ask(process, work, str(path))
     finally:
