@@ -25,7 +25,7 @@ ACTIONS = ROOT / "collections/ansible_collections/ringmaster/hosting/plugins/act
 MODULES = ACTIONS.parent / "modules"
 # Their modules run on the controller, or on the machine that makes images and labs.
 AT_HOME = {
-    "description_allocate", "description_change", "description_check", "plan_moves",
+    "description_allocate", "description_change", "description_check", "description_what_if", "plan_moves",
     "debian_tree", "lab_machine", "lab_network", "vm_image_build", "wait_for_machine",
 }  # fmt: skip
 HIDDEN = "\x1b[2J"

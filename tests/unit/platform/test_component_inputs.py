@@ -79,7 +79,7 @@ REFUSED = {
     "port above all": ("webgateway: {backends: [{name: a, project: true, port: ^65536}]}", ["out of range"]),
     "half a step": (
         "memcached: {item_kib: ^1000}",
-        ["1000 is out of range", "from 512 to 131072 and a multiple of 512"],
+        ["1000 is out of range", "from 512 to 32768 and a multiple of 512"],
     ),
     "percent": ("redis: {memory_warning: ^101}", ["101 is out of range"]),
     "warning after the end": ("redis: {memory_warning: ^96, memory_critical: 95}", ["warns later"]),
