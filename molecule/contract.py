@@ -91,6 +91,8 @@ class Contract:
 
     def converge(self, play: Play, description: Description, *words: str, **variables: Any) -> str:
         """Run what brings components to a VM, and return what it printed."""
+        # As .config/molecule/config.yml passes it on: variables of groups name files of the lab.
+        variables = {"lab_folder": str(ROOT / ".lab"), **variables}
         done = play("components", self.members, source=description.source, words=words, **variables)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout + done.stderr
