@@ -165,6 +165,10 @@ def web(tmp_path: Path) -> Machine:
 def test_nginx_goes_with_the_last_that_uses_it(web: Machine) -> None:
     web.leave("webgateway")
     assert web.units == []
+    assert {call for call in web.calls if "reset-failed" in call} == {
+        f"systemctl reset-failed {unit}"
+        for unit in ("haproxy.service", "nginx.service", "prometheus-nginx-exporter.service")
+    }
     assert web.files() == set()
 
 

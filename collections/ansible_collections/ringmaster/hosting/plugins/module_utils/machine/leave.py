@@ -52,6 +52,7 @@ class Leaving:
     root: Path = Path("/")
     run: Callable[[Sequence[str]], tuple[int, str]] = run
     steps: list[str] = field(default_factory=list)
+    stopped: list[str] = field(default_factory=list)
 
     def leave(self) -> None:
         """Do everything. Raises LeaveError; what was begun is gone on with by the next run."""
@@ -68,8 +69,9 @@ class Leaving:
             self._leave_shared(shared, files)
         if not self.check:
             self._systemctl("daemon-reload", quiet=True)
-            # What failed before it was stopped would be shown as a failed unit for ever.
-            self.run(["systemctl", "reset-failed", *units])
+            for unit in self.stopped:
+                # What ends with an error, or did so before, would be shown as a failed unit for ever.
+                self.run(["systemctl", "reset-failed", unit])
 
     @property
     def kept(self) -> list[str]:
@@ -154,6 +156,7 @@ class Leaving:
     def _stop(self, units: Iterable[str]) -> None:
         for unit in units:
             self._systemctl("disable", "--now", unit)
+            self.stopped.append(unit)
 
     def _systemctl(self, *words: str, quiet: bool = False) -> None:
         if not quiet:
