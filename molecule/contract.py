@@ -91,8 +91,10 @@ class Contract:
 
     def converge(self, play: Play, description: Description, *words: str, **variables: Any) -> str:
         """Run what brings components to a VM, and return what it printed."""
-        # As .config/molecule/config.yml passes it on: variables of groups name files of the lab.
-        variables = {"lab_folder": str(ROOT / ".lab"), **variables}
+        # As molecule passes them on: .config/molecule/config.yml, and what the scenario says beside its hosts.
+        said = yaml.safe_load((ROOT / f"molecule/{self.name}/hosts.yml").read_text())
+        own = {name: value for name, value in said.items() if not name.endswith("_hosts")}
+        variables = {"lab_folder": str(ROOT / ".lab"), **own, **variables}
         done = play("components", self.members, source=description.source, words=words, **variables)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout + done.stderr
