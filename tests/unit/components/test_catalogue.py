@@ -109,6 +109,22 @@ def test_all_units_that_a_role_switches_on_are_switched_off(component: Component
 
 
 @every
+def test_whatever_is_switched_off_is_switched_on_again(component: Component) -> None:
+    """By the role's tasks, or by the part of the program: after a component has gone, nothing else would."""
+    parts = [*component.parts, component.name]
+    program = "".join(path.read_text() for part in parts for path in (PROGRAM / part).glob("*.py"))
+    for role, units in (
+        (component.name, component.part.units),
+        *((one.name, one.part.units) for one in component.shared),
+    ):
+        tasks = "".join(path.read_text() for path in (ROLES / role / "tasks").glob("*.yml"))
+        for unit in units:
+            plain = unit.partition("@")[0].removesuffix(".service")
+            enabled = re.search(rf"name: {re.escape(unit)}\b[^}}]*?enabled: (true|\"{{{{)", tasks)
+            assert enabled or f'"{plain}' in program, f"{role}: {unit}"
+
+
+@every
 def test_a_dump_is_taken_where_the_role_declares_one(component: Component) -> None:
     assert component.is_dumped == any("/etc/ringmaster/backup.d/" in path for path in written(component.name))
 
