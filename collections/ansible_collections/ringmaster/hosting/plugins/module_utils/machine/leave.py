@@ -148,10 +148,8 @@ class Leaving:
             self.steps.append(f"make no last dump: {self.asked['title']} does not run; data stay as they are")
             return
         self.steps.append(f"dump to {folder}")
-        if not self.check:
-            code, said = self.run([COMMAND, self.name, "dump", folder])
-            if code:
-                raise LeaveError(f"the last dump of {self.asked['title']} failed, so it stays: {said.strip()}")
+        failed = f"the last dump of {self.asked['title']} failed, so it stays"
+        self._must([COMMAND, self.name, "dump", folder], failed)
 
     def _stop(self, units: Iterable[str]) -> None:
         for unit in units:
@@ -161,10 +159,15 @@ class Leaving:
     def _systemctl(self, *words: str, quiet: bool = False) -> None:
         if not quiet:
             self.steps.append(" ".join(words))
-        if not self.check:
-            code, said = self.run(["systemctl", *words])
-            if code:
-                raise LeaveError(f"systemctl {' '.join(words)}: {said.strip()}")
+        self._must(["systemctl", *words], f"systemctl {' '.join(words)}")
+
+    def _must(self, words: Sequence[str], failed: str) -> None:
+        """Run a program, but not in check mode. Raises LeaveError with what failed and what the program said."""
+        if self.check:
+            return
+        code, said = self.run(words)
+        if code:
+            raise LeaveError(f"{failed}: {said.strip()}")
 
     def _remove(self, paths: Iterable[str]) -> None:
         """Remove files, and whole folders of ours; all of them lie in folders that root alone can write."""
@@ -181,10 +184,7 @@ class Leaving:
     def _leave_shared(self, shared: Mapping[str, Any], going: Iterable[str]) -> None:
         """Take away what others used as well, or bring it to what is left for them."""
         if [path for path in self._files([shared["users"]]) if path not in going]:
-            if not self.check:
-                code, said = self.run([COMMAND, shared["name"], "converge"])
-                if code:
-                    raise LeaveError(f"{shared['name']}: {said.strip()}")
+            self._must([COMMAND, shared["name"], "converge"], shared["name"])
             return
         self._stop(self._units(shared["units"]))
         self._remove(self._files(shared["files"]))
