@@ -14,6 +14,7 @@ import json
 import shlex
 import shutil
 import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar
@@ -73,6 +74,8 @@ class Contract:
     vm: ClassVar[str]
     members: ClassVar[str]
     """The group whose machines run in the scenario."""
+    before: ClassVar[set[str]]
+    """What was switched on before it went."""
 
     def write(self, host: Host) -> None:
         """Put a piece of data there, by what the component is for."""
@@ -116,7 +119,30 @@ class Contract:
 
     def own_checks(self, host: Host) -> list[str]:
         """Return the names of the component's checks."""
-        return [one["check"] for one in checks_of(host) if one["component"] == self.name]
+        return [name for name, _state, _said in self.said(host)]
+
+    def said(self, host: Host) -> list[tuple[str, str, str]]:
+        """Return name, state and sentence of each of the component's checks."""
+        return [(one["check"], one["state"], one["output"]) for one in checks_of(host) if one["component"] == self.name]
+
+    def all_is_well(self, host: Host, seconds: float) -> None:
+        """Wait until all of the component's checks are good; what they say is shown when they are not in time."""
+        end = time.monotonic() + seconds
+        while not (found := self.said(host)) or any(state != "ok" for _name, state, _said in found):
+            assert time.monotonic() < end, [one for one in found if one[1] != "ok"] or "it has no checks"
+            time.sleep(0.2)
+
+    def switched_on(self, host: Host) -> set[str]:
+        """Return, of the units that go with the component, those that run, and those that do at the next boot."""
+        parts = (self.component.part, *(one.part for one in self.component.shared))
+        patterns = shlex.join(unit for part in parts for unit in part.units)
+        running = host.check_output(f"systemctl list-units --state=active --plain --no-legend {patterns}")
+        at_boot = host.run(f"systemctl list-unit-files --state=enabled --no-legend {patterns}").stdout
+        return {
+            f"{line.split()[0]} {state}"
+            for state, listed in (("runs", running), ("is enabled", at_boot))
+            for line in listed.splitlines()
+        }
 
     def ports(self, host: Host) -> set[str]:
         """Return those of the component's ports that something listens on."""
@@ -133,22 +159,21 @@ class Contract:
     ) -> None:
         host = machine(self.vm)
 
-        def states() -> set[str]:
-            return {one["state"] for one in checks_of(host) if one["component"] == self.name}
-
         names = " ".join(self.units(host))
         host.check_output(f"systemctl stop {names}")
         try:
-            eventually(lambda: "critical" in states(), 60)
+            eventually(lambda: "critical" in {state for _name, state, _said in self.said(host)}, 60)
         finally:
             host.check_output(f"systemctl start {names}")
-        eventually(lambda: states() == {"ok"}, 120)
+        self.all_is_well(host, 120)
 
     def test_what_would_go_is_shown_and_nothing_goes(
         self, machine: Callable[[str], Host], play: Play, description: Description
     ) -> None:
         host = machine(self.vm)
         self.write(host)
+        type(self).before = self.switched_on(host)
+        assert self.before
         assert self.own_checks(host)
         self.make_room(play, description)
         self.verb(play, description, "remove_component", component=self.name)
@@ -207,4 +232,5 @@ class Contract:
         host = machine(self.vm)
         assert "state" not in (description.options_of(self.vm, self.name) or {})
         eventually(lambda: self.is_there(host), 60)
-        eventually(lambda: {one["state"] for one in checks_of(host) if one["component"] == self.name} == {"ok"}, 90)
+        self.all_is_well(host, 90)
+        assert self.before - self.switched_on(host) == set()

@@ -10,6 +10,7 @@ import contextlib
 import email
 import email.message
 import imaplib
+import shlex
 import smtplib
 import socket
 import socketserver
@@ -21,10 +22,33 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from testinfra.host import Host
+
 ROOT = Path(__file__).parents[3]
 CA = ROOT / ".lab/keys/ca.pem"
 NAME = "mx.outside.example"
 ADDRESSES = ("198.51.100.1", "2001:db8:2::1")
+
+# Puts the server's own records into the DNS of the test, as an operator does with the zone file. In a file, since the
+# Internet does not forget them either when the server's resolver starts again.
+_PROGRAM = """
+import json, subprocess
+lines = ["server:"]
+for one in json.load(open("/var/lib/ringmaster/mailserver/dns.json")):
+    value = one["value"]
+    if one["kind"] == "TXT":
+        value = " ".join(f'"{value[start:start + 255]}"' for start in range(0, len(value), 255))
+    lines.append(f"  local-data: '{one['name']}. 3600 IN {one['kind']} {value}'")
+with open("/etc/unbound/unbound.conf.d/molecule-records.conf", "w") as file:
+    file.write("\\n".join(lines) + "\\n")
+subprocess.run(["unbound-control", "reload"], check=True, stdout=subprocess.DEVNULL)
+"""
+PUBLISH = f"python3 -c {shlex.quote(_PROGRAM)}"
+
+
+def publish(host: Host) -> None:
+    """Put the records that the mail server asks for into the DNS."""
+    host.check_output(PUBLISH)
 
 
 def trust() -> ssl.SSLContext:

@@ -29,7 +29,20 @@ from typing import Any
 
 import dkim
 import pytest
-from outside import ADDRESSES, NAME, Person, Received, Relay, compose, deliver, mail_server, running, trust
+from outside import (
+    ADDRESSES,
+    NAME,
+    PUBLISH,
+    Person,
+    Received,
+    Relay,
+    compose,
+    deliver,
+    mail_server,
+    publish,
+    running,
+    trust,
+)
 from steps import check_of, checks_of, sandboxed
 from testinfra.host import Host
 
@@ -41,23 +54,12 @@ PROGRAM = "/usr/bin/ringmaster mailserver"
 Eventually = Callable[..., None]
 Play = Callable[..., subprocess.CompletedProcess[str]]
 
-# Puts the server's own records into the DNS of the test, as an operator does with the zone file.
-PUBLISH = """
-import json, subprocess
-for one in json.load(open("/var/lib/ringmaster/mailserver/dns.json")):
-    value = one["value"]
-    if one["kind"] == "TXT":
-        value = " ".join(f'"{value[start:start + 255]}"' for start in range(0, len(value), 255))
-    record = f"{one['name']}. 3600 IN {one['kind']} {value}"
-    subprocess.run(["unbound-control", "local_data", record], check=True, stdout=subprocess.DEVNULL)
-"""
-
 
 @pytest.fixture(scope="module")
 def host(machine: Callable[[str], Host]) -> Host:
     """Return the machine with the mail server, whose records are in the DNS."""
     found = machine("post00")
-    found.check_output(f"python3 -c {shlex.quote(PUBLISH)}")
+    publish(found)
     return found
 
 
@@ -643,7 +645,6 @@ def test_comes_back_after_a_kill(host: Host, address: str, anna: Person, eventua
             lambda unit=unit: host.check_output(f"systemctl show -P MainPID {unit}") not in ("0", before[unit]), 60
         )
     eventually(lambda: host.run("ss -Hltn | grep -q 127.0.0.1:11332").rc == 0, 60)
-    host.check_output(f"python3 -c {shlex.quote(PUBLISH)}")
     deliver(
         address, "bob@outside.example", anna.address, compose("bob@outside.example", anna.address, "after the kill")
     )
@@ -674,7 +675,7 @@ def test_keys_of_dkim_that_do_not_fit_are_told(host: Host) -> None:
     try:
         for break_it, state, sentence in (
             ("unbound-control local_data_remove ringmaster._domainkey.second.example", "warning", "is not in the DNS"),
-            (f"python3 -c {shlex.quote(PUBLISH)}; openssl genrsa 2048 2>/dev/null > {key}", "critical", "another key"),
+            (f"{PUBLISH}; openssl genrsa 2048 2>/dev/null > {key}", "critical", "another key"),
             (f"chmod g= {key}; cat /root/kept > {key}", "critical", "may not read"),
             (f"rm {key}", "critical", "is no key"),
         ):
@@ -684,7 +685,7 @@ def test_keys_of_dkim_that_do_not_fit_are_told(host: Host) -> None:
             assert sentence in check["output"]
             assert "second.example" in check["output"]
     finally:
-        host.check_output(f"mv /root/kept {key}; python3 -c {shlex.quote(PUBLISH)}")
+        host.check_output(f"mv /root/kept {key}; {PUBLISH}")
     assert check_of(host, "mailserver/dkim")["state"] == "ok"
 
 
@@ -704,7 +705,7 @@ def test_missing_dns_record_is_told(host: Host) -> None:
         assert check["state"] == "warning"
         assert "TXT of _dmarc.post.example is nothing" in check["output"]
     finally:
-        host.check_output(f"python3 -c {shlex.quote(PUBLISH)}")
+        publish(host)
 
 
 @pytest.mark.contract("a trial start before anything is used")

@@ -5,10 +5,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import contract
+import pytest
+from outside import publish
 from testinfra.host import Host
 
 OTTO = "otto@second.example"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def records(machine: Callable[[str], Host]) -> None:
+    """Let the DNS say what its checks look for."""
+    publish(machine(TestContract.vm))
 
 
 class TestContract(contract.Contract):
