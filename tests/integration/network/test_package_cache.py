@@ -189,6 +189,8 @@ def program() -> Any:
 
 
 GIB = 1 << 30
+AGES = "1000000"
+"""Days that have not passed for any file."""
 
 
 @pytest.mark.parametrize(
@@ -218,9 +220,20 @@ def test_what_was_not_used_for_longest_goes_first(tmp_path: Path, capsys: pytest
         os.utime(file, (1000 + number, 1000))
     (folder / "link").symlink_to(kept_elsewhere)
     (folder / "folder").symlink_to(tmp_path)
-    program().main(str(tmp_path / "cache"), str(5 / 1024), "0")
+    program().main(str(tmp_path / "cache"), str(5 / 1024), "0", AGES)
     assert sorted(path.name for path in folder.iterdir() if path.suffix) == ["6.deb", "7.deb", "8.deb", "9.deb"]
     assert kept_elsewhere.exists()
     assert "removed 6 files" in capsys.readouterr().out
-    program().main(str(tmp_path / "cache"), "40", "0")
+    program().main(str(tmp_path / "cache"), "40", "0", AGES)
     assert capsys.readouterr().out == ""
+
+
+def test_what_nobody_asked_for_within_its_days_goes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    day = 24 * 3600
+    for name, fetched, read in (("old", 40, 31), ("read", 40, 29), ("fetched", 29, 40), ("new", 0, 0)):
+        file = tmp_path / f"{name}.deb"
+        file.write_bytes(b"package")
+        os.utime(file, (time.time() - read * day, time.time() - fetched * day))
+    program().main(str(tmp_path), "40", "0", "30")
+    assert sorted(path.stem for path in tmp_path.iterdir()) == ["fetched", "new", "read"]
+    assert "removed 1 file" in capsys.readouterr().out
