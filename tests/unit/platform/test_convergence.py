@@ -82,7 +82,9 @@ def test_who_is_concerned_by_a_change(described) -> None:
     after = digests(described)
     assert changed(before, after) == {VM, "hv0", "svc0"}
     # What a component says lies on the other VMs of its project, too.
-    described.edit("projects/myapp.yml", lambda data: data["vms"][NEIGHBOUR]["components"]["redis"].update({"port": 6380}))
+    described.edit(
+        "projects/myapp.yml", lambda data: data["vms"][NEIGHBOUR]["components"]["redis"].update({"port": 6380})
+    )
     last = digests(described)
     assert changed(after, last) == {VM, NEIGHBOUR, "hv0", "svc0"}
     described.edit("projects/myapp.yml", lambda data: data.update({"contacts": ["new@example.com"]}))

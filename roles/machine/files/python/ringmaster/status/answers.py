@@ -63,7 +63,7 @@ def parse(content: bytes) -> Any:
 
 
 def results(answer: Any) -> dict[str, Any]:
-    """Return ``{time, checks, planned, convergence}`` of a machine's results, with nothing in it that was not judged."""
+    """Return ``{time, checks, planned, convergence}`` of a machine's results, with nothing that was not judged."""
     _agree(isinstance(answer, Mapping), "the results are no object")
     _agree(answer.get("format", 1) == 1, "the results are in an unknown form")
     checks = answer.get("checks")

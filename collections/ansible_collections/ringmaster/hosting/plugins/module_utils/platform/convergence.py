@@ -6,9 +6,10 @@
 A machine keeps the digest that the last complete run has brought it to. It is behind while that differs from the wanted
 one; nothing else says so, neither that a commit is newer nor that a run was started.
 
-What may change a VM is its own variables, those of its project and of the platform, the components of the project's other
-VMs (their credentials, backends and rules lie on it, too), the machines of services, and the variables that operators
-keep beside the inventory. Hypervisors and machines of services know all VMs, so that theirs is made of everything.
+What may change a VM is its own variables, those of its project and of the platform, the components of the project's
+other VMs (their credentials, backends and rules lie on it, too), the machines of services, and the variables that
+operators keep beside the inventory. Hypervisors and machines of services know all VMs, so that theirs is made of
+everything.
 """
 
 from __future__ import annotations
@@ -166,9 +167,13 @@ def beside(folder: Path) -> dict[str, str]:
 
 
 def reached(machine: Mapping[str, Any], now: float) -> str:
-    """Return what a machine keeps once a complete run has converged it: JSON with digest, commit and moment (Unix time).
+    """Return what a machine keeps of a complete run that converged it: JSON with digest, commit and moment (Unix time).
 
     :param machine: host variables. The commit is that of the description's folder, empty where there is none.
     """
-    record = {"digest": machine[VARIABLE], "commit": standing.commit(Path(machine["ringmaster_platform_dir"])), "at": int(now)}
+    record = {
+        "digest": machine[VARIABLE],
+        "commit": standing.commit(Path(machine["ringmaster_platform_dir"])),
+        "at": int(now),
+    }
     return json.dumps(record, sort_keys=True) + "\n"

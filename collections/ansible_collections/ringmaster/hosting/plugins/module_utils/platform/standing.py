@@ -119,7 +119,7 @@ def committed(path: Path) -> str | None:
 
 
 def commit(folder: Path) -> str:
-    """Return the commit that a folder's files stand at, and ``+`` where they differ from it; nothing where git has none."""
+    """Return the commit that a folder's files stand at, with ``+`` where they differ from it; nothing without one."""
     head = (_git(folder, "rev-parse", "--verify", "--quiet", "--short=12", "HEAD") or b"").decode().strip()
     return head + ("+" if head and _git(folder, "status", "--porcelain", "--", ".") else "")
 
