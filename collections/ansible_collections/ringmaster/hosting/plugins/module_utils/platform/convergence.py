@@ -14,6 +14,7 @@ everything.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import os
@@ -69,7 +70,7 @@ def add_digests(
             *(_told(groups[name]["vars"]) for name in ("all", "vms") if name in groups),
             {name: _told(hosts[name]) for name in sorted(set(services) & hosts.keys())},
             beside.get("", ""),
-            code(),
+            _own_code(),
         ]
     )
     vms = set(groups.get("vms", {}).get("hosts", []))
@@ -127,6 +128,11 @@ def code(collection: Path = COLLECTION) -> str:
         result.update(f"{os.path.relpath(entry.path, collection)}\0".encode())
         result.update(files.read_bytes(Path(entry.path)) + b"\0")
     return result.hexdigest()[:LENGTH]
+
+
+@functools.cache
+def _own_code() -> str:
+    return code()
 
 
 def code_signature(collection: Path = COLLECTION) -> str:
