@@ -21,7 +21,7 @@ from queue import Empty, SimpleQueue
 from typing import Any
 
 import pytest
-from ansible_collections.ringmaster.hosting.plugins.module_utils.platform import operations
+from ansible_collections.ringmaster.hosting.plugins.module_utils.platform import operations, repository
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.ledger import FIRST_UID
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.model import Options
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.verbs import edit
@@ -37,12 +37,12 @@ LONGEST = 2.0
 
 
 def wishes() -> list[list[edit.Change]]:
-    """Return the changes; each names what it makes, so that asking again makes nothing else."""
+    """Return the changes. Which name an ordered VM gets is known only when it is done."""
     people = [
         [("add_user", {"user": f"person{one:03}", "full_name": f"Person {one}", "email": f"p{one}@example.org"})]
         for one in range(PEOPLE)
     ]
-    vms = [[("order_vm", {"project": "myapp", "vm": f"myapp{one:02}", "memory": "1GiB"})] for one in range(1, VMS + 1)]
+    vms = [[("order_vm", {"project": "myapp", "memory": "1GiB"})] for _one in range(VMS)]
     comments: list[list[edit.Change]] = [
         [
             ("add_user", {"user": f"guest{one:03}", "full_name": f"Guest {one}", "email": f"g{one}@example.org"}),
@@ -64,17 +64,17 @@ class Queue:
     lock: threading.Lock = field(default_factory=threading.Lock)
 
 
-def ask(options: Options, changes: list[edit.Change], cache: Path, answer: Any) -> None:
+def ask(options: Options, request: int, changes: list[edit.Change], cache: Path, answer: Any) -> None:
     os.environ["XDG_CACHE_HOME"] = str(cache)
     try:
-        edit.apply_many(options, changes)
+        edit.apply_many(options, changes, credit=repository.Credit(trailers={repository.REQUEST: f"test-{request}"}))
         answer.put("done")
     except Exception as error:  # the parent says what it was
         answer.put(f"{type(error).__name__}: {error}")
 
 
 def write(queue: Queue, checkout: Any, cache: Path) -> None:
-    """Do what is waiting, one after the other, each in a process of its own; some of them are killed, and begin again."""
+    """Do what is waiting, one after the other, each in a process of its own; who is killed begins again."""
     context = multiprocessing.get_context("fork")
     while True:
         try:
@@ -82,7 +82,7 @@ def write(queue: Queue, checkout: Any, cache: Path) -> None:
         except Empty:
             return
         answer = context.SimpleQueue()
-        run = context.Process(target=ask, args=(checkout(), changes, cache, answer))
+        run = context.Process(target=ask, args=(checkout(), number, changes, cache, answer))
         run.start()
         if number in queue.killed:
             time.sleep(random.uniform(0, LONGEST))
