@@ -78,8 +78,9 @@ def apply_many(
     and addresses are found for it, before anything is written: what is wrong only in between is no mistake. Raises
     DescriptionError with all mistakes, of the requests or of the result; then nothing was changed. A dry run writes
     nothing and returns the same outcome. With a repository, all of it is done in a clone, and counts once pushed;
-    ``credit`` says who is named in its commit; one whose trailer ``Request`` is in the history does nothing,
-    and the outcome is that of then, without its files. Without a repository, the files are changed, and committed by whoever asked.
+    ``credit`` says who is named in its commit; one whose trailer ``Request`` is in the history does nothing, and the
+    outcome is that of then, without its files. Without a repository, the files are changed, and committed by whoever
+    asked.
     """
     if not changes:
         raise ValueError("there is nothing to do: no verb was given")
