@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import allocation, description, operations, repository, rescue
+from ..language import load
 from ..language.errors import DescriptionError, Mistake
 from ..language.files import read_text, write_atomically
 from ..language.load import Source, display, plain
@@ -62,6 +63,7 @@ def apply(options: Options, verb: str, arguments: Mapping[str, Any], *, dry_run:
     return apply_many(options, [(verb, arguments)], dry_run=dry_run)
 
 
+@load.without_collector()
 def apply_many(
     options: Options,
     changes: Sequence[Change],
@@ -76,17 +78,22 @@ def apply_many(
     and addresses are found for it, before anything is written: what is wrong only in between is no mistake. Raises
     DescriptionError with all mistakes, of the requests or of the result; then nothing was changed. A dry run writes
     nothing and returns the same outcome. With a repository, all of it is done in a clone, and counts once pushed;
-    ``credit`` says who is named in its commit. Without one, the files are changed, and committed by whoever asked.
+    ``credit`` says who is named in its commit; one whose trailer ``Request`` is in the history does nothing, and the
+    outcome is that of then, without its files. Without a repository, the files are changed, and committed by whoever
+    asked.
     """
     if not changes:
         raise ValueError("there is nothing to do: no verb was given")
-    return repository.carried(
-        options,
-        lambda inside: _apply(inside, changes, expect, dry_run=dry_run),
-        lambda outcome: operations.commit_message(_said(changes, outcome), outcome.allocated),
-        credit=credit,
-        dry_run=dry_run,
-    )
+    try:
+        return repository.carried(
+            options,
+            lambda inside: _apply(inside, changes, expect, dry_run=dry_run),
+            lambda outcome: operations.commit_message(_said(changes, outcome), outcome.allocated),
+            credit=credit,
+            dry_run=dry_run,
+        )
+    except repository.DoneBefore as done:
+        return _outcome_of(done)
 
 
 def _said(changes: Sequence[Change], outcome: Outcome) -> str:
@@ -95,24 +102,33 @@ def _said(changes: Sequence[Change], outcome: Outcome) -> str:
     return lines[0] if len(lines) == 1 else "\n".join([f"{len(lines)} changes", "", *lines])
 
 
+def _outcome_of(done: repository.DoneBefore) -> Outcome:
+    """Return what a commit of ours says that was done."""
+    lines = done.message.split("\n\n")
+    said = lines[1] if lines[0].endswith(" changes") else lines[0]
+    subjects = [line.partition(" ")[2] for line in said.splitlines()]
+    return Outcome(subjects[0], warnings=[str(done)], subjects=subjects, commit=done.commit)
+
+
 def _apply(options: Options, changes: Sequence[Change], expect: Sequence[Seen], *, dry_run: bool) -> Outcome:
     with locked(options.ledger.parent):
         is_urgent = all(verb in rescue.VERBS for verb, _arguments in changes)
-        rescued = rescue.read(options, may_leave_out=True) if is_urgent else None
-        found = rescued.found if rescued else description.read_valid(options)
+        kept = description.Kept()
+        rescued = rescue.read(options, may_leave_out=True, kept=kept) if is_urgent else None
+        found = rescued.found if rescued else description.read_valid(options, kept)
         _refuse_unexpected(found, expect)
         faulty = rescued if rescued and rescued.texts else None
-        outcome = _urgent(options, faulty, changes) if faulty else _planned(options, found, changes)
+        outcome = _urgent(options, faulty, changes) if faulty else _planned(options, found, changes, kept)
         if not dry_run:
             _refuse_changed_meanwhile(outcome.files)
             publish(outcome.files)
         return outcome
 
 
-def _planned(options: Options, found: Description, changes: Sequence[Change]) -> Outcome:
+def _planned(options: Options, found: Description, changes: Sequence[Change], kept: description.Kept) -> Outcome:
     """Return all that changes, with the ledger's part; raises DescriptionError for what cannot be."""
-    drawn = _drawn(options, found, changes)
-    proposed, mistakes = description.read_description(options, drawn.texts, drawn.ledger)
+    drawn = _drawn(options, found, changes, kept)
+    proposed, mistakes = description.read_description(options, drawn.texts, drawn.ledger, kept)
     if mistakes:
         raise DescriptionError(mistakes)
     guards.check(found, proposed, changes, _CONFIRMABLE)
@@ -154,7 +170,7 @@ class _Drawn:
         self.objects += [one for one in draft.objects() if one not in self.objects]
 
 
-def _drawn(options: Options, found: Description, changes: Sequence[Change]) -> _Drawn:
+def _drawn(options: Options, found: Description, changes: Sequence[Change], kept: description.Kept) -> _Drawn:
     """Return what all verbs make of a description; raises RequestError with the mistakes of all of them."""
     drawn, mistakes = _Drawn(), []
     for number, (verb, arguments) in enumerate(changes):
@@ -166,7 +182,7 @@ def _drawn(options: Options, found: Description, changes: Sequence[Change]) -> _
         drawn.take(draft, _described(found, draft))
         if number < len(changes) - 1:
             # What is wrong in between may be right at the end.
-            found, _mistakes = description.read_description(options, drawn.texts, drawn.ledger)
+            found, _mistakes = description.read_description(options, drawn.texts, drawn.ledger, kept)
     if mistakes:
         raise RequestError(mistakes)
     drawn.files = [file for file in drawn.files if file["before"] != file["after"]]
