@@ -35,7 +35,7 @@ def cut_off(server: Host) -> Iterator[None]:
         "add chain inet cut_off output { type filter hook output priority 0; }",
         'add rule inet cut_off output meta skuid "apt-cacher-ng" ct direction original reject',
     )
-    server.check_output("nft '%s'", "; ".join(rules))
+    server.check_output("nft %s", "; ".join(rules))
     yield
     server.check_output("nft delete table inet cut_off")
 
