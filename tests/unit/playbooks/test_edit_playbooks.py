@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.verbs.table import VERBS
+from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.verbs.table import CHANGES, VERBS
 
 pytestmark = pytest.mark.thorough
 
@@ -75,9 +75,10 @@ def test_a_survey_answers_and_is_refused_with_all_mistakes(platform) -> None:
 @pytest.mark.parametrize("verb", VERBS)
 def test_each_verb_has_a_playbook_with_all_its_arguments_and_a_line_in_the_docs(verb: str) -> None:
     (first, *_rest) = yaml.safe_load((ROOT / "playbooks" / f"{verb}.yml").read_text())
-    task = first["tasks"][0]["ringmaster.hosting.description_change"]
-    assert task["verb"] == verb
-    assert list(task["request"]) == list(VERBS[verb].types)
+    if verb in CHANGES:
+        task = first["tasks"][0]["ringmaster.hosting.description_change"]
+        assert task["verb"] == verb
+        assert list(task["request"]) == list(VERBS[verb].types)
     page = (ROOT / "docs/operating.md").read_text()
     (row,) = [line for line in page.splitlines() if line.startswith(f"| `{verb}`")]
     assert [word for word in VERBS[verb].types if f"`{word}`" not in row] == []

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.language.errors import DescriptionError
-from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.verbs.table import VERBS
+from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.verbs.table import CHANGES
 from ansible_collections.ringmaster.hosting.plugins.module_utils.services import what_if
 from ansible_collections.ringmaster.hosting.plugins.modules import description_what_if
 
@@ -140,5 +140,5 @@ def test_a_branch_of_the_description(allocated) -> None:
 
 def test_the_module_names_all_verbs_and_kinds() -> None:
     options = yaml.safe_load(description_what_if.DOCUMENTATION)["options"]
-    assert set(options["changes"]["suboptions"]["verb"]["choices"]) == set(VERBS)
+    assert set(options["changes"]["suboptions"]["verb"]["choices"]) == set(CHANGES)
     assert options["refuse"]["choices"] == list(what_if.KINDS)
