@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -70,6 +71,29 @@ def test_a_survey_answers_and_is_refused_with_all_mistakes(platform) -> None:
     assert platform.snapshot() == before
     assert "changed=1" in play(platform, "add_user", "-e", json.dumps(answers)).stdout
     assert platform.read().users["carol"]["email"] == "carol@example.org"
+
+
+def test_a_web_password_is_in_the_output_of_its_run_and_nowhere_else(platform) -> None:
+    platform.allocate()
+    dry = play(platform, "set_web_password", "-e", "user=bob", "--check", "--diff")
+    assert "changed=1" in dry.stdout
+    assert "shown this once" not in dry.stdout
+    real = play(platform, "set_web_password", "-e", "user=bob", "--diff")
+    (password,) = re.findall(r"The web password of bob, shown this once: (\w+)", real.stdout)
+    assert real.stdout.count(password) == 1
+    assert password not in (platform.folder / "users/bob.yml").read_text()
+    assert "playbooks/monitoring.yml -e" in real.stdout
+    again = play(platform, "set_web_password", "-e", "user=bob")
+    assert "changed=0" in again.stdout
+    assert "bob has a web password already" in again.stdout + again.stderr
+
+
+@pytest.mark.parametrize("given", ["myapp00, nope00,nope01", '{"vm": ["myapp00", "nope00", "nope01"]}'])
+def test_several_vms_are_converged_in_one_run(platform, given: str) -> None:
+    """As far as without machines: each name is looked up."""
+    platform.allocate()
+    done = play(platform, "converge_vm", "-e", given if given.startswith("{") else f"vm='{given}'")
+    assert "No VM 'nope00, nope01' is described" in done.stdout + done.stderr
 
 
 @pytest.mark.parametrize("verb", VERBS)

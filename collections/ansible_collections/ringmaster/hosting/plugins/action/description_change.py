@@ -16,7 +16,7 @@ class ActionModule(PlatformAction):
     """Change the description by one verb."""
 
     ARGUMENTS = {
-        "verb": {"type": "str", "required": True, "choices": list(table.ALL)},
+        "verb": {"type": "str", "required": True, "choices": [*table.CHANGES, *table.STEPS]},
         "request": {"type": "dict", "default": {}},
     }
 

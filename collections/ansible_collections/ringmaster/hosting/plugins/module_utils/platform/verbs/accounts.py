@@ -166,7 +166,7 @@ def add_service_user(found: Description, request: Request) -> Draft:
 
 
 def remove_service_user(found: Description, request: Request) -> Draft:
-    """Take a service user from a project; what it owns on VMs stays there, and belongs to nobody else."""
+    """Take a service user from a project; what it owns on VMs stays, under a uid that nobody else ever gets."""
     project, name = request.values["project"], request.values["service_user"]
     unchanged = Draft("projects", project, {}, name)
     if not request.known("project", "project", found.projects):
@@ -194,7 +194,7 @@ def remove_service_user(found: Description, request: Request) -> Draft:
             f"service_user: {name} may own data: {'; '.join(uses)}",
             found=name,
             allowed=f"one that nothing uses, or {EVEN_IF_USED}=true",
-            hint=f"its units, crontab and processes end, and /srv/{name} stays, for root only: look there first",
+            hint=f"its units, crontab and processes end; /srv/{name} stays as it is: look there first",
         )
     kept = [one for one in record["service_users"] if one != name]
     limits = {"service_user_limits": {name: None}} if name in record["service_user_limits"] else {}
