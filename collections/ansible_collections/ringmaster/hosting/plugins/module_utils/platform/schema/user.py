@@ -10,7 +10,11 @@ from ..language.containers import Key, ListOf, Record
 from ..language.types import Choice, Name, Text
 from .common import EMAIL, MOMENT, SSH_KEY
 
-PASSKEY_NAME = Text("what its owner calls it, such as laptop, in one line", pattern=r"^[^:,=]{1,60}$", most=240)
+_CALLED = r"[^:,={}\[\]<>|&$%#\"\\`]"
+PASSKEY_NAME = Text(
+    "what its owner calls it, such as laptop, without signs of programs", pattern=f"^{_CALLED}{{1,60}}$"
+)
+PASSKEY_WANTED = Text("the name of a passkey, or its id", pattern=f"^{_CALLED}+$", most=2 * passkeys.LONGEST_ID)
 PASSKEY_ID = Text(
     "the id of a credential in base64url without padding", check=passkeys.credential_id, most=2 * passkeys.LONGEST_ID
 )

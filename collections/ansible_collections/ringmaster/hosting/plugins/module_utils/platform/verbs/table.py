@@ -18,7 +18,7 @@ from ..language.types import Boolean, Choice, Integer, Name, Text, Type
 from ..model import Description
 from ..schema import PROJECT, USER, backup
 from ..schema.common import COMPONENTS, MOMENT, PERMISSIONS, SSH_KEY
-from ..schema.user import PASSKEY_ID, PASSKEY_KEY, PASSKEY_NAME
+from ..schema.user import PASSKEY_ID, PASSKEY_KEY, PASSKEY_NAME, PASSKEY_WANTED
 from ..schema.vm import VM
 from . import accounts, credentials, guards, invitations, vms
 from .drafts import Draft
@@ -197,7 +197,7 @@ CHANGES: dict[str, Verb] = {
     ),
     "remove_passkey": Verb(
         credentials.remove_passkey,
-        {**_PERSON, "passkey": Text("the name of a passkey, or its id", most=PASSKEY_ID.most), **guards.CONFIRMED},
+        {**_PERSON, "passkey": PASSKEY_WANTED, **guards.CONFIRMED},
         ("user", "passkey"),
     ),
     "add_ssh_key": Verb(accounts.add_ssh_key, {**_PERSON, "ssh_key": SSH_KEY}, ("user", "ssh_key")),
