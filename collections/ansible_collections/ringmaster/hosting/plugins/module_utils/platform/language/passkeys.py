@@ -28,6 +28,9 @@ ALGORITHMS = {(_EC2, -7): "ES256", (_OKP, -8): "EdDSA", (_RSA, -257): "RS256"}
 _P256 = 2**256 - 2**224 + 2**192 + 2**96 - 1
 _P256_B = 0x5AC635D8AA3A93E7B3EBBD55769886BC651D06B0CC53B0F63BCE3C3E27D2604B
 _P25519 = 2**255 - 19
+_Y8 = 2707385501144840649318225287225658788936804267575313519463743609750303402022
+_SMALL = (0, 1, _P25519 - 1, _Y8, _P25519 - _Y8)
+"""y of the points whose order divides 8 (RFC 7748, 7, and the order-8 points of Ed25519)."""
 _D25519 = -121665 * pow(121666, -1, _P25519) % _P25519
 
 
@@ -173,23 +176,13 @@ def _check_ed25519(key: dict[int, int | bytes]) -> None:
     _bytes(key, _X, 32)
     written = key[_X]
     # RFC 8032, 5.1.3: y, little-endian, with the sign of x in the last bit.
-    number = int.from_bytes(written if isinstance(written, bytes) else b"", "little")
-    y = number & (2**255 - 1)
-    square = (y * y - 1) * pow(_D25519 * y * y + 1, -1, _P25519) % _P25519
-    if y >= _P25519 or (square and pow(square, (_P25519 - 1) // 2, _P25519) != 1) or _is_small(y, square):
-        raise _NoKeyError("is no key of EdDSA: its point lies beside the curve Ed25519, or signs for everybody")
-
-
-def _is_small(y: int, square: int) -> bool:
-    """Tell whether a point is of an order that divides 8: with such a key, a signature proves nothing."""
-    for _doubling in range(3):
-        # Of a doubled point, y = (y² + x²) / (2 - (y² - x²)) and x² = (2xy)² / (y² - x²)² (a = -1).
-        sum_, difference = (y * y + square) % _P25519, (y * y - square) % _P25519
-        square = 4 * square * y * y * pow(difference * difference, -1, _P25519) % _P25519 if difference else 0
-        y = sum_ * pow(2 - difference, -1, _P25519) % _P25519
-        if square == 0 and y == 1:
-            return True
-    return False
+    y = int.from_bytes(written if isinstance(written, bytes) else b"", "little") & (2**255 - 1)
+    # x² = (y² - 1) / (d y² + 1); a quotient is a square where the product is one.
+    product = (y * y - 1) * (_D25519 * y * y + 1) % _P25519
+    if y >= _P25519 or (product and pow(product, (_P25519 - 1) // 2, _P25519) != 1):
+        raise _NoKeyError("is no key of EdDSA: its point lies beside the curve Ed25519")
+    if y in _SMALL:
+        raise _NoKeyError("is no key of EdDSA: with such a point anybody's signature is right")
 
 
 def _check_rsa(key: dict[int, int | bytes]) -> None:
