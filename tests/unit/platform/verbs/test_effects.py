@@ -157,6 +157,17 @@ def test_what_an_operation_is(two, verb: str, given: dict[str, Any], expected: l
     assert [run.command().removeprefix("playbooks/") for run in found] == expected
 
 
+def test_operations_are_done_one_by_one(two) -> None:
+    """Their playbooks take one machine each."""
+    asked = [("restart_vm", {"vm": name}) for name in ("shop01", "myapp00")]
+    found = effects.together(two.read(), [*asked, ("stop_vm", {"vm": "shop00"})], ["", "", "shop00"])
+    assert [(run.playbook, run.names["vm"]) for run in found] == [
+        ("converge_vm", ("shop00",)),
+        ("restart_vm", ("shop01",)),
+        ("restart_vm", ("myapp00",)),
+    ]
+
+
 def test_every_verb_has_its_effect() -> None:
     assert effects.EFFECTS.keys() == table.VERBS.keys()
     assert {verb for verb, _given, _expected in [*CASES, *OPERATED]} == set(table.VERBS)
