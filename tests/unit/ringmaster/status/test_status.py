@@ -369,5 +369,6 @@ def test_each_page_says_first_what_is_wrong(site: dict[str, Any]) -> None:
     for path, (html, _part) in site.items():
         boxes = re.findall(r'<section class="box" id="([^"]+)"', html)
         assert boxes[0] == "wrong", path
+    assert "2 of 3 VMs are not well: myapp00, myapp01" in site["index"][0]
     assert "Nothing: the VM shall not run." in site["projects/myapp/myapp02"][0]
     assert "No login: connection refused." in site["projects/myapp/index"][0].partition('id="vms"')[0]
