@@ -130,7 +130,7 @@ def test_a_hosters_gateway_may_lie_outside_of_the_network(platform, gateway: str
     put(platform, PLATFORM, FRONTEND6, f"{FRONTEND6}    ipv6_gateway: {gateway}\n")
     put(platform, PLATFORM, FRONTEND4, f"{FRONTEND4}    ipv4_gateway: 203.0.113.1\n")
     assert [mistake.render() for mistake in platform.mistakes()] == []
-    found = dns_records.hosts(platform.read(), lambda _description, _vm: {})
+    found = dns_records.hosts(platform.read(), lambda _description, _vm: {}, lambda _description, _vm: {})
     assert found["gateway.fe"] == ["203.0.113.1", *([gateway] if gateway.startswith("2") else [])]
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import dns_records, validate_components, validate_ledger, validate_networks
+from . import dns_records, validate_addresses, validate_components, validate_ledger, validate_networks
 from .component_options import Roles
 from .firewall_rules import is_known, known, split
 from .language import checks, load, names
@@ -33,6 +33,7 @@ def check(description: Description) -> None:
         _check_vm(description, vm)
     validate_components.check(description, Roles(description.options.roles))
     validate_networks.check(description)
+    validate_addresses.check(description)
     dns_records.check(description)
     validate_ledger.check(description)
 

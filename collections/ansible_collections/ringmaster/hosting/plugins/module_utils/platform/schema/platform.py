@@ -42,11 +42,30 @@ NETWORK = Record(
     ),
 )
 
+PUBLIC_NETWORK = Record(
+    "network",
+    (
+        Key(
+            "ipv4",
+            Text("an IPv4 network such as 203.0.113.0/24", check=checks.ipv4_network),
+            "IPv4 network that is routed to the server network.",
+            required=True,
+            example="203.0.113.0/24",
+        ),
+        *(NETWORK.by_name[name] for name in ("ipv4_gateway", "ipv4_pool")),
+    ),
+)
+
 NETWORKS = Record(
     "networks",
     (
         Key("frontend", NETWORK, "The network that faces the Internet (interface ethfe).", required=True),
         Key("server", NETWORK, "The network between VMs and services (interface ethsrv).", required=True),
+        Key(
+            "server_public",
+            PUBLIC_NETWORK,
+            "Public IPv4 addresses on the server network, for VMs with `server_public_ipv4`.",
+        ),
     ),
 )
 

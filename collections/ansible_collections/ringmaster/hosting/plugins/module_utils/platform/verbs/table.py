@@ -74,7 +74,8 @@ _OF_PROJECT = (
     *("description", "contacts", "webhooks", "maintenance", "checks", "firewall", "dns_records", "backup"),
     *("service_user_limits", "status_page", "production", "defaults"),
 )
-_CHANGEABLE = (*_SIZES, "frontend_ipv4", "components", "protected", "production", "comment")
+_ADDRESSES = ("frontend_ipv4", "frontend_extra_ipv4", "server_public_ipv4")
+_CHANGEABLE = (*_SIZES, *_ADDRESSES, "components", "protected", "production", "comment")
 
 VERBS = {
     "order_vm": Verb(
