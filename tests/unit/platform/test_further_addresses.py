@@ -17,15 +17,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 PROJECT, PLATFORM, LEDGER = "projects/myapp.yml", "platform.yml", "allocations.yml"
-PUBLIC = "203.0.113.0/28"
+EXAMPLE, PUBLIC = "203.0.113.0/24", "203.0.113.0/28"
 EXTRA, SERVER = "frontend_extra_ipv4", "server_public_ipv4"
 FIRST = "198.51.100.2 2001:db8:2::1000 172.20.1.1 2001:db8:3::1000"
 
 
 @pytest.fixture
 def public(platform):
-    """A platform with public addresses on the server network, and with a second VM."""
-    platform.replace(PLATFORM, "ipv6: 2001:db8:3::/64", f"ipv6: 2001:db8:3::/64\n  server_public:\n    ipv4: {PUBLIC}")
+    """A platform with few public addresses on the server network, and with a second VM."""
+    platform.replace(PLATFORM, EXAMPLE, PUBLIC)
     platform.replace(PROJECT, "\nvms:\n", "\nvms:\n  myapp01: {memory: 512MiB, frontend_ipv4: true}\n")
     platform.allocate()
     return platform
@@ -43,7 +43,12 @@ def messages(platform) -> list[str]:
     return [mistake.message for mistake in platform.mistakes()]
 
 
+def without_public(platform) -> None:
+    platform.edit(PLATFORM, lambda data: data["networks"].pop("server_public") and None)
+
+
 def test_a_platform_that_asks_for_none_has_neither_entries_nor_variables(platform) -> None:
+    without_public(platform)
     platform.allocate()
     text = (platform.folder / LEDGER).read_text()
     assert "extra" not in text
@@ -153,6 +158,7 @@ def test_one_address_for_two_is_refused_at_the_second(public) -> None:
 
 
 def test_what_there_is_no_network_for(platform) -> None:
+    without_public(platform)
     ask(platform, server_public_ipv4=1)
     assert messages(platform) == ["vms.myapp00.server_public_ipv4: there is no network of public addresses"]
     ask(platform, server_public_ipv4=0, frontend_ipv4=False, frontend_extra_ipv4=1)
@@ -170,7 +176,7 @@ def test_what_there_is_no_network_for(platform) -> None:
     ],
 )
 def test_networks_that_cannot_be_public_ones(platform, network: str, message: str) -> None:
-    platform.replace(PLATFORM, "ipv6: 2001:db8:3::/64", f"ipv6: 2001:db8:3::/64\n  server_public: {{ipv4: {network}}}")
+    platform.replace(PLATFORM, EXAMPLE, network)
     assert messages(platform) == [message]
 
 

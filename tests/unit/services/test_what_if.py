@@ -50,7 +50,6 @@ def test_further_addresses_that_come_and_go(allocated) -> None:
         return {sentence for _about, kind, sentence in told(allocated, vm(**change)) if kind == "live"}
 
     assert live(frontend_extra_ipv4=2) == {"gets 2 further IPv4 addresses on the frontend network"}
-    allocated.replace("platform.yml", "2001:db8:3::/64", "2001:db8:3::/64\n  server_public: {ipv4: 203.0.113.0/24}")
     allocated.replace(PROJECT, "    cores: 2", "    cores: 2\n    frontend_extra_ipv4: 1\n    server_public_ipv4: 1")
     allocated.allocate()
     assert live(frontend_extra_ipv4=0, server_public_ipv4="203.0.113.9") == {
