@@ -108,7 +108,9 @@ def build(vms: Mapping[str, Vars], networks: Vars) -> Network:
             network.batch(name, _vm(vm, networks))
             network.run(name, "sysctl", "-qw", "net.ipv4.conf.all.rp_filter=2", "net.ipv4.conf.all.arp_ignore=1")
         forwarding = ("net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1", "net.ipv4.conf.all.rp_filter=0")
-        network.run("gateway", "sysctl", "-qw", *forwarding)
+        # As in the role's sysctl.conf, which is there before the bridges.
+        silent = [f"net.ipv4.conf.{one}.send_redirects=0" for one in ("all", "br-fe", "br-srv")]
+        network.run("gateway", "sysctl", "-qw", *forwarding, *silent)
     except BaseException:
         network.remove()
         raise
