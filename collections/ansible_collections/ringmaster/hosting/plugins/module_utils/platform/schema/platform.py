@@ -43,7 +43,7 @@ NETWORK = Record(
 )
 
 PUBLIC_NETWORK = Record(
-    "network",
+    "public network",
     (
         Key(
             "ipv4",
