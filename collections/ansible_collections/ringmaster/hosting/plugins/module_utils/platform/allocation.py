@@ -156,15 +156,15 @@ def _plan_addresses(description: Description, result: Plan, role: str, section: 
 
 def _plan_named(description: Description, result: Plan) -> None:
     """Give VMs the addresses that they name; that nobody else has them was checked."""
-    for further in FURTHER_OF:
-        for vm in description.vms.values():
+    for vm in description.vms.values():
+        for further in FURTHER_OF if vm.asks_for_further else ():
             given = further.given(result.ledger, vm.name)
             _give(result, further, vm, [one for one in further.asked(vm).named if one not in given])
 
 
 def _plan_further(description: Description, result: Plan, further: Further) -> None:
     network = description.network(further.role)
-    lacking = [vm for vm in description.vms.values() if further.lacks(result.ledger, vm)]
+    lacking = [vm for vm in description.vms.values() if vm.asks_for_further and further.lacks(result.ledger, vm)]
     if not network.get("ipv4") or not lacking:
         return
     pool = _pool(description, result.ledger, further.role)
@@ -253,7 +253,7 @@ def is_allocated(description: Description, ledger: Ledger, vm: Vm) -> bool:
         and vm.name in ledger.placements
         and (not needs_srv or vm.name in ledger.ipv4_srv)
         and (not vm.frontend_ipv4 or vm.name in ledger.ipv4_frontend)
-        and not any(further.lacks(ledger, vm) for further in FURTHER_OF)
+        and not (vm.asks_for_further and any(further.lacks(ledger, vm) for further in FURTHER_OF))
     )
 
 
@@ -270,13 +270,17 @@ def vm_addresses(description: Description, ledger: Ledger, vm: Vm) -> dict[str, 
 
 def further_addresses(ledger: Ledger, vm: Vm) -> dict[str, list[str]]:
     """Return the further addresses of an allocated VM by kind; an empty list where it has none."""
+    if not vm.asks_for_further:
+        return {kind: [] for kind in FURTHER}
     return {further.kind: further.in_use(ledger, vm) for further in FURTHER_OF}
 
 
-def all_addresses(description: Description, ledger: Ledger, vm: Vm) -> list[str]:
-    """Return all addresses of an allocated VM."""
-    first = [address for address in vm_addresses(description, ledger, vm).values() if address]
-    return [*first, *(address for found in further_addresses(ledger, vm).values() for address in found)]
+def flat(first: dict[str, str], further: dict[str, list[str]]) -> list[str]:
+    """Return all addresses of a VM in one list."""
+    found = [address for address in first.values() if address]
+    for some in further.values():
+        found += some
+    return found
 
 
 def record_addresses(description: Description, result: Plan, confirmed: Iterable[str]) -> None:

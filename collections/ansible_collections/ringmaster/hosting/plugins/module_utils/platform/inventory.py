@@ -187,7 +187,11 @@ def _project_vars(description: Description, project: str) -> dict[str, Any]:
     generations = description.ledger.secret_generations(project)
     result: dict[str, Any] = {
         "ringmaster_project_service_users": list(record["service_users"]),
-        "ringmaster_project_addresses": [address for vm in vms for address in all_addresses(description, vm)],
+        "ringmaster_project_addresses": [
+            address
+            for vm, found in zip(vms, resolved, strict=True)
+            for address in allocation.flat(found, allocation.further_addresses(description.ledger, vm))
+        ],
         "ringmaster_project_firewall": {
             "frontend": record["firewall"]["frontend"],
             "allow": resolve_rules(description, project, all_addresses),
@@ -252,7 +256,8 @@ def all_addresses(description: Description, vm: Vm) -> list[str]:
     """Return the addresses of a VM; none while it is not allocated."""
     if not _is_allocated(description, vm):
         return []
-    return allocation.all_addresses(description, description.ledger, vm)
+    further = allocation.further_addresses(description.ledger, vm)
+    return allocation.flat(_addresses(description, vm), further)
 
 
 def _further(description: Description, vm: Vm) -> dict[str, list[str]]:
@@ -320,7 +325,7 @@ def _network_vars(description: Description, vm: Vm) -> dict[str, Any]:
         "ringmaster_fe_mac": addresses.mac(site, "fe", vm_id),
         "ringmaster_srv_mac": addresses.mac(site, "srv", vm_id),
         **{f"ringmaster_{name}": value for name, value in found.items()},
-        **{f"ringmaster_{kind}": some for kind, some in further.items() if some},
+        **({f"ringmaster_{kind}": some for kind, some in further.items() if some} if vm.asks_for_further else {}),
     }
     former_further = {kind: had[kind] for kind in had if had[kind] != further[kind]}
     if former or former_further:

@@ -90,9 +90,9 @@ class Ledger:
     def confirmed_further(self, name: str) -> dict[str, list[str]]:
         """Return the further addresses by which a VM was last reached, by kind; nothing for one that never was."""
         words = self.confirmed_addresses.get(name, "").split()
-        if not words:
-            return {}
-        further = words[len(ADDRESSES) :] or [NONE] * len(FURTHER)
+        further = words[len(ADDRESSES) :]
+        if not further:
+            return {kind: [] for kind in FURTHER} if words else {}
         return {kind: [] if word == NONE else word.split(",") for kind, word in zip(FURTHER, further, strict=False)}
 
     def confirmed_everything(self, name: str) -> list[str]:

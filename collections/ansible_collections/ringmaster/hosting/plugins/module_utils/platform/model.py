@@ -73,6 +73,11 @@ class Vm:
         return sizes.tmp_gib(self.disk_gib)
 
     @property
+    def asks_for_further(self) -> bool:
+        """Whether the VM asks for any address beside its first ones."""
+        return bool(self.frontend_extra_ipv4.count or self.server_public_ipv4.count)
+
+    @property
     def public_ipv4_count(self) -> int:
         """Number of public IPv4 addresses that the VM asks for, on both networks."""
         return int(self.frontend_ipv4) + self.frontend_extra_ipv4.count + self.server_public_ipv4.count
