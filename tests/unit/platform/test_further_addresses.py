@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 PROJECT, PLATFORM, LEDGER = "projects/myapp.yml", "platform.yml", "allocations.yml"
-EXAMPLE, PUBLIC = "203.0.113.0/24", "203.0.113.0/28"
+EXAMPLE, PUBLIC = "198.19.0.0/24", "203.0.113.0/28"
 EXTRA, SERVER = "frontend_extra_ipv4", "server_public_ipv4"
 FIRST = "198.51.100.2 2001:db8:2::1000 172.20.1.1 2001:db8:3::1000"
 

@@ -52,9 +52,9 @@ def test_further_addresses_that_come_and_go(allocated) -> None:
     assert live(frontend_extra_ipv4=2) == {"gets 2 further IPv4 addresses on the frontend network"}
     allocated.replace(PROJECT, "    cores: 2", "    cores: 2\n    frontend_extra_ipv4: 1\n    server_public_ipv4: 1")
     allocated.allocate()
-    assert live(frontend_extra_ipv4=0, server_public_ipv4="203.0.113.9") == {
+    assert live(frontend_extra_ipv4=0, server_public_ipv4="198.19.0.9") == {
         "loses one further IPv4 address on the frontend network",
-        "public IPv4 addresses on the server network: 203.0.113.9",
+        "public IPv4 addresses on the server network: 198.19.0.9",
     }
 
 
