@@ -22,6 +22,8 @@ from .schema.source import SOURCE
 
 SUFFIX = ".ringmaster.yml"
 EXTENSIONS = (".yml", ".yaml")
+FROM_ENVIRONMENT = ("signing_key_file", "allowed_signers_file")
+"""Paths that the environment may give as well."""
 
 
 class Kept:
@@ -270,7 +272,7 @@ def make_options(source_path: Path, values: dict[str, Any], roles: Path | None) 
     folder = source_path.parent
 
     def resolve(key: str) -> Path | None:
-        text = values.get(key)
+        text = _setting(values, key) if key in FROM_ENVIRONMENT else values.get(key)
         try:
             return (folder / Path(str(text)).expanduser()).resolve() if text else None
         except (RuntimeError, OSError, ValueError) as error:
@@ -289,5 +291,7 @@ def make_options(source_path: Path, values: dict[str, Any], roles: Path | None) 
         repository=_setting(values, "description_repo"),
         branch=_setting(values, "description_branch"),
         folder=_setting(values, "description_folder") or ".",
+        signing_key=resolve("signing_key_file"),
+        allowed_signers=resolve("allowed_signers_file"),
         roles=roles,
     )
