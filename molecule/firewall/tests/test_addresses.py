@@ -105,10 +105,8 @@ def shown(vm: Host, interface: str) -> dict[str, bool]:
     return {one["local"]: bool(one.get("secondary")) for one in found["addr_info"]}
 
 
-def test_further_addresses_come_to_the_running_machine_and_go(
-    vm: Host, hostvars: dict[str, dict[str, Any]], old: str
-) -> None:
-    first = hostvars["neta00"]["ringmaster_fe_ipv4"]
+def test_further_addresses_come_to_the_running_machine_and_go(vm: Host, hostvars: dict[str, dict[str, Any]]) -> None:
+    first, private = hostvars["neta00"]["ringmaster_fe_ipv4"], confirmed()
     session = vm.check_output("echo $PPID $SSH_CONNECTION")
     before = vm.check_output("cat /etc/systemd/network/10-eth*; ip rule; ip route show table all type unicast")
     had = yaml.safe_load(LEDGER.read_text())["confirmed_addresses"]["neta00"]
@@ -119,7 +117,7 @@ def test_further_addresses_come_to_the_running_machine_and_go(
         (extra,), (public,) = ledger["ipv4_frontend_extra"]["neta00"], ledger["ipv4_server_public"]["neta00"]
         assert ledger["confirmed_addresses"]["neta00"] == f"{had} {extra} {public}"
         assert shown(vm, "ethfe") == {first: False, extra: True}
-        assert shown(vm, "ethsrv") == {old: False, public: False}
+        assert shown(vm, "ethsrv") == {private: False, public: False}
         assert vm.check_output("echo $PPID $SSH_CONNECTION") == session
         # What it asks itself comes from the first, and each answers those who ask it.
         assert f"src {first} " in vm.check_output("ip route get 198.18.0.7")
@@ -135,7 +133,7 @@ def test_further_addresses_come_to_the_running_machine_and_go(
         assert shown(vm, "ethfe") == {first: False, extra: True}
     done = converge()
     assert done.returncode == 0, done.stdout + done.stderr
-    assert (shown(vm, "ethfe"), shown(vm, "ethsrv")) == ({first: False}, {old: False})
+    assert (shown(vm, "ethfe"), shown(vm, "ethsrv")) == ({first: False}, {private: False})
     after = vm.check_output("cat /etc/systemd/network/10-eth*; ip rule; ip route show table all type unicast")
     assert sorted(after.splitlines()) == sorted(before.splitlines())
     assert yaml.safe_load(LEDGER.read_text())["confirmed_addresses"]["neta00"] == had
