@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import dns_records, validate_components, validate_ledger, validate_networks
+from . import dns_owners, dns_records, validate_components, validate_ledger, validate_networks
 from .component_options import Roles
 from .firewall_rules import is_known, known, split
 from .language import checks, load, names
@@ -34,6 +34,7 @@ def check(description: Description) -> None:
     validate_components.check(description, Roles(description.options.roles))
     validate_networks.check(description)
     dns_records.check(description)
+    dns_owners.check(description)
     validate_ledger.check(description)
 
 

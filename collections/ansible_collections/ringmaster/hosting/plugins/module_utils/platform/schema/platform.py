@@ -8,7 +8,7 @@ from __future__ import annotations
 from ..language import checks
 from ..language.containers import Key, ListOf, MapOf, Record
 from ..language.types import Anything, Boolean, Choice, Integer, Name, Size, Text
-from .common import DEFAULTS, DNS_RECORDS, DOMAIN, EMAIL, IPV4, RELEASES, SSH_KEY, TIMEZONE, URL
+from .common import DEFAULTS, DNS_RECORDS, DOMAIN, EMAIL, FULL_NAME, IPV4, RELEASES, SSH_KEY, TIMEZONE, URL
 
 SERVICES = ("gateway", "dns", "monitoring", "status", "backup")
 
@@ -179,6 +179,14 @@ PLATFORM = Record(
             default={"default": {"build": "trixie"}},
         ),
         Key("dns_zones", ListOf(DOMAIN), "Domains served by `services.dns`, beside the platform's own.", default=[]),
+        Key(
+            "dns_owners",
+            MapOf(FULL_NAME, ListOf(Name("project", refers=True), one_is_enough=True)),
+            "Whole names, each with the projects that may use it and what lies below it; the longest one counts. "
+            "What lies below `<project>.<domain>`, and below the names of its VMs, is a project's anyway.",
+            default={},
+            example="{shop.example: shop, www.ringmaster.example: [myapp]}",
+        ),
         DNS_RECORDS,
         Key("apt_proxy", URL, "Package cache for all VMs and machines."),
         Key("contacts", ListOf(EMAIL), "Who is told about trouble anywhere on the platform.", default=[]),
