@@ -95,11 +95,11 @@ def test_the_mistake_says_where_whose_and_what_to_do(platform) -> None:
     assert mistake.message == "dns_records[0].name: 'www.shop.ringmaster.example' belongs to project shop"
     assert mistake.allowed.startswith("names below myapp.ringmaster.example and below those of its VMs")
     assert mistake.hint == ""
-    platform.replace(PROJECT, "www.shop", "my")
+    platform.replace(PROJECT, "www.shop", "status")
     (mistake,) = platform.mistakes()
-    assert mistake.message.endswith("'my.ringmaster.example' belongs to the platform")
-    assert "dns_owners: {my.ringmaster.example: myapp}" in mistake.hint
-    platform.replace(PLATFORM, GIVEN, f"{{my.ringmaster.example: myapp, {GIVEN[1:]}")
+    assert mistake.message.endswith("'status.ringmaster.example' belongs to the platform")
+    assert "dns_owners: {status.ringmaster.example: myapp}" in mistake.hint
+    platform.replace(PLATFORM, GIVEN, f"{{status.ringmaster.example: myapp, {GIVEN[1:]}")
     assert refused(platform) == []
 
 

@@ -64,6 +64,8 @@ class Owners:
         longest name counts.
         """
         name = name.removeprefix("*.")
+        if self.is_portal(name):
+            return ()
         given = name
         while given and given not in self.given:
             given = given.partition(".")[2]
@@ -77,8 +79,6 @@ class Owners:
 
         The part is empty for names that say nothing, such as those outside of the platform's domain.
         """
-        if self.portal and f".{name}".endswith(f".{self.portal}"):
-            return self.portal, ""
         if not self.domain or not name.endswith(f".{self.domain}"):
             return "", ""
         front = name[: -len(self.domain) - 1]
@@ -94,6 +94,10 @@ class Owners:
         if inner != front or label in RESERVED or label.startswith("_"):
             return part, ""
         return (part, label) if label in self.projects else ("", "")
+
+    def is_portal(self, name: str) -> bool:
+        """Tell whether a name is the portal's host, or lies below it."""
+        return bool(self.portal) and f".{name}".endswith(f".{self.portal}")
 
     def serves(self, name: str) -> bool:
         """Tell whether a name lies in a zone that the platform serves."""
@@ -155,7 +159,7 @@ def _check_name(owners: Owners, project: str, source: Source, place: tuple[str |
         + (f"project {one_of(belongs)}" if belongs else "the platform"),
         found=dns_values.shown(name),
         allowed=own,
-        hint="" if belongs else f"an operator can give it away in platform.yml: {given}",
+        hint="" if belongs or owners.is_portal(name) else f"an operator can give it away in platform.yml: {given}",
         eased=True,
     )
 
@@ -182,6 +186,13 @@ def _check_given(description: Description, owners: Owners, machines: set[str]) -
                 f"dns_owners: '{dns_values.shown(name)}' is the name of a machine",
                 found=dns_values.shown(written),
                 allowed="another name; that of a VM is its project's by itself",
+            )
+        elif owners.is_portal(name):
+            source.wrong(
+                node,
+                f"dns_owners: '{dns_values.shown(name)}' belongs to the portal (portal.host)",
+                found=dns_values.shown(written),
+                allowed="another name",
             )
         for index, project in enumerate(projects or []):
             if project and f"projects/{project}.yml" not in description.sources:

@@ -72,7 +72,7 @@ _PERSON: dict[str, Type] = {"user": Name("person", refers=True)}
 _SIZES = ("memory", "memory_max", "cores", "disk")
 _OF_PROJECT = (
     *("description", "contacts", "webhooks", "maintenance", "checks", "firewall", "dns_records", "backup"),
-    *("service_user_limits", "status_page", "production", "defaults"),
+    *("service_user_limits", "status_page", "production", "defaults", "quota"),
 )
 _CHANGEABLE = (*_SIZES, "frontend_ipv4", "components", "protected", "production", "comment")
 
