@@ -10,6 +10,7 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
+import passkey_samples
 import yaml
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform import description, operations
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.model import Description
@@ -92,6 +93,10 @@ def write(folder: Path, platform: dict[str, Any], projects: dict[str, dict[str, 
         record = {"full_name": name.title(), "email": f"{name}@town.example", "ssh_keys": [key(name)], "state": state}
         if state == "pending":
             record["requested_by"] = "mara"
+        if name == "nat":
+            given = passkey_samples.passkey(name)
+            passkey = {"name": "laptop", "id": given["passkey_id"], "key": given["passkey_key"]}
+            record |= {"ssh_keys": [], "passkeys": [passkey]}
         if name == "wim":
             record["ssh_keys"].append(key("wim's other key"))
         put(f"users/{name}.yml", record)
