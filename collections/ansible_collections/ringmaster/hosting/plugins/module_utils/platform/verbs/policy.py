@@ -389,10 +389,10 @@ def _last_one(case: Case) -> None:
 
 def _is_own(case: Case) -> bool:
     """Tell whether the key or passkey that would go is one that the person has."""
-    if "ssh_key" not in case.values:
-        return True
-    wanted = case.values["ssh_key"]
-    keys = case.description.users[case.values["user"]]["ssh_keys"] or []
+    record = case.description.users[case.values["user"]]
+    if "passkey" in case.values:
+        return any(case.values["passkey"] in (one["name"], one["id"]) for one in record.get("passkeys") or [])
+    wanted, keys = case.values["ssh_key"], record["ssh_keys"] or []
     return any(wanted == fingerprint(key) or (" " in wanted and key_blob(wanted) == key_blob(key)) for key in keys)
 
 
