@@ -26,7 +26,7 @@ _CALLED = {
     "memory": "memory",
     "cores": "virtual CPUs",
     "disk": "disk space",
-    "ipv4": "IPv4 addresses on the frontend network",
+    "ipv4": "public IPv4 addresses",
 }
 
 

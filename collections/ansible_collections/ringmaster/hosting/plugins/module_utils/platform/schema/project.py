@@ -68,7 +68,7 @@ QUOTA = Record(
         Key("memory", Size(0), "Memory of all VMs together; `memory_max` counts where a VM has it.", example="32GiB"),
         Key("cores", Integer(0, 1000000), "Virtual CPUs of all VMs together."),
         Key("disk", Size(0), "Root disks of all VMs together; swap and /tmp come on top.", example="200GiB"),
-        Key("ipv4", Integer(0, 1000000), "IPv4 addresses on the frontend network."),
+        Key("ipv4", Integer(0, 1000000), "Public IPv4 addresses of all VMs together."),
     ),
     "What all VMs of the project may have together; there is no limit for what is not named.",
 )

@@ -129,6 +129,7 @@ PLAYBOOKS: dict[str, Playbook] = {
             "revision": word("a branch, tag or commit"),
             "refuse": ListOf(Text("a kind of consequence", pattern=r"[a-z_]+")),
             "to": ABSOLUTE,
+            "live": Boolean(),
             **_SOURCE,
         },
     ),

@@ -359,7 +359,8 @@ def _vms_after(case: Case, record: dict[str, Any], vms: list[Vm]) -> list[Vm]:
 
 
 def _sizes(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: values[key] for key in ("memory", "memory_max", "cores", "disk", "frontend_ipv4") if key in values}
+    """Return what a request says of a VM itself; components take nothing that a quota counts."""
+    return {key: value for key, value in values.items() if key in VM.by_name and key != "components"}
 
 
 def _last_one(case: Case) -> None:
