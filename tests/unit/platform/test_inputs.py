@@ -147,6 +147,7 @@ def test_a_gateway_outside_of_the_network_is_reached_on_the_link(gateway: str, o
 
 def test_domains_are_taken_as_people_write_them(platform) -> None:
     platform.replace(PLATFORM, "[shop.example]", "[Bücher.Example.]")
+    platform.replace(PLATFORM, "{shop.example: myapp", "{BÜCHER.example: myapp")
     platform.replace(PLATFORM, '{zone: shop.example, name: "@"', "{zone: BÜCHER.example, name: Käse")
     platform.replace(PLATFORM, "values: 10 mail.ringmaster.example", "values: 10 mail.Käse.example")
     found = platform.read().platform

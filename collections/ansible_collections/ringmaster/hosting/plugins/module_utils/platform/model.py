@@ -131,6 +131,13 @@ class Description:
     extra_keys: dict[str, list[str]] = field(default_factory=dict)
     warnings: list[Mistake] = field(default_factory=list)
     """Mistakes that stood in the description of the commit before, by rules that came later."""
+    remarks: list[Mistake] = field(default_factory=list)
+    """What is no mistake, but of no use."""
+
+    def remark(self, source: Source, node: Any, message: str, *, found: str, allowed: str, hint: str = "") -> None:
+        """Note what is of no use; arguments as of ``Source.wrong``."""
+        source.wrong(node, message, found=found, allowed=allowed, hint=hint)
+        self.remarks.append(source.mistakes.pop())
 
     @property
     def hypervisors(self) -> dict[str, dict[str, Any]]:

@@ -44,6 +44,10 @@ DOMAIN = HostName(
     pattern=r"^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?$",
     check=checks.domain,
 )
+FULL_NAME = HostName(
+    "a whole name such as www.ringmaster.example",
+    pattern=r"^([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?$",
+)
 
 DNS_RECORD = Record(
     "record",

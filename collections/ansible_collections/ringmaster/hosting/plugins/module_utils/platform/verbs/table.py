@@ -111,7 +111,7 @@ _PERSON: dict[str, Type] = {"user": Name("person", refers=True)}
 _SIZES = ("memory", "memory_max", "cores", "disk")
 _OF_PROJECT = (
     *("description", "contacts", "webhooks", "maintenance", "checks", "firewall", "dns_records", "backup"),
-    *("service_user_limits", "status_page", "production", "defaults"),
+    *("service_user_limits", "status_page", "production", "defaults", "quota"),
 )
 _ADDRESSES = ("frontend_ipv4", "frontend_extra_ipv4", "server_public_ipv4")
 _CHANGEABLE = (*_SIZES, *_ADDRESSES, "components", "protected", "production", "comment")
