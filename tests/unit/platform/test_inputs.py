@@ -130,7 +130,7 @@ def test_a_hosters_gateway_may_lie_outside_of_the_network(platform, gateway: str
     put(platform, PLATFORM, FRONTEND6, f"{FRONTEND6}    ipv6_gateway: {gateway}\n")
     put(platform, PLATFORM, FRONTEND4, f"{FRONTEND4}    ipv4_gateway: 203.0.113.1\n")
     assert [mistake.render() for mistake in platform.mistakes()] == []
-    found = dns_records.hosts(platform.read(), lambda _description, _vm: {})
+    found = dns_records.hosts(platform.read(), lambda _description, _vm: {}, lambda _description, _vm: {})
     assert found["gateway.fe"] == ["203.0.113.1", *([gateway] if gateway.startswith("2") else [])]
 
 
@@ -147,6 +147,7 @@ def test_a_gateway_outside_of_the_network_is_reached_on_the_link(gateway: str, o
 
 def test_domains_are_taken_as_people_write_them(platform) -> None:
     platform.replace(PLATFORM, "[shop.example]", "[Bücher.Example.]")
+    platform.replace(PLATFORM, "{shop.example: myapp", "{BÜCHER.example: myapp")
     platform.replace(PLATFORM, '{zone: shop.example, name: "@"', "{zone: BÜCHER.example, name: Käse")
     platform.replace(PLATFORM, "values: 10 mail.ringmaster.example", "values: 10 mail.Käse.example")
     found = platform.read().platform
