@@ -104,6 +104,8 @@ REFUSED = {
     "user of a group": ("postgresql: {users: [{name: ^app_owner}]}", ["the name of a group"]),
     "user of no database": ("postgresql: {users: [{name: a, databases: [^shop]}]}", ["'shop' is not declared", "app"]),
     "managed setting": ("postgresql: {settings: {^port: 1}}", ["the platform decides about port"]),
+    "where Redis looks for its data": ("redis: {settings: {^dbfilename: new.rdb}}", ["the platform decides about"]),
+    "a copy of another Redis": ("redis: {settings: {^replicaof: other 6379}}", ["the platform decides about"]),
     "managed setting with hyphens": ("mysql: {settings: {^bind-address: x}}", ["the platform decides about"]),
     "setting in two lines": ('redis: {settings: {x: ^"a\\nb"}}', ["line break"]),
     "quotes of its own": ("mysql: {settings: {sql_mode: ^\"'ANSI'\"}}", ["quotes of its own", "allowed: ANSI"]),
