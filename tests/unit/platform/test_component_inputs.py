@@ -67,6 +67,22 @@ REFUSED = {
     "nothing as a setting": ("redis: {settings: {maxclients: ^}}", ["has no value", "in quotes"]),
     "nothing in a list": ("redis: {users: [^null]}", ["has no value"]),
     "5,000 digits": ("postgresql: {settings: {x: ^" + "9" * 5000 + "}}", ["is not a number"]),
+    # versions
+    "a version in quotes": ('postgresql: {version: ^"15"}', ['found:   "15"', "15, 16, 17 or 18", "write 15 without quotes"]),
+    "a minor version": ("postgresql: {version: ^15.4}", ["is not a whole number", "found:   15.4", "version alone"]),
+    "a version with a zero": ("postgresql: {version: ^015}", ["decimal digits", "found:   015", "reads it as 13"]),
+    "a version with an underscore": ("postgresql: {version: ^1_5}", ["found:   1_5", "reads it as 15"]),
+    "a version in hexadecimal": ("postgresql: {version: ^0x11}", ["found:   0x11", "15, 16, 17 or 18"]),
+    "a version with a sign": ("postgresql: {version: ^+17}", ["found:   +17"]),
+    "a version of before": ("postgresql: {version: ^14}", ["found:   14", "15, 16, 17 or 18", "Debian 13 has 17"]),
+    "a version of nobody": ("postgresql: {version: ^19}", ["found:   19", "15, 16, 17 or 18", "base_apt_sources"]),
+    "a version far away": ("postgresql: {version: ^99}", ["15, 16, 17 or 18"]),
+    "no version": ("postgresql: {version: ^0}", ["15, 16, 17 or 18"]),
+    "a version of text": ("postgresql: {version: ^trixie}", ["is not a whole number", "found:   trixie"]),
+    "an empty version": ("postgresql: {version: ^''}", ["is not a whole number", 'found:   ""']),
+    "versions": ("postgresql: {version: ^[17]}", ["is not a whole number", "[17]"]),
+    "true in quotes": ('redis: {appendonly: ^"true"}', ['found:   "true"', "write true without quotes"]),
+    "a half in quotes": ("redis: {memory_share: ^'0.5'}", ["write 0.5 without quotes"]),
     # falsy values, and numbers of no sense
     "less than none": ("postgresql: {users: [{name: a, connection_limit: ^-5}]}", ["from -1 to 262142"]),
     "less than none of a database": ("postgresql: {databases: [{name: a, connection_limit: ^-2}]}", ["from -1 to"]),
@@ -316,6 +332,8 @@ ALSO_TAKEN = {
     "limits": "redis: {memory_share: 1, memory_warning: 1}",
     "a half": "redis: {memory_share: .5}",
     "no limit in haproxy": "webgateway: {backends: [{name: a, port: 80, vms: [myapp00], max_connections: 0}]}",
+    "the oldest version": "postgresql: {version: 15}",
+    "the newest version": "postgresql: {version: 18}",
     "a mailbox without limit": "mailserver: {quota: 0}",
     "no binary log": "mysql: {binary_log_days: 0}",
 }
@@ -366,6 +384,8 @@ def numbers(specs: dict[str, Any], path: str = "") -> list[tuple[str, dict[str, 
 def test_every_number_has_a_least_and_a_most_and_its_default_lies_between(role: str) -> None:
     for name, spec in numbers(component_options.Roles(ROLES).options(role) or {}):
         limits = spec.get("limits") or {}
+        if spec.get("choices"):
+            limits = {"minimum": min(spec["choices"]), "maximum": max(spec["choices"])}
         assert ("minimum" in limits or "above" in limits) and "maximum" in limits, f"{role}: {name}"
         if spec.get("default") is not None:
             assert list(component_options.value_problems(spec, spec["default"])) == [], f"{role}: {name}"

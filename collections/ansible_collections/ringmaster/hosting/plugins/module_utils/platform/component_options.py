@@ -27,11 +27,13 @@ try:
 except ImportError:
     yaml = None  # type: ignore[assignment]
 
-LIMITS = ("minimum", "above", "maximum", "step", "bytes", "filled", "kind")
+LIMITS = ("minimum", "above", "maximum", "step", "bytes", "filled", "kind", "hint")
 """What ``meta/limits.yml`` may say of an option: numbers, and what they are multiples of (``step``), the bytes of a
-text, whether it must not be empty, and what it is (``host``, ``address``, or ``text`` of several lines)."""
+text, whether it must not be empty, what it is (``host``, ``address``, or ``text`` of several lines), and what helps
+whoever wrote something else."""
 _WHOLE = re.compile(r"0|-?[1-9][0-9]{0,17}")
 _NUMBER = re.compile(r"-?(?=\.?[0-9])(0|[1-9][0-9]{0,17})?(\.[0-9]{1,17})?")
+_BARE = {"int": _WHOLE, "float": _NUMBER, "bool": re.compile("true|false")}
 # Ansible turns numbers into text where text is wanted; everything else must be of its kind.
 _KINDS: dict[str, tuple[type, ...]] = {
     "str": (str,),
@@ -190,6 +192,10 @@ def _check_options(
             yield Fault(path, f"the option '{name}' is missing", allowed=_describe(spec))
 
 
+def _hint(spec: Mapping[str, Any]) -> str:
+    return str((spec.get("limits") or {}).get("hint", ""))
+
+
 def _describe(spec: Mapping[str, Any]) -> str:
     if spec.get("choices"):
         return one_of([str(choice) for choice in spec["choices"]], 20)
@@ -233,7 +239,13 @@ def _check_value(
             value = meant
     kinds = _KINDS.get(kind)
     if kinds and (not isinstance(value, kinds) or (isinstance(value, bool) and kind != "bool")):
-        yield Fault(path, f"is not {_NAMES[kind]}", here.written or str(value), _describe(spec))
+        hint = _hint(spec)
+        found = str(value) if here.written is None else here.written
+        if isinstance(value, str) and not here.written:
+            found = f'"{value}"'
+            if kind in _BARE and _BARE[kind].fullmatch(value):
+                hint = f"write {value} without quotes"
+        yield Fault(path, f"is not {_NAMES[kind]}", found, _describe(spec), hint)
         return
     if kind in ("int", "float") and here.written is not None:
         written = (_WHOLE if kind == "int" else _NUMBER).fullmatch(here.written)
@@ -249,7 +261,8 @@ def _check_value(
         yield from _check_options(spec["options"], value, path, here)
     elif spec.get("choices") and value not in spec["choices"]:
         choices = [str(choice) for choice in spec["choices"]]
-        yield Fault(path, "is not one of the choices", str(value), _describe(spec), did_you_mean(str(value), choices))
+        hint = _hint(spec) or did_you_mean(str(value), choices)
+        yield Fault(path, "is not one of the choices", str(value), _describe(spec), hint)
     else:
         yield from _check_limits(spec, value, path, holder)
 
@@ -360,4 +373,4 @@ def _check_limits(spec: Mapping[str, Any], value: Any, path: tuple[str | int, ..
     too_small = value < limits.get("minimum", value) or ("above" in limits and value <= limits["above"])
     is_between = value % limits.get("step", 1) if isinstance(value, int) else False
     if too_small or is_between or value > limits.get("maximum", value):
-        yield Fault(path, f"{value} is out of range", str(value), _describe(spec))
+        yield Fault(path, f"{value} is out of range", str(value), _describe(spec), _hint(spec))
