@@ -88,6 +88,10 @@ REFUSED = {
     "less than none of a database": ("postgresql: {databases: [{name: a, connection_limit: ^-2}]}", ["from -1 to"]),
     "no share": ("redis: {memory_share: ^0}", ["0 is out of range", "above 0 and at most 1"]),
     "more than all": ("mysql: {memory_share: ^1.5}", ["1.5 is out of range"]),
+    "codes the wrong way round": (
+        "webgateway: {backends: [{name: a, vms: [myapp00], port: 80, check_codes: ^'200,420-151'}]}",
+        ["has the range '420-151', which holds no code; write '151-420'"],
+    ),
     "no requests": (vhost("requests_per_second: ^0"), ["0 is out of range", "from 1 to"]),
     "no connections": (vhost("connections_per_client: ^0"), ["0 is out of range"]),
     "no time": (vhost("timeout: ^0"), ["0 is out of range"]),
@@ -332,6 +336,7 @@ ALSO_TAKEN = {
     "limits": "redis: {memory_share: 1, memory_warning: 1}",
     "a half": "redis: {memory_share: .5}",
     "no limit in haproxy": "webgateway: {backends: [{name: a, port: 80, vms: [myapp00], max_connections: 0}]}",
+    "codes of a check": "webgateway: {backends: [{name: a, vms: [myapp00], port: 80, check_codes: '200-200,401'}]}",
     "the oldest version": "postgresql: {version: 15}",
     "the newest version": "postgresql: {version: 18}",
     "a mailbox without limit": "mailserver: {quota: 0}",

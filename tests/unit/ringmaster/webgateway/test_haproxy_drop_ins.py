@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from ringmaster.core.inbox import Refused
-from ringmaster.webgateway.converge import build, within_files
+from ringmaster.webgateway.converge import build, reason, within_files
 from ringmaster.webgateway.drop_ins import judge
 
 BACKENDS = frozenset({"app"})
@@ -137,3 +137,25 @@ def test_the_role_writes_the_connections_that_are_looked_at() -> None:
     text = template.read_text().replace("{{ __webgateway_tuned.maxconn }}", "30000")
     assert text.count("    maxconn 30000\n") == 1
     assert "    maxconn 9500\n" in within_files(text, 20000).partition("defaults")[0]
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        (
+            "[NOTICE]   (1) : haproxy version is 3.0.11\n"
+            "[ALERT]    (1) : config : parsing [/etc/x/.trial:8] : 'http-check expect' : invalid range '433-322'.\n"
+            "[ALERT]    (1) : config : Fatal errors found in configuration.\n",
+            "'http-check expect' : invalid range '433-322'.",
+        ),
+        ("[ALERT]    (1) : config : [/etc/x/.trial:3] : no such ACL\n", "no such ACL"),
+        (
+            "[ALERT]    (1) : config : parsing [/etc/x/haproxy.cfg:8] : bad\n",
+            "parsing [/etc/x/haproxy.cfg:8] : bad",
+        ),
+        ("killed\n", "killed"),
+        ("", "haproxy failed without a word"),
+    ],
+)
+def test_what_haproxy_complains_about(said: str, told: str) -> None:
+    assert reason(said) == told

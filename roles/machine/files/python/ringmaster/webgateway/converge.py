@@ -199,7 +199,7 @@ def _try(places: Places, texts: dict[str, str]) -> str:
     files.replace(trial, text, mode=0o600)
     try:
         done = subprocess.run(
-            ["/usr/sbin/haproxy", "-c", "-q", "-f", str(trial), "-f", str(places.raw)],
+            ["/usr/sbin/haproxy", "-c", "-f", str(trial), "-f", str(places.raw)],
             capture_output=True,
             text=True,
             check=False,
@@ -208,15 +208,16 @@ def _try(places: Places, texts: dict[str, str]) -> str:
     finally:
         trial.unlink()
     if done.returncode:
-        raise Invalid(_reason(done.stderr + done.stdout))
+        raise Invalid(reason(done.stderr + done.stdout))
     return text
 
 
-def _reason(text: str) -> str:
+def reason(text: str) -> str:
+    """Return what haproxy complains about first, without the line of our trial's file."""
     for line in text.splitlines():
         if "[ALERT]" in line:
-            told = line.split(" : ", 1)[-1]
-            return re.sub(r"\[[^\]]*\.trial:\d+\] *:? *", "", told).strip()
+            told = line.split(" : ", 1)[-1].removeprefix("config : ")
+            return re.sub(r"(parsing )?\[[^\]]*\.trial:\d+\] *:? *", "", told).strip()
     return text.strip() or "haproxy failed without a word"
 
 
