@@ -203,6 +203,15 @@ REFUSED = {
         "{name: b.example, root: /srv/a, default: ^true}]}",
         ["only one virtual host"],
     ),
+    "member twice": (
+        "webgateway: {backends: [{name: a, port: 80, vms: [myapp00, ^myapp00]}]}",
+        ["vms.1: stands twice in the list", "each once"],
+    ),
+    "name twice in two forms": (
+        "webgateway: {vhosts: [{name: a.example, aliases: [b.example, ^B.Example.], root: /srv/x}]}",
+        ["aliases.1: stands twice in the list"],
+    ),
+    "sender twice": ("mailserver: {users: [{name: a, senders: ['@a.example', ^'@a.example']}]}", ["stands twice"]),
     "backend twice": (
         "webgateway: {backends: [{name: a, port: 80, vms: [myapp00]}, {name: ^a, port: 81, vms: [myapp00]}]}",
         ["'a' is declared twice"],
