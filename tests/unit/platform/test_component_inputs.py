@@ -102,6 +102,9 @@ REFUSED = {
         ["1000 is out of range", "from 512 to 32768 and a multiple of 512"],
     ),
     "percent": ("redis: {memory_warning: ^101}", ["101 is out of range"]),
+    "warning after the end by default": ("redis: {memory_warning: ^96}", ["warns later", "96 and 95"]),
+    "end before the warning by default": ("postgresql: {wal_critical_gib: ^4}", ["warns later", "8 and 4"]),
+    "warning after the end of mail": ("mailserver: {queue_warning: ^10, queue_critical: 5}", ["warns later"]),
     "warning after the end": ("redis: {memory_warning: ^96, memory_critical: 95}", ["warns later"]),
     # emptiness
     "no keys": ("redis: {users: [{name: a, keys: ^[]}]}", ["is empty", "the user would have all keys"]),
@@ -170,6 +173,89 @@ REFUSED = {
         ["'strict' is no policy of Postfix", "dane"],
     ),
     "a policy for nobody": ("mailserver: {tls_policies: {^'a b': may}}", ["is no domain or server"]),
+    "a way out by no port": ("mailserver: {relayhost: ^'a.example:65536'}", ["is no server"]),
+    "a way out by no name": ("mailserver: {relayhost: ^a..example}", ["is no server"]),
+    "a way out by no address": ("mailserver: {relayhost: ^'[999.1.1.1]:25'}", ["is no server"]),
+    "a way out by no IPv6 address": ("mailserver: {relayhost: ^'[:::]'}", ["is no server"]),
+    "a way out that leads in": (
+        "mailserver: {hostname: m.example, relayhost: ^'[M.example]:25'}",
+        ["m.example is this server", "come back"],
+    ),
+    "a relay that leads in": (
+        "mailserver: {hostname: m.example, relays: [{host: ^m.example}]}",
+        ["m.example is this server", "come back"],
+    ),
+    "a policy with a word of nobody": (
+        "mailserver: {tls_policies: {b.example: ^'encrypt bogus=1'}}",
+        ["has 'bogus=1'", "Postfix sends no mail there", "protocols="],
+    ),
+    "a policy with an empty word": ("mailserver: {tls_policies: {b.example: ^'verify match='}}", ["has 'match='"]),
+    "a policy with a file": ("mailserver: {tls_policies: {b.example: ^'verify tafile=/etc/x'}}", ["has 'tafile="]),
+    "a policy that compares nothing": ("mailserver: {tls_policies: {b.example: ^fingerprint}}", ["no fingerprint"]),
+    "a policy that looks at no certificate": (
+        "mailserver: {tls_policies: {b.example: ^'may match=x'}}",
+        ["compares certificates, which may does not look at"],
+    ),
+    "a policy that is never found": (
+        "mailserver: {tls_policies: {^B.example: dane}}",
+        ["Postfix looks for b.example, and never finds B.example"],
+    ),
+    "a password of no relay": (
+        "mailserver: {relays: [{host: r.example}], relay_passwords: {^x.example: word}}",
+        ["'x.example' is no relay's host", "r.example"],
+    ),
+    "a postmaster who is the postmaster": (
+        "mailserver: {hostname: m.example, postmaster: ^root@m.example}",
+        ["goes to the postmaster, and would go round"],
+    ),
+    "a forward that comes back by the postmaster": (
+        MAIL + "hostname: m.example, postmaster: a@a.example, forwards: [{address: a@a.example, to: ^[root@m.example]}]}",
+        ["comes back to a@a.example"],
+    ),
+    "a forward to nobody on the server": (
+        MAIL + "hostname: m.example, forwards: [{address: a@a.example, to: [^x@m.example]}]}",
+        ["nobody on the server itself has x@m.example", "postmaster, root"],
+    ),
+    "a hostname of every machine": ("mailserver: {hostname: ^localhost.localdomain}", ["of every machine"]),
+    "a domain of the checks": (
+        "mailserver: {hostname: m.example, domains: [{name: ^check.m.example}]}",
+        ["the server's own checks write"],
+    ),
+    "a header of the connection": (vhost("headers: {^Content-Length: '5'}"), ["nginx sends Content-Length itself"]),
+    "a header in two cases": (vhost("headers: {x-a: 1, ^X-A: 2}"), ["the header X-A would be sent twice"]),
+    "a header that HSTS sends": (
+        vhost("hsts: true, headers: {^Strict-Transport-Security: max-age=1}"),
+        ["would be sent twice"],
+    ),
+    "a way round": (
+        "webgateway: {vhosts: [{name: w.example, aliases: [x.example], redirect: ^'https://X.example'}]}",
+        ["leads back to where it begins"],
+    ),
+    "a way round over HTTP": (
+        "webgateway: {vhosts: [{name: w.example, redirect: ^'http://w.example/x'}]}",
+        ["leads back to where it begins"],
+    ),
+    "a way round of a location": (
+        vhost("locations: [{path: /a, redirect: ^'https://w.example/a/b'}]"),
+        ["leads back to where it begins"],
+    ),
+    "a way round of one page": (
+        vhost("locations: [{path: = /a, redirect: ^'https://w.example/a'}]"),
+        ["leads back to where it begins"],
+    ),
+    "a way to no port": (
+        "webgateway: {vhosts: [{name: w.example, redirect: ^'https://x.example:99999/'}]}",
+        ["is no URL"],
+    ),
+    "the place of proofs": (
+        vhost("locations: [{path: ^/.well-known/acme-challenge/, deny: true}]"),
+        ["is for the proofs of certificates"],
+    ),
+    "a name of signs alone": (
+        "webgateway: {vhosts: [{name: w.example, aliases: [^_], root: /srv/x}]}",
+        ["is no name that anybody can ask for", "default: true"],
+    ),
+    "a code of nothing": (vhost("wanted_code: ^99"), ["99 is out of range", "from 100 to 599"]),
     "a title of two lines": ('mailserver: {webmail_title: ^"a\\nb"}', ["line break"]),
     "a long title": ("mailserver: {webmail_title: ^" + "ü" * 101 + "}", ["longer than 200 bytes", "202 bytes"]),
     "a long address": (MAIL + "postmaster: ^" + "a" * 64 + "@" + "b" * 60 + "." + "c" * 130 + "}", ["254 bytes"]),
@@ -346,6 +432,15 @@ ALSO_TAKEN = {
     "a half": "redis: {memory_share: .5}",
     "no limit in haproxy": "webgateway: {backends: [{name: a, port: 80, vms: [myapp00], max_connections: 0}]}",
     "codes of a check": "webgateway: {backends: [{name: a, vms: [myapp00], port: 80, check_codes: '200-200,401'}]}",
+    "ways out": "mailserver: {relayhost: '[2001:db8::1]:587'}",
+    "policies": "mailserver: {tls_policies: {b.example: 'secure match=nexthop,dot-nexthop ciphers=high', "
+    "'[mx.b.example]:587': 'fingerprint match=aa:bb|cc:dd', .c.example: 'encrypt protocols=>=TLSv1.2', d.example: dane}}",
+    "mail to the server's own": MAIL
+    + "hostname: m.example, postmaster: x@c.example, forwards: [{address: a@a.example, to: [root@m.example]}]}",
+    "ways on": "webgateway: {vhosts: [{name: w.example, redirect: 'https://x.example'}, "
+    "{name: y.example, root: /srv/x, locations: [{path: /a, redirect: 'https://y.example/b'}, "
+    "{path: = /c, redirect: 'https://y.example/c/'}]}, "
+    "{name: z.example, tls: off, redirect: 'https://z.example'}, {name: v.example, redirect: 'https://v.example:8443/'}]}",
     "the oldest version": "postgresql: {version: 15}",
     "the newest version": "postgresql: {version: 18}",
     "a mailbox without limit": "mailserver: {quota: 0}",

@@ -121,7 +121,9 @@ class Roles:
         """
         specs = self.options(role)
         if specs is not None:
-            yield from _check_options(specs, values, (), _Place(source, node))
+            found = list(_check_options(specs, values, (), _Place(source, node)))
+            yield from found
+            yield from _out_of_order(specs, values) if not found else ()
 
 
 def value_problems(spec: dict[str, Any], value: Any) -> Iterator[Fault]:
@@ -194,6 +196,21 @@ def _check_options(
 
 def _hint(spec: Mapping[str, Any]) -> str:
     return str((spec.get("limits") or {}).get("hint", ""))
+
+
+def _out_of_order(specs: Mapping[str, Any], values: Mapping[str, Any]) -> Iterator[Fault]:
+    """Yield limits of checks that turn critical before they warn, one of them by default perhaps."""
+    for name in specs:
+        other = name.replace("_warning", "_critical")
+        if other == name or other not in specs or values.get(name) is values.get(other) is None:
+            continue
+        warning, critical = (
+            specs[one].get("default") if values.get(one) is None else values[one] for one in (name, other)
+        )
+        numbers = [one for one in (warning, critical) if isinstance(one, (int, float)) and not isinstance(one, bool)]
+        if len(numbers) == 2 and warning > critical:
+            path = name if values.get(name) is not None else other
+            yield Fault((path,), "warns later than it turns critical", f"{warning} and {critical}", f"{name} first")
 
 
 def _describe(spec: Mapping[str, Any]) -> str:
