@@ -72,6 +72,22 @@ options:
     default: "."
     env:
       - name: RINGMASTER_DESCRIPTION_FOLDER
+  signing_key_file:
+    description:
+      - Private SSH key, without a passphrase or known to the agent by its public half, that signs the commits of verbs
+        and allocations in that repository. A relative path counts from the folder of the source.
+    type: str
+    env:
+      - name: RINGMASTER_SIGNING_KEY_FILE
+  allowed_signers_file:
+    description:
+      - Who may sign commits of the description, in the form of C(ALLOWED SIGNERS) in ssh-keygen(1).
+      - Then the newest commit has to be signed by one of them, who vouches for all that it is built upon.
+        C(validate.yml) checks it, and verbs and allocations refuse to build on another one.
+      - Keep the file where nobody can write who may push.
+    type: str
+    env:
+      - name: RINGMASTER_ALLOWED_SIGNERS_FILE
   projects:
     description: Show the VMs of these projects only. An empty list shows all.
     type: list
@@ -197,6 +213,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable):
         self._read_config_data(path)
         names = ("ledger", "private_key_file", "key_directory", "ssh_address", "projects")
         names += ("description_repo", "description_branch", "description_folder")
+        names += ("signing_key_file", "allowed_signers_file")
         try:
             options = description.make_options(source, {name: self.get_option(name) for name in names}, roles_folder())
             data = self._resolve(options, cache)

@@ -19,6 +19,8 @@ import prose
 import pytest
 import yaml
 from ansible.parsing.splitter import parse_kv
+from ansible_collections.ringmaster.hosting.plugins.module_utils.platform import description
+from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.language.errors import DescriptionError
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.verbs.arguments import judge
 from language import ROOT
 
@@ -83,6 +85,8 @@ def problems(page: Path, content: Any, folder: Path) -> list[str]:
     """Return what is wrong with a block."""
     if isinstance(content, list):
         return [each for one in content for each in play_problems(one)]
+    if "plugin" in content:
+        return source_problems(content, folder)
     options = language.ROLES.options(role_of(page)) or {}
     if all(re.fullmatch(r"[a-z]+\d\d", name) for name in content):
         content = {"vms": content}
@@ -96,6 +100,18 @@ def problems(page: Path, content: Any, folder: Path) -> list[str]:
                 each for one in declared for name in one for each in language.component_problems(name, one[name] or {})
             ]
     return [each for name, value in content.items() for each in variable_problems(name, value)]
+
+
+def source_problems(content: dict[str, Any], folder: Path) -> list[str]:
+    """Return what is wrong with an inventory source."""
+    folder.mkdir(exist_ok=True)
+    source = folder / "platform.ringmaster.yml"
+    source.write_text(yaml.safe_dump(content))
+    try:
+        description.check_source(source)
+    except DescriptionError as error:
+        return [mistake.sentence() for mistake in error.mistakes]
+    return []
 
 
 def variable_problems(name: str, value: Any) -> list[str]:

@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 import os
+import pickle
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,32 @@ from .schema.source import SOURCE
 
 SUFFIX = ".ringmaster.yml"
 EXTENSIONS = (".yml", ".yaml")
+FROM_ENVIRONMENT = ("signing_key_file", "allowed_signers_file")
+"""Paths that the environment may give as well."""
+
+
+class Kept:
+    """What sound files say, for whoever reads a description again beside texts that some of them would get.
+
+    Reading takes most of the time, and a verb changes one file of thousands. What is kept is of one moment: files that
+    are changed meanwhile are not seen.
+    """
+
+    def __init__(self) -> None:
+        """Keep nothing yet."""
+        self._files: dict[str, tuple[Source, bytes]] = {}
+
+    def keep(self, key: str, source: Source, values: Any) -> None:
+        """Keep a file, before anything is made of its values."""
+        if not source.mistakes:
+            self._files[key] = (source, pickle.dumps(values, pickle.HIGHEST_PROTOCOL))
+
+    def taken(self, key: str) -> tuple[Source, Any] | None:
+        """Return a file as it was read, with values that may be changed; None where it is not kept."""
+        if key not in self._files:
+            return None
+        source, values = self._files[key]
+        return replace(source, mistakes=[]), pickle.loads(values)
 
 
 @load.without_collector()
@@ -27,32 +55,40 @@ def read_description(
     options: Options,
     proposed: Mapping[Path, str | None] | None = None,
     entries: Mapping[str, Mapping[str, str]] | None = None,
+    kept: Kept | None = None,
 ) -> tuple[Description, list[Mistake]]:
     """Read and check a platform. Returns every mistake; with mistakes the description is incomplete.
 
     ``proposed`` holds texts that files would get; they are read in their place, and a file with None is left out.
-    ``entries`` are entries of the ledger by section that would be written into it.
+    ``entries`` are entries of the ledger by section that would be written into it. What is ``kept`` is not read again.
     """
-    description = _read(options, proposed or {}, entries or {})
-    standing.settle(description, lambda earlier: _read(earlier, {}, {}), proposed=bool(proposed or entries))
+    description = _read(options, proposed or {}, entries or {}, kept)
+    standing.settle(description, lambda earlier: _read(earlier, {}, {}, None), proposed=bool(proposed or entries))
     return description, [mistake for source in description.sources.values() for mistake in source.mistakes]
 
 
-def _read(options: Options, texts: Mapping[Path, str | None], entries: Mapping[str, Mapping[str, str]]) -> Description:
+def _read(
+    options: Options,
+    texts: Mapping[Path, str | None],
+    entries: Mapping[str, Mapping[str, str]],
+    kept: Kept | None,
+) -> Description:
     folder = options.source.parent
     description = Description(folder, options)
     sources = description.sources
     place = folder / "platform.yml"
-    description.platform = _read_file(sources, place, "platform.yml", schema.PLATFORM, texts.get(place)) or {}
-    description.users = _read_folder(sources, folder / "users", "person", schema.USER, texts)
-    description.projects = _read_folder(sources, folder / "projects", "project", schema.PROJECT, texts)
-    description.incidents = _read_folder(sources, folder / "incidents", "incident", schema.INCIDENT, texts)
+    description.platform = (
+        _read_file(sources, place, "platform.yml", schema.PLATFORM, texts.get(place), kept=kept) or {}
+    )
+    description.users = _read_folder(sources, folder / "users", "person", schema.USER, texts, kept=kept)
+    description.projects = _read_folder(sources, folder / "projects", "project", schema.PROJECT, texts, kept=kept)
+    description.incidents = _read_folder(sources, folder / "incidents", "incident", schema.INCIDENT, texts, kept=kept)
     for name, record in description.projects.items():
         defaults = [record["defaults"], description.platform.get("defaults") or {}]
         for vm, values in (record["vms"] or {}).items():
             if values is not None and vm not in description.vms:
                 description.vms[vm] = build_vm(vm, name, values, defaults, record)
-    description.ledger, sources["allocations.yml"] = ledger.read(options.ledger)
+    description.ledger, sources["allocations.yml"] = _read_ledger(options.ledger, kept)
     for section, added in entries.items():
         getattr(description.ledger, section).update(added)
     description.extra_keys = _read_key_directory(options.key_directory, sources)
@@ -60,17 +96,31 @@ def _read(options: Options, texts: Mapping[Path, str | None], entries: Mapping[s
     return description
 
 
-def read_valid(options: Options) -> Description:
+def read_valid(options: Options, kept: Kept | None = None) -> Description:
     """Read a platform; raises DescriptionError with all mistakes when there is one."""
-    description, mistakes = read_description(options)
+    description, mistakes = read_description(options, kept=kept)
     if mistakes:
         raise DescriptionError(mistakes)
     return description
 
 
+def _read_ledger(path: Path, kept: Kept | None) -> tuple[ledger.Ledger, Source]:
+    known = kept.taken("allocations.yml") if kept else None
+    if known:
+        return ledger.Ledger(**known[1]), known[0]
+    found, source = ledger.read(path)
+    if kept:
+        kept.keep("allocations.yml", source, vars(found))
+    return found, source
+
+
 def _read_file(
-    sources: dict[str, Source], path: Path, key: str, record: Record, proposed: str | None = None
+    sources: dict[str, Source], path: Path, key: str, record: Record, proposed: str | None, *, kept: Kept | None
 ) -> dict[str, Any] | None:
+    known = kept.taken(key) if kept and proposed is None else None
+    if known:
+        sources[key] = known[0]
+        return known[1]
     source = load.read(path, proposed)
     sources[key] = source
     if source.mistakes:
@@ -78,7 +128,10 @@ def _read_file(
     if source.root is None:
         source.wrong(None, "the file is empty", allowed=record.describe())
         return None
-    return _taken(source, record)
+    values = _taken(source, record)
+    if kept and proposed is None:
+        kept.keep(key, source, values)
+    return values
 
 
 def _taken(source: Source, record: Record) -> dict[str, Any] | None:
@@ -99,6 +152,8 @@ def _read_folder(
     kind: str,
     record: Record,
     proposed: Mapping[Path, str | None],
+    *,
+    kept: Kept | None,
 ) -> dict[str, dict[str, Any]]:
     result: dict[str, dict[str, Any]] = {}
     label = folder.name
@@ -124,7 +179,7 @@ def _read_folder(
         if key in sources:
             sources[key].wrong(None, f"stands twice, as {name}.yml and {name}.yaml", allowed="one file")
             continue
-        values = _read_file(sources, path, key, record, proposed.get(path))
+        values = _read_file(sources, path, key, record, proposed.get(path), kept=kept)
         if not names.is_valid(kind, name):
             sources[key].wrong(None, f"'{name}' is no name for a {kind}", found=path.name, allowed=names.RULES[kind][1])
         elif values is not None:
@@ -217,7 +272,7 @@ def make_options(source_path: Path, values: dict[str, Any], roles: Path | None) 
     folder = source_path.parent
 
     def resolve(key: str) -> Path | None:
-        text = values.get(key)
+        text = _setting(values, key) if key in FROM_ENVIRONMENT else values.get(key)
         try:
             return (folder / Path(str(text)).expanduser()).resolve() if text else None
         except (RuntimeError, OSError, ValueError) as error:
@@ -236,5 +291,7 @@ def make_options(source_path: Path, values: dict[str, Any], roles: Path | None) 
         repository=_setting(values, "description_repo"),
         branch=_setting(values, "description_branch"),
         folder=_setting(values, "description_folder") or ".",
+        signing_key=resolve("signing_key_file"),
+        allowed_signers=resolve("allowed_signers_file"),
         roles=roles,
     )

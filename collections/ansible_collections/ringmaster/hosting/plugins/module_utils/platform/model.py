@@ -81,6 +81,10 @@ class Options:
     branch: str = ""
     folder: str = "."
     """Folder of the platform in the repository."""
+    signing_key: Path | None = None
+    """Private SSH key that signs commits of verbs."""
+    allowed_signers: Path | None = None
+    """Who may sign commits, as ssh-keygen reads it; then every commit has to be signed."""
 
 
 @dataclass

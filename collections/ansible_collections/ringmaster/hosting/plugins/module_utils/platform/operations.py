@@ -43,6 +43,10 @@ def options_of(source: Path, roles: Path | None) -> Options:
 def validate(options: Options) -> Outcome:
     """Check everything: each value, across files, and whether all that is asked for can be allocated."""
     found, mistakes = description.read_description(options)
+    try:
+        repository.refuse_unsigned(options, options.source.parent)
+    except DescriptionError as error:
+        mistakes += error.mistakes
     if not mistakes:
         allocation.plan(found)
         mistakes = [mistake for source in found.sources.values() for mistake in source.mistakes]

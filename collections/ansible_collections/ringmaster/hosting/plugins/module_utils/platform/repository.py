@@ -39,6 +39,15 @@ PATIENCE = 300.0
 """Seconds for which a push is tried again while others are quicker."""
 LONGEST = 120.0
 """Seconds for one command of git: a remote that takes a connection and says nothing would hold a run for ever."""
+VERDICTS = {
+    "B": "signed, and was changed since",
+    "U": "signed by somebody who may not",
+    "E": "signed in a way that cannot be checked",
+    "X": "signed by a key whose time was over",
+    "Y": "signed by a key whose time was over",
+    "R": "signed by a key that is revoked",
+    "N": "not signed",
+}
 LINES = 20
 """Lines of what git says that are shown."""
 SAFE = ("core.hooksPath=/dev/null", "core.fsmonitor=false", "protocol.ext.allow=never", "gc.auto=0")
@@ -157,10 +166,23 @@ def _clone(options: Options, mirror: Path, clone: Path) -> None:
         done = _run([*words, "--", options.repository, str(clone)])
     if done.returncode != 0:
         raise _error(options, f"cannot be cloned: {_said(done.stderr)}", "nothing was changed")
+    refuse_unsigned(options, clone)
     if not mirror.is_dir():
         _run(["init", "--quiet", "--bare", str(mirror)])
     # Into one reference: what is reachable from it is all that a clone asks for.
     _run(["-C", str(mirror), "fetch", "--quiet", "--no-tags", str(clone), "+HEAD:refs/heads/seen"])
+
+
+def refuse_unsigned(options: Options, folder: Path) -> None:
+    """Raise DescriptionError for a commit that nobody has signed who may, where somebody has to."""
+    if options.allowed_signers is None:
+        return
+    if not options.allowed_signers.is_file():
+        raise _error(options, f"cannot be verified: there is no {options.allowed_signers}", "see allowed_signers_file")
+    found = unsigned(folder, options.allowed_signers)
+    if found:
+        hint = "see what it changes; then revert it, or sign one on top of it (git commit --allow-empty -S)"
+        raise _error(options, f"is not to be trusted: {found}", hint)
 
 
 def _inside(options: Options, clone: Path) -> Options:
@@ -206,7 +228,7 @@ def _push(options: Options, clone: Path, message: str, credit: Credit = NOBODY) 
     trailers = {**credit.trailers, OWN_TRAILER: str(uuid.uuid4())}
     # The last paragraph: git reads trailers there, and nowhere else.
     said = ["--message", message, "--message", "\n".join(f"{name}: {value}" for name, value in trailers.items())]
-    arguments = ["-C", str(clone), "commit", "--quiet", "--cleanup=verbatim", *said]
+    arguments = [*_signing(options), "-C", str(clone), "commit", "--quiet", "--cleanup=verbatim", *said]
     _git(options, arguments, "cannot be committed to", credit)
     done = _run(["-C", str(clone), "push", "--quiet", "origin", "HEAD"])
     if done.returncode == 0:
@@ -214,6 +236,33 @@ def _push(options: Options, clone: Path, message: str, credit: Credit = NOBODY) 
     if _WAS_QUICKER.search(done.stderr) and "hook declined" not in done.stderr:
         return False
     raise _error(options, f"does not take the push: {_said(done.stderr)}", "nothing was changed")
+
+
+def _signing(options: Options) -> list[str]:
+    """Return git's settings that sign a commit, where a key is configured."""
+    if not options.signing_key:
+        return []
+    if not options.signing_key.is_file():
+        raise _error(options, f"cannot be signed for: there is no key {options.signing_key}", "see signing_key_file")
+    key = ("gpg.format=ssh", "gpg.ssh.program=ssh-keygen", "commit.gpgSign=true")
+    settings = (*key, f"user.signingKey={options.signing_key}")
+    return [word for setting in settings for word in ("-c", setting)]
+
+
+def unsigned(folder: Path, allowed: Path) -> str:
+    """Say what is wrong with the signature of the commit that a folder stands at; nothing when it is an allowed one.
+
+    Whoever signs a commit vouches for all that it is built upon, so that the newest one is enough.
+    """
+    settings = ("gpg.ssh.program=ssh-keygen", f"gpg.ssh.allowedSignersFile={allowed}", "gpg.program=false")
+    words = [word for setting in settings for word in ("-c", setting)]
+    said = _run([*words, "-C", str(folder), "log", "--max-count=1", "--format=%h%x1f%G?%x1f%an", "HEAD"])
+    if said.returncode != 0:
+        return f"its commits cannot be read: {_said(said.stderr)}"
+    digest, verdict, author = said.stdout.rstrip("\n").split("\x1f", 2)
+    if verdict == "G":
+        return ""
+    return f"its commit {digest} by {printable(author)[:60]} is {VERDICTS.get(verdict, 'not signed')}"
 
 
 def _refuse_unsaved(options: Options) -> None:
@@ -312,5 +361,5 @@ def _without_password(text: str) -> str:
 
 def _error(options: Options, message: str, hint: str) -> DescriptionError:
     # An address may hold a password.
-    shown = f"the repository {_without_password(options.repository)} {message}"
+    shown = f"the repository {_without_password(options.repository) or options.source.parent} {message}"
     return DescriptionError([Mistake(display(options.source), 0, 0, shown, hint=hint)])

@@ -38,12 +38,14 @@ class Rescued:
         ]
 
 
-def read(options: Options, *, may_leave_out: bool = False) -> Rescued:
+def read(options: Options, *, may_leave_out: bool = False, kept: description.Kept | None = None) -> Rescued:
     """Read a description in spite of mistakes; raises DescriptionError with all of them where that is not possible.
 
     ``may_leave_out`` says that a faulty file which no commit has may be left out: only for who changes one other file.
+    ``kept`` takes what was read, for whoever reads it again.
     """
-    found, mistakes = description.read_description(options)
+    kept = kept or description.Kept()
+    found, mistakes = description.read_description(options, kept=kept)
     result = Rescued(found, {}, mistakes)
     for _round in range(ROUNDS):
         faulty = {name: source.path for name, source in found.sources.items() if source.mistakes}
@@ -59,5 +61,5 @@ def read(options: Options, *, may_leave_out: bool = False) -> Rescued:
             ):
                 raise DescriptionError(mistakes)
             result.texts[path] = committed
-        found, _mistakes = description.read_description(options, result.texts)
+        found, _mistakes = description.read_description(options, result.texts, kept=kept)
     raise DescriptionError(mistakes)

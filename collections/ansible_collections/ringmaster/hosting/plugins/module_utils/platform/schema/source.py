@@ -29,6 +29,8 @@ SOURCE = Record(
         ),
         Key("description_branch", Text("a branch", allow_empty=True), "Its branch."),
         Key("description_folder", Text("a folder", allow_empty=True), "Folder in it."),
+        Key("signing_key_file", _PATH, "Private key that signs commits."),
+        Key("allowed_signers_file", _PATH, "Who may sign commits."),
         Key("compose", Anything(), "Variables by expressions."),
         Key("groups", Anything(), "Groups by conditions."),
         Key("keyed_groups", ListOf(Anything()), "Groups by values."),

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import allocation, description, operations, repository, rescue
+from ..language import load
 from ..language.errors import DescriptionError, Mistake
 from ..language.files import read_text, write_atomically
 from ..language.load import Source, display, plain
@@ -62,6 +63,7 @@ def apply(options: Options, verb: str, arguments: Mapping[str, Any], *, dry_run:
     return apply_many(options, [(verb, arguments)], dry_run=dry_run)
 
 
+@load.without_collector()
 def apply_many(
     options: Options,
     changes: Sequence[Change],
@@ -98,21 +100,22 @@ def _said(changes: Sequence[Change], outcome: Outcome) -> str:
 def _apply(options: Options, changes: Sequence[Change], expect: Sequence[Seen], *, dry_run: bool) -> Outcome:
     with locked(options.ledger.parent):
         is_urgent = all(verb in rescue.VERBS for verb, _arguments in changes)
-        rescued = rescue.read(options, may_leave_out=True) if is_urgent else None
-        found = rescued.found if rescued else description.read_valid(options)
+        kept = description.Kept()
+        rescued = rescue.read(options, may_leave_out=True, kept=kept) if is_urgent else None
+        found = rescued.found if rescued else description.read_valid(options, kept)
         _refuse_unexpected(found, expect)
         faulty = rescued if rescued and rescued.texts else None
-        outcome = _urgent(options, faulty, changes) if faulty else _planned(options, found, changes)
+        outcome = _urgent(options, faulty, changes) if faulty else _planned(options, found, changes, kept)
         if not dry_run:
             _refuse_changed_meanwhile(outcome.files)
             publish(outcome.files)
         return outcome
 
 
-def _planned(options: Options, found: Description, changes: Sequence[Change]) -> Outcome:
+def _planned(options: Options, found: Description, changes: Sequence[Change], kept: description.Kept) -> Outcome:
     """Return all that changes, with the ledger's part; raises DescriptionError for what cannot be."""
-    drawn = _drawn(options, found, changes)
-    proposed, mistakes = description.read_description(options, drawn.texts, drawn.ledger)
+    drawn = _drawn(options, found, changes, kept)
+    proposed, mistakes = description.read_description(options, drawn.texts, drawn.ledger, kept)
     if mistakes:
         raise DescriptionError(mistakes)
     guards.check(found, proposed, changes, _CONFIRMABLE)
@@ -154,7 +157,7 @@ class _Drawn:
         self.objects += [one for one in draft.objects() if one not in self.objects]
 
 
-def _drawn(options: Options, found: Description, changes: Sequence[Change]) -> _Drawn:
+def _drawn(options: Options, found: Description, changes: Sequence[Change], kept: description.Kept) -> _Drawn:
     """Return what all verbs make of a description; raises RequestError with the mistakes of all of them."""
     drawn, mistakes = _Drawn(), []
     for number, (verb, arguments) in enumerate(changes):
@@ -166,7 +169,7 @@ def _drawn(options: Options, found: Description, changes: Sequence[Change]) -> _
         drawn.take(draft, _described(found, draft))
         if number < len(changes) - 1:
             # What is wrong in between may be right at the end.
-            found, _mistakes = description.read_description(options, drawn.texts, drawn.ledger)
+            found, _mistakes = description.read_description(options, drawn.texts, drawn.ledger, kept)
     if mistakes:
         raise RequestError(mistakes)
     drawn.files = [file for file in drawn.files if file["before"] != file["after"]]
