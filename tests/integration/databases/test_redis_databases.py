@@ -165,22 +165,22 @@ def test_a_number_that_fits_waits_for_our_restart(machine: Machine, way: str) ->
     assert (machine.number(), machine.ask("GET", "a"), machine.ask("DBSIZE")) == (4, "of 0", 1)
     machine.ask("SET", "c", "written again")
     time.sleep(1.2)
-    machine.stop(crash="snapshots" != way)
+    machine.stop(crash=way != "snapshots")
     machine.start()
     assert (machine.number(), machine.ask("GET", "a"), machine.ask("GET", "c")) == (4, "of 0", "written again")
     assert machine.converge().steps == []
 
 
 def test_what_comes_while_it_is_looked_at(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A key that comes after the first look and before the restart: the server keeps its databases, and writes go on."""
+    """A key that comes between the first look and the restart: the server keeps its databases, and writes go on."""
     machine.describe("appendonly yes", "databases 4")
-    databases.put_in_force(machine.places.databases, 16)
+    databases.put_in_force(machine.places.databases_file, 16)
     machine.start()
     machine.ask("SET", "late", "1", database=9)
     monkeypatch.setattr(converge, "_keys", lambda _places: {})
     with pytest.raises(Failure, match="keeps its 16 databases: databases 4 is too few: database 9 holds 1 key"):
         machine.converge(restart=True)
-    assert (machine.number(), databases.in_force(machine.places.databases)) == (16, 16)
+    assert (machine.number(), databases.in_force(machine.places.databases_file)) == (16, 16)
     assert machine.ask("SET", "goes", "on") == "OK"
     assert machine.ask("GET", "late", database=9) == "1"
 
@@ -208,7 +208,7 @@ def test_a_stopped_server_starts_with_as_many_as_it_had(machine: Machine) -> Non
     assert (machine.number(), machine.ask("GET", "a", database=12)) == (20, "1")
     assert report.steps[-1].startswith("restart")
     machine.stop()
-    machine.places.databases.unlink()
+    machine.places.databases_file.unlink()
     machine.converge()
     assert (machine.number(), machine.ask("GET", "a", database=12)) == (16, "1")
 

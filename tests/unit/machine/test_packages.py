@@ -151,7 +151,9 @@ def test_another_version_beside_what_is_there(tmp_path: Path, here: list[str], s
 
 
 def test_a_package_that_no_source_has_is_named() -> None:
-    said = "E: Unable to locate package postgresql-16\nE: Package 'postgresql-16-pgvector' has no installation candidate\n"
+    said = (
+        "E: Unable to locate package postgresql-16\nE: Package 'postgresql-16-pgvector' has no installation candidate\n"
+    )
     answers = [(0, "", ""), (100, "", said)]
     with pytest.raises(packages.PackageError) as error:
         packages.install(lambda _argv: answers.pop(0), ["postgresql-16"], recommends=False, update=True)

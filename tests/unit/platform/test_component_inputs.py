@@ -68,7 +68,10 @@ REFUSED = {
     "nothing in a list": ("redis: {users: [^null]}", ["has no value"]),
     "5,000 digits": ("postgresql: {settings: {x: ^" + "9" * 5000 + "}}", ["is not a number"]),
     # versions
-    "a version in quotes": ('postgresql: {version: ^"15"}', ['found:   "15"', "15, 16, 17 or 18", "write 15 without quotes"]),
+    "a version in quotes": (
+        'postgresql: {version: ^"15"}',
+        ['found:   "15"', "15, 16, 17 or 18", "write 15 without quotes"],
+    ),
     "a minor version": ("postgresql: {version: ^15.4}", ["is not a whole number", "found:   15.4", "version alone"]),
     "a version with a zero": ("postgresql: {version: ^015}", ["decimal digits", "found:   015", "reads it as 13"]),
     "a version with an underscore": ("postgresql: {version: ^1_5}", ["found:   1_5", "reads it as 15"]),
@@ -209,7 +212,8 @@ REFUSED = {
         ["goes to the postmaster, and would go round"],
     ),
     "a forward that comes back by the postmaster": (
-        MAIL + "hostname: m.example, postmaster: a@a.example, forwards: [{address: a@a.example, to: ^[root@m.example]}]}",
+        MAIL
+        + "hostname: m.example, postmaster: a@a.example, forwards: [{address: a@a.example, to: ^[root@m.example]}]}",
         ["comes back to a@a.example"],
     ),
     "a forward to nobody on the server": (
@@ -434,7 +438,8 @@ ALSO_TAKEN = {
     "codes of a check": "webgateway: {backends: [{name: a, vms: [myapp00], port: 80, check_codes: '200-200,401'}]}",
     "ways out": "mailserver: {relayhost: '[2001:db8::1]:587'}",
     "policies": "mailserver: {tls_policies: {b.example: 'secure match=nexthop,dot-nexthop ciphers=high', "
-    "'[mx.b.example]:587': 'fingerprint match=aa:bb|cc:dd', .c.example: 'encrypt protocols=>=TLSv1.2', d.example: dane}}",
+    "'[mx.b.example]:587': 'fingerprint match=aa:bb|cc:dd', .c.example: 'encrypt protocols=>=TLSv1.2', "
+    "d.example: dane}}",
     "mail to the server's own": MAIL
     + "hostname: m.example, postmaster: x@c.example, forwards: [{address: a@a.example, to: [root@m.example]}]}",
     "ways on": "webgateway: {vhosts: [{name: w.example, redirect: 'https://x.example'}, "

@@ -49,7 +49,7 @@ REFUSED = {
     "zone of a VM": (PLATFORM, "[shop.example]", "[shop.example, ^a.myapp00.ringmaster.example]", ["take names of"]),
     "the platform's zone": (PLATFORM, "[shop.example]", "[shop.example, ^ringmaster.example]", ["needs no entry"]),
     "TXT with quotes": (PLATFORM, "values: v=spf1 -all", "values: ^'\"v=spf1 -all\"'", ["quotes of its own"]),
-    "TXT as zone files group it": (PLATFORM, "values: v=spf1 -all", "values: ^'(\"a\" \"b\")'", ["quotes of its own"]),
+    "TXT as zone files group it": (PLATFORM, "values: v=spf1 -all", 'values: ^\'("a" "b")\'', ["quotes of its own"]),
     "TXT as zone files escape it": (
         PLATFORM,
         "values: v=spf1 -all",
@@ -91,7 +91,12 @@ REFUSED = {
         "{name: a, type: MX, values: [^0 ., 10 m.c.example]}",
         ["says that there is no server, and stands beside one"],
     ),
-    "rule for loopback": (PROJECT, "from: svc0", "from: ^127.0.0.1", ["127.0.0.1 is loopback", "nothing comes from there"]),
+    "rule for loopback": (
+        PROJECT,
+        "from: svc0",
+        "from: ^127.0.0.1",
+        ["127.0.0.1 is loopback", "nothing comes from there"],
+    ),
     "rule for multicast": (PROJECT, "from: svc0", "from: ^'ff02::/16'", ["is multicast"]),
     "rule for everything by itself": (PROJECT, "from: svc0", "from: [^0.0.0.0]", ["means this machine itself"]),
     "a pattern that is none": (PROJECT, "exclude: [", "exclude: [^'/srv/[a', ", ["is no pattern"]),

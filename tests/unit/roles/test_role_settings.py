@@ -116,7 +116,11 @@ def test_whatever_postfix_takes_the_others_take_with_what_is_added(template: str
 def test_no_address_stands_where_postfix_reads_its_own_signs() -> None:
     """In main.cf, ``$x`` is a parameter and braces hold lists; in a table both are letters of an address."""
     known = {"ringmaster_fqdn": "a.srv.example", "mailstub_server": "b", "mailstub_login": True}
-    known |= {"__mailstub_address": "192.0.2.1", "__mailstub_hostname": "mail.example", "__mailstub_fqdn": "b.srv.example"}
+    known |= {
+        "__mailstub_address": "192.0.2.1",
+        "__mailstub_hostname": "mail.example",
+        "__mailstub_fqdn": "b.srv.example",
+    }
     known |= {"__mailstub_message_size_mib": 50, "__mailstub_account": "app word"}
     address = "o'a$yw{x}.b}=#@c.example"
     assert address not in "\n".join(rendered("mailstub", "main.cf.j2", mailstub_local_mail=address, **known))

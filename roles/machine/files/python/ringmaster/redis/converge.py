@@ -49,7 +49,7 @@ class Places:
         return self.home / "admin.env"
 
     @property
-    def databases(self) -> Path:
+    def databases_file(self) -> Path:
         """How many databases the next start has; the configuration includes it last."""
         return self.home / "databases.conf"
 
@@ -172,20 +172,18 @@ def _serve(places: Places, meaning: trial.Meaning, report: Report, check: bool, 
         report.pending_restart = []
 
 
-def _keep_databases(
-    places: Places, settings: dict[str, str], live: int | None, report: Report, check: bool
-) -> None:
+def _keep_databases(places: Places, settings: dict[str, str], live: int | None, report: Report, check: bool) -> None:
     """Let the next start have no fewer databases than now, or than when a server that is stopped had its data."""
     number = int(settings[databases.SETTING])
     if live is not None:
         number = max(number, live)
     elif _has_data(places.engine.data, settings):
-        number = max(number, databases.in_force(places.databases) or databases.DEFAULT)
-    if databases.in_force(places.databases) == number and accepted.is_readable(places.databases):
+        number = max(number, databases.in_force(places.databases_file) or databases.DEFAULT)
+    if databases.in_force(places.databases_file) == number and accepted.is_readable(places.databases_file):
         return
     report.steps.append(f"start with {number} databases")
     if not check:
-        databases.put_in_force(places.databases, number)
+        databases.put_in_force(places.databases_file, number)
 
 
 def _lower_databases(places: Places, settings: dict[str, str], live: int) -> None:
@@ -198,7 +196,7 @@ def _lower_databases(places: Places, settings: dict[str, str], live: int) -> Non
             databases.make_room(client, number)
     except (OSError, RedisError, Failure) as error:
         raise Failure(f"{places.engine.title} keeps its {live} databases: {error}") from error
-    databases.put_in_force(places.databases, number)
+    databases.put_in_force(places.databases_file, number)
 
 
 def _has_data(data: Path, settings: dict[str, str]) -> bool:

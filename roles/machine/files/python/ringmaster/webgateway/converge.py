@@ -193,7 +193,8 @@ def within_files(text: str, files_here: int) -> str:
 
 def _try(places: Places, texts: dict[str, str]) -> str:
     """Return the whole with these drop-ins, after haproxy has accepted it. Raises Invalid."""
-    _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    # Of systemd, which gives it to its units; a shell of somebody may have less.
+    _soft, hard = resource.prlimit(1, resource.RLIMIT_NOFILE)
     text = within_files(build(places.declared.read_text(), texts, drained(places)), hard)
     trial = places.home / ".trial"
     files.replace(trial, text, mode=0o600)

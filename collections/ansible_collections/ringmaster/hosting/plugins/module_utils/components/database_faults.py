@@ -60,7 +60,7 @@ _SHUT = {
         }
     ),
 }
-"""Settings with which a server does not start, loses sight of its data, or lets nobody in: refused in new descriptions only."""
+"""Settings with which a server does not start, loses its data or lets nobody in: refused in new descriptions only."""
 _FORMER = {"sort_mem": "work_mem", "vacuum_mem": "maintenance_work_mem"}
 """Names of before, which PostgreSQL takes for those of today; beside one of them, ours would win."""
 _SNAPSHOTS = re.compile(r"([1-9][0-9]{0,8} [1-9][0-9]{0,8}( [1-9][0-9]{0,8} [1-9][0-9]{0,8})*)?")

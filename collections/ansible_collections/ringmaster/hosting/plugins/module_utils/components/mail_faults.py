@@ -82,7 +82,9 @@ def _ways_out(options: Mapping[str, Any], hostname: str) -> Iterator[Fault]:
         if not _way(name) and not mailserver.DOMAIN.fullmatch(name.removeprefix(".")):
             yield Fault(path, f"'{name[:60]}' is no domain or server", name, "a domain or [host]:port", is_key=True)
         elif name != name.lower():
-            yield Fault(path, f"Postfix looks for {name.lower()}, and never finds {name}", name, name.lower(), is_key=True)
+            yield Fault(
+                path, f"Postfix looks for {name.lower()}, and never finds {name}", name, name.lower(), is_key=True
+            )
         elif wrong := _policy_problem(str(policy)):
             yield Fault(path, f"'{str(policy)[:60]}' {wrong[0]}", str(policy), wrong[1])
 
@@ -121,7 +123,10 @@ def _policy_problem(text: str) -> tuple[str, str] | None:
             known = ", ".join(f"{one}=…" for one in _ATTRIBUTES)
             return f"has '{word[:40]}', with which Postfix sends no mail there", f"{level}, and after it {known}"
         if name == "match" and level not in _NEEDS_CERTIFICATE:
-            return f"compares certificates, which {level} does not look at", f"match with {', '.join(_NEEDS_CERTIFICATE)}"
+            return (
+                f"compares certificates, which {level} does not look at",
+                f"match with {', '.join(_NEEDS_CERTIFICATE)}",
+            )
     if level == "fingerprint" and not any(word.startswith("match=") for word in attributes):
         return "compares with no fingerprint", "fingerprint match=…"
     return None
@@ -187,7 +192,9 @@ def _targets(
         yield from tried(path, ObjectError, mailserver.target_address, text, "it")
         local, _at, domain = mailserver.plain_address(text).rpartition("@")
         if domain == hostname and path == ("postmaster",):
-            yield Fault(path, f"mail to {text} goes to the postmaster, and would go round", text, "a mailbox, or outside")
+            yield Fault(
+                path, f"mail to {text} goes to the postmaster, and would go round", text, "a mailbox, or outside"
+            )
         elif domain == hostname and local not in _LOCAL_NAMES:
             known = ", ".join(sorted(_LOCAL_NAMES))
             yield Fault(path, f"nobody on the server itself has {text}, and mail to it would bounce", text, known)

@@ -49,17 +49,17 @@ def _vhosts(options: Mapping[str, Any], backends: set[str]) -> Iterator[Fault]:
         places.append(((*path, "name"), str(vhost.get("name", ""))))
         aliases = vhost.get("aliases") or []
         places += [((*path, "aliases", position), str(one)) for position, one in enumerate(aliases)]
+        mine = places[-1 - len(aliases) :]
         if vhost.get("default"):
             defaults.append((*path, "default"))
         yield from tried(path, nginx.VhostError, nginx.render, [vhost], site)
         yield from tried(path, nginx.VhostError, nginx.watch, [vhost], site)
-        names = [str(vhost.get("name", "")), *map(str, aliases)]
-        for place, name in zip(([*path, "name"], *([*path, "aliases", one] for one in range(len(aliases)))), names):
+        for place, name in mine:
             if not re.search("[a-z0-9]", name):
                 what = f"'{name}' is no name that anybody can ask for"
-                yield Fault(tuple(place), what, name, "a host name; default: true is for all names that nobody has")
+                yield Fault(place, what, name, "a host name; default: true is for all names that nobody has")
         yield from _headers(vhost, path)
-        yield from _redirects(vhost, path, names, is_secure=given(vhost, "tls", tls) != "off")
+        yield from _redirects(vhost, path, {name for _place, name in mine}, is_secure=given(vhost, "tls", tls) != "off")
         if given(vhost, "tls", tls) == "acme":
             for position, one in enumerate(aliases):
                 if str(one).startswith("*."):
@@ -87,7 +87,7 @@ def _headers(vhost: Mapping[str, Any], path: Path) -> Iterator[Fault]:
         seen.add(low)
 
 
-def _redirects(vhost: Mapping[str, Any], path: Path, names: list[str], *, is_secure: bool) -> Iterator[Fault]:
+def _redirects(vhost: Mapping[str, Any], path: Path, names: set[str], *, is_secure: bool) -> Iterator[Fault]:
     """Yield ways that lead back to where they begin, and locations that nginx has itself."""
     places: list[tuple[Path, str, Any]] = [((*path, "redirect"), "/", vhost.get("redirect"))]
     for index, location in entries(vhost, "locations"):

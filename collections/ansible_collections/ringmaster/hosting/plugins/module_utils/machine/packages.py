@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import glob
 import os
 import re
 import time
@@ -60,7 +59,8 @@ def refuse_beside(run: Run, unit: str, data: Path, remedy: str, unless: Path | N
     if unless and unless.exists():
         return
     _code, states, _err = run(["systemctl", "is-active", "--", unit])
-    holding = [folder for folder in sorted(glob.glob(str(data))) if os.path.isdir(folder) and os.listdir(folder)]
+    folders = sorted(Path("/").glob(str(data.relative_to("/"))))
+    holding = [str(folder) for folder in folders if folder.is_dir() and any(folder.iterdir())]
     found = []
     if any(state not in ("inactive", "failed", "unknown") for state in states.split()):
         found.append(f"{unit} runs on this machine")
@@ -105,7 +105,9 @@ def install(run: Run, names: Sequence[str], *, recommends: bool, update: bool) -
         unknown = sorted({found[1] or found[2] for found in _UNKNOWN.finditer(err + out)})
         if unknown and not incomplete:
             has = "no apt source of this machine has"
-            raise PackageError(f"{has} {', '.join(unknown)}, so nothing was installed: add one that has, or ask for less")
+            raise PackageError(
+                f"{has} {', '.join(unknown)}, so nothing was installed: add one that has, or ask for less"
+            )
         before = f"apt-get update could not fetch everything: {incomplete}. Therefore " if incomplete else ""
         raise PackageError(f"{before}apt-get install {' '.join(names)}: {_tail(err or out)}")
 

@@ -92,7 +92,7 @@ def unreachable(zone: str, records: Iterable[Record]) -> Iterator[tuple[Record, 
                 break
             at = aliases.get(at, "")
         above = name.partition(".")[2]
-        while above and above != apex and name != apex:
+        while above and apex not in (above, name):
             if above in given_away and not (record.type in ADDRESSES and name in servers):
                 whose = above.rstrip(".")
                 yield record, f"{name.rstrip('.')} lies below {whose}, which other name servers have"

@@ -297,8 +297,9 @@ def _check_list(
     }
     for index, item in enumerate(value):
         yield from _check_value(item_spec, item, (*path, index), here.below(index), value)
-        # By now in one form, where there are several. No option is a list in which something may stand twice.
-        if not isinstance(item, (dict, list)) and value[index] in value[:index]:
+    # By now in one form, where there are several. No option is a list in which something may stand twice.
+    for index, item in enumerate(value):
+        if not isinstance(item, (dict, list)) and item in value[:index]:
             yield Fault((*path, index), "stands twice in the list", str(item), "each once")
 
 

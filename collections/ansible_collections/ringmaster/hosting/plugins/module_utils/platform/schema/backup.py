@@ -61,7 +61,13 @@ BACKUP = Record(
         ),
         Key(
             "exclude",
-            ListOf(Text("a path or pattern such as /srv/s-myapp/cache or *.iso", pattern=r"^[^!\s].*$", check=exclude_problem)),
+            ListOf(
+                Text(
+                    "a path or pattern such as /srv/s-myapp/cache or *.iso",
+                    pattern=r"^[^!\s].*$",
+                    check=exclude_problem,
+                )
+            ),
             "What is left out.",
             default_text="the project's, or none",
         ),

@@ -160,7 +160,12 @@ PLAYBOOKS: dict[str, Playbook] = {
         narrows=("package_hosts",),
     ),
     "upgrade_postgresql": Playbook(
-        {**_VM, "version": Integer(min(VERSIONS), max(VERSIONS)), "step": Choice(("check", "upgrade", "confirm", "roll_back"))}, refers=("vm",)
+        {
+            **_VM,
+            "version": Integer(min(VERSIONS), max(VERSIONS)),
+            "step": Choice(("check", "upgrade", "confirm", "roll_back")),
+        },
+        refers=("vm",),
     ),
     "validate": Playbook(_SOURCE),
     "vm_image": Playbook(on_its_own=True),
