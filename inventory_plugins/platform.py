@@ -135,7 +135,7 @@ if tuple(map(int, core_version.split(".")[:2])) < (2, 19):
     )
 
 from ansible.template import trust_as_template
-from ansible_collections.ringmaster.hosting.plugins.module_utils.platform import cache, description, rescue
+from ansible_collections.ringmaster.hosting.plugins.module_utils.platform import cache, convergence, description, rescue
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.component_options import roles_folder
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.inventory import CONNECTION
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.language import files
@@ -229,7 +229,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable):
         """Say which file beside the source is encrypted while there is no password: Ansible would not say which."""
         if loader._vault.secrets:
             return
-        for file in extra_vars.files_of_variables(Path(path).parent):
+        for file in convergence.files_beside(Path(path).parent):
             try:
                 text = files.read_bytes(file, files.LARGEST_WRITTEN)
             except OSError:

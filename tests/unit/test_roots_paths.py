@@ -60,6 +60,7 @@ DUMP = "/var/backups/ringmaster/*"
 GIVEN = {
     "backup_server.repositories:folder": "/srv/backups",
     "backup_server.repositories:self.path": "/srv/backups/*",
+    "check.main:options.convergence": "/etc/ringmaster/convergence",
     "check.main:options.definitions": "/usr/lib/ringmaster/checks.d",
     "check.main:options.inbox": "/etc/local/checks",
     "check.main:options.metrics": "/run/ringmaster/textfile/checks.prom",

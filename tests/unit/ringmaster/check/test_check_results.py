@@ -54,7 +54,7 @@ def test_worst(statuses: list[int]) -> None:
 
 
 def test_metrics() -> None:
-    text = results.metrics([result(2, name="b"), result(0, name="a")], 1234.5)
+    text = results.metrics([result(2, name="b"), result(0, name="a")], 1234.5, {})
     lines = [line for line in text.splitlines() if not line.startswith("#")]
     assert lines[0] == 'ringmaster_check_status{component="redis",check="a"} 0'
     assert lines[1] == 'ringmaster_check_status{component="redis",check="b"} 2'
@@ -62,8 +62,31 @@ def test_metrics() -> None:
     assert text.endswith("\n")
 
 
+def test_what_a_machine_was_converged_with_is_handed_out_once_it_is_reached(tmp_path: Path) -> None:
+    record = {"digest": "0123456789abcdef", "commit": "abc1234+", "at": 1234}
+    assert results.convergence(tmp_path) == {}
+    (tmp_path / "wanted").write_text("0123456789abcdef\n")
+    assert results.convergence(tmp_path) == {}
+    (tmp_path / "reached").write_text(json.dumps(record))
+    found = results.convergence(tmp_path)
+    assert found == record
+    assert results.document([], 1.0, found)["convergence"] == record
+    text = results.metrics([], 1.0, found)
+    assert 'ringmaster_converged_timestamp_seconds{digest="0123456789abcdef",commit="abc1234+"} 1234\n' in text
+    # Another run has begun and not ended.
+    (tmp_path / "wanted").write_text("fedcba9876543210\n")
+    assert results.convergence(tmp_path) == {}
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"digest": "a", "commit": "b", "at": "x"}', "\x00"])
+def test_what_cannot_be_read_was_not_reached(tmp_path: Path, text: str) -> None:
+    (tmp_path / "wanted").write_text("a\n")
+    (tmp_path / "reached").write_text(text)
+    assert results.convergence(tmp_path) == {}
+
+
 def test_text_shows_the_worst_first() -> None:
-    content = results.document([result(0, name="a"), result(2, name="b")], 1000.0)
+    content = results.document([result(0, name="a"), result(2, name="b")], 1000.0, {})
     lines = results.as_text(content, 1060.0).splitlines()
     assert "1 critical, 1 ok (60 s ago)" in lines[0]
     assert lines[1] == "CRITICAL  redis/b  said (for 3 min)"

@@ -19,6 +19,7 @@ from ringmaster.status.history import History
 
 NOW = 1795600000.0  # 2026-11-25 09:46:40 UTC
 WINDOW = {"days": ["sat", "sun"], "start": "02:00", "hours": 4, "timezone": "Europe/Berlin"}
+DIGEST = "5f0c2b71d3a94e86b7d1"
 EVIL = "<script>alert(1)</script> & \"quotes\" <!--# echo var='x' -->"
 
 
@@ -44,6 +45,7 @@ def vm(name: str, number: int, **values: Any) -> dict[str, Any]:
         "components": {},
         "maintenance": WINDOW,
         "results": f"172.20.1.{number}:9990",
+        "digest": DIGEST,
         **values,
     }
 
@@ -154,8 +156,13 @@ def figures() -> model.Figures:
                 check("redis", "login", 0, "Login works on 4 addresses, and the round trip; 12 ms in all."),
                 check("redis", "memory", 1, "1021 MiB of 1228 MiB (83 %) are in use, policy noeviction.", 42),
                 planned=["reboot: kernel 6.12.57 is installed, 6.12.48 runs"],
+                convergence={"digest": DIGEST, "commit": "3f2c1d0a9b8e", "at": NOW - 86400},
             ),
-            "myapp01": results(*HOST, check("postgresql", "login", 2, "No login: connection refused.", 7)),
+            "myapp01": results(
+                *HOST,
+                check("postgresql", "login", 2, "No login: connection refused.", 7),
+                convergence={"digest": DIGEST[::-1], "commit": "", "at": NOW - 3 * 86400},
+            ),
             "shop00": "timed out",
         },
         vms={

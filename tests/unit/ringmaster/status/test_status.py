@@ -232,3 +232,27 @@ def test_secrets_among_settings_are_hidden() -> None:
     assert found["maxmemory_policy"] == "allkeys-lru"
     assert found["keys"] == ["a*"]
     assert "other" not in found
+
+
+def test_a_vm_is_behind_while_its_digest_is_another(platform: dict[str, Any], site: dict[str, Any]) -> None:
+    found = {name: vm(platform, name)["convergence"] for name in ("myapp00", "myapp01", "myapp02", "shop00")}
+    assert {name: one["behind"] for name, one in found.items()} == {
+        "myapp00": False,
+        "myapp01": True,
+        "myapp02": None,  # shall not run
+        "shop00": None,  # does not answer
+    }
+    assert "as described since" in site["projects/myapp/myapp00"][0]
+    assert "commit 3f2c1d0a9b8e" in site["projects/myapp/myapp00"][0]
+    assert "not all of it: the last complete run was" in site["projects/myapp/myapp01"][0]
+    text = main.metrics(platform)
+    assert 'ringmaster_behind{machine="myapp00"} 0\n' in text and 'ringmaster_behind{machine="myapp01"} 1\n' in text
+    assert "myapp02" not in text and "shop00" not in text
+
+
+def test_a_machine_that_no_run_has_converged_is_behind() -> None:
+    answer = status_samples.results(*status_samples.HOST)
+    found = model.convergence({"digest": status_samples.DIGEST}, answer)
+    assert found == {"behind": True, "commit": "", "at": None}
+    # A description of before there were digests says nothing.
+    assert model.convergence({}, answer)["behind"] is None

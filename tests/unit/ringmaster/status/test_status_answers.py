@@ -34,7 +34,7 @@ CHECK = st.fixed_dictionaries(
 )
 NEARLY = st.fixed_dictionaries(
     {"time": st.just(NOW) | NUMBERS, "checks": st.lists(CHECK | st.just(HOST[0]), max_size=3)},
-    optional={"planned": ANYTHING, "format": ANYTHING},
+    optional={"planned": ANYTHING, "format": ANYTHING, "convergence": ANYTHING},
 )
 
 
@@ -81,7 +81,9 @@ def test_any_bytes_are_read_or_refused(content: bytes) -> None:
         assert str(error).isprintable() and len(str(error)) < 200
 
 
-GOOD = json.dumps(results(*HOST, planned=["reboot"]))
+GOOD = json.dumps(
+    results(*HOST, planned=["reboot"], convergence={"digest": "0123456789abcdef0123", "commit": "abc1234+", "at": 1})
+)
 
 
 @pytest.mark.parametrize(
@@ -143,6 +145,11 @@ def test_what_is_no_answer_is_named(content: bytes, why: str) -> None:
         (["planned"], "reboot", "'planned' is no list"),
         (["planned"], [3], "what is planned is no text"),
         (["planned"], ["x"] * 201, "more than 200 things are planned"),
+        (["convergence"], "yes", "'convergence' is no object"),
+        (["convergence", "digest"], None, "the digest of what it was converged with is none"),
+        (["convergence", "digest"], "0123456789ABCDEF", "the digest of what it was converged with is none"),
+        (["convergence", "commit"], "main", "the commit that it was converged at is none"),
+        (["convergence", "at"], "now", "'at' of the convergence is no moment"),
     ],
 )
 def test_what_is_not_agreed_is_said_on_the_machines_page(path: list[Any], value: Any, why: str) -> None:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from ansible.parsing.vault import AnsibleVaultError
 from ansible.plugins.loader import connection_loader
 from ansible.template import is_trusted_as_template
 from ansible.utils.vars import load_extra_vars, transform_to_native_types
+from ansible_collections.ringmaster.hosting.plugins.module_utils.platform import convergence
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.component_options import roles_folder
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.verbs import arguments
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.verbs.playbooks import PLAYBOOKS
@@ -121,16 +122,10 @@ def _variables_of_files(loader: Any) -> Iterator[str]:
     """Yield the variables of the files beside the inventory."""
     for source in context.CLIARGS.get("inventory") or ():
         folder = Path(source) if Path(source).is_dir() else Path(source).parent
-        for file in files_of_variables(folder):
+        for file in convergence.files_beside(folder):
             try:
                 # Not into the cache: Ansible reads them as templates, which what is read here is not.
                 content = loader.load_from_file(str(file), cache="none")
             except AnsibleError:
                 continue
             yield from content if isinstance(content, Mapping) else ()
-
-
-def files_of_variables(folder: Path) -> list[Path]:
-    """Return the files of variables of groups and hosts beside an inventory."""
-    places: Iterable[Path] = (path for kind in ("group_vars", "host_vars") for path in (folder / kind).rglob("*"))
-    return sorted(path for path in places if path.is_file() and path.suffix in ("", ".yml", ".yaml", ".json"))

@@ -68,6 +68,7 @@ def parser() -> argparse.ArgumentParser:
         ("inbox", "/etc/local/checks", "folder of checks of the project"),
         ("functions", str(PACKAGE), "folder of the parts whose checks.py functions come from"),
         ("results", "/run/ringmaster/checks.json", "file of results"),
+        ("convergence", "/etc/ringmaster/convergence", "folder with what the machine was converged with"),
         ("metrics", "/run/ringmaster/textfile/checks.prom", "file for node exporter"),
     ):
         places.add_argument(f"--{name}", type=Path, default=Path(default), help=f"{text} ({default})")
@@ -137,10 +138,11 @@ def _publish(
     _tell_changes(previous, current)
     # When the platform's checks have run: these are no sign of their life.
     ran = results.time_of(options.results, now) if options.own else now
-    content = results.document(current.values(), ran)
+    converged = results.convergence(options.convergence)
+    content = results.document(current.values(), ran, converged)
     content["planned"] = _planned(options.results.with_name("planned.json"))
     publish(options.results, json.dumps(content, indent=1) + "\n")
-    publish(options.metrics, results.metrics(current.values(), ran))
+    publish(options.metrics, results.metrics(current.values(), ran, converged))
     return content
 
 

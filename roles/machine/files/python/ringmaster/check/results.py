@@ -97,7 +97,21 @@ def time_of(path: Path, now: float) -> float:
         return now
 
 
-def document(results: Iterable[Result], now: float) -> dict[str, Any]:
+def convergence(folder: Path) -> dict[str, Any]:
+    """Return ``{digest, commit, at}``: what the last complete run has brought this machine to, and when (Unix time).
+
+    It is empty where no run has, or where another one has begun since.
+    """
+    try:
+        found = json.loads((folder / "reached").read_text())
+        record = {"digest": str(found["digest"]), "commit": str(found["commit"]), "at": int(found["at"])}
+        begun = (folder / "wanted").read_text().strip()
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+    return record if record["digest"] == begun else {}
+
+
+def document(results: Iterable[Result], now: float, converged: Mapping[str, Any]) -> dict[str, Any]:
     """Return what checks.json holds."""
     ordered = by_severity(results)
     return {
@@ -106,11 +120,12 @@ def document(results: Iterable[Result], now: float) -> dict[str, Any]:
         "time": round(now, 3),
         "status": worst(ordered),
         "state": STATES[worst(ordered)],
+        "convergence": dict(converged),
         "checks": [asdict(result) for result in ordered],
     }
 
 
-def metrics(results: Iterable[Result], now: float) -> str:
+def metrics(results: Iterable[Result], now: float, converged: Mapping[str, Any]) -> str:
     """Return the same for the textfile collector of node exporter."""
     ordered = sorted(results, key=lambda result: result.key)
     lines = [
@@ -124,6 +139,13 @@ def metrics(results: Iterable[Result], now: float) -> str:
         "# TYPE ringmaster_check_timestamp_seconds gauge",
         f"ringmaster_check_timestamp_seconds {now:.0f}",
     ]
+    if converged:
+        lines += [
+            "# HELP ringmaster_converged_timestamp_seconds When a complete run has brought the machine to this digest.",
+            "# TYPE ringmaster_converged_timestamp_seconds gauge",
+            "ringmaster_converged_timestamp_seconds"
+            f'{{digest="{converged["digest"]}",commit="{converged["commit"]}"}} {converged["at"]}',
+        ]
     return "\n".join(lines) + "\n"
 
 

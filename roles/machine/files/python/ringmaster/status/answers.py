@@ -28,6 +28,8 @@ DIGITS_LIMIT = 20
 LATEST = 4102444800.0
 """2100-01-01, the last moment that anybody means."""
 NAME = re.compile(r"[a-z][a-z0-9_-]{0,62}")
+DIGEST = re.compile(r"[0-9a-f]{16,64}")
+COMMIT = re.compile(r"([0-9a-f]{7,64}[+]?)?")
 # Control characters, line separators, what turns the direction of writing, halves of characters, what is no character.
 UNPRINTABLE = re.compile(
     "[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]"
@@ -61,7 +63,7 @@ def parse(content: bytes) -> Any:
 
 
 def results(answer: Any) -> dict[str, Any]:
-    """Return ``{time, checks, planned}`` of a machine's results, with nothing in it that was not judged."""
+    """Return ``{time, checks, planned, convergence}`` of a machine's results, with nothing that was not judged."""
     _agree(isinstance(answer, Mapping), "the results are no object")
     _agree(answer.get("format", 1) == 1, "the results are in an unknown form")
     checks = answer.get("checks")
@@ -70,7 +72,12 @@ def results(answer: Any) -> dict[str, Any]:
     found = [_check(number, check) for number, check in enumerate(checks, start=1)]
     names = [(check["component"], check["check"]) for check in found]
     _agree(len(names) == len(set(names)), "a check is there twice")
-    return {"time": _moment("'time'", answer.get("time")), "checks": found, "planned": _planned(answer)}
+    return {
+        "time": _moment("'time'", answer.get("time")),
+        "checks": found,
+        "planned": _planned(answer),
+        "convergence": _convergence(answer),
+    }
 
 
 def vms(answer: Any) -> dict[str, dict[str, Any]]:
@@ -107,6 +114,17 @@ def _planned(answer: Mapping[str, Any]) -> list[str]:
     _agree(isinstance(planned, list), "'planned' is no list")
     _agree(len(planned) <= PLANNED_LIMIT, f"more than {PLANNED_LIMIT} things are planned")
     return [_text("what is planned", line) for line in planned]
+
+
+def _convergence(answer: Mapping[str, Any]) -> dict[str, Any]:
+    found = answer.get("convergence") or {}
+    _agree(isinstance(found, Mapping), "'convergence' is no object")
+    if not found:
+        return {}
+    digest, commit = found.get("digest"), found.get("commit", "")
+    _agree(isinstance(digest, str) and DIGEST.fullmatch(digest), "the digest of what it was converged with is none")
+    _agree(isinstance(commit, str) and COMMIT.fullmatch(commit), "the commit that it was converged at is none")
+    return {"digest": digest, "commit": commit, "at": _moment("'at' of the convergence", found.get("at"))}
 
 
 def _vm(name: Any, record: Any) -> dict[str, Any]:

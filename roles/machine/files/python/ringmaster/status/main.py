@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ringmaster.core.files import publish
 from ringmaster.status import model, pages, sources
 from ringmaster.status.history import History
 
@@ -38,7 +39,9 @@ def main(words: Sequence[str] | None = None) -> int:
     now = time.time()
     history = History(options.folder / "history.json")
     figures = gather(described, options.prometheus, history, now)
-    write(options.folder, options.static, model.build(described, figures, history, now), now)
+    platform = model.build(described, figures, history, now)
+    write(options.folder, options.static, platform, now)
+    publish(options.folder / "convergence.prom", metrics(platform))
     if figures.trouble:
         print(f"<4>{figures.trouble}.", file=sys.stderr)  # the journal reads the priority
     return 0
@@ -76,6 +79,22 @@ def of_hypervisors(described: Mapping[str, Any]) -> dict[str, Any]:
         for vm in project["vms"]
         if isinstance(records := said.get(vm["hypervisor"]), dict) and vm["name"] in records
     }
+
+
+def metrics(platform: Mapping[str, Any]) -> str:
+    """Return which machines are behind what is described, for node exporter's textfile collector."""
+    machines = [*platform["machines"], *(vm for project in platform["projects"] for vm in project["vms"])]
+    return "".join(
+        [
+            "# HELP ringmaster_behind Whether the machine is something else than what is described.\n",
+            "# TYPE ringmaster_behind gauge\n",
+            *(
+                f'ringmaster_behind{{machine="{machine["name"]}"}} {int(machine["convergence"]["behind"])}\n'
+                for machine in machines
+                if machine["convergence"]["behind"] is not None
+            ),
+        ]
+    )
 
 
 def write(folder: Path, static: Path, platform: Mapping[str, Any], now: float) -> None:

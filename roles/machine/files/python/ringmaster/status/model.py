@@ -87,17 +87,19 @@ def _vm(vm: Mapping[str, Any], project: str, figures: Figures, history: History,
         "project": project,
         "wanted": vm["state"],
         "configuration": {
-            key: value for key, value in vm.items() if key not in ("name", "state", "maintenance", "results")
+            key: value for key, value in vm.items() if key not in ("name", "state", "maintenance", "results", "digest")
         },
         "pending_restart": on_hypervisor.get("pending_restart", []),
         "maintenance": _maintenance(vm["maintenance"], now),
         "planned": _planned(figures.results.get(vm["name"])),
+        "convergence": convergence(vm, figures.results.get(vm["name"])),
     }
 
 
 def _machine(machine: Mapping[str, Any], figures: Figures, history: History, now: float) -> dict[str, Any]:
     found = _watched(machine["name"], figures, history, now)
-    return {**found, **{key: machine[key] for key in ("name", "hypervisor", "services")}}
+    told = {key: machine[key] for key in ("name", "hypervisor", "services")}
+    return {**found, **told, "convergence": convergence(machine, figures.results.get(machine["name"]))}
 
 
 def _watched(name: str, figures: Figures, history: History, now: float) -> dict[str, Any]:
@@ -221,6 +223,23 @@ def _planned(answer: Any) -> list[str]:
         return list(answers.results(answer)["planned"])
     except NotAgreed:
         return []
+
+
+def convergence(described: Mapping[str, Any], answer: Any) -> dict[str, Any]:
+    """Return ``{behind, commit, at}``: whether a machine is something else than what is described.
+
+    It is so while its digest differs from the wanted one. ``behind`` is None while nobody knows: where the machine did
+    not answer, or shall not run. ``at`` says when a complete run brought it to where it is; None when none has.
+    """
+    wanted = described.get("digest")
+    if not wanted or described.get("state", "running") != "running" or not isinstance(answer, Mapping):
+        return {"behind": None, "commit": "", "at": None}
+    try:
+        found = answers.results(answer)["convergence"]
+    except NotAgreed:
+        return {"behind": None, "commit": "", "at": None}
+    moment_of = iso(found["at"]) if found else None
+    return {"behind": found.get("digest") != wanted, "commit": found.get("commit", ""), "at": moment_of}
 
 
 def _incident(incident: Mapping[str, Any], now: float) -> dict[str, Any]:

@@ -223,6 +223,7 @@ def _configuration(vm: Part) -> str:
             ("Hypervisor", text(found["hypervisor"] or NOTHING)),
             ("Serves users", "yes" if found["production"] else "no"),
             ("Protected from deletion", "yes" if found["protected"] else "no"),
+            ("In force", _convergence(vm["convergence"])),
         ]
     )
     for component, settings in found["components"].items():
@@ -240,6 +241,17 @@ def _configuration(vm: Part) -> str:
         ]
         result += "<h3>Waits for a restart</h3>" + table("Waits for a restart", ("What", "Now", "Then", "Why"), waiting)
     return result
+
+
+def _convergence(found: Part) -> str:
+    """Say whether what stands here is what the VM is made of."""
+    if found["behind"] is None:
+        return "not known"
+    commit = f", commit {text(found['commit'])}" if found["commit"] else ""
+    since = f" since {when(found['at'])}{commit}" if found["at"] else ""
+    if not found["behind"]:
+        return f"as described{since}"
+    return f"not all of it: the last complete run was {when(found['at'])}{commit}" if since else "not all of it yet"
 
 
 def _checks(checks: Iterable[Part], up: str) -> str:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from . import description, inventory, rescue
+from . import convergence, description, inventory, rescue
 from .language import files
 from .language.files import write_atomically
 from .model import Options
@@ -52,7 +52,7 @@ def _build(options: Options) -> dict[str, Any]:
 
 
 def _key(options: Options) -> str:
-    """Return a digest of everything the inventory is made of: options, files, and this code."""
+    """Return a digest of everything the inventory is made of: options, files, and the collection."""
     digest = hashlib.blake2b(digest_size=20)
     digest.update(repr(options).encode())
     digest.update(str(Path.cwd()).encode() + b"\0")
@@ -67,6 +67,7 @@ def _key(options: Options) -> str:
         except OSError:
             content = b"?"
         digest.update(len(content).to_bytes(8, "big") + content)
+    digest.update(convergence.code_signature().encode())
     key_file = options.private_key_file
     digest.update(str(key_file is not None and key_file.is_file()).encode())
     return digest.hexdigest()
@@ -90,10 +91,10 @@ def _inputs(options: Options, names: list[tuple[str, bool]]) -> Iterator[Path]:
     yield from (Path(name) for name, is_file in names if is_file and os.path.dirname(name) != own)  # noqa: PTH120
     if options.key_directory is not None and options.key_directory.is_dir():
         yield from options.key_directory.glob("*.pub")
+    yield from convergence.files_beside(folder)
     if options.roles is not None:
         for name in ("meta/argument_specs.yml", "meta/limits.yml", "vars/main.yml"):
             yield from options.roles.glob(f"*/{name}")
-    yield from Path(__file__).parent.rglob("*.py")
 
 
 def _prune(folder: Path) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 from ansible_collections.ringmaster.hosting.plugins.module_utils.values import addresses
 from ansible_collections.ringmaster.hosting.plugins.module_utils.values.fqdn import fqdn, frontend_fqdn
 
-from . import allocation, dns_records, roster
+from . import allocation, convergence, dns_records, roster
 from .allocation import gateway
 from .firewall_rules import resolve_rules
 from .language import load, names, ssh_keys
@@ -81,6 +81,9 @@ def build(description: Description) -> Inventory:
     if inventory.group("service_dns")["hosts"]:
         _serve_names(inventory, description)
     inventory.group("service_status", ringmaster_incidents=description.incidents)
+    services = inventory.groups["all"]["vars"]["ringmaster_services"].values()
+    beside = convergence.beside(description.options.source.parent)
+    convergence.add_digests(inventory.groups, inventory.hosts, services, beside)
     return inventory
 
 

@@ -21,6 +21,7 @@ from pathlib import Path, PurePosixPath
 
 from .language.errors import Mistake
 from .model import Description, Options
+from .repository import SAFE
 
 _FILES = ("100644", "100755")
 _PLACES = re.compile(r"\[[0-9]+\]|\.[0-9]+(?=[.:\s])")
@@ -117,6 +118,12 @@ def committed(path: Path) -> str | None:
     return None if raw is None else raw.decode("utf-8", "replace")
 
 
+def commit(folder: Path) -> str:
+    """Return the commit that a folder's files stand at, with ``+`` where they differ from it; nothing without one."""
+    head = (_git(folder, "rev-parse", "--verify", "--quiet", "--short=12", "HEAD") or b"").decode().strip()
+    return head + ("+" if head and _git(folder, "status", "--porcelain", "--", ".") else "")
+
+
 def _leaves(name: str) -> bool:
     path = PurePosixPath(name)
     return path.is_absolute() or ".." in path.parts
@@ -125,7 +132,8 @@ def _leaves(name: str) -> bool:
 def _git(folder: Path, *arguments: str, said: bytes | None = None) -> bytes | None:
     """Return what git says; None when it fails, or is not there."""
     try:
-        done = subprocess.run(["git", "-C", str(folder), *arguments], input=said, capture_output=True, check=False)
+        argv = ["git", *(word for option in SAFE for word in ("-c", option)), "-C", str(folder), *arguments]
+        done = subprocess.run(argv, input=said, capture_output=True, check=False)
     except OSError:
         return None
     return done.stdout if done.returncode == 0 else None

@@ -101,6 +101,7 @@ def _vm(machine: Mapping[str, Any]) -> dict[str, Any]:
         },
         "maintenance": _maintenance(machine),
         "results": endpoint(address_of(machine), RESULTS_PORT),
+        "digest": str(machine.get("ringmaster_digest") or ""),
     }
 
 
@@ -116,6 +117,7 @@ def _machine(machine: Mapping[str, Any], services: Mapping[str, str]) -> dict[st
         "hypervisor": "hypervisors" in (machine.get("group_names") or []),
         "services": sorted(service for service, host in services.items() if host == name),
         "results": endpoint(address_of(machine), RESULTS_PORT),
+        "digest": str(machine.get("ringmaster_digest") or ""),
     }
 
 
