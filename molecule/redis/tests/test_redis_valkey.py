@@ -170,18 +170,18 @@ def test_fewer_databases_lose_no_keys(
     number = "CONFIG GET databases"
     try:
         ask(host, "SET few of-0", tool)
-        ask(host, "-n 7 SET few of-7", tool)
-        put(host, "few.conf", "databases 3\n")
-        told = "databases 3 is too few: database 7 holds 1 key"
+        ask(host, "-n 12 SET few of-12", tool)
+        put(host, "few.conf", "databases 9\n")
+        told = "databases 9 is too few: database 12 holds 1 key"
         eventually(lambda: told in check_of(host, "redis/drop-ins")["output"])
         assert host.check_output(accepted) == ""
-        ask(host, "-n 7 DEL few", tool)
-        put(host, "few.conf", "databases 3 \n")
-        eventually(lambda: "databases (16, wanted 3)" in check_of(host, "redis/restart")["output"])
+        ask(host, "-n 12 DEL few", tool)
+        put(host, "few.conf", "databases 9 \n")
+        eventually(lambda: "databases (16, wanted 9)" in check_of(host, "redis/restart")["output"])
         host.check_output(f"systemctl restart {'valkey' if tool == 'valkey-cli' else 'redis'}-server")
         assert ask(host, number, tool).split() == ["databases", "16"]
         host.check_output("ringmaster redis converge --restart")
-        assert ask(host, number, tool).split() == ["databases", "3"]
+        assert ask(host, number, tool).split() == ["databases", "9"]
         assert ask(host, "GET few", tool) == "of-0"
     finally:
         host.check_output(f"rm -f {INBOX}/few.conf; ringmaster redis converge --restart")
@@ -294,7 +294,10 @@ class TestChange:
             code, said = self.converge(play, description, f"project_{project}", *words)
             described(description, project, after, before)
             assert code
-            assert f"{old}-server.service runs on this machine, so nothing was changed" in said
+            assert (
+                f"{old}-server.service runs on this machine and /var/lib/{old} holds data, so nothing was changed"
+                in said
+            )
             assert f"Set 'engine: {old}' again" in said
             assert f"move /var/lib/{old} away" in said
             assert host.run(look).stdout == state
