@@ -305,6 +305,25 @@ def test_a_broken_mirror_is_thrown_away(repo: Repository, tmp_path: Path, monkey
     assert edit.apply(options, "order_vm", {"project": "myapp"}).subject == "myapp03"
 
 
+def test_a_request_that_was_done_is_not_done_again(repo: Repository) -> None:
+    options = repo.checkout("one")
+    order = ("order_vm", {"project": "myapp"})
+    credit = repository.Credit(trailers={"Request": "01JABC"})
+    first = edit.apply_many(options, [order, order], credit=credit)
+    again = edit.apply_many(options, [order, order], credit=credit)
+    assert again.subjects == first.subjects == ["myapp01", "myapp02"]
+    assert again.commit == first.commit and again.files == []
+    assert "this was done before" in again.warnings[0]
+    other = edit.apply_many(options, [order], credit=repository.Credit(trailers={"Request": "01JAB"}))
+    assert other.subjects == ["myapp03"] and len(repo.log()) == 3
+    # Words of a commit are no trailer of it.
+    here = options.source.parent
+    git(here, "commit", "-q", "--allow-empty", "-m", "Talk\n\nRequest: 01JXYZ\n\nand more")
+    git(here, "push", "-q", "origin", "HEAD:main")
+    later = edit.apply_many(options, [order], credit=repository.Credit(trailers={"Request": "01JXYZ"}))
+    assert later.subjects == ["myapp04"]
+
+
 def test_ten_writers_of_one_machine_wait_for_each_other(repo: Repository) -> None:
     """None starves, and none is rejected: the lock of the mirror is held from reading to pushing."""
     context = multiprocessing.get_context("fork")

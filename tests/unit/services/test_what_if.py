@@ -5,7 +5,10 @@
 
 from __future__ import annotations
 
+import json
+import os
 import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +19,7 @@ from ansible_collections.ringmaster.hosting.plugins.module_utils.services import
 from ansible_collections.ringmaster.hosting.plugins.modules import description_what_if
 
 PROJECT = "projects/myapp.yml"
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture
@@ -24,9 +28,14 @@ def allocated(platform):
     return platform
 
 
+def of_changes(platform, *changes: tuple[str, dict[str, Any]]) -> list[what_if.Consequence]:
+    with what_if.of_changes(platform.options, changes) as proposed:
+        return what_if.between(platform.options, proposed)
+
+
 def told(platform, *changes: tuple[str, dict[str, Any]]) -> set[tuple[str, str, str]]:
     before = platform.snapshot()
-    found = what_if.of_changes(platform.options, changes)
+    found = of_changes(platform, *changes)
     assert platform.snapshot() == before
     return {(one.about, one.kind, one.sentence) for one in found}
 
@@ -114,7 +123,7 @@ def test_what_is_refused_is_refused_here_as_well(allocated) -> None:
 
 
 def test_no_change_is_said(allocated) -> None:
-    assert what_if.as_text(what_if.of_changes(allocated.options, [vm(cores="2")])) == "Nothing would change."
+    assert what_if.as_text(of_changes(allocated, vm(cores="2"))) == "Nothing would change."
 
 
 def git(folder: Any, *words: str) -> None:
@@ -131,14 +140,58 @@ def test_a_branch_of_the_description(allocated) -> None:
     allocated.replace(PROJECT, "disk: 10GiB", "disk: 30GiB")
     git(allocated.folder, "commit", "-qam", "y")
     git(allocated.folder, "checkout", "-q", "main")
-    found = what_if.of_revision(allocated.options, "more")
+    with what_if.of_revision(allocated.options, "more") as proposed:
+        found = what_if.between(allocated.options, proposed)
     assert "the disk grows while it runs, 10GiB -> 30GiB" in {one.sentence for one in found}
     for revision in ("nothing", "--output=/tmp/x", "more\n"):
-        with pytest.raises(DescriptionError, match="git has no description of this revision here"):
-            what_if.of_revision(allocated.options, revision)
+        with (
+            pytest.raises(DescriptionError, match="git has no description of this revision here"),
+            what_if.of_revision(allocated.options, revision),
+        ):
+            pass
 
 
 def test_the_module_names_all_verbs_and_kinds() -> None:
     options = yaml.safe_load(description_what_if.DOCUMENTATION)["options"]
     assert set(options["changes"]["suboptions"]["verb"]["choices"]) == set(VERBS)
     assert options["refuse"]["choices"] == list(what_if.KINDS)
+
+
+@pytest.mark.parametrize("for_run", [False, True])
+def test_what_is_proposed_is_gone_afterwards(allocated, for_run: bool) -> None:
+    parent = allocated.folder.parent
+    before = set(parent.iterdir())
+    with what_if.of_changes(allocated.options, [vm(comment="x")], for_run=for_run) as proposed:
+        assert (proposed.source.parent.parent == parent) is for_run
+        assert "comment: x" in (proposed.source.parent / PROJECT).read_text()
+    assert set(parent.iterdir()) == before
+
+
+def test_only_running_vms_that_are_there_are_asked(allocated) -> None:
+    changes = [vm(comment="x"), ("order_vm", {"project": "myapp", "vm": "myapp01"})]
+    found = of_changes(allocated, *changes)
+    assert {one.about for one in found} >= {"vm myapp00", "vm myapp01"}
+    assert what_if.running(allocated.options, found) == ["myapp00"]
+
+
+@pytest.mark.thorough
+def test_live_runs_the_proposed_description_in_check_mode(allocated, tmp_path: Any) -> None:
+    """The VM of the example is not there, so that the run for it fails where it should: at its hypervisor."""
+    change = {"changes": [{"verb": "change_vm", "arguments": {"vm": "myapp00", "comment": "x"}}], "live": True}
+    before = allocated.snapshot()
+    done = subprocess.run(
+        [
+            *(str(ROOT / ".venv/bin/ansible-playbook"), "-i", str(allocated.source), "-e", json.dumps(change)),
+            str(ROOT / "playbooks/what_if.yml"),
+        ],
+        cwd=ROOT,
+        env={**os.environ, "ANSIBLE_TIMEOUT": "1", "ANSIBLE_NOCOLOR": "1", "COLUMNS": "200"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    said = done.stdout + done.stderr
+    assert done.returncode == 2
+    assert "The run for myapp00 in check mode has failed" in said
+    assert "hv0" in said and "UNREACHABLE" in said
+    assert allocated.snapshot() == before

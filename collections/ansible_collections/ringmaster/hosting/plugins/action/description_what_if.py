@@ -5,13 +5,27 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
+from ansible import context
 from ansible.errors import AnsibleActionFail
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.model import Options
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.verbs import table
 from ansible_collections.ringmaster.hosting.plugins.module_utils.services import what_if
 from ansible_collections.ringmaster.hosting.plugins.plugin_utils.platform_action import PlatformAction
+
+ONLY_CHANGES = {
+    "ANSIBLE_DISPLAY_OK_HOSTS": "false",
+    "ANSIBLE_DISPLAY_SKIPPED_HOSTS": "false",
+    "ANSIBLE_NOCOLOR": "true",
+    "ANSIBLE_STDOUT_CALLBACK": "default",
+}
+"""What makes a run say what would change, and nothing else."""
 
 
 class ActionModule(PlatformAction):
@@ -27,6 +41,7 @@ class ActionModule(PlatformAction):
             },
         },
         "revision": {"type": "str"},
+        "live": {"type": "bool", "default": False},
         "refuse": {"type": "list", "elements": "str", "choices": list(what_if.KINDS), "default": []},
     }
 
@@ -36,12 +51,53 @@ class ActionModule(PlatformAction):
         if bool(changes) == bool(revision):
             raise AnsibleActionFail("name the changes (verbs with their arguments), or a revision of the description")
         if revision:
-            found = what_if.of_revision(options, revision)
+            proposing = what_if.of_revision(options, revision, for_run=arguments["live"])
         else:
-            found = what_if.of_changes(options, [(one["verb"], one["arguments"]) for one in changes])
-        text = what_if.as_text(found)
-        result = {"changed": False, "consequences": what_if.as_data(found), "text": text.splitlines()}
+            asked = [(one["verb"], one["arguments"]) for one in changes]
+            proposing = what_if.of_changes(options, asked, for_run=arguments["live"])
+        with proposing as proposed:
+            found = what_if.between(options, proposed)
+            result = {"changed": False, "consequences": what_if.as_data(found)}
+            lines = what_if.as_text(found).splitlines()
+            if arguments["live"]:
+                lines += self._of_machines(proposed, what_if.running(options, found), result)
+        result["text"] = lines
         refused = [one for one in found if one.kind in arguments["refuse"]]
         if refused:
             result.update(failed=True, msg="This would follow, and was refused:\n" + what_if.as_text(refused))
         return result
+
+    def _of_machines(self, proposed: Options, vms: list[str], result: dict[str, Any]) -> list[str]:
+        """Return what runs in check mode say that would be done on VMs, and notes those that fail in the result."""
+        lines = []
+        for vm in vms:
+            done = subprocess.run(
+                _check(proposed, vm),
+                env={**os.environ, **ONLY_CHANGES},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                errors="replace",
+                check=False,
+            )
+            said = done.stdout.splitlines()
+            lines += [f"vm {vm}, by a run in check mode:", *(f"  {line}" for line in said if line.strip())]
+            if done.returncode:
+                result.update(failed=True, msg=f"The run for {vm} in check mode has failed:\n{done.stdout[-4000:]}")
+        return lines
+
+
+def _check(proposed: Options, vm: str) -> list[str]:
+    """Return argv of a run of a proposed description for one VM, which changes nothing."""
+    program = Path(sys.argv[0]).with_name("ansible-playbook")
+    argv = [str(program) if program.exists() else "ansible-playbook", "-i", str(proposed.source), "--check", "--diff"]
+    for option, given in (("--vault-id", "vault_ids"), ("--vault-password-file", "vault_password_files")):
+        # What was to be typed in cannot be asked for once more.
+        argv += [
+            word
+            for value in context.CLIARGS.get(given) or ()
+            if not value.endswith("prompt")
+            for word in (option, value)
+        ]
+    return [*argv, "-e", json.dumps({"vm": vm}), "ringmaster.hosting.converge_vm"]

@@ -12,7 +12,7 @@ description:
   - Compares the description with what verbs would make of it, or with another revision of it. It tells what would
     change on VMs, what would wait for a restart or may restart a service, which firewalls would open, who would gain or
     lose what, and how much room is left.
-  - Touches no machine and changes nothing. What only a machine knows is said as what may be.
+  - Touches no machine and changes nothing. What only a machine knows is said as what may be, unless O(live) asks it.
 options:
   changes:
     description: Verbs with their arguments, in the order in which they would be done, all of them in one change.
@@ -49,6 +49,13 @@ options:
   revision:
     description: A branch, tag or commit of the description's repository, which has been fetched.
     type: str
+  live:
+    description:
+      - Also run C(converge_vm.yml) in check mode with the proposed description for each running VM that something would
+        follow for, and add what it says. Machines are asked, and nothing is changed on them.
+      - It needs the secrets that a run needs; a vault password that is typed in cannot be asked for again.
+    type: bool
+    default: false
   refuse:
     description: Fail where something of these kinds would follow.
     type: list

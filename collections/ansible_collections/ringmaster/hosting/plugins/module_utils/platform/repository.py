@@ -58,6 +58,8 @@ _WAS_QUICKER = re.compile(r"rejected|fetch first|non-fast-forward|cannot lock re
 
 TRAILER = re.compile(r"[A-Z][A-Za-z-]{0,39}")
 OWN_TRAILER = "Ringmaster-Run"
+REQUEST = "Request"
+"""The trailer by which a change is known that was asked for before, and is not done once more."""
 
 
 class _Outcome(Protocol):
@@ -100,6 +102,15 @@ def _one_line(what: str, text: str, without: str) -> None:
         raise ValueError(f"{what} must be one line of at most 200 characters: '{printable(text)[:60]}'")
 
 
+class DoneBefore(Exception):
+    """A request is in the history already: its commit, and what that commit says."""
+
+    def __init__(self, commit: str, message: str) -> None:
+        """Take the commit and its message."""
+        super().__init__(f"this was done before, in {commit[:12]}")
+        self.commit, self.message = commit, message
+
+
 NOBODY = Credit()
 """Ringmaster itself, or whom git's own environment variables name."""
 
@@ -119,6 +130,7 @@ def carried(
 
     Afterwards the description beside the source is the one that was pushed; where it cannot follow, that is a warning,
     since the change counts. Raises DescriptionError when the repository cannot be read or written; then nothing counts.
+    Raises DoneBefore for a credit whose trailer ``Request`` is in the history: whoever was cut short may ask again.
     """
     if not options.repository:
         return work(options)
@@ -128,6 +140,7 @@ def carried(
         with tempfile.TemporaryDirectory(prefix="ringmaster-") as place, _mirror(options) as mirror:
             clone = Path(place) / "clone"
             _clone(options, mirror, clone)
+            _refuse_repeated(clone, credit)
             inside = _inside(options, clone)
             result = work(inside)
             result.parent = _head(clone)
@@ -210,6 +223,18 @@ def _is_here_already(options: Options, inside: Options, file: dict[str, str]) ->
     ignored = _run(["-C", str(inside.source.parent), "check-ignore", "--quiet", file["path"]])
     here = _home(options, inside, file)
     return ignored.returncode == 0 and here.exists() and read_text(here) == file["after"]
+
+
+def _refuse_repeated(clone: Path, credit: Credit) -> None:
+    request = credit.trailers.get(REQUEST)
+    if not request:
+        return
+    shown = f"--format=%H%x1f%(trailers:key={REQUEST},valueonly,separator=%x1e)%x1f%B%x00"
+    said = _run(["-C", str(clone), "log", "--fixed-strings", f"--grep={REQUEST}: {request}", shown, "HEAD"]).stdout
+    for record in said.split("\0"):
+        commit, requests, message = [*record.strip("\n").split("\x1f", 2), "", ""][:3]
+        if request in requests.split("\x1e"):
+            raise DoneBefore(commit, message)
 
 
 def _head(clone: Path) -> str:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -63,23 +63,29 @@ class Consequence:
     sentence: str
 
 
-def of_changes(options: Options, changes: Sequence[edit.Change]) -> list[Consequence]:
-    """Return what would follow from verbs. Raises DescriptionError where they are refused."""
-    before = description.read_valid(options)
+@contextmanager
+def of_changes(options: Options, changes: Sequence[edit.Change], *, for_run: bool = False) -> Iterator[Options]:
+    """Give the description as verbs would make it. Raises DescriptionError where they are refused."""
     outcome = edit.apply_many(options, changes, dry_run=True)
-    with _copy(options) as inside:
+    with _place(options, for_run) as place:
+        folder = options.source.parent
+        ignored = shutil.ignore_patterns(".git", "secrets")
+        shutil.copytree(folder, place, symlinks=True, ignore=ignored, dirs_exist_ok=True)
         for file in outcome.files:
-            path = inside.source.parent / Path(file["path"]).relative_to(options.source.parent)
+            path = place / Path(file["path"]).relative_to(folder)
             path.parent.mkdir(exist_ok=True)
             path.write_text(file["after"], encoding="utf-8")
-        return compare(before, description.read_valid(inside))
+        ledger = options.ledger
+        if ledger.is_relative_to(folder):
+            ledger = place / ledger.relative_to(folder)
+        yield replace(options, source=place / options.source.name, ledger=ledger, repository="")
 
 
-def of_revision(options: Options, revision: str) -> list[Consequence]:
-    """Return what would follow if the description were that of a branch or commit. Raises DescriptionError."""
-    before = description.read_valid(options)
-    with tempfile.TemporaryDirectory(prefix="ringmaster-") as place:
-        inside = standing.at(options, revision, Path(place))
+@contextmanager
+def of_revision(options: Options, revision: str, *, for_run: bool = False) -> Iterator[Options]:
+    """Give the description as a branch, tag or commit has it. Raises DescriptionError."""
+    with _place(options, for_run) as place:
+        inside = standing.at(options, revision, place)
         if inside is None:
             raise DescriptionError(
                 [
@@ -93,20 +99,27 @@ def of_revision(options: Options, revision: str) -> list[Consequence]:
                     )
                 ]
             )
-        return compare(before, description.read_valid(inside))
+        yield inside
 
 
 @contextmanager
-def _copy(options: Options) -> Iterator[Options]:
-    """Give a copy of the description, and its options."""
-    folder = options.source.parent
-    with tempfile.TemporaryDirectory(prefix="ringmaster-") as place:
-        copied = Path(place) / "platform"
-        shutil.copytree(folder, copied, symlinks=True, ignore=shutil.ignore_patterns(".git", "secrets"))
-        ledger = options.ledger
-        if ledger.is_relative_to(folder):
-            ledger = copied / ledger.relative_to(folder)
-        yield replace(options, source=copied / options.source.name, ledger=ledger, repository="")
+def _place(options: Options, for_run: bool) -> Iterator[Path]:
+    """Give an empty folder that is removed afterwards; for a run beside the description's, as paths lead from there."""
+    parent = options.source.parent.parent if for_run else None
+    with tempfile.TemporaryDirectory(prefix=".ringmaster-what-if-", dir=parent) as place:
+        yield Path(place)
+
+
+def between(options: Options, proposed: Options) -> list[Consequence]:
+    """Return what would follow if the description were another one."""
+    return compare(description.read_valid(options), description.read_valid(proposed))
+
+
+def running(options: Options, found: Iterable[Consequence]) -> list[str]:
+    """Return the VMs that something is said of, as far as the description before has them running."""
+    vms = description.read_valid(options).vms
+    named = {one.about.removeprefix("vm ") for one in found if one.about.startswith("vm ")}
+    return sorted(name for name in named if name in vms and vms[name].state == "running")
 
 
 def compare(before: Description, after: Description) -> list[Consequence]:

@@ -78,23 +78,36 @@ def apply_many(
     and addresses are found for it, before anything is written: what is wrong only in between is no mistake. Raises
     DescriptionError with all mistakes, of the requests or of the result; then nothing was changed. A dry run writes
     nothing and returns the same outcome. With a repository, all of it is done in a clone, and counts once pushed;
-    ``credit`` says who is named in its commit. Without one, the files are changed, and committed by whoever asked.
+    ``credit`` says who is named in its commit; one whose trailer ``Request`` is in the history does nothing, and the
+    outcome is that of then, without its files. Without a repository, the files are changed, and committed by whoever
+    asked.
     """
     if not changes:
         raise ValueError("there is nothing to do: no verb was given")
-    return repository.carried(
-        options,
-        lambda inside: _apply(inside, changes, expect, dry_run=dry_run),
-        lambda outcome: operations.commit_message(_said(changes, outcome), outcome.allocated),
-        credit=credit,
-        dry_run=dry_run,
-    )
+    try:
+        return repository.carried(
+            options,
+            lambda inside: _apply(inside, changes, expect, dry_run=dry_run),
+            lambda outcome: operations.commit_message(_said(changes, outcome), outcome.allocated),
+            credit=credit,
+            dry_run=dry_run,
+        )
+    except repository.DoneBefore as done:
+        return _outcome_of(done)
 
 
 def _said(changes: Sequence[Change], outcome: Outcome) -> str:
     """Return what a commit says first: the verb with its subject, or how many there are and then each of them."""
     lines = [f"{verb} {subject}" for (verb, _arguments), subject in zip(changes, outcome.subjects, strict=True)]
     return lines[0] if len(lines) == 1 else "\n".join([f"{len(lines)} changes", "", *lines])
+
+
+def _outcome_of(done: repository.DoneBefore) -> Outcome:
+    """Return what a commit of ours says that was done."""
+    lines = done.message.split("\n\n")
+    said = lines[1] if lines[0].endswith(" changes") else lines[0]
+    subjects = [line.partition(" ")[2] for line in said.splitlines()]
+    return Outcome(subjects[0], warnings=[str(done)], subjects=subjects, commit=done.commit)
 
 
 def _apply(options: Options, changes: Sequence[Change], expect: Sequence[Seen], *, dry_run: bool) -> Outcome:

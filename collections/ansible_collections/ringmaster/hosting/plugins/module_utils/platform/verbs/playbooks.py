@@ -175,6 +175,7 @@ PLAYBOOKS: dict[str, Playbook] = {
             "revision": _word("a branch, tag or commit"),
             "refuse": ListOf(Text("a kind of consequence", pattern=r"[a-z_]+")),
             "to": ABSOLUTE,
+            "live": Boolean(),
             **_SOURCE,
         },
     ),
