@@ -214,3 +214,19 @@ def test_clock_set_back_runs_the_checks(program: Program) -> None:
     path.write_text(json.dumps(content))
     program.run("--due")
     assert program.checks()["t/counts"]["output"] == "2"
+
+
+def test_what_has_failed_once_is_asked_again_at_once() -> None:
+    seldom = Definition("redis", "a", command=("/bin/true",), interval=86400)
+
+    def run(status: int, previous: results.Result | None, at: float) -> results.Result:
+        return results.from_outcome(Outcome(seldom, status, "said", at, 0.1), previous)
+
+    good = run(0, None, 0)
+    assert good.attempt == 0 and not results.is_due(seldom, good, 60)
+    first = run(2, good, 100)
+    assert first.attempt == 1 and results.is_due(seldom, first, 160)
+    second = run(1, first, 160)
+    assert second.attempt == results.SURE and not results.is_due(seldom, second, 220)
+    assert run(2, run(2, second, 220), 280).attempt > results.SURE
+    assert run(0, second, 220).attempt == 0

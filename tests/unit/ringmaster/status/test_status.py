@@ -256,3 +256,119 @@ def test_a_machine_that_no_run_has_converged_is_behind() -> None:
     assert found == {"behind": True, "commit": "", "at": None}
     # A description of before there were digests says nothing.
     assert model.convergence({}, answer)["behind"] is None
+
+
+def made_of(figures: model.Figures, folder: Path, now: float = status_samples.NOW) -> dict[str, Any]:
+    return model.build(status_samples.described(), figures, status_samples.history(folder), now)
+
+
+def test_a_services_state_comes_from_its_own_checks(tmp_path: Path) -> None:
+    figures = status_samples.figures()
+    figures.results["svc0"] = status_samples.results(
+        *status_samples.HOST,
+        status_samples.check("dns", "recursion", 2, "No answer for example.org.", 5),
+        status_samples.check("certificates", "age", 1, "The certificate ends in 3 days.", 5),
+    )
+    figures.results["hv0"] = status_samples.results(status_samples.check("host", "memory", 2, "There is none.", 5))
+    built = made_of(figures, tmp_path)
+    assert {one["name"]: one["state"] for one in built["services"]} == {
+        "gateway": "OK",
+        "virtual machines": "OK",
+        "dns": "CRITICAL",
+        "monitoring": "OK",
+        "status": "WARNING",
+    }
+    html = {path: html for path, html, _part in pages.site(built, status_samples.NOW)}["index"]
+    first = html.index('id="wrong"')
+    assert first < html.index('id="platform"') and "<b>dns</b>: No answer for example.org. <small>since" in html
+    # A machine of which nothing is known speaks for none of its services.
+    figures.results["svc0"] = "timed out"
+    built = made_of(figures, tmp_path)
+    assert {one["state"] for one in built["services"] if one["name"] in ("dns", "monitoring", "status")} == {"UNKNOWN"}
+
+
+def test_a_service_on_two_machines_stands_once_with_what_is_true_of_each(tmp_path: Path) -> None:
+    described, figures = status_samples.described(), status_samples.figures()
+    described["machines"].append({**described["machines"][0], "name": "hv1"})
+    figures.probes += status_samples.probes("hv1", "platform")
+    figures.results["hv1"] = status_samples.results(status_samples.check("hypervisor", "pool", 1, "83 % are used.", 5))
+    built = model.build(described, figures, status_samples.history(tmp_path), status_samples.NOW)
+    (service,) = [one for one in built["services"] if one["name"] == "virtual machines"]
+    assert service["state"] == "WARNING"
+    assert {one["name"]: one["state"] for one in service["machines"]} == {"hv0": "OK", "hv1": "WARNING"}
+    html = {path: html for path, html, _part in pages.site(built, status_samples.NOW)}["index"]
+    assert html.count("virtual machines <small>") == 1 and "hv1 WARNING, hv0 OK" in html
+    assert "<b>virtual machines</b> (hv1): 83 % are used." in html
+
+
+def test_a_machine_that_is_slow_once_shows_its_last_results_with_their_age(tmp_path: Path) -> None:
+    figures = status_samples.figures()
+    begun = model.remember({}, figures.results, status_samples.NOW - 3600)
+    later = dict.fromkeys(figures.results, "timed out")
+    figures.known, figures.results = model.remember(begun, later, status_samples.NOW + 100), later
+    found = vm(made_of(figures, tmp_path, status_samples.NOW + 100), "myapp00")
+    told = sentences(found)
+    assert told["redis/memory"][0] == "WARNING" and found["state"] == "WARNING"
+    assert told["monitoring_agent/results"] == (
+        "OK",
+        "It did not answer just now (timed out); what is shown is 120 s old.",
+    )
+    found = vm(made_of(figures, tmp_path, status_samples.NOW + 600), "myapp00")
+    assert "redis/memory" not in sentences(found)
+    assert sentences(found)["monitoring_agent/results"] == (
+        "UNKNOWN",
+        "The machine does not hand out its results: timed out.",
+    )
+
+
+def test_what_has_failed_once_does_not_count_yet(tmp_path: Path) -> None:
+    figures = status_samples.figures()
+    for attempt, state in ((1, "OK"), (2, "CRITICAL"), (None, "CRITICAL")):
+        check = status_samples.check("redis", "login", 2, "No answer within 3 s.", 0.5)
+        figures.results["myapp00"] = status_samples.results(
+            *status_samples.HOST, {**check, **({"attempt": attempt} if attempt is not None else {})}
+        )
+        told = sentences(vm(made_of(figures, tmp_path), "myapp00"))["redis/login"]
+        assert told[0] == state and told[1].endswith("No answer within 3 s.")
+        assert told[1].startswith("It has failed once, and is asked again: ") is (attempt == 1)
+
+
+def test_what_is_new_need_not_answer_yet(tmp_path: Path) -> None:
+    figures = model.Figures(results={"myapp00": "connection refused"})
+    figures.known = model.remember({}, figures.results, status_samples.NOW)
+    built = made_of(figures, tmp_path, status_samples.NOW + 60)
+    assert vm(built, "myapp00")["state"] == "OK"
+    assert sentences(vm(built, "myapp00"))["host/reachable"] == ("OK", "It has not been tried yet.")
+    assert vm(made_of(figures, tmp_path, status_samples.NOW + 700), "myapp00")["state"] == "UNKNOWN"
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", "3", '{"myapp00": 3}', '{"myapp00": {"first": "x", "answer": []}}', "[" * 99999]
+)
+def test_what_was_kept_and_cannot_be_read_is_nothing(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "known.json"
+    path.write_text(text)
+    found = main.known(path, {"myapp00": "timed out"}, 5.0)
+    assert found == {"myapp00": {"first": 5.0, "answer": None}} == json.loads(path.read_text())
+
+
+def test_a_project_without_vms_is_listed(tmp_path: Path) -> None:
+    described = status_samples.described()
+    described["projects"].append({**described["projects"][0], "name": "empty", "urls": [], "vms": []})
+    built = model.build(described, status_samples.figures(), status_samples.history(tmp_path), status_samples.NOW)
+    found = {path: html for path, html, _part in pages.site(built, status_samples.NOW)}
+    assert 'href="projects/empty/"' in found["index"]
+    assert "The project has no VMs." in found["projects/empty/index"]
+    variables = {"ringmaster_project": "empty", "ringmaster_status_page": "public"}
+    platform = {"domain": "example.org", "timezone": "Etc/UTC"}
+    (project,) = status.description([], {}, platform, [variables])["projects"]
+    assert (project["name"], project["public"], project["vms"]) == ("empty", True, [])
+
+
+def test_each_page_says_first_what_is_wrong(site: dict[str, Any]) -> None:
+    for path, (html, _part) in site.items():
+        boxes = re.findall(r'<section class="box" id="([^"]+)"', html)
+        assert boxes[0] == "wrong", path
+    assert "2 of 3 VMs are not well: myapp00, myapp01" in site["index"][0]
+    assert "Nothing: the VM shall not run." in site["projects/myapp/myapp02"][0]
+    assert "No login: connection refused." in site["projects/myapp/index"][0].partition('id="vms"')[0]

@@ -20,11 +20,16 @@ STATES = ("ok", "warning", "critical", "unknown")
 # Worst first, as people want to read it and as one figure for a machine is chosen.
 SEVERITY = (2, 3, 1, 0)
 EARLY = 10.0
+SURE = 2
+"""So many times in a row a check has failed before its state is certain; until then it is asked again at once."""
 
 
 @dataclass(frozen=True)
 class Result:
-    """The newest result of a check. ``time`` and ``since`` (when it took this state) are Unix times."""
+    """The newest result of a check. ``time`` and ``since`` (when it took this state) are Unix times.
+
+    ``attempt`` counts how many times in a row it has failed, with whatever state; 0 while it is good.
+    """
 
     component: str
     check: str
@@ -35,6 +40,7 @@ class Result:
     since: float
     duration: float
     interval: int
+    attempt: int = SURE
 
     @property
     def key(self) -> str:
@@ -56,12 +62,16 @@ def from_outcome(outcome: Outcome, previous: Result | None) -> Result:
         since=previous.since if previous is not None and same else round(outcome.started, 3),
         duration=round(outcome.duration, 3),
         interval=definition.interval,
+        attempt=0 if outcome.status == 0 else min(SURE, previous.attempt if previous is not None else 0) + 1,
     )
 
 
 def is_due(definition: Definition, previous: Result | None, now: float) -> bool:
-    """Whether it is time, a little early rather than a minute late. A clock set back is no harm."""
-    if previous is None or previous.time > now:
+    """Whether it is time, a little early rather than a minute late. A clock set back is no harm.
+
+    What has just failed is asked again at the next occasion, however seldom it is asked else.
+    """
+    if previous is None or previous.time > now or 0 < previous.attempt < SURE:
         return True
     return now - previous.time >= definition.interval - EARLY
 

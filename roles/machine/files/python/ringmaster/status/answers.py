@@ -25,6 +25,8 @@ TEXT_LIMIT = 1000
 NODES_LIMIT = 100_000
 DEPTH_LIMIT = 8
 DIGITS_LIMIT = 20
+SURE = 2
+"""From this attempt on a check's state is certain; machines of before attempts were counted say nothing of it."""
 LATEST = 4102444800.0
 """2100-01-01, the last moment that anybody means."""
 NAME = re.compile(r"[a-z][a-z0-9_-]{0,62}")
@@ -106,7 +108,13 @@ def _check(number: int, check: Any) -> dict[str, Any]:
         "status": status,
         "output": _text(f"'output' of {where}", check.get("output")),
         "since": _moment(f"'since' of {where}", check.get("since")),
+        "attempt": _count(f"'attempt' of {where}", check.get("attempt", SURE)),
     }
+
+
+def _count(what: str, value: Any) -> int:
+    _agree(isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 10**6, f"{what} is no number")
+    return int(value)
 
 
 def _planned(answer: Mapping[str, Any]) -> list[str]:

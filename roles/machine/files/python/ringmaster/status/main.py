@@ -38,7 +38,7 @@ def main(words: Sequence[str] | None = None) -> int:
     described = json.loads(options.description.read_text())
     now = time.time()
     history = History(options.folder / "history.json")
-    figures = gather(described, options.prometheus, history, now)
+    figures = gather(described, options, history, now)
     platform = model.build(described, figures, history, now)
     write(options.folder, options.static, platform, now)
     publish(options.folder / "convergence.prom", metrics(platform))
@@ -47,15 +47,16 @@ def main(words: Sequence[str] | None = None) -> int:
     return 0
 
 
-def gather(described: Mapping[str, Any], address: str, history: History, now: float) -> model.Figures:
+def gather(described: Mapping[str, Any], options: argparse.Namespace, history: History, now: float) -> model.Figures:
     """Ask Prometheus and all machines. What is not answered is missing, and the pages say so."""
     machines = [
         *described["machines"],
         *(vm for project in described["projects"] for vm in project["vms"] if vm["state"] == "running"),
     ]
     figures = model.Figures(results=sources.results((machine["name"], machine["results"]) for machine in machines))
+    figures.known = known(options.folder / "known.json", figures.results, now)
     figures.vms = of_hypervisors(described)
-    prometheus = sources.Prometheus(address)
+    prometheus = sources.Prometheus(options.prometheus)
     try:
         figures.probes = prometheus.now('probe_success{job=~"ping|ssh|http"}')
         figures.maintenance = {
@@ -66,6 +67,17 @@ def gather(described: Mapping[str, Any], address: str, history: History, now: fl
     except sources.NoFigures as reason:
         figures.trouble = str(reason)
     return figures
+
+
+def known(path: Path, found: Mapping[str, Any], now: float) -> dict[str, dict[str, Any]]:
+    """Return what is known of machines, from now and from the times before, and keep it for the next time."""
+    try:
+        before = json.loads(path.read_text())
+    except (OSError, ValueError, RecursionError):
+        before = {}
+    result = model.remember(before if isinstance(before, dict) else {}, found, now)
+    publish(path, json.dumps(result))
+    return result
 
 
 def of_hypervisors(described: Mapping[str, Any]) -> dict[str, Any]:

@@ -24,6 +24,18 @@ RUNBOOKS, OWN_CHECKS = "checks.html", "project-checks"
 SILENT = "The machine does not hand out its results"
 OLD = 300.0  # seconds after which a machine's results say nothing about now
 AHEAD = 300.0  # seconds that its clock may be ahead; results of the future would never be old
+GRACE = 600.0  # seconds in which what is new need not answer yet
+SERVICES = {
+    "backup": ("backup_server/",),
+    "dns": ("dns/",),
+    "gateway": ("hypervisor/bridges",),
+    "monitoring": ("monitoring/", "prometheus/"),
+    "status": ("nginx/", "certificates/"),
+    "virtual machines": ("hypervisor/",),
+}
+"""Which checks of its machine a service's state comes from, by what their names begin with."""
+OF_ALL = ("host/reachable", "monitoring_agent/results")
+"""Checks that tell whether anything is known of a machine, and so of every service on it."""
 
 
 @dataclass
@@ -31,6 +43,9 @@ class Figures:
     """What was measured: everything by machine, empty where Prometheus gave no answer."""
 
     results: dict[str, Any] = field(default_factory=dict)
+    """Machine -> what it answered, or the reason (a string) why there is nothing."""
+    known: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Machine -> ``{first, answer}``: since when it is known (Unix time), and what it answered last."""
     vms: dict[str, Any] = field(default_factory=dict)
     """VM -> what the hypervisor on which it shall be says of it."""
     probes: list[tuple[Mapping[str, str], float]] = field(default_factory=list)
@@ -38,6 +53,43 @@ class Figures:
     alerts: list[dict[str, Any]] = field(default_factory=list)
     trouble: str = ""
     """Why there are no figures of Prometheus; empty when there are."""
+
+
+def remember(known: Mapping[str, Any], found: Mapping[str, Any], now: float) -> dict[str, dict[str, Any]]:
+    """Return what is kept of machines until the next time: when each was seen first, and what it answered last."""
+    result = {}
+    for name, answer in found.items():
+        before = known.get(name) if isinstance(known.get(name), Mapping) else {}
+        first = before.get("first")
+        kept = answer if isinstance(answer, Mapping) else before.get("answer")
+        result[name] = {
+            "first": first if isinstance(first, (int, float)) and first <= now else now,
+            "answer": kept if isinstance(kept, Mapping) else None,
+        }
+    return result
+
+
+def services(machines: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return each service once: its state, and that of each machine it runs on with the sentences of what is wrong."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for machine in machines:
+        for service in [*machine["services"], *(["virtual machines"] if machine["hypervisor"] else [])]:
+            own = [check for check in machine["checks"] if _is_of(service, check)]
+            found.setdefault(service, []).append(
+                {
+                    "name": machine["name"],
+                    "state": "OK" if machine["maintained"] else worst(check["state"] for check in own),
+                    "wrong": [] if machine["maintained"] else [check for check in own if check["state"] != "OK"],
+                }
+            )
+    return [
+        {"name": service, "state": worst(one["state"] for one in on), "machines": on} for service, on in found.items()
+    ]
+
+
+def _is_of(service: str, check: Mapping[str, Any]) -> bool:
+    name = f"{check['component']}/{check['check']}"
+    return name in OF_ALL or (service not in SERVICES) or name.startswith(SERVICES[service])
 
 
 def worst(states: Iterable[str]) -> str:
@@ -57,6 +109,7 @@ def build(described: Mapping[str, Any], figures: Figures, history: History, now:
         "state": worst([*(item["state"] for item in projects), *(item["state"] for item in machines)]),
         "projects": projects,
         "machines": machines,
+        "services": services(machines),
         "incidents": [_incident(incident, now) for incident in described["incidents"]],
     }
 
@@ -103,7 +156,12 @@ def _machine(machine: Mapping[str, Any], figures: Figures, history: History, now
 
 
 def _watched(name: str, figures: Figures, history: History, now: float) -> dict[str, Any]:
-    checks = [*_reachable(name, figures), *_results(figures.results.get(name, "it was not asked"), now)]
+    known = figures.known.get(name) or {}
+    young = now - known.get("first", 0.0) < GRACE
+    checks = [*_reachable(name, figures), *_latest(figures.results.get(name, "it was not asked"), known, now)]
+    if young:
+        # Nothing is wrong with what nobody knows yet.
+        checks = [{**check, "state": "OK"} if check["state"] == "UNKNOWN" else check for check in checks]
     checks += _alerts(name, figures)
     checks.sort(key=lambda check: (ORDER.index(check["state"]), check["component"], check["check"]))
     answers = [value for labels, value in figures.probes if labels.get("instance") == name]
@@ -141,6 +199,19 @@ def _way(labels: Mapping[str, str]) -> str:
     return f"{family} on {labels.get('network', '?')}"
 
 
+def _latest(answer: Any, known: Mapping[str, Any], now: float) -> list[dict[str, Any]]:
+    """Return the checks of a machine; those of its last answer for as long as they count, when it does not answer."""
+    last = known.get("answer")
+    if not isinstance(answer, str) or not last:
+        return _results(answer, now)
+    found = _results(last, now)
+    if any((check["component"], check["check"]) == ("monitoring_agent", "results") for check in found):
+        return _results(answer, now)  # too old
+    age = now - last["time"]
+    sentence = f"It did not answer just now ({answers.UNPRINTABLE.sub(' ', answer)}); what is shown is {age:.0f} s old."
+    return [*found, _check("monitoring_agent", "results", "OK", sentence)]
+
+
 def _results(answer: Any, now: float) -> list[dict[str, Any]]:
     try:
         if isinstance(answer, str):
@@ -150,10 +221,7 @@ def _results(answer: Any, now: float) -> list[dict[str, Any]]:
         judged = answers.results(answer)
     except NotAgreed as error:
         return [_check("monitoring_agent", "results", "UNKNOWN", f"The machine {NOT_AGREED}{error}.")]
-    found = [
-        _check(item["component"], item["check"], STATES[item["status"]], item["output"], since=item["since"])
-        for item in judged["checks"]
-    ]
+    found = [_of_item(item) for item in judged["checks"]]
     age = now - judged["time"]
     if -AHEAD <= age <= OLD:
         return found
@@ -164,6 +232,14 @@ def _results(answer: Any, now: float) -> list[dict[str, Any]]:
     else:
         text = f"Its clock is {-age / 60:.0f} minutes ahead, so nobody knows when its checks have run."
     return [*found, _check("monitoring_agent", "results", "CRITICAL", text, since=judged["time"])]
+
+
+def _of_item(item: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a check; what has failed once is asked again before it counts."""
+    state, sentence = STATES[item["status"]], item["output"]
+    if state != "OK" and item["attempt"] < answers.SURE:
+        state, sentence = "OK", f"It has failed once, and is asked again: {sentence}"
+    return _check(item["component"], item["check"], state, sentence, since=item["since"])
 
 
 def _alerts(name: str, figures: Figures) -> list[dict[str, Any]]:

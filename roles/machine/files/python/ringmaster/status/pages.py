@@ -23,6 +23,8 @@ CURVES = (
 )
 IMPACTS = {"outage": "CRITICAL", "degraded": "WARNING", "maintenance": "OK", "information": "OK"}
 RECENT = 10
+SHOWN, NAMED = 10, 5
+"""So many things that are wrong are told one by one, and so many VMs of a project by name."""
 
 
 def site(model: Part, made: float) -> Iterator[tuple[str, str, Part]]:
@@ -34,7 +36,7 @@ def site(model: Part, made: float) -> Iterator[tuple[str, str, Part]]:
         **shown,
         "state": _state([*public, *model["machines"]]),
         "projects": [_summary(project) for project in public],
-        "services": _services(model["machines"]),
+        "services": model["services"],
         "incidents": everywhere,
     }
     yield "index", _overview(open_part, model["domain"], (), made), open_part
@@ -71,14 +73,6 @@ def _summary(project: Part) -> dict[str, Any]:
     }
 
 
-def _services(machines: Iterable[Part]) -> list[dict[str, Any]]:
-    return [
-        {"name": service, "state": machine["state"]}
-        for machine in machines
-        for service in [*machine["services"], *(["virtual machines"] if machine["hypervisor"] else [])]
-    ]
-
-
 def _mean(shares: Iterable[Mapping[str, float]]) -> dict[str, float]:
     found = list(shares)
     result = {}
@@ -102,12 +96,66 @@ def _percent(share: float) -> str:
     return "100 %" if share >= 1 else f"{min(99.99, 100 * share):.2f} %"
 
 
+def _wrong(sentences: Iterable[str], good: str) -> str:
+    """Say first what is wrong, worst first, or that nothing is."""
+    found = list(sentences)
+    if not found:
+        return box("wrong", "What is wrong", f"<p>{text(good)}</p>")
+    more = len(found) - SHOWN
+    rest = f"<li>and {more} more</li>" if more > 0 else ""
+    items = "".join(f"<li>{one}</li>" for one in found[:SHOWN])
+    return box("wrong", "What is wrong", f'<ul class="wrong">{items}{rest}</ul>')
+
+
+def _troubles(checks: Iterable[Part]) -> Iterator[Part]:
+    """Yield the checks that are not good, worst first and then those that last longest."""
+    bad = [check for check in checks if check["state"] != "OK"]
+    yield from sorted(bad, key=lambda check: (ORDER.index(check["state"]), check["since"] or "9"))
+
+
+def _trouble(check: Part, about: str = "") -> str:
+    """Say of one check what is wrong, and since when."""
+    since = f" <small>since {when(check['since'])}</small>" if check["since"] else ""
+    return f"{badge(check['state'])} {about}{text(check['sentence'])}{since}"
+
+
+def _of_services(services: Iterable[Part]) -> Iterator[str]:
+    """Yield a sentence for each service that is not good."""
+    for service in _worst_first(services):
+        if service["state"] == "OK":
+            continue
+        for machine in service["machines"]:
+            on = f" ({text(machine['name'])})" if len(service["machines"]) > 1 else ""
+            for check in list(_troubles(machine["wrong"]))[:1]:
+                yield _trouble(check, f"<b>{text(service['name'])}</b>{on}: ")
+
+
+def _of_projects(projects: Iterable[Part], up: str) -> Iterator[str]:
+    for project in _worst_first(projects):
+        if project["state"] != "OK":
+            link = f'<a href="{up}projects/{text(project["name"])}/">{text(project["name"])}</a>'
+            named = project["troubles"]
+            how_many = f"{len(named)} of {project['vms']} VMs {'is' if len(named) == 1 else 'are'} not well: "
+            more = f" and {len(named) - NAMED} more" if len(named) > NAMED else ""
+            said = how_many + ", ".join(named[:NAMED]) + more if named else "a page of the project does not answer"
+            yield f"{badge(project['state'])} {link}: {text(said)}"
+
+
+def _service(service: Part) -> str:
+    """Show a service once; what is true of each machine where it runs on several."""
+    line = f"{badge(service['state'])} {text(service['name'])}"
+    if len(service["machines"]) < 2 or service["state"] == "OK":
+        return f"<li>{line}</li>"
+    each = ", ".join(f"{text(one['name'])} {text(one['state'])}" for one in _worst_first(service["machines"]))
+    return f"<li>{line} <small>{each}</small></li>"
+
+
 def _overview(part: Part, title: str, path: tuple[tuple[str, str], ...], made: float) -> str:
     up = "../" * len(path)
-    content = _incidents([one for one in part["incidents"] if one["when"] != "over"], "now", "Now and ahead")
-    services = "".join(
-        f"<li>{badge(service['state'])} {text(service['name'])}</li>" for service in _worst_first(part["services"])
-    )
+    wrong = [*_of_services(part["services"]), *_of_projects(part["projects"], up)]
+    content = _wrong(wrong, "Nothing: all services and all projects that are shown here are well.")
+    content += _incidents([one for one in part["incidents"] if one["when"] != "over"], "now", "Now and ahead")
+    services = "".join(_service(service) for service in _worst_first(part["services"]))
     if services:
         content += box("platform", "Platform", f'<ul class="services">{services}</ul>')
     rows = [
@@ -136,8 +184,19 @@ def _worst_first(parts: Iterable[Part]) -> list[Part]:
     return sorted(parts, key=lambda part: (ORDER.index(part["state"]), part["name"]))
 
 
+def _of_project(part: Part) -> Iterator[str]:
+    for vm in _worst_first(part["vms"]):
+        if vm["state"] != "OK":
+            link = f'<a href="{text(vm["name"])}.html">{text(vm["name"])}</a>: '
+            yield from (_trouble(check, link) for check in list(_troubles(vm["checks"]))[:1])
+    for url in _worst_first(part["urls"]):
+        if url["state"] != "OK":
+            yield f"{badge(url['state'])} {text(url['name'])}: {text(url['sentence'])}"
+
+
 def _project(part: Part, made: float) -> str:
-    content = _incidents([one for one in part["incidents"] if one["when"] != "over"], "now", "Now and ahead")
+    content = _wrong(_of_project(part), "Nothing: all VMs and pages of the project are well.")
+    content += _incidents([one for one in part["incidents"] if one["when"] != "over"], "now", "Now and ahead")
     rows = [
         (
             f'<a href="{text(vm["name"])}.html">{text(vm["name"])}</a>',
@@ -198,7 +257,13 @@ def _vm(vm: Part, made: float) -> str:
     overview += "<h3>Availability, without maintenance</h3>" + _uptime(vm["uptime"])
     overview += markup.strip(vm["curves"].get("reachable", {}), vm["curves"].get("checks", {}), made)
     overview += f'<div class="curves">{curves}</div>'
-    content = box("overview", "Overview", overview)
+    if vm["maintained"]:
+        content = _wrong([], "The platform works on the VM; what its checks say meanwhile does not count.")
+    elif vm["wanted"] != "running":
+        content = _wrong([], "Nothing: the VM shall not run.")
+    else:
+        content = _wrong((_trouble(check) for check in _troubles(vm["checks"])), "Nothing: all checks are well.")
+    content += box("overview", "Overview", overview)
     content += box("configuration", "Configuration", _configuration(vm))
     checks = _checks(vm["checks"], "../../") if vm["checks"] else "<p>The VM shall not run.</p>"
     content += box("checks", "Checks", checks)

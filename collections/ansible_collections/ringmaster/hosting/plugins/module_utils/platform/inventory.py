@@ -80,7 +80,15 @@ def build(description: Description) -> Inventory:
             inventory.join(host, f"service_{service}")
     if inventory.group("service_dns")["hosts"]:
         _serve_names(inventory, description)
-    inventory.group("service_status", ringmaster_incidents=description.incidents)
+    inventory.group(
+        "service_status",
+        ringmaster_incidents=description.incidents,
+        ringmaster_projects_without_vms=[
+            _status_project(description, name)
+            for name in sorted(description.projects)
+            if name in wanted and not description.vms_of(name)
+        ],
+    )
     services = inventory.groups["all"]["vars"]["ringmaster_services"].values()
     beside = convergence.beside(description.options.source.parent)
     convergence.add_digests(inventory.groups, inventory.hosts, services, beside)
@@ -203,6 +211,19 @@ def _project_vars(description: Description, project: str) -> dict[str, Any]:
     if limits:
         result["ringmaster_service_user_limits"] = limits
     return result
+
+
+def _status_project(description: Description, project: str) -> dict[str, Any]:
+    """Return what the status pages say of a project that has no VM, in variables as its VMs would have."""
+    record = description.projects[project]
+    return {
+        "ringmaster_project": project,
+        "ringmaster_project_description": record["description"] or "",
+        "ringmaster_project_contacts": record["contacts"],
+        "ringmaster_project_checks": record["checks"],
+        "ringmaster_status_page": record["status_page"],
+        "ringmaster_web_passwords": _web_passwords(description, project),
+    }
 
 
 def _limits(record: dict[str, Any]) -> dict[str, str]:

@@ -19,20 +19,24 @@ HIDDEN = "(hidden)"
 
 
 def description(
-    machines: Iterable[Mapping[str, Any]], incidents: Mapping[str, Mapping[str, Any]], platform: Mapping[str, Any]
+    machines: Iterable[Mapping[str, Any]],
+    incidents: Mapping[str, Mapping[str, Any]],
+    platform: Mapping[str, Any],
+    without_vms: Iterable[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
     """Return what the program that makes the pages reads.
 
     :param machines: host variables of all machines with ``group_names``.
     :param incidents: name -> incident, as the description has them.
     :param platform: ``{domain, timezone, services}``.
+    :param without_vms: variables of projects that have no VM.
     """
-    projects: dict[str, dict[str, Any]] = {}
+    projects = {str(project["ringmaster_project"]): _project_of(project) for project in without_vms}
     others: list[dict[str, Any]] = []
     for machine in machines:
         name = str(machine.get("ringmaster_project") or "")
         if name:
-            project = projects.setdefault(name, _project(name, machine))
+            project = projects.setdefault(name, _project_of(machine))
             project["vms"].append(_vm(machine))
         else:
             others.append(_machine(machine, platform.get("services") or {}))
@@ -62,9 +66,9 @@ def password_files(machines: Iterable[Mapping[str, Any]], folder: str) -> list[d
     return of_texts(texts, f"{folder}/%s", group="www-data", mode="0640", sensitive=True)
 
 
-def _project(name: str, machine: Mapping[str, Any]) -> dict[str, Any]:
+def _project_of(machine: Mapping[str, Any]) -> dict[str, Any]:
     return {
-        "name": name,
+        "name": str(machine["ringmaster_project"]),
         "description": str(machine.get("ringmaster_project_description") or ""),
         "public": machine.get("ringmaster_status_page") == "public",
         "contacts": list(machine.get("ringmaster_project_contacts") or []),
