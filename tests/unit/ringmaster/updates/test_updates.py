@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import datetime
+import json
 from pathlib import Path
 from typing import Any
 
@@ -114,6 +115,32 @@ def test_vms_with_the_same_component_get_slots_of_their_own() -> None:
     assert slots(vm(0, []), vm(1, [])) == {"myapp00": (0, 1), "myapp01": (0, 1)}
 
 
+def gateway(number: int, **backend: Any) -> dict[str, Any]:
+    return {**vm(number, ["webgateway"]), "webgateway_backends": [{"name": "shop", "port": 8080, **backend}]}
+
+
+def test_a_gateway_and_the_members_behind_it_get_slots_of_their_own() -> None:
+    """The documented example: two application servers without any managed component."""
+    assert slots(gateway(0, vms=["myapp01", "myapp02"]), vm(1, []), vm(2, []), vm(3, [])) == {
+        "myapp00": (0, 3),
+        "myapp01": (1, 3),
+        "myapp02": (2, 3),
+        "myapp03": (0, 3),
+    }
+    whole = slots(gateway(0, project=True), vm(1, []), vm(2, ["redis"]), vm(3, ["redis"]))
+    assert sorted(slot for slot, _slots in whole.values()) == [0, 1, 2, 3]
+    assert slots(gateway(0, component="redis"), vm(1, ["redis"]), vm(2, []))["myapp01"] == (1, 2)
+    # What is wrong with a backend, the gateway's role says.
+    assert slots(gateway(0, vms=["nobody"]), vm(1, [])) == {"myapp00": (0, 1), "myapp01": (0, 1)}
+
+
+def test_many_members_in_a_short_window_share_slots_rather_than_have_no_window() -> None:
+    short = [vm(number, [], hours=1) for number in range(1, 6)]
+    entry = {**gateway(0, project=True), "ringmaster_maintenance": {**WINDOW, "hours": 1}}
+    assert set(slots(entry, *short).values()) == {(0, 1)}
+    assert {part for _slot, part in slots(entry, *short[:3]).values()} == {4}
+
+
 def test_a_window_that_is_too_short_for_its_slots_is_refused() -> None:
     with pytest.raises(ValueError, match="too short: 5 VMs with the same component share 1 hours"):
         slots(*(vm(number, ["redis"], hours=1) for number in range(5)))
@@ -161,3 +188,82 @@ def test_the_end_of_support_is_told(
         rows = f"version,codename,series,created,release,eol,eol-lts,eol-elts\n13,Trixie,trixie,2023-06-10,,{dates}\n"
         (tmp_path / "debian.csv").write_text(rows)
         assert checks.supported({}, 365)[0] == expected
+
+
+class Window:
+    """A run in the maintenance window, with programs that are made up."""
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.folder, self.asked, self.fails = folder, [], ""
+        self.configuration: dict[str, Any] = {
+            "automatic": True,
+            "window": self.now(60),
+            "guarded_packages": [],
+            "guarded_services": [],
+            "security_labels": [],
+            "work_seconds": 300,
+            "reboot_seconds": 600,
+            "announce_seconds": 0,
+        }
+        for name in ("CONFIGURATION", "STATE", "RUNNING", "METRICS", "PLANNED", "REBOOT_FLAG"):
+            monkeypatch.setattr(main, name, folder / name)
+        monkeypatch.setattr(main, "LOCK", folder / "lock")
+        monkeypatch.setattr(main, "_run", self.run)
+        monkeypatch.setattr(main, "_reboot_reason", lambda: "")
+
+    @staticmethod
+    def now(minutes_left: float) -> dict[str, Any]:
+        """Return a window of an hour that has so many minutes left."""
+        begin = datetime.datetime.now(datetime.UTC) + datetime.timedelta(minutes=minutes_left - 60)
+        days = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+        # Windows begin at whole minutes.
+        return {"days": [days[begin.weekday()]], "start": f"{begin:%H:%M}", "hours": 1, "timezone": "Etc/UTC"}
+
+    def run(self, argv: list[str], *, check: bool = True) -> str:
+        self.asked.append(" ".join(argv))
+        if "install" in argv and self.fails == "apt":
+            raise SystemExit(1)
+        if "install" in argv and self.fails == "signal":
+            raise KeyboardInterrupt
+        return "Inst nano [8.4-1] (8.4-1+deb13u1 Debian:13.2/stable [amd64])\n" if "--simulate" in argv else ""
+
+    def work(self) -> None:
+        (self.folder / "CONFIGURATION").write_text(json.dumps(self.configuration))
+        main.main(["window"])
+
+    @property
+    def is_said_to_run(self) -> bool:
+        return (self.folder / "RUNNING").read_text() == "ringmaster_maintenance_running 1\n"
+
+    @property
+    def has_installed(self) -> bool:
+        return any("install" in line for line in self.asked)
+
+
+@pytest.fixture
+def maintained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Window:
+    return Window(tmp_path, monkeypatch)
+
+
+@pytest.mark.parametrize(("fails", "error"), [("apt", SystemExit), ("signal", KeyboardInterrupt)])
+def test_work_that_fails_does_not_keep_the_machines_alerts_quiet(maintained: Window, fails: str, error: type) -> None:
+    maintained.fails = fails
+    with pytest.raises(error):
+        maintained.work()
+    assert maintained.has_installed and not maintained.is_said_to_run
+
+
+def test_after_the_window_nothing_is_said_to_run(maintained: Window) -> None:
+    (maintained.folder / "RUNNING").write_text("ringmaster_maintenance_running 1\n")
+    maintained.configuration["window"] = maintained.now(-120)
+    maintained.work()
+    assert not maintained.has_installed and not maintained.is_said_to_run
+
+
+@pytest.mark.parametrize(("minutes", "begins"), [(58, True), (7, True), (3, False)])
+def test_work_does_not_begin_when_it_would_run_into_the_neighbours_part(
+    maintained: Window, minutes: float, begins: bool
+) -> None:
+    maintained.configuration["window"] = maintained.now(minutes)
+    maintained.work()
+    assert maintained.has_installed is begins and not maintained.is_said_to_run

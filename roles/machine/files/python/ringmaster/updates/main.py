@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from ringmaster.core.files import publish
-from ringmaster.maintenance.window import Window
+from ringmaster.maintenance.window import Span, Window
 from ringmaster.updates import decisions
 from ringmaster.updates.decisions import Update
 
@@ -33,6 +33,7 @@ STATE = Path("/var/lib/ringmaster/updates.json")
 RUNNING = Path("/run/ringmaster/textfile/maintenance.prom")
 METRICS = Path("/run/ringmaster/textfile/updates.prom")
 PLANNED = Path("/run/ringmaster/planned.json")
+LOCK = Path("/run/ringmaster-updates.lock")
 REBOOT_FLAG = Path("/run/reboot-required")
 ENVIRONMENT = {
     "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
@@ -61,42 +62,62 @@ def main(words: Sequence[str] | None = None) -> int:
     configuration = json.loads(CONFIGURATION.read_text())
     if options.what in ("security", "window") and not configuration["automatic"]:
         options.what = "look"
-    with Path("/run/ringmaster-updates.lock").open("w") as lock:
+    with LOCK.open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        moment = datetime.datetime.now(datetime.UTC)
-        window = Window.from_mapping(configuration["window"]) if configuration["window"] else None
-        span = window.current(moment) if window else None
-        report: dict[str, Any] = {"installed": [], "restarted": [], "waits": [], "reboot": ""}
-        if options.what == "window" and span is None:
+        try:
+            return _work(options, configuration)
+        except BaseException:
+            # Whatever ends the work: nobody would hear of the machine's alerts while it is said to go on.
+            if options.what == "window":
+                _maintained(False)
+            raise
+
+
+def _work(options: argparse.Namespace, configuration: dict[str, Any]) -> int:
+    """Do it under the lock; return an exit code."""
+    moment = datetime.datetime.now(datetime.UTC)
+    window = Window.from_mapping(configuration["window"]) if configuration["window"] else None
+    span = window.current(moment) if window else None
+    report: dict[str, Any] = {"installed": [], "restarted": [], "waits": [], "reboot": ""}
+    if options.what == "window" and (span is None or not _may_begin(span, configuration)):
+        _maintained(False)
+        _tell(configuration, window, moment)
+        return 0
+    if options.what != "look":
+        _run([*APT, "update"])
+        waiting = _pending(configuration)
+        chosen = _choose(options, configuration, waiting)
+        if options.what == "window" and (chosen or _reboot_reason()):
+            _maintained(True)
+        if chosen:
+            # So that it is known since when each waited, also where nobody has looked before.
             _tell(configuration, window, moment)
+            _run([*APT, "install", "--only-upgrade", *(update.package for update in chosen)])
+            report["installed"] = [f"{u.package} {u.installed} -> {u.candidate}" for u in chosen]
+        found = _restart(configuration, in_window=span is not None)
+        report["restarted"], report["waits"] = list(found.now), list(found.window)
+    reason, patched = _tell(configuration, window, datetime.datetime.now(datetime.UTC))
+    report["patched"] = {update.key: round(seconds) for update, seconds in patched}
+    if options.what == "window" and span is not None:
+        if reason and decisions.may_reboot(_left(span), configuration["reboot_seconds"]):
+            report["reboot"] = reason
+            _maintained(True)
+            print(json.dumps(report), flush=True)
+            time.sleep(configuration["announce_seconds"])  # for the last reading of the metric
+            _run(["systemctl", "reboot"])
             return 0
-        if options.what != "look":
-            _run([*APT, "update"])
-            waiting = _pending(configuration)
-            chosen = _choose(options, configuration, waiting)
-            if options.what == "window" and (chosen or _reboot_reason()):
-                _maintained(True)
-            if chosen:
-                # So that it is known since when each waited, also where nobody has looked before.
-                _tell(configuration, window, moment)
-                _run([*APT, "install", "--only-upgrade", *(update.package for update in chosen)])
-                report["installed"] = [f"{u.package} {u.installed} -> {u.candidate}" for u in chosen]
-            found = _restart(configuration, in_window=span is not None)
-            report["restarted"], report["waits"] = list(found.now), list(found.window)
-        reason, patched = _tell(configuration, window, datetime.datetime.now(datetime.UTC))
-        report["patched"] = {update.key: round(seconds) for update, seconds in patched}
-        if options.what == "window" and span is not None:
-            left = (span.end - datetime.datetime.now(datetime.UTC)).total_seconds()
-            if reason and decisions.may_reboot(left, configuration["reboot_seconds"]):
-                report["reboot"] = reason
-                _maintained(True)
-                print(json.dumps(report), flush=True)
-                time.sleep(configuration["announce_seconds"])  # for the last reading of the metric
-                _run(["systemctl", "reboot"])
-                return 0
-            _maintained(False)
-        print(json.dumps(report))
+        _maintained(False)
+    print(json.dumps(report))
     return 0
+
+
+def _left(span: Span) -> float:
+    return (span.end - datetime.datetime.now(datetime.UTC)).total_seconds()
+
+
+def _may_begin(span: Span, configuration: dict[str, Any]) -> bool:
+    # Role machine brings this program a moment before role updates brings its configuration.
+    return decisions.may_begin(_left(span), configuration.get("work_seconds", 0))
 
 
 def _choose(options: argparse.Namespace, configuration: dict[str, Any], waiting: list[Update]) -> list[Update]:

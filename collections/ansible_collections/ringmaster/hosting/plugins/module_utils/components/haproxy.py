@@ -94,19 +94,20 @@ def resolve(
             )
         if any(name == one.name for one in result):
             raise BackendError(f"the backend '{name}' is declared twice")
-        names = _members(name, item, me, addresses, groups)
+        names = members_of(name, item, me, addresses, groups)
         members = tuple(Member(one, "127.0.0.1" if one == me else addresses[one]) for one in names)
         result.append(_backend(name, item, members))
     return result
 
 
-def _members(
+def members_of(
     name: str,
     item: Mapping[str, Any],
     me: str,
-    addresses: Mapping[str, str],
+    addresses: Iterable[str],
     groups: Mapping[str, Sequence[str]],
 ) -> list[str]:
+    """Return the VMs behind a backend, of those of the project (``addresses``); raise BackendError without any."""
     chosen = [key for key in ("vms", "component", "project") if item.get(key)]
     if len(chosen) != 1:
         raise BackendError(f"backend {name}: say exactly one of vms, component and project, not {len(chosen)}")

@@ -1,10 +1,14 @@
 # Copyright: (c) 2026, Ringmaster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Who may be worked on when: VMs of a project with the same component get parts of their window that never meet."""
+"""Who may be worked on when: VMs that stand in for each other get parts of their window that never meet.
+
+These are the VMs of a project with the same component, and a gateway with the members of its backends.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import importlib.util
 import sys
@@ -13,6 +17,7 @@ from itertools import combinations
 from types import ModuleType
 from typing import Any
 
+from ansible_collections.ringmaster.hosting.plugins.module_utils.components import haproxy
 from ansible_collections.ringmaster.hosting.plugins.module_utils.machine import program
 
 SHORTEST_MINUTES = 15
@@ -27,27 +32,64 @@ def windows(members: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
     """
     vms = sorted(members, key=lambda vm: int(vm.get("ringmaster_vm_id") or 0))
     components = {str(vm["inventory_hostname"]): set(vm.get("ringmaster_components") or []) for vm in vms}
-    slots: dict[str, int] = {}
-    for name, mine in components.items():
-        taken = {slots[other] for other in slots if mine & components[other]}
-        slots[name] = next(number for number in range(len(vms)) if number not in taken)
-    number = max(slots.values(), default=0) + 1
+    apart = _slots({name: components[name] | behind for name, behind in backends(vms).items()})
+    shortest = min((float(vm["ringmaster_maintenance"]["hours"]) for vm in vms), default=0.0)
+    if _minutes(shortest, apart) < SHORTEST_MINUTES:
+        # Rather those with data apart than a window in which nothing can be done.
+        apart = _slots(components)
+    number = max(apart.values(), default=0) + 1
     result = {
         str(vm["inventory_hostname"]): {
             **{key: vm["ringmaster_maintenance"][key] for key in ("days", "start", "hours", "timezone")},
-            "slot": slots[str(vm["inventory_hostname"])],
+            "slot": apart[str(vm["inventory_hostname"])],
             "slots": number,
         }
         for vm in vms
     }
     for name, record in result.items():
-        if 60 * record["hours"] / number < SHORTEST_MINUTES:
+        if _minutes(record["hours"], apart) < SHORTEST_MINUTES:
             raise ValueError(
                 f"the maintenance window of {name} is too short: {number} VMs with the same component share "
                 f"{record['hours']} hours, and each needs {SHORTEST_MINUTES} minutes; make it longer"
             )
     _refuse_meeting(result, components, _window_module())
     return result
+
+
+def backends(vms: Iterable[Mapping[str, Any]]) -> dict[str, set[str]]:
+    """Return the backends that each VM has a part in, as a member or as the gateway itself.
+
+    While one of them restarts, the others have to be there.
+
+    :param vms: host variables of the project's VMs.
+    """
+    known = {str(vm["inventory_hostname"]): vm for vm in vms}
+    result: dict[str, set[str]] = {name: set() for name in known}
+    groups: dict[str, list[str]] = {}
+    for name, vm in known.items():
+        for component in vm.get("ringmaster_components") or []:
+            groups.setdefault(f"component_{component}", []).append(name)
+    for gateway in groups.get("component_webgateway", []):
+        for item in known[gateway].get("webgateway_backends") or []:
+            backend = str(item.get("name", ""))
+            # What is wrong with it, the gateway's own role says.
+            with contextlib.suppress(haproxy.BackendError):
+                for name in [gateway, *haproxy.members_of(backend, item, gateway, known, groups)]:
+                    result[name].add(f"the backend {backend} of {gateway}")
+    return result
+
+
+def _slots(reasons: Mapping[str, set[str]]) -> dict[str, int]:
+    """Return a number for each VM; those that have a reason in common have different ones."""
+    slots: dict[str, int] = {}
+    for name, mine in reasons.items():
+        taken = {slots[other] for other in slots if mine & reasons[other]}
+        slots[name] = next(number for number in range(len(reasons)) if number not in taken)
+    return slots
+
+
+def _minutes(hours: float, slots: Mapping[str, int]) -> float:
+    return 60 * hours / (max(slots.values(), default=0) + 1)
 
 
 def _refuse_meeting(
