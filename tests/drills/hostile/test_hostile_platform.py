@@ -208,17 +208,22 @@ def test_a_key_is_revoked_although_the_enemy_has_machines(site: HostileSite, who
 
 
 NEEDS_A_HYPERVISOR = """
-change_vm converge_vm delete_retired_vms evacuate move_vm order_vm provision restart_vm retire_vm snapshot_vm vm_image
+change_vm converge_vm delete_retired_vms evacuate move_vm order_vm provision remove_component restart_vm retire_vm
+snapshot_vm start_vm stop_vm vm_image
 """
 """What they ask hypervisors; of VMs, at most whether they answer, and then set_up.yml."""
-OF_THE_DESCRIPTION = "add_project add_service_user add_ssh_key add_user remove_user allocate lab"
+OF_THE_DESCRIPTION = """
+accept_user add_passkey add_project add_service_user add_ssh_key add_user change_project change_user clear_web_password
+decline_user invite_user remove_passkey remove_project remove_service_user remove_user set_web_password unlock_user
+allocate lab what_if
+"""
 """They talk to no machine, as set_permissions.yml."""
 IN_PARTS = "site set_up package_cache"
 """Parts of them are here, or run on service machines only."""
 
 
 def test_no_playbook_is_forgotten() -> None:
-    known = {"network_check.yml", "revoke_key.yml", *VERBS, *SHOWN}
+    known = {"network_check.yml", "revoke_key.yml", "lock_user.yml", *VERBS, *SHOWN}
     known |= {f"{name}.yml" for name in f"{NEEDS_A_HYPERVISOR} {OF_THE_DESCRIPTION} {IN_PARTS}".split()}
     assert known == {path.name for path in (REPOSITORY / "playbooks").glob("*.yml")}
 

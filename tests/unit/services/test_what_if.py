@@ -14,9 +14,11 @@ from typing import Any
 import pytest
 import yaml
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.language.errors import DescriptionError
-from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.verbs.table import VERBS
+from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.verbs import edit
+from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.verbs.table import CHANGES
 from ansible_collections.ringmaster.hosting.plugins.module_utils.services import what_if
 from ansible_collections.ringmaster.hosting.plugins.modules import description_what_if
+from passkey_samples import passkey
 
 PROJECT = "projects/myapp.yml"
 ROOT = Path(__file__).parents[3]
@@ -151,9 +153,28 @@ def test_a_branch_of_the_description(allocated) -> None:
             pass
 
 
+def test_what_goes_and_who_is_invited_or_declined(allocated) -> None:
+    person = {"user": "dora", "full_name": "Dora Example", "email": "dora@example.org"}
+    invite = ("invite_user", {**person, "project": "myapp", "permissions": "login"})
+    edit.apply_many(allocated.options, [invite, ("add_project", {"project": "shop", "service_users": "s-shop"})])
+    changes = [
+        ("decline_user", {"user": "dora"}),
+        ("remove_project", {"project": "shop"}),
+        ("add_passkey", passkey("bob")),
+        ("set_web_password", {"user": "bob"}),
+    ]
+    assert told(allocated, *changes) == {
+        ("person dora", "loses", "is described no longer, and loses the account"),
+        ("person dora", "loses", "loses login in myapp"),
+        ("project shop", "loses", "loses s-shop"),
+        ("person bob", "gains", "can sign in with the passkey laptop"),
+        ("person bob", "gains", "gains a web password"),
+    }
+
+
 def test_the_module_names_all_verbs_and_kinds() -> None:
     options = yaml.safe_load(description_what_if.DOCUMENTATION)["options"]
-    assert set(options["changes"]["suboptions"]["verb"]["choices"]) == set(VERBS)
+    assert set(options["changes"]["suboptions"]["verb"]["choices"]) == set(CHANGES)
     assert options["refuse"]["choices"] == list(what_if.KINDS)
 
 

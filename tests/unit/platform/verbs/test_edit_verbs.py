@@ -20,7 +20,7 @@ from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.langua
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.language.ssh_keys import fingerprint
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.verbs import edit, vms
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.verbs.request import RequestError
-from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.verbs.table import VERBS
+from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.verbs.table import CHANGES
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -552,9 +552,9 @@ def test_no_request_leads_to_a_traceback_and_none_leaves_a_faulty_description(pl
     if not (platform.folder / "allocations.yml").exists():
         platform.allocate()
     before = platform.snapshot()
-    verb = data.draw(st.sampled_from(sorted(VERBS)))
-    arguments = {name: data.draw(TEXTS) for name in VERBS[verb].required}
-    others = st.sampled_from([*VERBS[verb].types, "unknown"])
+    verb = data.draw(st.sampled_from(sorted(CHANGES)))
+    arguments = {name: data.draw(TEXTS) for name in CHANGES[verb].required}
+    others = st.sampled_from([*CHANGES[verb].types, "unknown"])
     arguments |= data.draw(st.dictionaries(others, VALUES, max_size=4))
     try:
         outcome = do(platform, verb, **arguments)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.model import Options
-from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.verbs import edit, table
+from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.verbs import edit, effects, table
 from ansible_collections.ringmaster.hosting.plugins.plugin_utils.platform_action import PlatformAction
 
 
@@ -16,7 +16,7 @@ class ActionModule(PlatformAction):
     """Change the description by one verb."""
 
     ARGUMENTS = {
-        "verb": {"type": "str", "required": True, "choices": list(table.ALL)},
+        "verb": {"type": "str", "required": True, "choices": [*table.CHANGES, *table.STEPS]},
         "request": {"type": "dict", "default": {}},
     }
 
@@ -30,5 +30,8 @@ class ActionModule(PlatformAction):
             "subject": outcome.subject,
             "allocated": outcome.allocated,
             "files": [file["path"] for file in outcome.files],
+            "follows": [run.as_dict() for run in outcome.follows],
+            "left": [run.command() for run in effects.left(arguments["verb"], outcome.follows)],
+            "shown": outcome.shown.get(0, {}),
             **self.diff(outcome.files),
         }

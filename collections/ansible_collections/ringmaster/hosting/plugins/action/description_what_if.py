@@ -36,7 +36,7 @@ class ActionModule(PlatformAction):
             "type": "list",
             "elements": "dict",
             "options": {
-                "verb": {"type": "str", "required": True, "choices": list(table.VERBS)},
+                "verb": {"type": "str", "required": True, "choices": list(table.CHANGES)},
                 "arguments": {"type": "dict", "default": {}},
             },
         },

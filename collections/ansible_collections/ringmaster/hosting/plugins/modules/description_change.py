@@ -45,13 +45,27 @@ options:
       change_user: Change the name or mail address of I(user).
       lock_user: Set the state of I(user) to locked, so that nobody can log in with the account.
       unlock_user: Let I(user), who was locked, log in again.
+      invite_user: >-
+        Describe the person I(user) with the state pending, and the I(permissions) in I(project) that count from
+        C(accept_user) on.
+      accept_user: Let I(user), who is pending, in.
+      decline_user: Take I(user), who is pending, out of the description, with all that was promised.
+      set_web_password: >-
+        Make a password for I(user) for web pages of the platform, return it once, and write its hash. Who has one
+        keeps it, unless I(replace).
+      clear_web_password: Take the web password of I(user) away.
+      add_passkey: Give I(user) one more passkey.
+      remove_passkey: Take I(passkey), given by its name or its id, from I(user).
       add_ssh_key: Give I(user) one more I(ssh_key).
       revoke_key: Take I(ssh_key), given as a whole or by its fingerprint, from I(user).
       remove_user: Set the state of I(user) to removed. The file stays.
       set_permissions: Set the I(permissions) of I(user) in I(project); the word none takes them all.
       add_service_user: Add I(service_user) to I(project).
+      remove_service_user: >-
+        Take I(service_user) from I(project). Refused while it may own data, unless I(even_if_used).
       add_project: Describe I(project).
       change_project: Change what the file of I(project) says of the project itself.
+      remove_project: Take I(project), which has no VM any more, out of the description.
   request:
     description:
       - Arguments of the verb, by the names of the description's keys. C(docs/operating.md) lists them.
@@ -104,6 +118,23 @@ allocated:
   type: list
   elements: str
   sample: ["vm_ids myapp01: 4097", "placements myapp01: hv0"]
+follows:
+  description: What brings the change to machines, also where nothing changed now; playbooks with their variables.
+  returned: success
+  type: list
+  elements: dict
+  sample: [{playbook: accounts, variables: {accounts_hosts: [project_myapp]}, urgent: false}]
+left:
+  description: What of it the playbook of the verb does not do by itself, as commands.
+  returned: success
+  type: list
+  elements: str
+  sample: ['playbooks/accounts.yml -e ''{"accounts_hosts": ["project_myapp"]}''']
+shown:
+  description: What is shown once and kept nowhere, such as C(password). Nothing in check mode.
+  returned: success
+  type: dict
+  sample: {}
 mistakes:
   description: Mistakes of the request or the description, each with file, line, column, message, found, allowed, hint.
   returned: failure

@@ -35,13 +35,22 @@ options:
           - change_user
           - lock_user
           - unlock_user
+          - invite_user
+          - accept_user
+          - decline_user
+          - set_web_password
+          - clear_web_password
+          - add_passkey
+          - remove_passkey
           - add_ssh_key
           - revoke_key
           - remove_user
           - set_permissions
           - add_service_user
+          - remove_service_user
           - add_project
           - change_project
+          - remove_project
       arguments:
         description: Its arguments.
         type: dict

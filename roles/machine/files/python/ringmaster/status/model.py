@@ -59,8 +59,8 @@ def remember(known: Mapping[str, Any], found: Mapping[str, Any], now: float) -> 
     """Return what is kept of machines until the next time: when each was seen first, and what it answered last."""
     result = {}
     for name, answer in found.items():
-        kept_before = known.get(name)
-        before: Mapping[str, Any] = kept_before if isinstance(kept_before, Mapping) else {}
+        earlier = known.get(name)
+        before: Mapping[str, Any] = earlier if isinstance(earlier, Mapping) else {}
         first = before.get("first")
         kept = answer if isinstance(answer, Mapping) else before.get("answer")
         result[name] = {

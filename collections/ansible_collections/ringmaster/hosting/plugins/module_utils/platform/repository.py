@@ -333,7 +333,9 @@ def _bring_home(options: Options, inside: Options, result: _Outcome, *, write: b
     for file in result.files:
         here = _home(options, inside, file)
         file["path"] = str(here)
-        if write and (not here.exists() or read_text(here) != file["after"]):
+        if write and not file["after"]:
+            here.unlink(missing_ok=True)
+        elif write and (not here.exists() or read_text(here) != file["after"]):
             here.parent.mkdir(exist_ok=True)
             write_atomically(here, file["after"])
 

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, Ringmaster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What must work in spite of mistakes elsewhere: taking a key or a person away, and locking somebody.
+"""What must work in spite of mistakes elsewhere: taking a key, a password or a person away, and locking somebody.
 
 A file with a mistake is read as the last commit has it; all others are read as they are.
 """
@@ -15,9 +15,9 @@ from . import description, standing
 from .language.errors import DescriptionError, Mistake
 from .model import Description, Options
 
-VERBS = ("revoke_key", "remove_user", "lock_user")
+VERBS = ("revoke_key", "remove_user", "lock_user", "remove_passkey", "clear_web_password")
 PLAYBOOKS = ("accounts", *VERBS)
-"""Playbooks that bring people to VMs, and nothing else."""
+"""Playbooks that bring people to VMs or take something from a person, and nothing else."""
 ROUNDS = 5
 _READ_ELSEWHERE = ("platform.yml", "users/", "projects/", "incidents/")
 

@@ -24,6 +24,7 @@ def check(description: Description) -> None:
     _check_folder(description)
     _check_namespace(description)
     _check_keys(description)
+    _check_passkeys(description)
     _check_people(description)
     _check_alike(description)
     _check_projects(description)
@@ -139,6 +140,30 @@ def _check_keys(description: Description) -> None:
                 )
                 continue
             owners[blob] = (name, source, index)
+
+
+def _check_passkeys(description: Description) -> None:
+    """Find passkeys that stand twice: by id or key at anybody, by name at one person."""
+    seen: dict[tuple[str, str], tuple[str, Source, int]] = {}
+    for name, user in description.users.items():
+        source = description.sources[f"users/{name}.yml"]
+        for index, passkey in enumerate(user["passkeys"] or []):
+            for what, where in (("id", ""), ("key", ""), ("name", name)):
+                value = (passkey or {}).get(what)
+                if not value:
+                    continue
+                owner, there, place = seen.setdefault((f"{what} {where}", value), (name, source, index))
+                if (owner, place) == (name, index):
+                    continue
+                line = there.find("passkeys", place).start_mark.line + 1
+                source.wrong(
+                    source.find("passkeys", index, what),
+                    f"passkeys[{index}].{what}: the same {what} stands at {owner} and {name}"
+                    if owner != name
+                    else f"passkeys[{index}].{what}: the {what} stands twice",
+                    found=f"the first one is in {there.name}:{line}",
+                    allowed="every passkey once, for one person, with a name of its own",
+                )
 
 
 _ALIKE = str.maketrans({"0": "o", "1": "l", "i": "l", "5": "s", "-": "", "_": "", ".": ""})

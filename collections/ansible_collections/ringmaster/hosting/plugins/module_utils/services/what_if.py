@@ -74,7 +74,10 @@ def of_changes(options: Options, changes: Sequence[edit.Change], *, for_run: boo
         for file in outcome.files:
             path = place / Path(file["path"]).relative_to(folder)
             path.parent.mkdir(exist_ok=True)
-            path.write_text(file["after"], encoding="utf-8")
+            if file["after"]:
+                path.write_text(file["after"], encoding="utf-8")
+            else:
+                path.unlink(missing_ok=True)
         ledger = options.ledger
         if ledger.is_relative_to(folder):
             ledger = place / ledger.relative_to(folder)
@@ -273,6 +276,15 @@ def _of_person(about: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> It
         yield Consequence(about, "gains", f"can log in with the key {one}")
     for one in sorted(had - has):
         yield Consequence(about, "loses", f"can log in no longer with the key {one}")
+    was, now = ({one["id"]: one["name"] for one in record["passkeys"]} for record in (old, new))
+    for one in sorted(now.keys() - was.keys()):
+        yield Consequence(about, "gains", f"can sign in with the passkey {now[one]}")
+    for one in sorted(was.keys() - now.keys()):
+        yield Consequence(about, "loses", f"can sign in no longer with the passkey {was[one]}")
+    if old["web_password_hash"] != new["web_password_hash"]:
+        kind = "gains" if new["web_password_hash"] else "loses"
+        words = "has another web password" if old["web_password_hash"] and kind == "gains" else f"{kind} a web password"
+        yield Consequence(about, kind, words)
 
 
 def _firewalls(before: Description, after: Description) -> Iterator[Consequence]:

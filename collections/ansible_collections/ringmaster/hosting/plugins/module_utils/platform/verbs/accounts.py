@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..language import names
 from ..language.ssh_keys import fingerprint, is_fingerprint, key_blob
 from ..model import Description
 from .drafts import Draft, check_new_account, check_present, check_same
@@ -164,6 +165,68 @@ def add_service_user(found: Description, request: Request) -> Draft:
     return Draft("projects", project, {"service_users": [*present, name]}, name)
 
 
+def remove_service_user(found: Description, request: Request) -> Draft:
+    """Take a service user from a project; what it owns on VMs stays, under a uid that nobody else ever gets."""
+    project, name = request.values["project"], request.values["service_user"]
+    unchanged = Draft("projects", project, {}, name)
+    if not request.known("project", "project", found.projects):
+        return unchanged
+    record = found.projects[project]
+    if name not in record["service_users"]:
+        owner = next((other for other, one in found.projects.items() if name in one["service_users"]), "")
+        if owner or name not in found.ledger.uids:
+            request.wrong(
+                f"service_user: {project} has no {name}" + (f"; it belongs to project {owner}" if owner else ""),
+                found=name,
+                allowed=", ".join(record["service_users"]) or f"nothing: {project} has no service user",
+            )
+        return unchanged
+    for check in record["checks"]:
+        if check["user"] == name:
+            request.wrong(
+                f"service_user: the check {check['name']} runs as {name}",
+                found=f"user: {name}",
+                hint="change_project gives the project other checks",
+            )
+    uses = _uses(found, project, name)
+    if uses and not request.values.get(EVEN_IF_USED):
+        request.wrong(
+            f"service_user: {name} may own data: {'; '.join(uses)}",
+            found=name,
+            allowed=f"one that nothing uses, or {EVEN_IF_USED}=true",
+            hint=f"its units, crontab and processes end; /srv/{name} stays as it is: look there first",
+        )
+    kept = [one for one in record["service_users"] if one != name]
+    limits = {"service_user_limits": {name: None}} if name in record["service_user_limits"] else {}
+    return Draft("projects", project, {"service_users": kept, **limits}, name)
+
+
+EVEN_IF_USED = "even_if_used"
+"""The argument of ``remove_service_user`` that says that it is meant although data may be there."""
+
+
+def _uses(found: Description, project: str, name: str) -> list[str]:
+    """Return sentences about where a service user may own something, as far as the description tells."""
+    uses = []
+    there = [vm.name for vm in found.vms_of(project) if vm.name in found.ledger.vm_ids]
+    if name in found.ledger.uids and there:
+        uses.append(f"it has an account, and its home, on {', '.join(there[:5])}{' …' if len(there) > 5 else ''}")
+    for vm in found.vms_of(project):
+        for component, options in vm.components.items():
+            if _names(options, name):
+                uses.append(f"{component} on {vm.name} names it in its options")
+    return uses
+
+
+def _names(value: Any, name: str) -> bool:
+    """Tell whether a value, or one inside it, is a name or a path with that name in it."""
+    if isinstance(value, dict):
+        return any(_names(one, name) for one in (*value, *value.values()))
+    if isinstance(value, list):
+        return any(_names(one, name) for one in value)
+    return name in str(value).split("/")
+
+
 def change_project(found: Description, request: Request) -> Draft:
     """Change what a project's file says of the project itself; maps are merged, lists are replaced."""
     name = request.values["project"]
@@ -184,3 +247,29 @@ def add_project(found: Description, request: Request) -> Draft:
         check_new_account(found, request, "service_users", account)
     patch = {key: request.texts[key] for key in request.texts if key != "project"}
     return Draft("projects", name, patch or {"vms": {}}, name)
+
+
+def remove_project(found: Description, request: Request) -> Draft:
+    """Take a project without VMs out of the description; ids and names of what it had stay in the ledger."""
+    name = request.values["project"]
+    if name not in found.projects:
+        # A mistyped name must not look like a project that is out.
+        if f"roster/{name}" not in found.ledger.generations:
+            request.known("project", "project", found.projects)
+        return Draft("projects", name, {}, name)
+    vms = found.vms_of(name)
+    if vms:
+        request.wrong(
+            f"project: {name} has VMs",
+            found=", ".join(f"{vm.name} ({vm.state})" for vm in vms[:10]) + (" …" if len(vms) > 10 else ""),
+            allowed="a project without VMs; those in their grace period count",
+            hint="retire_vm begins with each; delete_retired_vms.yml deletes them when their days have passed",
+        )
+    lost = [vm for vm in found.orphans() if names.project_of(vm) == name]
+    if lost:
+        request.wrong(
+            f"project: VMs of {name} were allocated and may exist, although nothing describes them",
+            found=", ".join(lost[:10]),
+            hint="put them back into its file, and retire them",
+        )
+    return Draft("projects", name, {}, name, gone=True)

@@ -16,7 +16,7 @@ from ..language import files, load
 from ..language.errors import did_you_mean, one_of, shorten
 from ..language.names import RULES
 from ..language.types import Name, Type
-from . import playbooks, request
+from . import playbooks, request, words
 
 try:
     import yaml
@@ -83,8 +83,8 @@ def judge(
         if not isinstance(name, str) or not (name in others or OF_AWX.fullmatch(name)):
             _explain_stranger(asked, str(name), own, others)
     if str(variables.get(LOOSE_WORDS, "")).strip():
-        words = shorten(str(variables[LOOSE_WORDS]), 60)
-        asked.wrong(f"'{words}' stands alone in -e: a value was cut at its space, or a name has no value", hint=QUOTING)
+        loose = shorten(str(variables[LOOSE_WORDS]), 60)
+        asked.wrong(f"'{loose}' stands alone in -e: a value was cut at its space, or a name has no value", hint=QUOTING)
     for name, kind in types.items():
         if name not in variables:
             continue
@@ -113,7 +113,7 @@ def _by_its_rule(kind: Type) -> Type:
     """Return the type that checks a name by its rule as well: it becomes a pattern of hosts before it is looked up."""
     if not isinstance(kind, Name) or kind.kind not in RULES:
         return kind
-    return playbooks.MACHINE if kind.kind == "machine" else replace(kind, refers=False)
+    return words.MACHINE if kind.kind == "machine" else replace(kind, refers=False)
 
 
 def plain(value: Any) -> Any:

@@ -17,7 +17,10 @@ from .request import Request
 
 @dataclass(frozen=True)
 class Draft:
-    """One file of the description, a patch of it (JSON Merge Patch), and the name of what it is about."""
+    """One file of the description, a patch of it (JSON Merge Patch), and the name of what it is about.
+
+    ``gone`` says that the file goes, whatever the patch says; ``also`` are changes of other files that belong to it.
+    """
 
     kind: str
     file: str
@@ -25,11 +28,23 @@ class Draft:
     subject: str
     ledger: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """Entries of the ledger that the verb itself writes, by section."""
+    gone: bool = False
+    also: tuple[Draft, ...] = ()
+    notes: tuple[str, ...] = ()
+    """Sentences for whoever asked, such as why nothing is changed."""
+    shown: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """What is shown once and kept nowhere, such as ``password``."""
+
+    def all(self) -> list[Draft]:
+        """Return this change of a file and those that belong to it."""
+        return [self, *self.also]
 
     def objects(self) -> list[str]:
         """Return what it changes, such as ``vm myapp00``; what the ledger alone has counts, too."""
         if self.kind == "users":
-            return [f"person {self.file}"] if self.patch else []
+            return [f"person {self.file}"] if self.patch or self.gone else []
+        if self.gone:
+            return [f"project {self.file}"]
         vms = list(self.patch.get("vms") or {})
         others = [f"project {self.file}"] if self.patch.keys() - {"vms"} else []
         if self.ledger and not self.patch:

@@ -17,7 +17,7 @@ from ..language.files import read_text, write_atomically
 from ..language.load import Source, display, plain
 from ..ledger import locked
 from ..model import Description, Options
-from . import guards, splice, table
+from . import effects, guards, splice, table
 from .drafts import Draft
 from .request import RequestError
 
@@ -44,8 +44,10 @@ class Seen:
 class Outcome:
     """What was done: of the first verb the subject, what is new in the ledger, path, before and after of each file.
 
-    ``objects`` are what changed, such as ``vm myapp00``. ``parent`` and ``commit`` are the commits before and after;
-    both are empty where no repository is used, and ``commit`` where nothing was pushed.
+    An empty text after means that the file is gone. ``objects`` are what changed, such as ``vm myapp00``; ``follows``
+    is what brings it to machines, also where nothing changed now. ``shown`` is told once and kept nowhere, by the
+    number of the verb and a word such as ``password``; a dry run shows nothing. ``parent`` and ``commit`` are the
+    commits before and after; both are empty where no repository is used, and ``commit`` where nothing was pushed.
     """
 
     subject: str
@@ -54,6 +56,8 @@ class Outcome:
     warnings: list[str] = field(default_factory=list)
     subjects: list[str] = field(default_factory=list)
     objects: list[str] = field(default_factory=list)
+    follows: list[effects.Run] = field(default_factory=list)
+    shown: dict[int, dict[str, str]] = field(default_factory=dict, compare=False, repr=False)
     parent: str = field(default="", compare=False)
     commit: str = field(default="", compare=False)
 
@@ -119,7 +123,9 @@ def _apply(options: Options, changes: Sequence[Change], expect: Sequence[Seen], 
         _refuse_unexpected(found, expect)
         faulty = rescued if rescued and rescued.texts else None
         outcome = _urgent(options, faulty, changes) if faulty else _planned(options, found, changes, kept)
-        if not dry_run:
+        if dry_run:
+            outcome.shown = {}
+        else:
             _refuse_changed_meanwhile(outcome.files)
             publish(outcome.files)
         return outcome
@@ -139,7 +145,8 @@ def _planned(options: Options, found: Description, changes: Sequence[Change], ke
         raise DescriptionError(mistakes)
     # In this order a crash leaves something that lacks an allocation, and the next run gives it one.
     files = [*drawn.files, *operations.files_of(proposed, plan)]
-    return Outcome(drawn.subjects[0], plan.additions, files, [], drawn.subjects, drawn.objects)
+    notes = [*drawn.notes, *guards.notes(found, proposed)]
+    return drawn.outcome(plan.additions, files, notes, effects.together(proposed, changes, drawn.subjects))
 
 
 @dataclass
@@ -150,14 +157,27 @@ class _Drawn:
     ledger: dict[str, dict[str, str]] = field(default_factory=dict)
     subjects: list[str] = field(default_factory=list)
     objects: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    shown: dict[int, dict[str, str]] = field(default_factory=dict)
 
     @property
     def texts(self) -> dict[Path, str | None]:
-        """The texts that files would get."""
-        return {Path(file["path"]): file["after"] for file in self.files}
+        """The texts that files would get, None for those that go."""
+        return {Path(file["path"]): file["after"] or None for file in self.files}
+
+    def outcome(
+        self, additions: list[str], files: list[dict[str, str]], warnings: list[str], follows: list[effects.Run]
+    ) -> Outcome:
+        """Return what is done with it."""
+        found = Outcome(self.subjects[0], additions, files, warnings, self.subjects, self.objects, follows)
+        found.shown = self.shown
+        return found
 
     def take(self, draft: Draft, files: list[dict[str, str]]) -> None:
         """Add what one verb changes."""
+        if draft.shown:
+            self.shown[len(self.subjects)] = dict(draft.shown)
+        self.notes += draft.notes
         for file in files:
             known = next((one for one in self.files if one["path"] == file["path"]), None)
             if known:
@@ -167,7 +187,7 @@ class _Drawn:
         for section, entries in draft.ledger.items():
             self.ledger.setdefault(section, {}).update(entries)
         self.subjects.append(draft.subject)
-        self.objects += [one for one in draft.objects() if one not in self.objects]
+        self.objects += [one for part in draft.all() for one in part.objects() if one not in self.objects]
 
 
 def _drawn(options: Options, found: Description, changes: Sequence[Change], kept: description.Kept) -> _Drawn:
@@ -238,7 +258,8 @@ def _urgent(options: Options, rescued: rescue.Rescued, changes: Sequence[Change]
         guards.check(rescued.found, proposed, changes, _CONFIRMABLE)
     if mistakes or paths & set(rescued.texts):
         raise DescriptionError([*rescued.mistakes, *mistakes])
-    return Outcome(drawn.subjects[0], [], drawn.files, rescued.warnings(), drawn.subjects, drawn.objects)
+    notes = [*rescued.warnings(), *drawn.notes, *guards.notes(rescued.found, proposed)]
+    return drawn.outcome([], drawn.files, notes, effects.together(proposed, changes, drawn.subjects))
 
 
 def _entered(found: Description, ledger: Mapping[str, Mapping[str, str]]) -> list[str]:
@@ -256,14 +277,23 @@ def publish(files: list[dict[str, str]]) -> None:
     for file in files:
         path = Path(file["path"])
         path.parent.mkdir(exist_ok=True)
-        write_atomically(path, file["after"])
+        if file["after"]:
+            write_atomically(path, file["after"])
+        else:
+            path.unlink(missing_ok=True)
 
 
 def _described(found: Description, draft: Draft) -> list[dict[str, str]]:
-    """Return path, before and after of the file that a draft changes; nothing when it changes nothing."""
+    """Return path, before and after of each file that a draft changes; nothing when it changes nothing."""
+    return [file for part in draft.all() for file in _described_file(found, part)]
+
+
+def _described_file(found: Description, draft: Draft) -> list[dict[str, str]]:
+    source = found.sources.get(f"{draft.kind}/{draft.file}.yml")
+    if draft.gone:
+        return [{"path": str(source.path), "before": source.form.written(source.text), "after": ""}] if source else []
     if not draft.patch:
         return []
-    source = found.sources.get(f"{draft.kind}/{draft.file}.yml")
     if source is None:
         folder = found.folder / draft.kind
         path = folder / f"{draft.file}.yml"

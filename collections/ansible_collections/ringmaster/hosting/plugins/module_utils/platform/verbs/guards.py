@@ -4,6 +4,9 @@
 """What no change takes away unasked: a project's last manager, its last root, a person's last way in.
 
 The description before and the one that would result are compared, whatever verbs lie between them. Pure.
+
+A way in is an SSH key or a passkey. No machine takes a passkey, but whoever has one signs in to the portal and adds a
+key there; so the last key may go while a passkey is left, and that is said.
 """
 
 from __future__ import annotations
@@ -37,6 +40,19 @@ def losses(before: Description, after: Description) -> list[str]:
     return found
 
 
+def notes(before: Description, after: Description) -> list[str]:
+    """Return a sentence for each person whose last SSH key goes while a passkey is left."""
+    return [
+        f"{name} has no SSH key any more, and can log in to no machine; the passkey signs in to web pages only"
+        for name in before.users
+        if is_active(before, name)
+        and is_active(after, name)
+        and keys(before, name)
+        and not keys(after, name)
+        and ways_in(after, name)
+    ]
+
+
 def holders(found: Description, project: str, permission: str) -> set[str]:
     """Return the people with an account who have a permission in a project."""
     permissions = found.projects[project]["permissions"] or {}
@@ -48,9 +64,14 @@ def is_active(found: Description, name: str) -> bool:
     return name in found.users and found.users[name]["state"] == "active"
 
 
-def ways_in(found: Description, name: str) -> int:
-    """Return how many keys a person can log in with, those of the key folder included."""
+def keys(found: Description, name: str) -> int:
+    """Return how many keys a person can log in to machines with, those of the key folder included."""
     return len(found.users[name]["ssh_keys"]) + len(found.extra_keys.get(name, []))
+
+
+def ways_in(found: Description, name: str) -> int:
+    """Return how many keys and passkeys a person has."""
+    return keys(found, name) + len(found.users[name]["passkeys"])
 
 
 def check(

@@ -1,7 +1,10 @@
 # Copyright: (c) 2026, Ringmaster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The arguments of every playbook, with their types; those of verbs come from the verbs' own table."""
+"""The arguments of every playbook, with their types; those of verbs come from the verbs' own table.
+
+What a verb's playbook imports comes from the table of effects.
+"""
 
 from __future__ import annotations
 
@@ -10,32 +13,11 @@ from dataclasses import dataclass, field
 
 from ansible_collections.ringmaster.hosting.plugins.module_utils.components.postgresql import VERSIONS
 
-from ..language import names
 from ..language.containers import ListOf
 from ..language.types import Anything, Boolean, Choice, Integer, Name, Text, Type
-from .table import VERBS
-
-_HOST_PATTERN = r"!?&?[A-Za-z0-9_*?\[][A-Za-z0-9_.*?\[\]-]*([:,][!&]?[A-Za-z0-9_*?\[][A-Za-z0-9_.*?\[\]-]*)*"
-
-
-def _machine(text: str) -> str:
-    """Say what is wrong with the name of one machine: what Ansible would read as more than one host is none."""
-    return "" if names.is_valid("machine", text) and text not in names.RESERVED_HOSTS else "is no name of one machine"
-
-
-def _word(allowed: str, pattern: str = r"[A-Za-z0-9_*.][A-Za-z0-9_.:*@+/=~-]*") -> Text:
-    """Return the type of a word for a command line: it never begins like an option."""
-    return Text(allowed, pattern=pattern)
-
-
-MACHINE = Text("the name of one VM, hypervisor or service machine", check=_machine)
-ABSOLUTE = Text("a path that begins with /", pattern=r"/.*")
-PATTERN = ListOf(
-    Text("names of hosts and groups with : between them, as --limit takes them", pattern=_HOST_PATTERN),
-    one_is_enough=True,
-)
-"""Hosts, but for what --limit reads from files (``@``) and regular expressions (``~``); or a list of such."""
-PORTS = ListOf(Integer(1, 65535))
+from . import effects
+from .table import CHANGES, OPERATIONS, STOP
+from .words import ABSOLUTE, MACHINE, PATTERN, PORTS, word
 
 
 @dataclass(frozen=True)
@@ -56,19 +38,8 @@ class Playbook:
 _SOURCE: dict[str, Type] = {"source": Text("the path of a file that ends in .ringmaster.yml")}
 _VM: dict[str, Type] = {"vm": Name("VM")}
 _ANY: dict[str, Type] = {"vm": MACHINE}
-_STOP: dict[str, Type] = {"stop_after": Choice(("description", "creation"))}
 _MOVE: dict[str, Type] = {"to": MACHINE, "fenced": MACHINE, "live": Boolean(), **_SOURCE}
-_RESTORE: dict[str, Type] = {
-    "vm": MACHINE,
-    "to": MACHINE,
-    "project": Name("project"),
-    "snapshot": _word("the id of a backup, or latest"),
-    "replace": Boolean(),
-}
 _SETS_UP = ("machine", "dns", "base", "certificates", "components", "backup", "monitoring", "withdrawn")
-_CONVERGED = ("order_vm", "change_vm", "remove_component", "stop_vm", "start_vm")
-_FOLLOWS: dict[str, tuple[str, ...]] = dict.fromkeys(_CONVERGED, ("converge_vm",))
-_FOLLOWS |= {"revoke_key": ("accounts",), "lock_user": ("accounts",), "rotate_secret": ("components", "backup")}
 
 
 def _pattern(name: str) -> Playbook:
@@ -77,25 +48,30 @@ def _pattern(name: str) -> Playbook:
 
 PLAYBOOKS: dict[str, Playbook] = {
     **{
-        verb: Playbook({**asked.types, **_SOURCE, **(_STOP if verb in _CONVERGED else {})}, follows)
-        for verb, asked in VERBS.items()
-        for follows in [_FOLLOWS.get(verb, ())]
+        verb: Playbook({**asked.types, **_SOURCE, **(STOP if "converge_vm" in follows else {})}, follows)
+        for verb, asked in CHANGES.items()
+        for follows in [effects.EFFECTS[verb].imports]
     },
+    **{verb: Playbook(asked.types, refers=asked.refers) for verb, asked in OPERATIONS.items()},
     "accounts": Playbook({"accounts_hosts": PATTERN, "end_service_sessions": Boolean()}, narrows=("accounts_hosts",)),
     "allocate": Playbook(_SOURCE),
     "backup": _pattern("backup_hosts"),
     "backup_now": Playbook(
-        {**_ANY, "backup_hosts": PATTERN, "prove": Boolean()}, refers=("vm",), narrows=("backup_hosts",)
+        {**OPERATIONS["backup_now"].types, "backup_hosts": PATTERN},
+        refers=OPERATIONS["backup_now"].refers,
+        narrows=("backup_hosts",),
     ),
     "backup_platform": Playbook(),
     "base": Playbook({"base_hosts": PATTERN, "end_service_sessions": Boolean()}, narrows=("base_hosts",)),
     "certificates": _pattern("certificates_hosts"),
     "components": Playbook({"components_hosts": PATTERN, "leave_in_use": Boolean()}, narrows=("components_hosts",)),
-    "converge_vm": Playbook({**_VM, "described_vm": Name("VM"), **_STOP}, ("provision", "set_up")),
+    "converge_vm": Playbook(
+        {"vm": ListOf(Name("VM"), one_is_enough=True), "described_vm": Name("VM"), **STOP}, ("provision", "set_up")
+    ),
     "delete_retired_vms": Playbook({**_VM, **_SOURCE}, narrows=("vm",)),
     "dns": _pattern("dns_mail_hosts"),
     "drain_member": Playbook(
-        {"member": Name("VM"), "backend": _word("the name of a backend"), "wait": Integer(0, 86400), "undo": Boolean()},
+        {"member": Name("VM"), "backend": word("the name of a backend"), "wait": Integer(0, 86400), "undo": Boolean()},
         refers=("member",),
     ),
     "evacuate": Playbook({"hypervisor": MACHINE, **_MOVE}, refers=("hypervisor", "to", "fenced")),
@@ -128,26 +104,11 @@ PLAYBOOKS: dict[str, Playbook] = {
         narrows=("provision_hypervisors", "provision_vms"),
     ),
     "reset_mail_password": Playbook(
-        {**_VM, "mailbox": _word("a mail address", r"[A-Za-z0-9_][A-Za-z0-9_.+-]*@[A-Za-z0-9.-]+")}, refers=("vm",)
+        {**_VM, "mailbox": word("a mail address", r"[A-Za-z0-9_][A-Za-z0-9_.+-]*@[A-Za-z0-9.-]+")}, refers=("vm",)
     ),
-    "restart_vm": Playbook(_VM, refers=("vm",)),
-    "restore_component": Playbook(
-        {
-            **_RESTORE,
-            "component": _word("the name of a component, as in /etc/ringmaster/backup.d"),
-            "object": _word("the name of a database, a mailbox, …"),
-            "as": _word("another name for it"),
-        },
-        refers=("to",),
-    ),
-    "restore_files": Playbook(
-        {**_RESTORE, "path": ABSOLUTE, "folder": ABSOLUTE, "in_place": Boolean()}, refers=("to",)
-    ),
-    "restore_vm": Playbook(_RESTORE, refers=("to",)),
     "set_up": Playbook(imports=_SETS_UP),
     "show_firewall": Playbook(_VM, refers=("vm",), narrows=("vm",)),
     "site": Playbook(imports=("allocate", "provision", "set_up")),
-    "snapshot_vm": Playbook({**_VM, "folder": ABSOLUTE, "frozen": Boolean()}, refers=("vm",)),
     "update": Playbook(
         {
             "package": Text(
@@ -172,7 +133,7 @@ PLAYBOOKS: dict[str, Playbook] = {
     "what_if": Playbook(
         {
             "changes": ListOf(Anything("a verb with its arguments: {verb: change_vm, arguments: {vm: …}}")),
-            "revision": _word("a branch, tag or commit"),
+            "revision": word("a branch, tag or commit"),
             "refuse": ListOf(Text("a kind of consequence", pattern=r"[a-z_]+")),
             "to": ABSOLUTE,
             "live": Boolean(),
