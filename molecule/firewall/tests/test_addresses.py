@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import socket
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,6 +21,7 @@ from testinfra.host import Host
 
 ADDRESSES = Path(__file__).with_name("addresses.yml")
 LEDGER = PLATFORM / "allocations.yml"
+PROJECT = PLATFORM / "projects/neta.yml"
 NEW = "172.20.2.77"
 UNREACHABLE = "172.20.2.78"
 
@@ -81,6 +84,60 @@ def test_a_changed_address_reaches_the_running_machine(vm: Host, old: str) -> No
     done = converge()
     assert done.returncode == 0, done.stdout + done.stderr
     assert (addresses(vm), confirmed()) == ({NEW}, NEW)
+
+
+@contextlib.contextmanager
+def asked(**keys: Any) -> Iterator[None]:
+    """Ask for further addresses in the description, which is put back."""
+    text = PROJECT.read_text()
+    described = yaml.safe_load(text)
+    described["vms"]["neta00"].update(keys)
+    PROJECT.write_text(yaml.safe_dump(described, sort_keys=False))
+    try:
+        yield
+    finally:
+        PROJECT.write_text(text)
+
+
+def shown(vm: Host, interface: str) -> dict[str, bool]:
+    """Return the IPv4 addresses of an interface in order, and whether each is a secondary one."""
+    (found,) = json.loads(vm.check_output(f"ip -j -4 addr show {interface}"))
+    return {one["local"]: bool(one.get("secondary")) for one in found["addr_info"]}
+
+
+def test_further_addresses_come_to_the_running_machine_and_go(vm: Host, hostvars: dict[str, dict[str, Any]]) -> None:
+    first, private = hostvars["neta00"]["ringmaster_fe_ipv4"], confirmed()
+    session = vm.check_output("echo $PPID $SSH_CONNECTION")
+    before = vm.check_output("cat /etc/systemd/network/10-eth*; ip rule; ip route show table all type unicast")
+    had = yaml.safe_load(LEDGER.read_text())["confirmed_addresses"]["neta00"]
+    with asked(frontend_extra_ipv4=1, server_public_ipv4=1):
+        done = converge()
+        assert done.returncode == 0, done.stdout + done.stderr
+        ledger = yaml.safe_load(LEDGER.read_text())
+        (extra,), (public,) = ledger["ipv4_frontend_extra"]["neta00"], ledger["ipv4_server_public"]["neta00"]
+        assert ledger["confirmed_addresses"]["neta00"] == f"{had} {extra} {public}"
+        assert shown(vm, "ethfe") == {first: False, extra: True}
+        assert shown(vm, "ethsrv") == {private: False, public: False}
+        assert vm.check_output("echo $PPID $SSH_CONNECTION") == session
+        # What it asks itself comes from the first, and each answers those who ask it.
+        assert f"src {first} " in vm.check_output("ip route get 198.18.0.7")
+        for address in (first, extra, public):
+            with socket.create_connection((address, 22), timeout=5) as client:
+                assert client.recv(4) == b"SSH-"
+        again = converge()
+        assert "changed=0" in next(line for line in again.stdout.splitlines() if line.startswith("neta00 "))
+        # Somebody took one away by hand: it is found and made good.
+        vm.check_output(f"ip addr del {extra}/24 dev ethfe")
+        done = converge()
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert shown(vm, "ethfe") == {first: False, extra: True}
+    done = converge()
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (shown(vm, "ethfe"), shown(vm, "ethsrv")) == ({first: False}, {private: False})
+    after = vm.check_output("cat /etc/systemd/network/10-eth*; ip rule; ip route show table all type unicast")
+    assert sorted(after.splitlines()) == sorted(before.splitlines())
+    assert yaml.safe_load(LEDGER.read_text())["confirmed_addresses"]["neta00"] == had
+    assert vm.check_output("echo $PPID $SSH_CONNECTION") == session
 
 
 def test_an_address_that_nobody_reaches_is_taken_back(vm: Host) -> None:

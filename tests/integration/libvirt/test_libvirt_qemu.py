@@ -325,6 +325,12 @@ def test_anti_spoofing_comes_to_a_running_guest_follows_its_addresses_and_goes(m
     rules = packet_filter(libvirtd)
     for text in (*ADDRESSES, "fe80::1:2ff:fe00:1013", "ether saddr 02:01:02:00:10:13"):
         assert text in rules
+    # A further address comes and goes while the guest runs.
+    done = machine.all(machine.data(nics=with_addresses(*ADDRESSES, "198.51.100.77")))
+    assert [step["action"] for step in done["vms"][0]["actions"]] == ["define", "update_nic", "note_live"]
+    assert "ip saddr 198.51.100.77" in packet_filter(libvirtd)
+    machine.all(machine.data(nics=with_addresses(*ADDRESSES)))
+    assert "198.51.100.77" not in packet_filter(libvirtd)
     assert machine.settle(nics=with_addresses("2001:db8:2::1013"))["pending_restart"] == []
     assert machine.live()["nics.ethfe.filter"] == "ringmaster-ipv6-only"
     assert "198.51.100.2" not in packet_filter(libvirtd)
@@ -416,6 +422,10 @@ def test_only_true_frames_pass_the_filters(machine: Any, libvirtd: Path) -> None
             time.sleep(0.5)
         time.sleep(1)
         assert tap.arrived() == own | unseen
+        # A further address is used as the first is, and what was another one's a moment ago is its own.
+        tap.unbind()
+        tap.bind(*ADDRESSES, "198.51.100.77")
+        assert tap.arrived() == own | unseen | {"arp-address", "ipv4"}
         tap.unbind()
         tap.bind(ADDRESSES[0])
         assert tap.arrived() == {"own-arp", "own-ipv4", "own-announcement-after-migration", "own-last"}

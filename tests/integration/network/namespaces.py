@@ -108,7 +108,9 @@ def build(vms: Mapping[str, Vars], networks: Vars) -> Network:
             network.batch(name, _vm(vm, networks))
             network.run(name, "sysctl", "-qw", "net.ipv4.conf.all.rp_filter=2", "net.ipv4.conf.all.arp_ignore=1")
         forwarding = ("net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1", "net.ipv4.conf.all.rp_filter=0")
-        network.run("gateway", "sysctl", "-qw", *forwarding)
+        # As in the role's sysctl.conf, which is there before the bridges.
+        silent = [f"net.ipv4.conf.{one}.send_redirects=0" for one in ("all", "br-fe", "br-srv")]
+        network.run("gateway", "sysctl", "-qw", *forwarding, *silent)
     except BaseException:
         network.remove()
         raise
@@ -131,9 +133,11 @@ def _gateway(networks: Vars, network: Network) -> list[str]:
     commands = ["link set lo up", f"link add uplink type veth peer name uplink netns {network.name('outside')}"]
     for bridge, key in (("br-fe", "frontend"), ("br-srv", "server")):
         commands += [f"link add {bridge} type bridge mcast_snooping 0 forward_delay 0", f"link set {bridge} up"]
-        for family in ("ipv4", "ipv6"):
-            length = networks[key][family].partition("/")[2]
-            commands.append(f"addr add {networks[key][f'{family}_gateway']}/{length} dev {bridge}{_nodad(family)}")
+        for one in (networks[key], networks.get(f"{key}_public", {})):
+            for family in ("ipv4", "ipv6"):
+                if one.get(family):
+                    length = one[family].partition("/")[2]
+                    commands.append(f"addr add {one[f'{family}_gateway']}/{length} dev {bridge}{_nodad(family)}")
     return [
         *commands,
         *_uplink(UPLINK),
@@ -171,6 +175,18 @@ def _vm(vm: Vars, networks: Vars) -> list[str]:
                 f"route add {prefix} dev {nic} table {table}",
                 f"route add default via {router} dev {nic} table {table}",
                 f"rule add from {address} table {table}",
+            ]
+    for address in vm.get("ringmaster_fe_extra_ipv4", []):
+        commands.append(f"addr add {address}/{networks['frontend']['ipv4'].partition('/')[2]} dev ethfe")
+        routes.append(f"rule add from {address} table 1002")
+    for index, address in enumerate(vm.get("ringmaster_srv_public_ipv4", [])):
+        prefix, router = networks["server_public"]["ipv4"], networks["server_public"]["ipv4_gateway"]
+        commands.append(f"addr add {address}/{prefix.partition('/')[2]} dev ethsrv")
+        routes.append(f"rule add from {address} table 1004")
+        if index == 0:
+            routes += [
+                f"route add {prefix} dev ethsrv table 1004",
+                f"route add default via {router} dev ethsrv table 1004",
             ]
     return [*commands, *routes]
 

@@ -19,7 +19,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from ansible_collections.ringmaster.hosting.plugins.module_utils.services import firewall
+from ansible_collections.ringmaster.hosting.plugins.module_utils.values.addresses import of_machine
 from namespaces import MANAGER, OUTSIDE, ROOT, UPLINK, Network, Question, ask, build, listening, run, source_of
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces need root")
@@ -28,6 +30,8 @@ SOURCE = ROOT / "molecule/platform/platform.ringmaster.yml"
 PROJECTS = ("neta", "netb")
 PORTS = (22, 80, 443, 5432, 25000)
 NOTHING = "table inet ringmaster {\n}\n"
+FURTHER = {"frontend_extra_ipv4": 1, "server_public_ipv4": 1}
+"""What one VM of each project has beside its first addresses, one of them behind a closed frontend."""
 Vms = dict[str, dict[str, Any]]
 
 
@@ -43,6 +47,11 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> tuple[Vms, dict[str, A
     subprocess.run(["cp", "-r", str(SOURCE.parent), str(copy)], check=True)
     source = copy / SOURCE.name
     (copy / "allocations.yml").unlink(missing_ok=True)
+    for project, vm in (("neta", "neta00"), ("netb", "netb01")):
+        file = copy / f"projects/{project}.yml"
+        described = yaml.safe_load(file.read_text())
+        described["vms"][vm].update(FURTHER)
+        file.write_text(yaml.safe_dump(described))
     inventory = ["-i", str(source)]
     for words in (
         ["ansible-playbook", *inventory, str(ROOT / "playbooks/allocate.yml")],
@@ -86,12 +95,7 @@ def network(platform: tuple[Vms, dict[str, Any], str]) -> Iterator[Network]:
 
 def _wait_until_reachable(network: Network, vms: Vms) -> None:
     """Wait until every address answers while nothing is filtered: links and neighbours of IPv6 take their time."""
-    addresses = [
-        address
-        for vm in vms.values()
-        for name in ("fe_ipv4", "fe_ipv6", "srv_ipv4", "srv_ipv6")
-        if (address := vm.get(f"ringmaster_{name}"))
-    ]
+    addresses = [address for vm in vms.values() for role in ("fe", "srv") for address in of_machine(vm, role)]
     pings = [Question("outside", address, "icmp", 0, OUTSIDE[":" in address]) for address in addresses]
     for _attempt in range(10):
         silent = [question.target for question, answer in ask(network, pings).items() if answer != "open"]
@@ -104,13 +108,10 @@ def questions(network: Network, vms: Vms) -> Iterator[tuple[Question, str, str]]
     """Yield each question with the VM that is asked and the interface on which it is asked."""
     for target, variables in vms.items():
         for role, interface in (("fe", "ethfe"), ("srv", "ethsrv")):
-            for family in ("ipv4", "ipv6"):
-                address = variables.get(f"ringmaster_{role}_{family}")
-                if not address:
-                    continue
+            for address in of_machine(variables, role):
                 askers = [(name, source_of(network, name, address)) for name in vms if name != target]
-                askers.append(("outside", OUTSIDE[family == "ipv6"]))
-                if family == "ipv4":
+                askers.append(("outside", OUTSIDE[":" in address]))
+                if ":" not in address:
                     askers.append(("outside", MANAGER))
                 for machine, source in askers:
                     for port in PORTS:
@@ -199,7 +200,7 @@ def test_private_addresses_leave_as_the_gateways(network: Network, platform: tup
         assert address == seen
 
 
-@pytest.mark.parametrize("source", ["172.20.1.250", "198.51.100.250", "2001:db8:3::fa"])
+@pytest.mark.parametrize("source", ["172.20.1.250", "198.51.100.250", "198.19.0.250", "2001:db8:3::fa"])
 def test_nobody_outside_has_an_address_of_ours(
     network: Network, platform: tuple[Vms, dict[str, Any], str], source: str
 ) -> None:
@@ -232,7 +233,9 @@ def test_neighbours_go_on_while_the_gateway_is_down(
     """What the gateway does not carry is as before; what it carries is not reached, and nothing more is open."""
     vms, networks, _ruleset = platform
     load(network, platform, in_vms=True, at_gateway=True)
-    prefixes = [ipaddress.ip_network(one[family]) for one in networks.values() for family in ("ipv4", "ipv6")]
+    prefixes = [
+        ipaddress.ip_network(one[family]) for one in networks.values() for family in ("ipv4", "ipv6") if one[family]
+    ]
     expected = {}
     for question, target, interface in questions(network, vms):
         ends = {ipaddress.ip_address(question.source), ipaddress.ip_address(question.target)}
@@ -249,6 +252,28 @@ def test_neighbours_go_on_while_the_gateway_is_down(
     summary("gateway down", answers)
     assert 0 < sum(expected.values()) < len(expected)
     assert wrong(answers, expected) == []
+
+
+def test_a_further_address_is_used_as_the_first_is(network: Network, platform: tuple[Vms, dict[str, Any], str]) -> None:
+    """Out of the VM as itself, untranslated; and in, as the policy of its network says."""
+    vms = platform[0]
+    load(network, platform, in_vms=True, at_gateway=True)
+    with network.inside("outside"):
+        server = socket.create_server((OUTSIDE[0], 8081))
+    with server:
+        for name in ("neta00", "netb01"):
+            for address in (*vms[name]["ringmaster_fe_extra_ipv4"], *vms[name]["ringmaster_srv_public_ipv4"]):
+                with network.inside(name):
+                    client = socket.create_connection((OUTSIDE[0], 8081), timeout=3, source_address=(address, 0))
+                with client:
+                    _connection, (seen, _port) = server.accept()
+                    _connection.close()
+                assert seen == address
+    extra, public = vms["netb01"]["ringmaster_fe_extra_ipv4"][0], vms["netb01"]["ringmaster_srv_public_ipv4"][0]
+    wanted = {(extra, 22): "open", (extra, 80): "silence", (public, 80): "open", (public, 5432): "silence"}
+    asked = {place: Question("outside", place[0], "tcp", place[1], OUTSIDE[0]) for place in wanted}
+    answers = ask(network, asked.values())
+    assert {place: answers[question] for place, question in asked.items()} == wanted
 
 
 def test_reload_under_load_has_no_open_moment(network: Network, platform: tuple[Vms, dict[str, Any], str]) -> None:

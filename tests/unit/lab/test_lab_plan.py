@@ -115,6 +115,14 @@ def test_light_vms_with_the_namespace_as_their_gateway() -> None:
     ]
 
 
+def test_public_addresses_on_the_server_network_have_their_gateway_there() -> None:
+    public = {"ipv4": "203.0.113.0/28", "ipv4_gateway": "203.0.113.1", "ipv6": "", "ipv6_gateway": ""}
+    some = hosts(**{name: {"ringmaster_networks": {**NETWORKS, "server_public": public}} for name in HOSTS})
+    light = lab_plan(some, GROUPS, light=True)
+    assert light["bridges"][2]["addresses"] == ["172.20.0.1/22", "2001:db8:3::1/64", "203.0.113.1/28"]
+    assert {"to": "203.0.113.0/28", "via": "10.77.0.10"} in lab_plan(some, GROUPS, light=False)["routes"]
+
+
 @pytest.mark.parametrize("light", [False, True])
 def test_a_network_without_ipv4(light: bool) -> None:
     networks = {**NETWORKS, "frontend": {**NETWORKS["frontend"], "ipv4": "", "ipv4_gateway": ""}}

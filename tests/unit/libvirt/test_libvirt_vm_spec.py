@@ -80,6 +80,29 @@ def test_former_addresses_are_let_through_until_the_guest_has_the_new_ones() -> 
     assert changed["seed"] == make()["seed"]
 
 
+def test_further_addresses_are_let_through_too_and_former_ones_until_they_are_gone() -> None:
+    networks = {**HOST["ringmaster_networks"], "server_public": {"ipv4": "192.0.2.0/24", "ipv4_gateway": "192.0.2.1"}}
+    further = {
+        "ringmaster_fe_ipv4": "203.0.113.9",
+        "ringmaster_fe_extra_ipv4": ["203.0.113.10"],
+        "ringmaster_srv_public_ipv4": ["192.0.2.9"],
+        "ringmaster_networks": networks,
+    }
+    found = make(**further)
+    assert [nic["addresses"] for nic in found["nics"]] == [
+        ["203.0.113.9", "2001:db8:2::1013", "203.0.113.10"],
+        ["172.20.1.5", "2001:db8:3::1013", "192.0.2.9"],
+    ]
+    former = {"fe_extra_ipv4": ["203.0.113.10", "203.0.113.11"], "srv_public_ipv4": []}
+    changed = make(**further, ringmaster_former_addresses=former)
+    assert changed["nics"][0]["addresses"] == ["203.0.113.9", "2001:db8:2::1013", "203.0.113.10", "203.0.113.11"]
+    ethernets = json.loads(found["seed"]["network-config"])["ethernets"]
+    assert ethernets["ethfe"]["addresses"] == ["203.0.113.9/24", "2001:db8:2::1013/64", "203.0.113.10/24"]
+    assert [route["via"] for route in ethernets["ethfe"]["routes"]] == ["203.0.113.1", "2001:db8:2::1"]
+    assert "routes" not in ethernets["ethsrv"]
+    assert "Address=192.0.2.9/24" in found["seed"]["ringmaster/network/10-ethsrv.network"]
+
+
 def test_seed_for_our_image() -> None:
     seed = make()["seed"]
     assert seed["ringmaster/instance-id"] == HOST["ringmaster_uuid"] + "\n"

@@ -145,9 +145,76 @@ def test_former_addresses_stay_beside_the_new_ones_where_asked_for() -> None:
     assert of(text, "Route") == of(networkd.render(VM)["10-ethsrv.network"], "Route")
 
 
+PUBLIC = {
+    "ringmaster_networks": {
+        **NETWORKS, "server_public": {"ipv4": "192.0.2.0/25", "ipv4_gateway": "192.0.2.1", "ipv6": "", "mtu": 1500},
+    },
+    "ringmaster_fe_extra_ipv4": ["203.0.113.10", "203.0.113.11"],
+    "ringmaster_srv_public_ipv4": ["192.0.2.9"],
+}  # fmt: skip
+
+
+def test_further_addresses_stand_behind_the_first_and_answer_by_their_own_gateway() -> None:
+    files = networkd.render({**VM, **PUBLIC})
+    text = files["10-ethfe.network"]
+    assert [one["Address"][0] for one in of(text, "Address")] == [
+        "203.0.113.9/24",
+        "2001:db8:2::1013/64",
+        "203.0.113.10/24",
+        "203.0.113.11/24",
+    ]
+    # What a program sends without having chosen comes from the first.
+    assert [one for one in of(text, "Route") if "Table" not in one] == [
+        {"Gateway": ["203.0.113.1"], "PreferredSource": ["203.0.113.9"]},
+        {"Gateway": ["2001:db8:2::1"]},
+    ]
+    rules = {one["From"][0]: one["Table"][0] for one in of(text, "RoutingPolicyRule")}
+    assert rules["203.0.113.10/32"] == rules["203.0.113.11/32"] == "1002"
+    assert len([one for one in of(text, "Route") if one.get("Table") == ["1002"]]) == 4
+
+    text = files["10-ethsrv.network"]
+    assert [one["Address"][0] for one in of(text, "Address")][-1] == "192.0.2.9/25"
+    assert default_gateways(text) == []
+    rules = {one["From"][0]: one["Table"][0] for one in of(text, "RoutingPolicyRule")}
+    assert rules == {"172.20.1.5/32": "1003", "2001:db8:3::1013/128": "1003", "192.0.2.9/32": "1004"}
+    assert [one for one in of(text, "Route") if one.get("Table") == ["1004"]] == [
+        {"Destination": ["192.0.2.0/25"], "Scope": ["link"], "Table": ["1004"]},
+        {"Gateway": ["192.0.2.1"], "Table": ["1004"]},
+    ]
+
+
+def test_without_a_frontend_address_the_default_route_stays_with_the_private_gateway() -> None:
+    """Public addresses are for those who ask; what the VM asks itself goes as before they came."""
+    vm = {**VM, **PUBLIC, "ringmaster_fe_ipv4": "", "ringmaster_fe_extra_ipv4": []}
+    text = networkd.render(vm)["10-ethsrv.network"]
+    assert [one for one in of(text, "Route") if "Table" not in one] == [{"Gateway": ["172.20.0.1"]}]
+
+
+def test_a_server_network_with_public_addresses_only_has_its_default_route_there() -> None:
+    server = {**NETWORKS["server"], "ipv4": "", "ipv4_gateway": ""}
+    networks = {**PUBLIC["ringmaster_networks"], "server": server}
+    vm = {**VM, **PUBLIC, "ringmaster_networks": networks, "ringmaster_fe_ipv4": "", "ringmaster_srv_ipv4": ""}
+    text = networkd.render({**vm, "ringmaster_fe_extra_ipv4": []})["10-ethsrv.network"]
+    assert default_gateways(text) == ["192.0.2.1"]
+
+
+def test_former_further_addresses_stay_beside_the_new_ones_where_asked_for() -> None:
+    former = {"fe_extra_ipv4": ["203.0.113.11", "203.0.113.12"], "srv_public_ipv4": []}
+    vm = {**VM, **PUBLIC, "ringmaster_former_addresses": former}
+    assert networkd.render(vm) == networkd.render({**VM, **PUBLIC})
+    text = networkd.render(vm, former=True)["10-ethfe.network"]
+    assert [one["Address"][0] for one in of(text, "Address")][-3:] == [
+        "203.0.113.10/24",
+        "203.0.113.11/24",
+        "203.0.113.12/24",
+    ]
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
+        ({"ringmaster_srv_public_ipv4": ["192.0.2.9"]}, "ringmaster_srv_public_ipv4 is 192.0.2.9, but"),
+        ({"ringmaster_fe_extra_ipv4": ["10.0.0.1"]}, "ringmaster_fe_extra_ipv4 is 10.0.0.1, but"),
         ({"ringmaster_fe_ipv4": "10.0.0.1"}, "ringmaster_fe_ipv4 is 10.0.0.1"),
         ({"ringmaster_srv_ipv6": "nonsense"}, "nonsense"),
     ],

@@ -205,7 +205,7 @@ TABLE = [
         "mail for an alias",
         PROJECT,
         RECORD,
-        "type: MX, values: 10 alias.ringmaster.example}\n  - {name: alias, type: CNAME, values: www.example.net",
+        "type: MX, values: 10 a.myapp.ringmaster.example}\n  - {name: a.myapp, type: CNAME, values: www.example.net",
         ["is an alias (CNAME)", "myapp.yml:"],
     ),
     ("mail for nobody", PROJECT, RECORD, "type: MX, values: 10 no.ringmaster.example", ["has no address (A or AAAA)"]),

@@ -240,6 +240,16 @@ def test_the_gateway_gets_the_same_permissions() -> None:
     }
 
 
+def test_further_addresses_are_as_closed_as_the_first() -> None:
+    further = {"ringmaster_fe_extra_ipv4": ["198.51.100.7"], "ringmaster_srv_public_ipv4": ["192.0.2.9"]}
+    vm = {**VM, **HERE, "ringmaster_fe_ipv4": "198.51.100.2", "ringmaster_srv_ipv4": "172.20.1.1", **further}
+    assert firewall.edge([vm])["closed"] == []
+    closed = firewall.edge([{**vm, **allow(**{**RULE, "network": "both"})}])
+    assert closed["closed"] == ["198.51.100.2", "198.51.100.7"]
+    assert {tuple(rule["addresses"]) for rule in closed["frontend"]} == {("198.51.100.2", "198.51.100.7")}
+    assert {tuple(rule["addresses"]) for rule in closed["server"]} == {("172.20.1.1", "192.0.2.9")}
+
+
 def test_equal_permissions_of_several_vms_are_one_opening() -> None:
     some = [{**VM, "inventory_hostname": f"myapp{n:02}", "ringmaster_srv_ipv4": f"172.20.1.{n}"} for n in range(5)]
     (members, monitoring) = firewall.edge(some)["server"]
@@ -251,3 +261,8 @@ def test_questions_are_asked_where_the_asker_has_an_address() -> None:
     vm = {**VM, "ringmaster_srv_ipv4": MEMBER, "ringmaster_srv_ipv6": MEMBER6, "ringmaster_fe_ipv4": OUTSIDE}
     asked = firewall.questions(asker, {"myapp00": vm}, (22, 5432))
     assert asked == [{"vm": "myapp00", "address": MEMBER, "open": [22], "closed": [5432]}]
+    # From a private address it is not known as whom one comes to a public one.
+    vm |= {"ringmaster_fe_extra_ipv4": ["198.51.100.7"], "ringmaster_srv_public_ipv4": ["192.0.2.9"]}
+    asker |= {"ringmaster_fe_ipv4": "198.51.100.8"}
+    found = firewall.questions(asker, {"myapp00": vm}, (22,))
+    assert [one["address"] for one in found] == [MEMBER, OUTSIDE, "198.51.100.7"]

@@ -46,3 +46,19 @@ def test_answers_are_compared_by_address() -> None:
             " does not allow it"
         ],
     }
+
+
+def test_answers_at_further_addresses_are_compared_by_their_interface() -> None:
+    further = {"ringmaster_fe_extra_ipv4": ["198.51.100.7"], "ringmaster_srv_public_ipv4": ["192.0.2.9"]}
+    answers = {
+        "the controller": [
+            {"address": address, "port": 5432, "answer": "open", "source": "198.18.0.7"}
+            for address in ("198.51.100.7", "192.0.2.9")
+        ]
+    }
+    found = reach.compare({**VMS, "shop01": {**VMS["shop01"], **further}}, answers, ["shop01"])
+    # Everybody may ask everything on an open frontend, and not on the server network.
+    assert found["asked"] == 2
+    assert [sentence.partition(" port ")[0] for sentence in found["wrong"]] == [
+        "the controller (198.18.0.7) to shop01 ethsrv 192.0.2.9"
+    ]

@@ -56,6 +56,19 @@ def test_memory_within_and_above_what_it_can_grow_to(allocated) -> None:
     assert found == {(about, "live", live)}, "what it may grow to is booked already"
 
 
+def test_further_addresses_that_come_and_go(allocated) -> None:
+    def live(**change: Any) -> set[str]:
+        return {sentence for _about, kind, sentence in told(allocated, vm(**change)) if kind == "live"}
+
+    assert live(frontend_extra_ipv4=2) == {"gets 2 further IPv4 addresses on the frontend network"}
+    allocated.replace(PROJECT, "    cores: 2", "    cores: 2\n    frontend_extra_ipv4: 1\n    server_public_ipv4: 1")
+    allocated.allocate()
+    assert live(frontend_extra_ipv4=0, server_public_ipv4="198.19.0.9") == {
+        "loses one further IPv4 address on the frontend network",
+        "public IPv4 addresses on the server network: 198.19.0.9",
+    }
+
+
 def test_sizes_that_grow_and_shrink(allocated) -> None:
     found = {(kind, sentence) for _about, kind, sentence in told(allocated, vm(cores="1", disk="20GiB"))}
     assert ("waits", "cores 2 -> 1 waits for a restart") in found

@@ -23,16 +23,23 @@ def test_the_names_of_a_machine() -> None:
     assert fqdn.fqdn("myapp00", "example.org") == "myapp00.example.org"
     assert fqdn.frontend_fqdn("myapp00", "example.org") == "myapp00.fe.example.org"
     assert fqdn.frontend_name("gateway") == "gateway.fe"
+    assert [fqdn.frontend_name("myapp00", number) for number in (1, 2, 11)] == [
+        "myapp00.fe",
+        "myapp00.fe2",
+        "myapp00.fe11",
+    ]
 
 
-@pytest.mark.parametrize("name", ["myapp00", "myapp00.fe"])
-def test_both_names_stand_for_the_machine(name: str) -> None:
+@pytest.mark.parametrize("name", ["myapp00", "myapp00.fe", "myapp00.fe2", "myapp00.fe16"])
+def test_all_names_stand_for_the_machine(name: str) -> None:
     assert fqdn.machine_of(name) == "myapp00"
 
 
 def test_a_name_that_only_looks_alike_is_left_alone() -> None:
     assert fqdn.machine_of("cafe") == "cafe"
     assert fqdn.machine_of("myapp00.fe.old") == "myapp00.fe.old"
+    assert fqdn.machine_of("myapp00.fe1") == "myapp00.fe1"
+    assert fqdn.machine_of("myapp00.fe02") == "myapp00.fe02"
 
 
 def test_nobody_builds_such_a_name_by_hand() -> None:

@@ -31,7 +31,9 @@ def with_options(platform):
     """Values that checking changes in place: names in Unicode, and options of components."""
     platform.edit(
         "projects/myapp.yml",
-        lambda data: data["dns_records"].append({"name": "bücher", "type": "CNAME", "values": ["bücher.example."]}),
+        lambda data: data["dns_records"].append(
+            {"name": "bücher.myapp", "type": "CNAME", "values": ["bücher.example."]}
+        ),
     )
     platform.allocate()
     return platform

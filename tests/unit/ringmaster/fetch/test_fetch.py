@@ -71,6 +71,20 @@ def test_fetched(tmp_path: Path, address: str) -> None:
     assert made(tmp_path).refusal("myapp", address, 443) == ""
 
 
+def test_further_addresses_are_their_projects_and_public_ones_of_others_are_closed(tmp_path: Path) -> None:
+    """On the server network the monitoring host may ask exporters: of others it must not, by whichever address."""
+    networks = {**PLATFORM["ringmaster_networks"], "server_public": {"ipv4": "192.0.2.0/24", "ipv6": ""}}
+    further = {"ringmaster_fe_extra_ipv4": ["198.51.100.10"], "ringmaster_srv_public_ipv4": ["192.0.2.9"]}
+    content = fetching.rules([{**MACHINES[0], **further}, MACHINES[1]], {**PLATFORM, "ringmaster_networks": networks})
+    path = tmp_path / "fetch.json"
+    path.write_text(json.dumps(content))
+    found = rules.load(path)
+    assert found.refusal("myapp", "192.0.2.9", 9100) == ""
+    assert found.refusal("shop", "192.0.2.9", 443)
+    assert found.refusal("myapp", "192.0.2.10", 443)
+    assert "198.51.100.10" in content["projects"]["myapp"]
+
+
 def test_own_addresses_are_of_the_project_that_asks(tmp_path: Path) -> None:
     found = made(tmp_path)
     assert found.refusal("shop", "172.20.1.1", 80) and found.refusal("nobody", "172.20.1.1", 80)

@@ -218,6 +218,28 @@ def test_moments(text: str, expected: str) -> None:
     assert model.iso(model.moment(text)) == expected
 
 
+def test_a_page_shows_further_addresses_after_the_first_ones() -> None:
+    machine = {
+        "inventory_hostname": "myapp00",
+        "ringmaster_project": "myapp",
+        "ringmaster_memory_mib": 1024,
+        "ringmaster_cores": 1,
+        "ringmaster_disk_gib": 10,
+        "ringmaster_srv_ipv4": "172.20.1.1",
+        "ringmaster_fe_ipv4": "198.51.100.2",
+        "ringmaster_fe_extra_ipv4": ["198.51.100.3", "198.51.100.4"],
+        "ringmaster_srv_public_ipv4": ["192.0.2.9"],
+    }
+    found = status.description([machine], {}, {"domain": "x.example", "timezone": "Etc/UTC"})
+    assert [(one["network"], one["address"]) for one in found["projects"][0]["vms"][0]["addresses"]] == [
+        ("srv", "172.20.1.1"),
+        ("fe", "198.51.100.2"),
+        ("srv", "192.0.2.9"),
+        ("fe", "198.51.100.3"),
+        ("fe", "198.51.100.4"),
+    ]
+
+
 def test_secrets_among_settings_are_hidden() -> None:
     machine = {
         "redis_users": [{"name": "app", "password": "s3cret"}],

@@ -47,7 +47,7 @@ def lab_plan(
     bridges = [
         {"name": MANAGEMENT_BRIDGE, "addresses": own},
         {"name": FRONTEND_BRIDGE, "addresses": _gateways(networks["frontend"]) if light else []},
-        {"name": SERVER_BRIDGE, "addresses": _gateways(networks["server"]) if light else []},
+        {"name": SERVER_BRIDGE, "addresses": _server_gateways(networks) if light else []},
     ]
     services = [_service_machine(name, hostvars[name], management, networks) for name in groups.get("machines", [])]
     if light:
@@ -73,6 +73,10 @@ def _families(network: Mapping[str, str]) -> list[str]:
 
 def _gateways(network: Mapping[str, str]) -> list[str]:
     return [_with_length(network[f"{family}_gateway"], network[family]) for family in _families(network)]
+
+
+def _server_gateways(networks: Mapping[str, Mapping[str, str]]) -> list[str]:
+    return [*_gateways(networks["server"]), *_gateways(networks.get("server_public") or {})]
 
 
 def _routes(

@@ -16,6 +16,7 @@ from typing import Any
 
 from ansible_collections.ringmaster.hosting.plugins.module_utils.libvirt.errors import HypervisorError
 from ansible_collections.ringmaster.hosting.plugins.module_utils.network import networkd
+from ansible_collections.ringmaster.hosting.plugins.module_utils.values import addresses
 
 _NICS = (("ethfe", "fe"), ("ethsrv", "srv"))
 BRIDGES = {"ethfe": "br-fe", "ethsrv": "br-srv"}
@@ -30,10 +31,10 @@ def _need(host_vars: Mapping[str, Any], name: str) -> Any:
 
 def _addresses(host_vars: Mapping[str, Any], network: str) -> list[str]:
     """Return what a card may send from: its addresses, and until the guest has confirmed these its former ones, too."""
-    kinds = [f"{network}_{family}" for family in ("ipv4", "ipv6")]
-    former = host_vars.get("ringmaster_former_addresses") or {}
-    found = (*(host_vars.get(f"ringmaster_{kind}") for kind in kinds), *(former.get(kind) for kind in kinds))
-    return [str(address) for address in found if address]
+    former = {
+        f"ringmaster_{kind}": value for kind, value in (host_vars.get("ringmaster_former_addresses") or {}).items()
+    }
+    return list(dict.fromkeys([*addresses.of_machine(host_vars, network), *addresses.of_machine(former, network)]))
 
 
 def authorized_keys(keys: Sequence[str], management_networks: Sequence[str]) -> str:

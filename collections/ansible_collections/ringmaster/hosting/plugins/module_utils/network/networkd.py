@@ -17,18 +17,23 @@ from dataclasses import dataclass
 from typing import Any
 
 MTU = 1500
-#: Routing table (and rule priority) of each interface: its role number in the MAC address plus 1000.
+#: Routing table (and rule priority) of each interface: its role number in the MAC address plus 1000. Public addresses
+#: on ethsrv have another network and gateway than the others there, and so a table of their own.
 TABLES = {"ethfe": 1002, "ethsrv": 1003}
+PUBLIC_TABLE = 1004
 HEADER = "# Managed by Ringmaster: changes made here will be overwritten\n"
 
 
 @dataclass(frozen=True)
 class Address:
-    """An address of an interface, with its network and the network's gateway ("" if it has none)."""
+    """An address of an interface, with its network, the network's gateway ("" if it has none) and its table."""
 
     address: str
     network: str
     gateway: str
+    table: int
+    is_further: bool = False
+    """Whether it stands beside the first one of its family."""
 
     @property
     def version(self) -> int:
@@ -48,6 +53,28 @@ class Address:
 
 
 @dataclass(frozen=True)
+class Kind:
+    """A kind of addresses: variable ``ringmaster_<name>``, and the network that they lie in."""
+
+    name: str
+    interface: str
+    network: str
+    family: str
+    table: int
+    is_further: bool = False
+
+
+KINDS = (
+    Kind("fe_ipv4", "ethfe", "frontend", "ipv4", TABLES["ethfe"]),
+    Kind("fe_ipv6", "ethfe", "frontend", "ipv6", TABLES["ethfe"]),
+    Kind("fe_extra_ipv4", "ethfe", "frontend", "ipv4", TABLES["ethfe"], is_further=True),
+    Kind("srv_ipv4", "ethsrv", "server", "ipv4", TABLES["ethsrv"]),
+    Kind("srv_ipv6", "ethsrv", "server", "ipv6", TABLES["ethsrv"]),
+    Kind("srv_public_ipv4", "ethsrv", "server_public", "ipv4", PUBLIC_TABLE, is_further=True),
+)
+
+
+@dataclass(frozen=True)
 class Interface:
     """One NIC of a VM. Without ``mac`` it is matched by its name, as machines in containers need."""
 
@@ -64,33 +91,41 @@ class Interface:
 def interfaces(vm: Mapping[str, Any], *, former: bool = False) -> list[Interface]:
     """Return ethfe and ethsrv of a VM from its host variables.
 
-    Needs ``ringmaster_networks`` and the flat ``ringmaster_{fe,srv}_{mac,ipv4,ipv6}``; "" or missing is none. With
-    ``former``, what ``ringmaster_former_addresses`` has in the same networks comes beside it.
+    Needs ``ringmaster_networks`` and the flat ``ringmaster_{fe,srv}_{mac,ipv4,ipv6}``; "" or missing is none. Lists of
+    further addresses are ``ringmaster_fe_extra_ipv4`` and ``ringmaster_srv_public_ipv4``. With ``former``, what
+    ``ringmaster_former_addresses`` has in the same networks comes beside it.
     Raises ValueError that names the variable when an address does not fit its network.
     """
     result = []
     for name, role, key in (("ethfe", "fe", "frontend"), ("ethsrv", "srv", "server")):
         network = vm["ringmaster_networks"].get(key, {})
-        addresses = []
-        for family in ("ipv4", "ipv6"):
-            variable = f"ringmaster_{role}_{family}"
-            address = vm.get(variable) or ""
-            if not address:
-                continue
-            prefix = network.get(family) or ""
-            if not prefix or ipaddress.ip_address(address) not in ipaddress.ip_network(prefix):
-                raise ValueError(
-                    f"{variable} is {address}, but ringmaster_networks.{key}.{family} is '{prefix}';"
-                    " the address must lie in that network"
-                )
-            gateway = network.get(f"{family}_gateway") or ""
-            addresses.append(Address(str(address), str(prefix), str(gateway)))
-            old = (vm.get("ringmaster_former_addresses") or {}).get(f"{role}_{family}") if former else ""
-            if old and ipaddress.ip_address(old) in ipaddress.ip_network(prefix):
-                addresses.append(Address(str(old), str(prefix), str(gateway)))
+        kinds = [kind for kind in KINDS if kind.interface == name]
+        addresses = [address for kind in kinds for address in _addresses(vm, kind, former=former)]
         mac = str(vm.get(f"ringmaster_{role}_mac") or "")
         result.append(Interface(name, mac, tuple(addresses), int(network.get("mtu") or MTU)))
     return result
+
+
+def _addresses(vm: Mapping[str, Any], kind: Kind, *, former: bool) -> list[Address]:
+    """Return the addresses of one kind, then the former ones that lie in the same network."""
+    network = vm["ringmaster_networks"].get(kind.network, {})
+    prefix, gateway = str(network.get(kind.family) or ""), str(network.get(f"{kind.family}_gateway") or "")
+    present = _several(vm.get(f"ringmaster_{kind.name}"))
+    for address in present:
+        if not prefix or ipaddress.ip_address(address) not in ipaddress.ip_network(prefix):
+            raise ValueError(
+                f"ringmaster_{kind.name} is {address}, but ringmaster_networks.{kind.network}.{kind.family} is"
+                f" '{prefix}'; the address must lie in that network"
+            )
+    old = _several((vm.get("ringmaster_former_addresses") or {}).get(kind.name)) if former and present else []
+    stays = [one for one in old if ipaddress.ip_address(one) in ipaddress.ip_network(prefix)]
+    found = dict.fromkeys([*present, *stays])
+    return [Address(address, prefix, gateway, kind.table, kind.is_further) for address in found]
+
+
+def _several(value: Any) -> list[str]:
+    """Return one address, several of them or none as a list."""
+    return [str(one) for one in ([value] if isinstance(value, str) else value or []) if one]
 
 
 def render(vm: Mapping[str, Any], *, former: bool = False) -> dict[str, str]:
@@ -155,13 +190,17 @@ def _network(port: Interface, default_for: set[int], resolvers: Sequence[str], d
         ("Link", [("MTUBytes", str(port.mtu)), ("RequiredForOnline", online)]),
         ("Network", settings),
     ]
-    table = str(TABLES[port.name])
     for address in port.addresses:
         sections.append(("Address", [("Address", f"{address.address}/{address.prefix_length}")]))
+    for version in sorted(default_for):
+        first = next((one for one in port.addresses if one.version == version and one.gateway), None)
+        if first:
+            beside = any(one.is_further and one.network == first.network for one in port.addresses)
+            # The kernel may take any of several for what a program sends without having chosen.
+            source = [("PreferredSource", first.address)] if beside else []
+            sections.append(("Route", [*first.to_gateway(), *source]))
     for address in port.addresses:
-        if address.version in default_for and address.gateway:
-            sections.append(("Route", address.to_gateway()))
-    for address in port.addresses:
+        table = str(address.table)
         host = ipaddress.ip_address(address.address).max_prefixlen
         scope = [("Scope", "link")] if address.version == 4 else []
         sections.append(("Route", [("Destination", address.network), *scope, ("Table", table)]))

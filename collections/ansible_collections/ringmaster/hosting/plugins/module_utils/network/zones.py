@@ -134,7 +134,7 @@ def _view(settings: Settings, view: str) -> Iterator[Zone]:
         _refuse(zone, servers)
         _finish(zone, settings, servers)
         yield zone
-    yield from _reverse(settings, view, hosts, servers)
+    yield from _reverse(settings, view, servers)
 
 
 def records_of(settings: Settings, zone: str, view: str = VIEWS[0]) -> list[Record]:
@@ -158,8 +158,12 @@ def _is_hidden(record: Record) -> bool:
 
 
 def _visible(addresses: Iterable[str], view: str) -> list[Address]:
+    """Return what a view tells: outside no private addresses, inside no public ones beside private ones."""
     found = [ipaddress.ip_address(address) for address in addresses]
-    return [address for address in found if view == "internal" or not is_private(address)]
+    if view != VIEWS[0]:
+        return [address for address in found if not is_private(address)]
+    private = {address.version for address in found if is_private(address)}
+    return [address for address in found if address.version not in private or is_private(address)]
 
 
 def _is_reachable(settings: Settings, hosts: Mapping[str, Sequence[Address]], server: str, view: str) -> bool:
@@ -191,14 +195,13 @@ def _refuse(zone: Zone, servers: Sequence[str]) -> None:
         raise RecordError(why)
 
 
-def _reverse(
-    settings: Settings, view: str, hosts: Mapping[str, Sequence[Address]], servers: Sequence[str]
-) -> Iterator[Zone]:
+def _reverse(settings: Settings, view: str, servers: Sequence[str]) -> Iterator[Zone]:
     """Yield the reverse zones of a view. The first name of an address is its name, so that PTR equals name."""
     names: dict[Address, str] = {}
-    for name, addresses in hosts.items():
-        for address in addresses:
-            names.setdefault(address, f"{fqdn(name, settings.domain)}.")
+    for name, addresses in settings.hosts.items():
+        for address in map(ipaddress.ip_address, addresses):
+            if view == VIEWS[0] or not is_private(address):
+                names.setdefault(address, f"{fqdn(name, settings.domain)}.")
     zones = {
         name: (Zone(view, name, reverse=True), network)
         for prefix in dict.fromkeys(settings.networks)

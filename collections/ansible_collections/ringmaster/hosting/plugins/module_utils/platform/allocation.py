@@ -13,8 +13,10 @@ from ansible_collections.ringmaster.hosting.plugins.module_utils.values import a
 
 from . import placement, roster
 from .language.ssh_keys import key_blob
-from .ledger import ADDRESSES, LAST_UID, NONE, Ledger
-from .model import Description, Vm
+from .ledger import ADDRESSES, FURTHER, LAST_UID, NONE, Ledger
+from .model import Asked, Description, Vm
+
+NETWORKS = ("frontend", "server", "server_public")
 
 
 @dataclass
@@ -25,9 +27,45 @@ class Plan:
     additions: list[str] = field(default_factory=list)
 
 
+@dataclass(frozen=True)
+class Further:
+    """A kind of further addresses: key of a VM, network, section of the ledger, and name of the kind elsewhere."""
+
+    key: str
+    role: str
+    section: str
+    kind: str
+
+    def asked(self, vm: Vm) -> Asked:
+        """Return what a VM asks for."""
+        found: Asked = getattr(vm, self.key)
+        return found
+
+    def given(self, ledger: Ledger, name: str) -> list[str]:
+        """Return all that a VM was ever given, in this order."""
+        found: list[str] = getattr(ledger, self.section).get(name) or []
+        return found
+
+    def in_use(self, ledger: Ledger, vm: Vm) -> list[str]:
+        """Return those that an allocated VM has now: the ones that it names, or the first ones it was given."""
+        asked = self.asked(vm)
+        return list(asked.named) or self.given(ledger, vm.name)[: asked.count]
+
+    def lacks(self, ledger: Ledger, vm: Vm) -> bool:
+        """Tell whether a VM was not given all that it asks for."""
+        asked, given = self.asked(vm), self.given(ledger, vm.name)
+        return not set(asked.named) <= set(given) if asked.named else asked.count > len(given)
+
+
+FURTHER_OF = (
+    Further("frontend_extra_ipv4", "frontend", "ipv4_frontend_extra", FURTHER[0]),
+    Further("server_public_ipv4", "server_public", "ipv4_server_public", FURTHER[1]),
+)
+
+
 def fixed_addresses(description: Description) -> Iterable[str]:
     """Yield addresses that no VM may get: those of gateways, hypervisors and machines."""
-    for role in ("frontend", "server"):
+    for role in NETWORKS:
         network = description.network(role)
         yield from addresses.declared((gateway(network, "ipv4"), gateway(network, "ipv6")))
     for record in (*description.hypervisors.values(), *description.machines.values()):
@@ -46,9 +84,13 @@ def plan(description: Description) -> Plan:
     result = Plan(description.ledger.copy())
     _plan_uids(description, result)
     _plan_ids(description, result)
+    # Named ones first, so that the pools leave them out.
+    _plan_named(description, result)
     _plan_addresses(description, result, "server", "ipv4_srv", list(description.vms.values()))
     with_frontend = [vm for vm in description.vms.values() if vm.frontend_ipv4]
     _plan_addresses(description, result, "frontend", "ipv4_frontend", with_frontend)
+    for further in FURTHER_OF:
+        _plan_further(description, result, further)
     _plan_placements(description, result)
     _plan_rosters(description, result)
     return result
@@ -97,11 +139,7 @@ def _plan_addresses(description: Description, result: Plan, role: str, section: 
     lacking = [vm for vm in vms if vm.name not in entries]
     if not network.get("ipv4") or not lacking:
         return
-    pool = addresses.Pool(
-        network["ipv4"],
-        network.get("ipv4_pool") or "",
-        [*_of_family_4(fixed_addresses(description)), *entries.values(), *_of_family_4(_confirmed(result.ledger))],
-    )
+    pool = _pool(description, result.ledger, role)
     for vm in lacking:
         address = pool.take()
         if address is None:
@@ -116,9 +154,60 @@ def _plan_addresses(description: Description, result: Plan, role: str, section: 
         _add(result, section, vm.name, address)
 
 
+def _plan_named(description: Description, result: Plan) -> None:
+    """Give VMs the addresses that they name; that nobody else has them was checked."""
+    for vm in description.vms.values():
+        for further in FURTHER_OF if vm.asks_for_further else ():
+            given = further.given(result.ledger, vm.name)
+            _give(result, further, vm, [one for one in further.asked(vm).named if one not in given])
+
+
+def _plan_further(description: Description, result: Plan, further: Further) -> None:
+    network = description.network(further.role)
+    lacking = [vm for vm in description.vms.values() if vm.asks_for_further and further.lacks(result.ledger, vm)]
+    if not network.get("ipv4") or not lacking:
+        return
+    pool = _pool(description, result.ledger, further.role)
+    for vm in lacking:
+        asked, given = further.asked(vm).count, further.given(result.ledger, vm.name)
+        found = [address for _one in range(asked - len(given)) if (address := pool.take())]
+        if len(found) < asked - len(given):
+            source = description.source_of_vm(vm.name)
+            source.wrong(
+                source.find("vms", vm.name, further.key),
+                f"vms.{vm.name}.{further.key}: not enough IPv4 addresses are left on the {further.role} network",
+                found=f"{asked} asked for, {len(given) + len(found)} there;"
+                f" {network.get('ipv4_pool') or network['ipv4']} is used up",
+                allowed=f"fewer, or a larger networks.{further.role}.ipv4 or ipv4_pool",
+            )
+            continue
+        _give(result, further, vm, found)
+
+
+def _give(result: Plan, further: Further, vm: Vm, found: list[str]) -> None:
+    if found:
+        section = getattr(result.ledger, further.section)
+        section[vm.name] = [*further.given(result.ledger, vm.name), *found]
+        result.additions += [f"{further.section} {vm.name}: {address}" for address in found]
+
+
+def _pool(description: Description, ledger: Ledger, role: str) -> addresses.Pool:
+    """Return a network's pool without what somebody has or was ever given there."""
+    network = description.network(role)
+    first = {"frontend": ledger.ipv4_frontend, "server": ledger.ipv4_srv}.get(role, {})
+    further = [getattr(ledger, one.section) for one in FURTHER_OF if one.role == role]
+    taken = [
+        *_of_family_4(fixed_addresses(description)),
+        *first.values(),
+        *(address for section in further for given in section.values() for address in given),
+        *_of_family_4(_confirmed(ledger)),
+    ]
+    return addresses.Pool(network["ipv4"], network.get("ipv4_pool") or "", taken)
+
+
 def _confirmed(ledger: Ledger) -> Iterable[str]:
     """Yield what VMs were last reached with, which they may still have."""
-    return (address for entry in ledger.confirmed_addresses.values() for address in entry.split())
+    return (address for entry in ledger.confirmed_addresses.values() for address in entry.replace(",", " ").split())
 
 
 def _of_family_4(values: Iterable[str]) -> list[str]:
@@ -164,6 +253,7 @@ def is_allocated(description: Description, ledger: Ledger, vm: Vm) -> bool:
         and vm.name in ledger.placements
         and (not needs_srv or vm.name in ledger.ipv4_srv)
         and (not vm.frontend_ipv4 or vm.name in ledger.ipv4_frontend)
+        and not (vm.asks_for_further and any(further.lacks(ledger, vm) for further in FURTHER_OF))
     )
 
 
@@ -178,6 +268,21 @@ def vm_addresses(description: Description, ledger: Ledger, vm: Vm) -> dict[str, 
     }
 
 
+def further_addresses(ledger: Ledger, vm: Vm) -> dict[str, list[str]]:
+    """Return the further addresses of an allocated VM by kind; an empty list where it has none."""
+    if not vm.asks_for_further:
+        return {kind: [] for kind in FURTHER}
+    return {further.kind: further.in_use(ledger, vm) for further in FURTHER_OF}
+
+
+def flat(first: dict[str, str], further: dict[str, list[str]]) -> list[str]:
+    """Return all addresses of a VM in one list."""
+    found = [address for address in first.values() if address]
+    for some in further.values():
+        found += some
+    return found
+
+
 def record_addresses(description: Description, result: Plan, confirmed: Iterable[str]) -> None:
     """Put into the ledger what VMs are reached with: those in ``confirmed``, and new ones."""
     ledger = result.ledger
@@ -186,7 +291,11 @@ def record_addresses(description: Description, result: Plan, confirmed: Iterable
         if not (is_new or vm.name in confirmed) or not is_allocated(description, ledger, vm):
             continue
         found = vm_addresses(description, ledger, vm)
-        entry = " ".join(found[kind] or NONE for kind in ADDRESSES)
+        further = further_addresses(ledger, vm)
+        words = [found[kind] or NONE for kind in ADDRESSES]
+        if any(further.values()):
+            words += [",".join(further[kind]) or NONE for kind in FURTHER]
+        entry = " ".join(words)
         if ledger.confirmed_addresses.get(vm.name) != entry:
             _add(result, "confirmed_addresses", vm.name, entry)
 

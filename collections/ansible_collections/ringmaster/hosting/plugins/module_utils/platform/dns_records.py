@@ -10,7 +10,7 @@ from typing import Any
 
 from ansible_collections.ringmaster.hosting.plugins.module_utils.network import zone_records
 from ansible_collections.ringmaster.hosting.plugins.module_utils.values import addresses, dns_values, host_names
-from ansible_collections.ringmaster.hosting.plugins.module_utils.values.fqdn import fqdn, frontend_name, machine_of
+from ansible_collections.ringmaster.hosting.plugins.module_utils.values.fqdn import fqdn, frontend_name
 
 from .allocation import gateway
 from .language.errors import did_you_mean, one_of
@@ -18,18 +18,28 @@ from .language.load import Source
 from .model import Description, Vm
 
 
-def hosts(description: Description, addresses_of: Callable[[Description, Vm], dict[str, str]]) -> dict[str, list[str]]:
+def hosts(
+    description: Description,
+    addresses_of: Callable[[Description, Vm], dict[str, str]],
+    further_of: Callable[[Description, Vm], dict[str, list[str]]],
+) -> dict[str, list[str]]:
     """Return the addresses of each name below the domain: <vm>, <vm>.fe, machines, and the gateway.
 
-    ``addresses_of`` gives fe_ipv4, fe_ipv6, srv_ipv4, srv_ipv6 of a VM, and nothing for one without allocation.
+    ``addresses_of`` gives fe_ipv4, fe_ipv6, srv_ipv4, srv_ipv6 of a VM, and nothing for one without allocation;
+    ``further_of`` its further addresses. Each of those on the frontend has a name of its own, <vm>.fe2 and so on:
+    what answers at the first address, such as a component, need not answer at the others.
     """
     result: dict[str, list[str]] = {}
     for vm in description.vms.values():
-        found = addresses_of(description, vm)
+        found, further = addresses_of(description, vm), further_of(description, vm)
         for name, role in ((vm.name, "srv"), (frontend_name(vm.name), "fe")):
             ours = [found[f"{role}_{family}"] for family in ("ipv4", "ipv6") if found.get(f"{role}_{family}")]
+            if role == "srv":
+                ours += further.get("srv_public_ipv4") or []
             if ours:
                 result[name] = ours
+        for number, address in enumerate(further.get("fe_extra_ipv4") or [], 2):
+            result[frontend_name(vm.name, number)] = [address]
     for machines in (description.hypervisors, description.machines):
         for name, record in machines.items():
             ours = list(addresses.declared((record["srv_ipv4"], record["srv_ipv6"])))
@@ -80,6 +90,7 @@ def check(description: Description) -> None:
     seen: dict[tuple[str, str, str], str] = {}
     _check_zones(description)
     generated = {"gateway", *description.vms, *description.hypervisors, *description.machines}
+    names = {*generated, *map(frontend_name, generated), *_further_names(description)}
     before = _mistakes(description)
     for source, index, record in _declared(description):
         here = ("dns_records", index)
@@ -94,7 +105,7 @@ def check(description: Description) -> None:
                 hint=did_you_mean(record["zone"], zones),
             )
         if zone == description.platform.get("domain"):
-            _check_machines(source, here, where, record, generated)
+            _check_machines(source, here, where, record, names)
         if zone:
             _check_name(source, here, where, record, zone)
         _check_values(description, source, here, where, record)
@@ -104,12 +115,20 @@ def check(description: Description) -> None:
             _check_zone(description, zone, generated)
 
 
+def _further_names(description: Description) -> Iterator[str]:
+    """Yield the names of further addresses on the frontend."""
+    for vm in description.vms.values():
+        for number in range(2, 2 + vm.frontend_extra_ipv4.count):
+            yield frontend_name(vm.name, number)
+
+
 def _check_zones(description: Description) -> None:
     """Note zones that would have the names of machines, which the platform's own zone has."""
     domain = description.platform.get("domain") or ""
     source = description.sources["platform.yml"]
     below = f".{domain}"
-    ours = {"fe", "gateway", *description.vms, *description.hypervisors, *description.machines}
+    branches = {name.rpartition(".")[2] for name in _further_names(description)}
+    ours = {"fe", *branches, "gateway", *description.vms, *description.hypervisors, *description.machines}
     for index, zone in enumerate(description.platform.get("dns_zones") or []):
         if (
             zone
@@ -129,18 +148,16 @@ def _mistakes(description: Description) -> int:
     return sum(len(source.mistakes) for source in description.sources.values())
 
 
-def _check_machines(
-    source: Source, here: tuple[Any, ...], where: str, record: dict[str, Any], generated: set[str]
-) -> None:
+def _check_machines(source: Source, here: tuple[Any, ...], where: str, record: dict[str, Any], names: set[str]) -> None:
     """Note a record that stands where names of machines do, or gives them away."""
-    if machine_of(record["name"]) in generated:
+    if record["name"] in names:
         source.wrong(
             source.find(*here, "name"),
             f"{where}.name: '{record['name']}' is the name of a machine",
             found=record["name"],
             allowed="another name; those of machines are made by themselves",
         )
-    elif record["type"] == "NS" and any(frontend_name(name).endswith(f".{record['name']}") for name in generated):
+    elif record["type"] == "NS" and any(name.endswith(f".{record['name']}") for name in names):
         source.wrong(
             source.find(*here, "name"),
             f"{where}.name: names of machines lie below '{record['name']}', and another name server would have them",
@@ -178,6 +195,8 @@ def _check_zone(description: Description, zone: str, generated: set[str]) -> Non
     if zone == domain:
         for name in (one for machine in sorted(generated) for one in (machine, frontend_name(machine))):
             found.append(zone_records.Record(f"{fqdn(name, zone)}.", "AAAA", "::"))
+        for name in _further_names(description):
+            found.append(zone_records.Record(f"{fqdn(name, zone)}.", "A", "0.0.0.0"))
     places: dict[zone_records.Record, tuple[Source, int]] = {}
     for source, index, record in _declared(description):
         if (record["zone"] or domain) != zone or None in (record["values"] or ()):

@@ -99,7 +99,7 @@ def _serve_names(inventory: Inventory, description: Description) -> None:
     """Give the name server what it serves, and all VMs the name server."""
     inventory.group(
         "service_dns",
-        ringmaster_dns_hosts=dns_records.hosts(description, _allocated_addresses),
+        ringmaster_dns_hosts=dns_records.hosts(description, _allocated_addresses, _further),
         ringmaster_dns_records=dns_records.records(description, _allocated_addresses),
         ringmaster_dns_zones=list(description.platform["dns_zones"] or []),
     )
@@ -134,7 +134,8 @@ def _platform_vars(description: Description) -> dict[str, Any]:
                 "mtu": description.network(role)["mtu"],
             }
             for role in ("frontend", "server")
-        },
+        }
+        | _public_network(description),
         "ringmaster_management_networks": platform["management_networks"],
         "ringmaster_operator_keys": list(dict.fromkeys(operator_keys)),
         "ringmaster_services": {name: host for name, host in platform["services"].items() if host},
@@ -155,6 +156,22 @@ def _platform_vars(description: Description) -> dict[str, Any]:
     if keys is not None and keys.is_dir():
         result["ringmaster_lab_keys"] = str(keys)
     return result
+
+
+def _public_network(description: Description) -> dict[str, dict[str, Any]]:
+    """Return the network of public addresses on the server network as its neighbours are, if there is one."""
+    network = description.network("server_public")
+    if not network.get("ipv4"):
+        return {}
+    return {
+        "server_public": {
+            "ipv4": network["ipv4"],
+            "ipv4_gateway": gateway(network, "ipv4"),
+            "ipv6": "",
+            "ipv6_gateway": "",
+            "mtu": description.network("server")["mtu"],
+        }
+    }
 
 
 def _ssh_arguments(description: Description) -> str:
@@ -181,7 +198,11 @@ def _project_vars(description: Description, project: str) -> dict[str, Any]:
     generations = description.ledger.secret_generations(project)
     result: dict[str, Any] = {
         "ringmaster_project_service_users": list(record["service_users"]),
-        "ringmaster_project_addresses": [address for found in resolved for address in found.values() if address],
+        "ringmaster_project_addresses": [
+            address
+            for vm, found in zip(vms, resolved, strict=True)
+            for address in allocation.flat(found, allocation.further_addresses(description.ledger, vm))
+        ],
         "ringmaster_project_firewall": {
             "frontend": record["firewall"]["frontend"],
             "allow": resolve_rules(description, project, all_addresses),
@@ -259,7 +280,13 @@ def all_addresses(description: Description, vm: Vm) -> list[str]:
     """Return the addresses of a VM; none while it is not allocated."""
     if not _is_allocated(description, vm):
         return []
-    return [address for address in _addresses(description, vm).values() if address]
+    further = allocation.further_addresses(description.ledger, vm)
+    return allocation.flat(_addresses(description, vm), further)
+
+
+def _further(description: Description, vm: Vm) -> dict[str, list[str]]:
+    """Return the further addresses of a VM by kind; none while it is not allocated."""
+    return allocation.further_addresses(description.ledger, vm) if _is_allocated(description, vm) else {}
 
 
 def _add_vm(inventory: Inventory, description: Description, vm: Vm) -> None:
@@ -314,15 +341,19 @@ def _network_vars(description: Description, vm: Vm) -> dict[str, Any]:
     found = _addresses(description, vm)
     confirmed = description.ledger.confirmed(vm.name)
     former = {kind: confirmed[kind] for kind in confirmed if confirmed[kind] != found[kind]}
-    variables = {
+    further = allocation.further_addresses(description.ledger, vm)
+    had = description.ledger.confirmed_further(vm.name)
+    variables: dict[str, Any] = {
         "ansible_host": reach(description, found, vm_id, former),
         "ringmaster_vm_id": vm_id,
         "ringmaster_fe_mac": addresses.mac(site, "fe", vm_id),
         "ringmaster_srv_mac": addresses.mac(site, "srv", vm_id),
         **{f"ringmaster_{name}": value for name, value in found.items()},
+        **({f"ringmaster_{kind}": some for kind, some in further.items() if some} if vm.asks_for_further else {}),
     }
-    if former:
-        variables["ringmaster_former_addresses"] = former
+    former_further = {kind: had[kind] for kind in had if had[kind] != further[kind]}
+    if former or former_further:
+        variables["ringmaster_former_addresses"] = {**former, **former_further}
         variables["ringmaster_next_host"] = reach(description, found, vm_id)
     return variables
 

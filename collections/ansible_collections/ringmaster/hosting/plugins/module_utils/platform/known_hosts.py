@@ -40,7 +40,7 @@ def _aliases(description: Description, ledger: Ledger, name: str) -> Iterator[st
             return
     if name in ledger.vm_ids:
         yield frontend_fqdn(name, description.domain)
-        yield from addresses.declared((ledger.ipv4_srv.get(name), ledger.ipv4_frontend.get(name)))
+        yield from ledger.given_ipv4(name)
         for role in ("server", "frontend"):
             yield addresses.ipv6(description.network(role)["ipv6"], ledger.vm_ids[name])
-        yield from addresses.declared(ledger.confirmed(name).values())
+        yield from ledger.confirmed_everything(name)

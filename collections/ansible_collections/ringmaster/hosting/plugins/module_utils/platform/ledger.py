@@ -28,6 +28,8 @@ FIRST_UID = 20100
 LAST_UID = 59999
 #: Order of the addresses in an entry of ``confirmed_addresses``, and what stands for one that is not there.
 ADDRESSES = ("fe_ipv4", "fe_ipv6", "srv_ipv4", "srv_ipv6")
+#: Kinds of further addresses, of which a VM may have several: they follow in an entry where there is one.
+FURTHER = ("fe_extra_ipv4", "srv_public_ipv4")
 NONE = "-"
 HEADER = """\
 # Written by Ringmaster; do not edit. Commit it together with the description.
@@ -46,6 +48,8 @@ class Ledger:
     uids: dict[str, int] = field(default_factory=dict)
     ipv4_frontend: dict[str, str] = field(default_factory=dict)
     ipv4_srv: dict[str, str] = field(default_factory=dict)
+    ipv4_frontend_extra: dict[str, list[str]] = field(default_factory=dict)
+    ipv4_server_public: dict[str, list[str]] = field(default_factory=dict)
     placements: dict[str, str] = field(default_factory=dict)
     host_keys: dict[str, list[str]] = field(default_factory=dict)
     confirmed_addresses: dict[str, str] = field(default_factory=dict)
@@ -83,6 +87,25 @@ class Ledger:
         words = self.confirmed_addresses.get(name, "").split()
         return {kind: "" if word == NONE else word for kind, word in zip(ADDRESSES, words, strict=False)}
 
+    def confirmed_further(self, name: str) -> dict[str, list[str]]:
+        """Return the further addresses by which a VM was last reached, by kind; nothing for one that never was."""
+        words = self.confirmed_addresses.get(name, "").split()
+        further = words[len(ADDRESSES) :]
+        if not further:
+            return {kind: [] for kind in FURTHER} if words else {}
+        return {kind: [] if word == NONE else word.split(",") for kind, word in zip(FURTHER, further, strict=False)}
+
+    def confirmed_everything(self, name: str) -> list[str]:
+        """Return all addresses by which a VM was last reached."""
+        first = [address for address in self.confirmed(name).values() if address]
+        return [*first, *(address for found in self.confirmed_further(name).values() for address in found)]
+
+    def given_ipv4(self, name: str) -> list[str]:
+        """Return all IPv4 addresses that a VM was ever given."""
+        first = (section.get(name) for section in (self.ipv4_srv, self.ipv4_frontend))
+        further = (section.get(name) or [] for section in (self.ipv4_frontend_extra, self.ipv4_server_public))
+        return [*(address for address in first if address), *(address for found in further for address in found)]
+
     def copy(self) -> Ledger:
         """Return a ledger that can be changed without changing this one."""
         return Ledger(**{section: dict(getattr(self, section)) for section in SECTIONS})
@@ -92,6 +115,8 @@ class Ledger:
         lines = [HEADER.rstrip("\n"), "format: 1"]
         for section in SECTIONS:
             entries = getattr(self, section)
+            if not entries and section in ONLY_FILLED:
+                continue
             lines.append(f"{section}:" if entries else f"{section}: {{}}")
             lines += [f"  {_word(name)}: {_value(entries[name])}" for name in sorted(entries, key=names.natural)]
         return "\n".join(lines) + "\n"
@@ -102,12 +127,17 @@ SECTIONS = (
     "uids",
     "ipv4_frontend",
     "ipv4_srv",
+    "ipv4_frontend_extra",
+    "ipv4_server_public",
     "placements",
     "host_keys",
     "confirmed_addresses",
     "generations",
     "retired",
 )
+
+#: Sections that came later: a platform without them keeps the file that it has.
+ONLY_FILLED = ("ipv4_frontend_extra", "ipv4_server_public")
 
 
 def _word(text: str) -> str:

@@ -17,6 +17,22 @@ from .ledger import Ledger
 from .schema.backup import resolve as resolve_backup
 
 
+@dataclass(frozen=True)
+class Asked:
+    """Further addresses that a VM asks for: how many, and which ones where it names them."""
+
+    count: int = 0
+    named: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, value: int | list[str | None] | None) -> Asked:
+        """Return what the description says: a number, or a list of addresses."""
+        if isinstance(value, list):
+            named = tuple(one for one in value if one)
+            return cls(len(named), named)
+        return cls(value or 0)
+
+
 @dataclass
 class Vm:
     """A VM as ordered. Sizes: memory in MiB, disk in GiB."""
@@ -41,6 +57,8 @@ class Vm:
     comment: str = ""
     firewall: dict[str, Any] = field(default_factory=dict)
     anti_spoofing: bool = True
+    frontend_extra_ipv4: Asked = Asked()
+    server_public_ipv4: Asked = Asked()
     leaving: dict[str, dict[str, Any]] = field(default_factory=dict)
     """Components marked ``state: absent``, with the options for when they come back."""
 
@@ -53,6 +71,16 @@ class Vm:
     def tmp_gib(self) -> int:
         """Size of the disk for /tmp in GiB."""
         return sizes.tmp_gib(self.disk_gib)
+
+    @property
+    def asks_for_further(self) -> bool:
+        """Whether the VM asks for any address beside its first ones."""
+        return bool(self.frontend_extra_ipv4.count or self.server_public_ipv4.count)
+
+    @property
+    def public_ipv4_count(self) -> int:
+        """Number of public IPv4 addresses that the VM asks for, on both networks."""
+        return int(self.frontend_ipv4) + self.frontend_extra_ipv4.count + self.server_public_ipv4.count
 
     @property
     def booked_memory_mib(self) -> int:
@@ -103,6 +131,13 @@ class Description:
     extra_keys: dict[str, list[str]] = field(default_factory=dict)
     warnings: list[Mistake] = field(default_factory=list)
     """Mistakes that stood in the description of the commit before, by rules that came later."""
+    remarks: list[Mistake] = field(default_factory=list)
+    """What is no mistake, but of no use."""
+
+    def remark(self, source: Source, node: Any, message: str, *, found: str, allowed: str, hint: str = "") -> None:
+        """Note what is of no use; arguments as of ``Source.wrong``."""
+        source.wrong(node, message, found=found, allowed=allowed, hint=hint)
+        self.remarks.append(source.mistakes.pop())
 
     @property
     def hypervisors(self) -> dict[str, dict[str, Any]]:
@@ -120,7 +155,7 @@ class Description:
         return self.platform["domain"]
 
     def network(self, role: str) -> dict[str, Any]:
-        """Return the network ``frontend`` or ``server``, or an empty record while it is faulty."""
+        """Return the network ``frontend``, ``server`` or ``server_public``; an empty record where there is none."""
         return (self.platform.get("networks") or {}).get(role) or {}
 
     def source_of_vm(self, name: str) -> Source:
@@ -173,6 +208,8 @@ def build_vm(
         disk_gib=size("disk", sizes.DEFAULT_DISK_MIB) // 1024,
         image=size("image", "default"),
         frontend_ipv4=bool(record["frontend_ipv4"]),
+        frontend_extra_ipv4=Asked.of(record["frontend_extra_ipv4"]),
+        server_public_ipv4=Asked.of(record["server_public_ipv4"]),
         components={one: without_state(options) for one, options in components.items() if not is_leaving(options)},
         leaving={one: without_state(options) for one, options in components.items() if is_leaving(options)},
         protected=bool(record["protected"]),

@@ -67,10 +67,13 @@ def validate(options: Options) -> Outcome:
 
 
 def standing_warnings(found: Description) -> list[str]:
-    """Return a sentence for each value that stood before a rule that refuses it."""
+    """Return a sentence for each value that stood before a rule that refuses it, and for what is of no use."""
     return [
-        f"{mistake.sentence()} (this will be an error; it is taken because it stands in the commit before)"
-        for mistake in sort_mistakes(found.warnings)
+        *(
+            f"{mistake.sentence()} (this will be an error; it is taken because it stands in the commit before)"
+            for mistake in sort_mistakes(found.warnings)
+        ),
+        *(mistake.sentence() for mistake in sort_mistakes(found.remarks)),
     ]
 
 

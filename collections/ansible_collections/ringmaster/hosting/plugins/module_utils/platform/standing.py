@@ -47,9 +47,11 @@ def settle(found: Description, read: Callable[[Options], Description], *, propos
         _key(name, mistake) for name, source in earlier.sources.items() for mistake in source.mistakes if mistake.eased
     )
     for name, source in found.sources.items():
-        kept = []
+        kept: list[Mistake] = []
         for mistake in source.mistakes:
-            if mistake.eased and stood[_key(name, mistake)] > 0:
+            if mistake.stood:
+                (found.warnings if mistake.stood(earlier) else kept).append(mistake)
+            elif mistake.eased and stood[_key(name, mistake)] > 0:
                 stood[_key(name, mistake)] -= 1
                 found.warnings.append(mistake)
             else:

@@ -9,7 +9,15 @@ from typing import Any
 
 from ansible_collections.ringmaster.hosting.plugins.module_utils.values import addresses
 
-from . import dns_records, validate_components, validate_ledger, validate_networks
+from . import (
+    dns_owners,
+    dns_records,
+    quotas,
+    validate_addresses,
+    validate_components,
+    validate_ledger,
+    validate_networks,
+)
 from .component_options import Roles
 from .firewall_rules import is_known, known, split
 from .language import checks, load, names
@@ -30,13 +38,17 @@ def check(description: Description) -> None:
     _check_projects(description)
     _check_incidents(description)
     _check_operators(description)
+    _check_portal(description)
     _check_services(description)
     _check_images(description)
     for vm in description.vms.values():
         _check_vm(description, vm)
     validate_components.check(description, Roles(description.options.roles))
     validate_networks.check(description)
+    validate_addresses.check(description)
     dns_records.check(description)
+    dns_owners.check(description)
+    quotas.check(description)
     validate_ledger.check(description)
 
 
@@ -376,6 +388,32 @@ def _check_operators(description: Description) -> None:
             allowed="a list: the public SSH keys with which Ansible logs in",
             eased=True,
         )
+
+
+def _check_portal(description: Description) -> None:
+    """Note operators who are nobody, or can do nothing: those who were locked stand in nobody's way of being locked."""
+    source = description.sources["platform.yml"]
+    for index, name in enumerate((description.platform.get("portal") or {}).get("operators") or []):
+        if not name or (name not in description.users and f"users/{name}.yml" in description.sources):
+            continue
+        here = ("portal", "operators", index)
+        if name not in description.users:
+            unknown(source, here, "person", name, description.users)
+        elif (state := description.users[name]["state"]) == "pending":
+            source.wrong(
+                source.find(*here),
+                f"portal.operators[{index}]: {name} has no account yet",
+                found="state: pending",
+                allowed="people whose state is active",
+            )
+        elif state != "active":
+            description.remark(
+                source,
+                source.find(*here),
+                f"portal.operators[{index}]: {name} operates nothing any more",
+                found=f"state: {state}",
+                allowed="people whose state is active",
+            )
 
 
 def _check_services(description: Description) -> None:

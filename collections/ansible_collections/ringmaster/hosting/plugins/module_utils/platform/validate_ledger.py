@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from ansible_collections.ringmaster.hosting.plugins.module_utils.values import addresses, sizes
 
 from . import placement
-from .allocation import fixed_addresses
+from .allocation import FURTHER_OF, fixed_addresses
 from .language import names
 from .language.errors import one_of
 from .language.load import Source
@@ -45,45 +47,55 @@ def _check_unique(source: Source, section: str, entries: dict[str, int]) -> None
             )
 
 
+def _given(description: Description) -> Iterator[tuple[str, str, str, str, tuple[str | int, ...]]]:
+    """Yield section, network, name, address and place in the section of every IPv4 address that was given out."""
+    for section, role in (("ipv4_frontend", "frontend"), ("ipv4_srv", "server")):
+        for name, address in getattr(description.ledger, section).items():
+            yield section, role, name, address, (name,)
+    for further in FURTHER_OF:
+        for name, found in getattr(description.ledger, further.section).items():
+            for index, address in enumerate(found):
+                yield further.section, further.role, name, address, (name, index)
+
+
 def _check_addresses(description: Description, source: Source) -> None:
     fixed = {addresses.canonical(address) for address in fixed_addresses(description)}
-    owners: dict[str, str] = {}
-    for section, role in (("ipv4_frontend", "frontend"), ("ipv4_srv", "server")):
+    owners: dict[str, tuple[str, str, tuple[str | int, ...]]] = {}
+    for section, role, name, address, path in _given(description):
         prefix = description.network(role).get("ipv4")
-        for name, address in getattr(description.ledger, section).items():
-            node = source.find(section, name)
-            owner = owners.setdefault(address, name)
-            if owner != name:
-                source.wrong(
-                    node,
-                    f"{section}: {address} is given twice",
-                    found=f"{owner} and {name} have it",
-                    allowed="every address once, for ever",
-                    hint=_DUPLICATE_HINT,
-                )
-            if name not in description.vms:
-                continue
-            if prefix and not addresses.contains(prefix, address):
-                source.wrong(
-                    node,
-                    f"{section}: {address} of {name} lies outside its network",
-                    found=address,
-                    allowed=f"an address in {prefix} (networks.{role}.ipv4 in platform.yml)",
-                )
-            if address in fixed:
-                source.wrong(
-                    node,
-                    f"{section}: {address} of {name} is also the address of a gateway or machine",
-                    found=address,
-                    allowed="another address for the machine in platform.yml",
-                )
+        node = source.find(section, *path)
+        if address in owners:
+            owner = owners[address][0]
+            source.wrong(
+                node,
+                f"{section}: {address} is given twice",
+                found=f"{owner} and {name} have it" if owner != name else f"{name} has it as another one",
+                allowed="every address once, for ever",
+                hint=_DUPLICATE_HINT,
+            )
+        owners.setdefault(address, (name, section, path))
+        if name not in description.vms:
+            continue
+        if prefix and not addresses.contains(prefix, address):
+            source.wrong(
+                node,
+                f"{section}: {address} of {name} lies outside its network",
+                found=address,
+                allowed=f"an address in {prefix} (networks.{role}.ipv4 in platform.yml)",
+            )
+        if address in fixed:
+            source.wrong(
+                node,
+                f"{section}: {address} of {name} is also the address of a gateway or machine",
+                found=address,
+                allowed="another address for the machine in platform.yml",
+            )
     for name, entry in description.ledger.confirmed_addresses.items():
-        for address in entry.split():
-            owner = owners.get(address, name)
+        for address in entry.replace(",", " ").split():
+            owner, section, path = owners.get(address, (name, "", ()))
             if owner != name and name not in description.ledger.retired:
-                section = "ipv4_srv" if description.ledger.ipv4_srv.get(owner) == address else "ipv4_frontend"
                 source.wrong(
-                    source.find(section, owner),
+                    source.find(section, *path),
                     f"{section}: {address} is given to {owner} while {name} still has it",
                     found=f"{name} was last reached with it",
                     allowed="an address that nobody has",
@@ -93,7 +105,8 @@ def _check_addresses(description: Description, source: Source) -> None:
 
 def _check_names(description: Description, source: Source) -> None:
     ledger = description.ledger
-    for section in ("ipv4_frontend", "ipv4_srv", "placements", "confirmed_addresses"):
+    addressed = ("ipv4_frontend", "ipv4_srv", *(further.section for further in FURTHER_OF))
+    for section in (*addressed, "placements", "confirmed_addresses"):
         for name in getattr(ledger, section):
             if name not in ledger.vm_ids:
                 source.wrong(

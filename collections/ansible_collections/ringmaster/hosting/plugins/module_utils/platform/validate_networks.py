@@ -5,24 +5,27 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 from ansible_collections.ringmaster.hosting.plugins.module_utils.values import addresses
 from ansible_collections.ringmaster.hosting.plugins.module_utils.values.addresses import FIRST_ID
 
-from .allocation import gateway
+from .allocation import NETWORKS, gateway
 from .language.load import Source
 from .model import Description
 
 SMALLEST_IPV4 = 30
+_WHOSE = {"frontend": "the frontend's", "server": "the private one of the server network"}
 
 
 def check(description: Description) -> None:
     """Note mistakes in networks and in the addresses of machines."""
     source = description.sources["platform.yml"]
-    for role in ("frontend", "server"):
+    for role in NETWORKS:
         ours = bool((description.platform.get("services") or {}).get("gateway"))
         _check_network(source, role, description.network(role), ours=ours)
+    _check_public(description, source)
     _check_disjoint(description, source)
     _check_machines(description, source)
 
@@ -106,16 +109,25 @@ def _is_faulty(source: Source, network: dict[str, Any], role: str, family: str) 
     return source.find("networks", role, family) is not parent
 
 
+def _check_public(description: Description, source: Source) -> None:
+    """Note a network of public addresses that are nobody's on the Internet: the gateway translates none of them."""
+    prefix = description.network("server_public").get("ipv4") or ""
+    if any(prefix and addresses.overlap(prefix, private) for private in addresses.PRIVATE_IPV4):
+        allowed = "a network of addresses that the Internet reaches; private ones are networks.server"
+        _wrong(source, ("networks", "server_public", "ipv4"), prefix, "is private", allowed)
+
+
 def _check_disjoint(description: Description, source: Source) -> None:
-    for family in ("ipv4", "ipv6"):
-        first, second = (description.network(role).get(family) for role in ("frontend", "server"))
-        if first and second and addresses.overlap(first, second):
-            source.wrong(
-                source.find("networks", "server", family),
-                f"networks.server.{family}: the network overlaps with the frontend's",
-                found=f"{second} and {first}",
-                allowed="two networks that have no address in common",
-            )
+    for first, second in itertools.combinations(NETWORKS, 2):
+        for family in ("ipv4", "ipv6"):
+            one, other = description.network(first).get(family), description.network(second).get(family)
+            if one and other and addresses.overlap(one, other):
+                source.wrong(
+                    source.find("networks", second, family),
+                    f"networks.{second}.{family}: the network overlaps with {_WHOSE[first]}",
+                    found=f"{other} and {one}",
+                    allowed="two networks that have no address in common",
+                )
 
 
 def _address_problem(key: str, address: str, prefix: str) -> str:
@@ -132,7 +144,7 @@ def _check_machines(description: Description, source: Source) -> None:
     server = description.network("server")
     services = description.platform.get("services") or {}
     owners: dict[str, str] = {}
-    for role in ("frontend", "server"):
+    for role in NETWORKS:
         for family in ("ipv4", "ipv6"):
             router = gateway(description.network(role), family)
             if router:

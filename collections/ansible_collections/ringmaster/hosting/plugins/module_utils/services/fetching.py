@@ -8,9 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ansible_collections.ringmaster.hosting.plugins.module_utils.values.addresses import is_address
-
-from .exporters import PROBED
+from ansible_collections.ringmaster.hosting.plugins.module_utils.values.addresses import is_address, of_machine
 
 #: Where the proxy listens that fetches for projects: ``ringmaster fetch`` on the monitoring host.
 PROXY = "127.0.0.1:9118"
@@ -42,13 +40,18 @@ def rules(machines: Iterable[Mapping[str, Any]], platform: Mapping[str, Any]) ->
     for machine in machines:
         project = str(machine.get("ringmaster_project") or "")
         # A machine that is reached by a name has its addresses in other variables, or none that is known.
-        found = {str(machine[name]) for name in (*PROBED, "ansible_host") if is_address(str(machine.get(name)))}
+        found = {*of_machine(machine, "fe"), *of_machine(machine, "srv"), str(machine.get("ansible_host"))}
+        found = {address for address in found if is_address(address)}
         (projects.setdefault(project, set()) if project else others).update(found)
     networks = platform["ringmaster_networks"]
     return {
         "projects": {name: sorted(found) for name, found in sorted(projects.items())},
         "machines": sorted(others),
-        "denied": [*map(str, platform["ringmaster_management_networks"]), *_networks(networks["server"])],
+        "denied": [
+            *map(str, platform["ringmaster_management_networks"]),
+            *_networks(networks["server"]),
+            *_networks(networks.get("server_public") or {}),
+        ],
         "frontend": _networks(networks["frontend"]),
         "special": SPECIAL.split(),
     }

@@ -18,6 +18,7 @@ from typing import Any
 from ansible_collections.ringmaster.hosting.plugins.module_utils.components import catalogue
 from ansible_collections.ringmaster.hosting.plugins.module_utils.network import offers
 from ansible_collections.ringmaster.hosting.plugins.module_utils.network.icmp import ICMP, ICMPV6, ICMPV6_LINK
+from ansible_collections.ringmaster.hosting.plugins.module_utils.values.addresses import of_machine
 
 TABLE = "ringmaster"
 INTERFACES = ("ethfe", "ethsrv")
@@ -189,8 +190,7 @@ def edge(vms: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
         permissions = policy(vm)
         is_open = any(item == Permission("frontend: open", ("ethfe",)) for item in permissions)
         for interface, role in (("ethfe", "fe"), ("ethsrv", "srv")):
-            names = [f"ringmaster_{role}_{family}" for family in ("ipv4", "ipv6")]
-            addresses = [str(vm[name]) for name in names if vm.get(name)]
+            addresses = of_machine(vm, role)
             if interface == "ethfe" and is_open:
                 continue
             if interface == "ethfe":
@@ -272,15 +272,17 @@ def questions(
 ) -> list[dict[str, Any]]:
     """Return what a machine has to find at the addresses of VMs: ``{vm, address, open: [ports], closed: [ports]}``.
 
-    It asks in each network and family in which it has an address itself, so that its source is known.
+    It asks in each network and family in which it has an address itself, so that its source is known: public addresses
+    on the server network are another network.
     """
     result = []
     for name, variables in targets.items():
         permissions = policy(variables)
         for interface, role in (("ethsrv", "srv"), ("ethfe", "fe")):
-            for family in ("ipv4", "ipv6"):
-                source, address = (one.get(f"ringmaster_{role}_{family}") for one in (asker, variables))
-                if not source or not address:
+            own = {":" in one: one for one in reversed(of_machine(asker, role))}
+            for address in of_machine(variables, role):
+                source = own.get(":" in address)
+                if not source or (role == "srv" and address in (variables.get("ringmaster_srv_public_ipv4") or [])):
                     continue
                 allowed = [port for port in ports if permits(permissions, interface, str(source), "tcp", port)]
                 closed = [port for port in ports if port not in allowed]

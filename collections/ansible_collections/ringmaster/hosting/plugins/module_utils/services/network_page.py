@@ -39,6 +39,7 @@ def tables() -> dict[str, str]:
         for name, found in sorted(catalogue.PORTS.items())
     ]
     routes = [[f"`{name}`", str(table)] for name, table in networkd.TABLES.items()]
+    routes.append(["`ethsrv`, public IPv4 addresses", str(networkd.PUBLIC_TABLE)])
     reverse = [
         [f"`{prefix}`", ", ".join(f"`{name}`" for name, _network in zones.reverse_zones(prefix)[:4])]
         for prefix in ("172.20.0.0/22", "198.51.100.0/24", "198.51.100.64/26", "2001:db8:3::/64")

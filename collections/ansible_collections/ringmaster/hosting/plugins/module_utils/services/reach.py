@@ -13,6 +13,7 @@ from typing import Any
 
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.language import names
 from ansible_collections.ringmaster.hosting.plugins.module_utils.services import firewall
+from ansible_collections.ringmaster.hosting.plugins.module_utils.values.addresses import of_machine
 
 
 def targets_of(asker: str, running: Sequence[str], everybody: bool = False) -> list[str]:
@@ -52,11 +53,10 @@ def compare(
     """
     targets = {name: hostvars[name] for name in vms}
     places = {
-        str(variables[f"ringmaster_{role}_{family}"]): (name, interface)
+        address: (name, interface)
         for name, variables in targets.items()
         for role, interface in (("fe", "ethfe"), ("srv", "ethsrv"))
-        for family in ("ipv4", "ipv6")
-        if variables.get(f"ringmaster_{role}_{family}")
+        for address in of_machine(variables, role)
     }
     # Without a way to an address (no IPv6 here, say) there was no question.
     found = [

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ansible_collections.ringmaster.hosting.plugins.module_utils.machine.file_entries import of_texts
+from ansible_collections.ringmaster.hosting.plugins.module_utils.values.addresses import VARIABLES
 
 from .exporters import PROBED, RESULTS_PORT, address_of, endpoint
 
@@ -99,6 +100,11 @@ def _vm(machine: Mapping[str, Any]) -> dict[str, Any]:
             {"network": network, "family": family, "address": str(machine[variable])}
             for variable, (network, family) in PROBED.items()
             if machine.get(variable)
+        ]
+        + [
+            {"network": network, "family": "ipv4", "address": str(address)}
+            for network in ("srv", "fe")
+            for address in machine.get(VARIABLES[network][-1]) or []
         ],
         "components": {
             component: settings(machine, component) for component in machine.get("ringmaster_components") or []

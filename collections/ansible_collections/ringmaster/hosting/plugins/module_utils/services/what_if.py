@@ -24,6 +24,7 @@ from ansible_collections.ringmaster.hosting.plugins.module_utils.platform import
     placement,
     standing,
 )
+from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.allocation import FURTHER_OF
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.language.errors import (
     DescriptionError,
     Mistake,
@@ -196,6 +197,7 @@ def _of_vm(old: Vm, new: Vm) -> Iterator[tuple[str, str]]:
         yield "live", f"the disk grows while it runs, {old.disk_gib}GiB -> {new.disk_gib}GiB"
     if old.frontend_ipv4 != new.frontend_ipv4:
         yield "live", f"{'gets' if new.frontend_ipv4 else 'loses'} an IPv4 address on the frontend network"
+    yield from _of_further(old, new)
     if old.image != new.image:
         yield "note", "the image is for new VMs only"
     for field, label in (("protected", "protection"), ("production", "production"), ("comment", "the comment")):
@@ -204,6 +206,18 @@ def _of_vm(old: Vm, new: Vm) -> Iterator[tuple[str, str]]:
     if old.maintenance != new.maintenance or old.backup != new.backup:
         yield "live", "the maintenance window or the backup changes"
     yield from _of_components(old, new)
+
+
+def _of_further(old: Vm, new: Vm) -> Iterator[tuple[str, str]]:
+    for further, what in zip(FURTHER_OF, ("further IPv4", "public IPv4"), strict=True):
+        had, has = further.asked(old), further.asked(new)
+        network = "frontend" if further.role == "frontend" else "server"
+        if had.count != has.count:
+            number = abs(has.count - had.count)
+            count = f"one {what} address" if number == 1 else f"{number} {what} addresses"
+            yield "live", f"{'gets' if has.count > had.count else 'loses'} {count} on the {network} network"
+        elif had != has:
+            yield "live", f"{what} addresses on the {network} network: {', '.join(has.named) or has.count}"
 
 
 def _of_components(old: Vm, new: Vm) -> Iterator[tuple[str, str]]:

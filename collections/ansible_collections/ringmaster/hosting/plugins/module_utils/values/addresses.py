@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 import socket
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 try:
@@ -16,6 +16,8 @@ except ImportError:  # sanity tests import module_utils without third-party libr
     netaddr = None  # type: ignore[assignment]
 
 ROLES = {"fe": 2, "srv": 3}
+#: RFC 1918 and the shared address space of RFC 6598.
+PRIVATE_IPV4 = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10")
 FIRST_ID = 4096
 LAST_ID = 0xFFFFFF
 
@@ -160,6 +162,10 @@ class Pool:
         inside = sum(1 for number in self.taken if self.first <= number <= self.last)
         return max(0, self.last - self.first + 1 - inside)
 
+    def covers(self, address: str) -> bool:
+        """Tell whether an address is one of the pool, whoever has it."""
+        return self.first <= as_number(address) <= self.last
+
     def take(self) -> str | None:
         """Return the lowest free address and mark it as taken; None when the pool is exhausted."""
         while self._next <= self.last:
@@ -169,6 +175,22 @@ class Pool:
                 self.taken.add(number)
                 return str(netaddr.IPAddress(number, 4))
         return None
+
+
+#: Host variables with the addresses of a machine on each network: one address, and after them lists of further ones.
+VARIABLES = {
+    "fe": ("ringmaster_fe_ipv4", "ringmaster_fe_ipv6", "ringmaster_fe_extra_ipv4"),
+    "srv": ("ringmaster_srv_ipv4", "ringmaster_srv_ipv6", "ringmaster_srv_public_ipv4"),
+}
+
+
+def of_machine(variables: Mapping[str, Any], role: str) -> list[str]:
+    """Return all addresses of a machine on a network (``fe`` or ``srv``) from its host variables, further ones last."""
+    found: list[str] = []
+    for name in VARIABLES[role]:
+        value = variables.get(name) or []
+        found += [str(one) for one in ([value] if isinstance(value, str) else value)]
+    return found
 
 
 def declared(values: Iterable[Any]) -> Iterator[str]:

@@ -8,7 +8,10 @@ Everybody else takes names from here, roles by the inventory's ``ringmaster_fqdn
 
 from __future__ import annotations
 
+import re
+
 FRONTEND = ".fe"
+_FURTHER = re.compile(re.escape(FRONTEND) + r"(?:[2-9]|[1-9][0-9]+)?$")
 
 
 def fqdn(name: str, domain: str) -> str:
@@ -21,11 +24,14 @@ def frontend_fqdn(name: str, domain: str) -> str:
     return fqdn(frontend_name(name), domain)
 
 
-def frontend_name(name: str) -> str:
-    """Return a machine's name on the frontend network, below the domain: ``myapp00.fe``."""
-    return f"{name}{FRONTEND}"
+def frontend_name(name: str, number: int = 1) -> str:
+    """Return a machine's name on the frontend network, below the domain: ``myapp00.fe``.
+
+    A further address has the name with its number: the second is ``myapp00.fe2``.
+    """
+    return f"{name}{FRONTEND}" if number == 1 else f"{name}{FRONTEND}{number}"
 
 
 def machine_of(name: str) -> str:
-    """Return the machine that a name below the domain would stand for, whichever network it means."""
-    return name.removesuffix(FRONTEND)
+    """Return the machine that a name below the domain would stand for, whichever of its addresses it means."""
+    return _FURTHER.sub("", name)

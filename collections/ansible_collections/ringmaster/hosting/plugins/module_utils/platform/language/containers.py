@@ -12,7 +12,7 @@ from typing import Any
 from . import load
 from .errors import did_you_mean, one_of
 from .load import Source
-from .types import Type
+from .types import Integer, Type
 
 try:
     import yaml
@@ -97,6 +97,28 @@ class ListOf(Type):
     def describe(self) -> str:
         alone = ", or one alone" if self.one_is_enough else ""
         return f"a list: {self.item.describe()}{alone}"
+
+
+@dataclass(frozen=True)
+class NumberOrList(Type):
+    """How many of something, or which ones."""
+
+    number: Integer
+    which: ListOf
+
+    def read(self, source: Source, node: Any, where: str) -> int | list[Any] | None:
+        if isinstance(node, yaml.SequenceNode):
+            return self.which.read(source, node, where)
+        if isinstance(node, yaml.ScalarNode) and not load.is_null(node):
+            return self.number.read(source, node, where)
+        source.wrong(node, f"{where}: is no number and no list", found=load.kind_of(node), allowed=self.describe())
+        return None
+
+    def json_schema(self) -> dict[str, Any]:
+        return {"anyOf": [self.number.json_schema(), self.which.json_schema()]}
+
+    def describe(self) -> str:
+        return f"{self.number.describe()}, or {self.which.describe()}"
 
 
 @dataclass(frozen=True)

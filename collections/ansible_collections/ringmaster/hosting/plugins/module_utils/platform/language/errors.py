@@ -6,8 +6,9 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
 
 
 class Later(str):
@@ -31,6 +32,8 @@ class Mistake:
     caret: int = 0
     eased: bool = False
     """Whether it is a warning only for what stands in the description of the commit before."""
+    stood: Callable[[Any], bool] | None = field(default=None, compare=False, repr=False)
+    """Tells whether a description had it already, where the same words do not say it: less of something may be left."""
 
     @property
     def position(self) -> str:

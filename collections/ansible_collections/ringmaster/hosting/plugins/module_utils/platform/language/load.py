@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -77,13 +77,15 @@ class Source:
         allowed: str = "",
         hint: str = "",
         eased: bool = False,
+        stood: Callable[[Any], bool] | None = None,
     ) -> None:
         """Note a mistake at a node (None: the file as a whole).
 
-        ``eased`` is for rules that came later than descriptions with such values; what reads them must go on.
+        ``eased`` is for rules that came later than descriptions with such values; what reads them must go on. ``stood``
+        tells whether a description had it already, where it is not the same mistake that says so.
         """
         line, column = (node.start_mark.line, node.start_mark.column) if node is not None else (-1, 0)
-        self.wrong_at(line, column, message, found=found, allowed=allowed, hint=hint, eased=eased)
+        self.wrong_at(line, column, message, found=found, allowed=allowed, hint=hint, eased=eased, stood=stood)
 
     def wrong_at(
         self,
@@ -95,6 +97,7 @@ class Source:
         allowed: str = "",
         hint: str = "",
         eased: bool = False,
+        stood: Callable[[Any], bool] | None = None,
     ) -> None:
         """Note a mistake at a place that counts from 0; line -1 means the first line."""
         lines = self.text.splitlines()
@@ -114,6 +117,7 @@ class Source:
                 excerpt=excerpt,
                 caret=column - start,
                 eased=eased,
+                stood=stood,
             )
         )
 

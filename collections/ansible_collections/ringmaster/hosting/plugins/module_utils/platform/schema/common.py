@@ -9,7 +9,7 @@ from ansible_collections.ringmaster.hosting.plugins.module_utils.components impo
 from ansible_collections.ringmaster.hosting.plugins.module_utils.values import sizes
 
 from ..language import checks, ssh_keys
-from ..language.containers import Key, ListOf, Record
+from ..language.containers import Key, ListOf, NumberOrList, Record
 from ..language.types import Choice, HostName, Integer, Name, Size, Text
 
 COMPONENTS = tuple(catalogue.COMPONENTS)
@@ -37,10 +37,16 @@ SSH_KEY = Text(
     "a line of an OpenSSH .pub file: ed25519, ECDSA or RSA with 3072 bits or more", check=ssh_keys.ssh_key, most=8192
 )
 IPV4 = Text("an IPv4 address", check=checks.ipv4_address)
+MOST_ADDRESSES = 16
+ADDRESSES = NumberOrList(Integer(0, MOST_ADDRESSES), ListOf(IPV4, most=MOST_ADDRESSES))
 DOMAIN = HostName(
     "a domain such as ringmaster.example",
     pattern=r"^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?$",
     check=checks.domain,
+)
+FULL_NAME = HostName(
+    "a whole name such as www.ringmaster.example",
+    pattern=r"^([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?$",
 )
 
 DNS_RECORD = Record(

@@ -23,6 +23,18 @@ LEDGER = Record(
         ),
         Key("ipv4_frontend", MapOf(Name("VM"), IPV4), "IPv4 addresses on the frontend network.", default={}),
         Key("ipv4_srv", MapOf(Name("VM"), IPV4), "IPv4 addresses on the server network.", default={}),
+        Key(
+            "ipv4_frontend_extra",
+            MapOf(Name("VM"), ListOf(IPV4)),
+            "Further IPv4 addresses on the frontend network, in the order in which a VM got them.",
+            default={},
+        ),
+        Key(
+            "ipv4_server_public",
+            MapOf(Name("VM"), ListOf(IPV4)),
+            "Public IPv4 addresses on the server network, in the order in which a VM got them.",
+            default={},
+        ),
         Key("placements", MapOf(Name("VM"), Name("machine")), "Hypervisor of each VM.", default={}),
         Key(
             "host_keys",
@@ -32,8 +44,15 @@ LEDGER = Record(
         ),
         Key(
             "confirmed_addresses",
-            MapOf(Name("VM"), Text("four addresses or dashes", pattern=r"^[0-9a-f.:-]+( [0-9a-f.:-]+){3}$")),
-            "Addresses that each VM was last reached with: IPv4 and IPv6 of the frontend, then of the server network.",
+            MapOf(
+                Name("VM"),
+                Text(
+                    "four addresses or dashes, then further ones of each network with commas or a dash",
+                    pattern=r"^[0-9a-f.:-]+( [0-9a-f.:-]+){3}( [0-9.,-]+ [0-9.,-]+)?$",
+                ),
+            ),
+            "Addresses that each VM was last reached with: IPv4 and IPv6 of the frontend, then of the server network; "
+            "then the further ones of both, where it has any.",
             default={},
         ),
         Key(

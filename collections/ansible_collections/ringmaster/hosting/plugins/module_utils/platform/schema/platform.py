@@ -8,8 +8,15 @@ from __future__ import annotations
 from ..language import checks
 from ..language.containers import Key, ListOf, MapOf, Record
 from ..language.types import Anything, Boolean, Choice, Integer, Name, Size, Text
-from .common import DEFAULTS, DNS_RECORDS, DOMAIN, EMAIL, IPV4, RELEASES, SSH_KEY, TIMEZONE, URL
+from .common import DEFAULTS, DNS_RECORDS, DOMAIN, EMAIL, FULL_NAME, IPV4, RELEASES, SSH_KEY, TIMEZONE, URL
 
+APPROVABLE = (
+    *("order_vm", "change_vm", "remove_component", "stop_vm", "start_vm", "retire_vm", "rotate_secret"),
+    *("set_permissions", "invite_user", "add_service_user", "remove_service_user", "change_project"),
+    *("restart_vm", "snapshot_vm", "backup_now", "restore_files", "restore_component"),
+)
+"""Verbs that people may do without an operator, unless the description says otherwise."""
+APPROVERS = ("manager", "operator")
 SERVICES = ("gateway", "dns", "monitoring", "status", "backup")
 
 _INTERFACE = Text("a network interface, at most 15 characters", pattern=r"^[a-z][a-z0-9._-]{0,14}$")
@@ -42,11 +49,30 @@ NETWORK = Record(
     ),
 )
 
+PUBLIC_NETWORK = Record(
+    "public network",
+    (
+        Key(
+            "ipv4",
+            Text("an IPv4 network such as 203.0.113.0/24", check=checks.ipv4_network),
+            "IPv4 network that is routed to the server network.",
+            required=True,
+            example="203.0.113.0/24",
+        ),
+        *(NETWORK.by_name[name] for name in ("ipv4_gateway", "ipv4_pool")),
+    ),
+)
+
 NETWORKS = Record(
     "networks",
     (
         Key("frontend", NETWORK, "The network that faces the Internet (interface ethfe).", required=True),
         Key("server", NETWORK, "The network between VMs and services (interface ethsrv).", required=True),
+        Key(
+            "server_public",
+            PUBLIC_NETWORK,
+            "Public IPv4 addresses on the server network, for VMs with `server_public_ipv4`.",
+        ),
     ),
 )
 
@@ -116,6 +142,40 @@ IMAGE = Record(
     ),
 )
 
+PORTAL = Record(
+    "portal",
+    (
+        Key("host", DOMAIN, "Host name of the portal, which nobody else has.", example="my.ringmaster.example"),
+        Key(
+            "operators",
+            ListOf(Name("person", refers=True)),
+            "People who may do everything by verbs, and whose consent counts where an operator's is needed.",
+            default=[],
+            example="[alice]",
+        ),
+        Key(
+            "sign_up",
+            Choice(("invited", "open", "closed")),
+            "Who may ask for an account: `invited` people only, everybody (`open`), or nobody (`closed`).",
+            default="invited",
+        ),
+        Key(
+            "approvals",
+            MapOf(Choice(APPROVABLE), Choice(APPROVERS)),
+            "Verbs that a manager may do only with the consent of another `manager`, or of an `operator`.",
+            default={},
+            example="{retire_vm: manager, order_vm: operator}",
+        ),
+        Key(
+            "wheel",
+            Choice(APPROVERS),
+            "Who lets people become root on VMs: an `operator`, or a `manager` of the project who is root there, too.",
+            default="operator",
+        ),
+    ),
+    "What people may do by themselves: see [who may do what](../policy.md).",
+)
+
 PLATFORM = Record(
     "platform.yml",
     (
@@ -179,7 +239,16 @@ PLATFORM = Record(
             default={"default": {"build": "trixie"}},
         ),
         Key("dns_zones", ListOf(DOMAIN), "Domains served by `services.dns`, beside the platform's own.", default=[]),
+        Key(
+            "dns_owners",
+            MapOf(FULL_NAME, ListOf(Name("project", refers=True), one_is_enough=True)),
+            "Whole names, each with the projects that may use it and what lies below it; the longest one counts. "
+            "What lies below `<project>.<domain>`, and below the names of its VMs, is a project's anyway.",
+            default={},
+            example="{shop.example: shop, www.ringmaster.example: [myapp]}",
+        ),
         DNS_RECORDS,
+        Key("portal", PORTAL, "What people may do by themselves, and who the operators are.", default={}),
         Key("apt_proxy", URL, "Package cache for all VMs and machines."),
         Key("contacts", ListOf(EMAIL), "Who is told about trouble anywhere on the platform.", default=[]),
         Key("webhooks", ListOf(URL), "Where all alerts are posted, as Alertmanager does.", default=[]),

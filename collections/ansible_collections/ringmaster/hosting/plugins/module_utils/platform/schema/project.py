@@ -61,6 +61,18 @@ LIMITS = Record(
     "For everything that the service user runs, taken together.",
 )
 
+QUOTA = Record(
+    "quota",
+    (
+        Key("vms", Integer(0, 100000), "VMs, also stopped ones and those that are yet to be deleted."),
+        Key("memory", Size(0), "Memory of all VMs together; `memory_max` counts where a VM has it.", example="32GiB"),
+        Key("cores", Integer(0, 1000000), "Virtual CPUs of all VMs together."),
+        Key("disk", Size(0), "Root disks of all VMs together; swap and /tmp come on top.", example="200GiB"),
+        Key("ipv4", Integer(0, 1000000), "Public IPv4 addresses of all VMs together."),
+    ),
+    "What all VMs of the project may have together; there is no limit for what is not named.",
+)
+
 PROJECT = Record(
     "projects/<name>.yml",
     (
@@ -106,6 +118,7 @@ PROJECT = Record(
         ),
         Key("production", Boolean(), "Whether the project's VMs serve users.", default=True),
         Key("defaults", DEFAULTS, "Sizes for the project's VMs that give none.", default={}),
+        Key("quota", QUOTA, "How much the project may have; only operators change it.", default={}),
         Key("requested_by", Name("person", refers=True), "Who asked for the project."),
         Key("vms", MapOf(Name("VM"), VM), "The project's VMs.", default={}),
     ),

@@ -8,7 +8,7 @@ from __future__ import annotations
 from ..language.containers import Key, MapOf, Record
 from ..language.types import Anything, Boolean, Choice, Name, OrWord, Size, Text
 from .backup import BACKUP
-from .common import COMPONENTS, DATE, MAINTENANCE, SIZES
+from .common import ADDRESSES, COMPONENTS, DATE, MAINTENANCE, SIZES
 from .firewall import VM_FIREWALL
 
 VM = Record(
@@ -26,6 +26,20 @@ VM = Record(
             Boolean(),
             "Whether the VM gets an IPv4 address on the frontend network.",
             default=False,
+        ),
+        Key(
+            "frontend_extra_ipv4",
+            ADDRESSES,
+            "IPv4 addresses on the frontend network beside the first: how many, or which ones.",
+            default=0,
+            example="1",
+        ),
+        Key(
+            "server_public_ipv4",
+            ADDRESSES,
+            "IPv4 addresses of `networks.server_public`, beside the private one: how many, or which ones.",
+            default=0,
+            example="[203.0.113.9]",
         ),
         Key(
             "components",

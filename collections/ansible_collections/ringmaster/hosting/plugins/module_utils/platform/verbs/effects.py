@@ -262,6 +262,7 @@ OF_PROJECT: dict[str, tuple[str, ...]] = {
     "status_page": ("monitoring",),
     "production": ("components", "monitoring"),
     "defaults": ("converge_vm",),
+    "quota": (),
 }
 """What follows from each key of ``change_project``."""
 

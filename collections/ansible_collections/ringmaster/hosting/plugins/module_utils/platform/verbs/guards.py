@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, Ringmaster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What no change takes away unasked: a project's last manager, its last root, a person's last way in.
+"""What no change takes away unasked: a project's last manager or root, the last operator, a person's last way in.
 
 The description before and the one that would result are compared, whatever verbs lie between them. Pure.
 
@@ -16,6 +16,7 @@ from typing import Any
 
 from ..language.types import Boolean, Type
 from ..model import Description
+from ..people import is_active, operators
 from .request import Request, read_one
 
 CONFIRMATION = "even_if_last"
@@ -34,6 +35,9 @@ def losses(before: Description, after: Description) -> list[str]:
             had, has = holders(before, project, permission), holders(after, project, permission)
             if had and not has:
                 found.append(f"{' and '.join(sorted(had))}: the last {called} of the project {project} would be gone")
+    operated = operators(before)
+    if operated and not operators(after):
+        found.append(f"{' and '.join(operated)}: the last operator of the platform would be gone")
     for name in before.users:
         if is_active(before, name) and is_active(after, name) and ways_in(before, name) and not ways_in(after, name):
             found.append(f"{name}: the last way in would be gone; nobody could log in with this account")
@@ -57,11 +61,6 @@ def holders(found: Description, project: str, permission: str) -> set[str]:
     """Return the people with an account who have a permission in a project."""
     permissions = found.projects[project]["permissions"] or {}
     return {name for name, has in permissions.items() if permission in has and is_active(found, name)}
-
-
-def is_active(found: Description, name: str) -> bool:
-    """Tell whether a person has an account that can be used."""
-    return name in found.users and found.users[name]["state"] == "active"
 
 
 def keys(found: Description, name: str) -> int:

@@ -18,7 +18,7 @@ from typing import Any
 from ansible_collections.ringmaster.hosting.plugins.module_utils.values import sizes
 
 from ..language import load, ssh_keys
-from ..language.containers import ListOf, MapOf, Record
+from ..language.containers import ListOf, MapOf, NumberOrList, Record
 from ..language.errors import DescriptionError, did_you_mean, one_of, sort_mistakes
 from ..language.load import Source
 from ..language.types import Boolean, Integer, OrWord, Size, Text, Type
@@ -130,7 +130,11 @@ def _as_data(kind: Type, value: Any) -> Any:
         return {name: {} for name in value}
     if not isinstance(value, str):
         # A number where the file has text, such as a full name; the check says what is wrong with it.
-        return str(value) if isinstance(value, (int, float)) and not isinstance(kind, (Integer, Boolean)) else value
+        return (
+            str(value)
+            if isinstance(value, (int, float)) and not isinstance(kind, (Integer, Boolean, NumberOrList))
+            else value
+        )
     text = value.strip()
     if isinstance(kind, Integer) and re.fullmatch(r"-?[0-9]{1,17}", text):
         return int(text)
@@ -140,6 +144,8 @@ def _as_data(kind: Type, value: Any) -> Any:
         return [] if text.lower() == NONE and isinstance(kind, ListOf) else _yaml(text)
     if isinstance(kind, OrWord):
         return text if text == kind.word else _as_data(kind.other, text)
+    if isinstance(kind, NumberOrList):
+        return _as_data(kind.number if re.fullmatch(r"-?[0-9]+", text) else kind.which, text)
     if isinstance(kind, ListOf):
         return _list(text, separator="\n" if _is_ssh_key(kind.item) else "[\n,]")
     if isinstance(kind, MapOf):
