@@ -92,6 +92,7 @@ RIGHT = {
     "postgresql.dumps:_run": "writes a new file into a dump, whose folder is root's",
     "postgresql.trial:examine": "reads a configuration of root's",
     "redis.converge:_first": "reads a certificate that root has put in place",
+    "redis.converge:_has_data": "lists names only",
     "redis.converge:_lacks_log": "lists names only",
     "redis.converge:_try": "reads a configuration of root's",
 }

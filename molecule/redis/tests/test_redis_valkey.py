@@ -159,6 +159,35 @@ def test_drop_ins_of_valkey(valkey: Host, eventually: Eventually) -> None:
     assert valkey.check_output(PROCESS) == process
 
 
+@pytest.mark.parametrize("tool", ["valkey-cli", "redis-cli"])
+def test_fewer_databases_lose_no_keys(
+    valkey: Host, machine: Callable[[str], Host], eventually: Eventually, tool: str
+) -> None:
+    """Neither by the number itself, which is refused, nor by the append-only file after the restart with it."""
+    host = valkey if tool == "valkey-cli" else machine("mol00")
+    put = writer("s-val" if host is valkey else "s-mol", INBOX)
+    accepted = "ls /etc/ringmaster/redis/accepted"
+    number = "CONFIG GET databases"
+    try:
+        ask(host, "SET few of-0", tool)
+        ask(host, "-n 12 SET few of-12", tool)
+        put(host, "few.conf", "databases 9\n")
+        told = "databases 9 is too few: database 12 holds 1 key"
+        eventually(lambda: told in check_of(host, "redis/drop-ins")["output"])
+        assert host.check_output(accepted) == ""
+        ask(host, "-n 12 DEL few", tool)
+        put(host, "few.conf", "databases 9 \n")
+        eventually(lambda: "databases (16, wanted 9)" in check_of(host, "redis/restart")["output"])
+        host.check_output(f"systemctl restart {'valkey' if tool == 'valkey-cli' else 'redis'}-server")
+        assert ask(host, number, tool).split() == ["databases", "16"]
+        host.check_output("ringmaster redis converge --restart")
+        assert ask(host, number, tool).split() == ["databases", "9"]
+        assert ask(host, "GET few", tool) == "of-0"
+    finally:
+        host.check_output(f"rm -f {INBOX}/few.conf; ringmaster redis converge --restart")
+    assert (ask(host, number, tool).split(), ask(host, "DEL few", tool)) == (["databases", "16"], "1")
+
+
 def test_what_only_redis_knows_is_refused_and_nothing_changes(valkey: Host) -> None:
     """As of the option ``settings``, which may name what only one of the two has."""
     file = "/etc/ringmaster/redis/redis.conf"
@@ -265,7 +294,10 @@ class TestChange:
             code, said = self.converge(play, description, f"project_{project}", *words)
             described(description, project, after, before)
             assert code
-            assert f"{old}-server.service runs on this machine, so nothing was changed" in said
+            assert (
+                f"{old}-server.service runs on this machine and /var/lib/{old} holds data, so nothing was changed"
+                in said
+            )
             assert f"Set 'engine: {old}' again" in said
             assert f"move /var/lib/{old} away" in said
             assert host.run(look).stdout == state

@@ -5,7 +5,8 @@
 
     SAMPLES_SEED=7 SAMPLES_ONLY=3,19 SAMPLES_FOLDER=/tmp/samples pytest -x -s tests/drills/samples
 
-draws those of seed 7 and applies two of them. With a folder the machines stay, for the next run.
+draws those of seed 7 and applies two of them. With a folder the machines stay, for the next run, and so does each
+sample that fails, in a file; SAMPLES_AGAIN=a.yml,b.yml applies such files, whatever would be drawn by now.
 """
 
 from __future__ import annotations
@@ -252,24 +253,31 @@ def test_a_gateway_outside_of_its_network_is_reached(site: Site, gateways: tuple
 
 def test_what_validation_accepts_starts(site: Site) -> None:
     """In the machine's own judgement, and running: each sample on what the one before it left."""
-    roles = component_options.Roles(ROOT / "roles")
-    chosen = [int(one) for one in os.environ.get("SAMPLES_ONLY", "").split(",") if one] or range(NUMBER)
-    samples = drawn.samples(NUMBER, SEED, roles, VMS)
-    print(f"seed {SEED}, {NUMBER} samples")
-    faults: dict[int, str] = {}
-    refused: dict[int, list[str]] = {}
-    for number in chosen:
-        site.describe(samples[number])
+    samples = chosen()
+    faults: dict[str, str] = {}
+    refused: dict[str, list[str]] = {}
+    for name, sample in samples.items():
+        site.describe(sample)
         if mistakes := site.mistakes():
-            refused[number] = mistakes
+            refused[name] = mistakes
             continue
         begun = time.monotonic()
         said = site.play(str(HERE / "apply.yml"))
-        for vm, components in samples[number].items():
-            said += "".join(site.unsettled(vm, name) for name in components) if not said else ""
-        print(f"SAMPLES_SEED={SEED} SAMPLES_ONLY={number}: {time.monotonic() - begun:.0f} s {said}", flush=True)
+        said = said or "".join(site.unsettled(vm, one) for vm, components in sample.items() for one in components)
+        print(f"{name}: {time.monotonic() - begun:.0f} s {said}", flush=True)
         if said:
-            faults[number] = said
-    print(f"{len(chosen) - len(refused)} applied; refused by the description as a whole: {refused}")
+            faults[name] = said
+            (site.folder / f"{name}.yml").write_text(yaml.safe_dump(sample, allow_unicode=True))
+    print(f"{len(samples) - len(refused)} applied; refused by the description as a whole: {refused}")
     assert faults == {}
     assert len(refused) <= NUMBER // 10
+
+
+def chosen() -> dict[str, dict[str, Any]]:
+    """Return the samples to apply, by seed and number: ``700-3`` is that of SAMPLES_SEED=700 SAMPLES_ONLY=3."""
+    if again := os.environ.get("SAMPLES_AGAIN"):
+        return {Path(file).stem: yaml.safe_load(Path(file).read_text()) for file in again.split(",")}
+    samples = drawn.samples(NUMBER, SEED, component_options.Roles(ROOT / "roles"), VMS)
+    print(f"seed {SEED}, {NUMBER} samples", flush=True)
+    numbers = [int(one) for one in os.environ.get("SAMPLES_ONLY", "").split(",") if one] or range(NUMBER)
+    return {f"{SEED}-{number}": samples[number] for number in numbers}

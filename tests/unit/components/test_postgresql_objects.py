@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible_collections.ringmaster.hosting.plugins.module_utils.components import postgresql
+from ansible_collections.ringmaster.hosting.plugins.module_utils.components import catalogue, postgresql
 from ansible_collections.ringmaster.hosting.plugins.module_utils.components.users import UserError, credentials
 
 SECRET = "a secret for tests, long enough"
@@ -29,6 +29,15 @@ VM = {
 
 def wanted(users: list[dict[str, Any]], databases: list[dict[str, Any]], **vm: Any) -> dict[str, Any]:
     return postgresql.objects(users, databases, SECRET, {**VM, **vm})
+
+
+def test_versions_are_those_of_the_role() -> None:
+    """Its default is Debian's own, which the catalogue names with its end."""
+    role = Path(__file__).parents[3] / "roles/postgresql"
+    spec = yaml.safe_load((role / "meta/argument_specs.yml").read_text())
+    option = spec["argument_specs"]["main"]["options"]["postgresql_version"]
+    assert tuple(option["choices"]) == postgresql.VERSIONS
+    assert str(option["default"]) == catalogue.COMPONENTS["postgresql"].support.version
 
 
 def test_verifier_is_what_postgresql_computes() -> None:

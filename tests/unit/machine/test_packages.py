@@ -116,6 +116,51 @@ def test_what_must_not_be_left_behind(tmp_path: Path, state: str, files: list[st
     assert asked[0] == ["systemctl", "is-active", "--", "old.service"]
 
 
+@pytest.mark.parametrize(
+    ("here", "states", "told"),
+    [
+        ([], "", ""),
+        (["15/main/PG_VERSION"], "", "15/main holds data, so nothing was changed: 17 would be empty."),
+        (["15/main/PG_VERSION", "16/main/PG_VERSION"], "", "16/main hold data"),
+        (["15/main/PG_VERSION"], "inactive\nactive\n", "db@*.service runs on this machine and "),
+        (["15/rolled-back/PG_VERSION"], "inactive\nfailed\n", ""),
+        (["15/main/PG_VERSION", "17/main/PG_VERSION"], "active\n", ""),
+    ],
+)
+def test_another_version_beside_what_is_there(tmp_path: Path, here: list[str], states: str, told: str) -> None:
+    for name in here:
+        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).touch()
+    asked: list[str] = []
+
+    def refused() -> str:
+        def run(argv: Sequence[str]) -> tuple[int, str, str]:
+            asked.extend(argv)
+            return 0, states, ""
+
+        try:
+            packages.refuse_beside(
+                run, "db@*.service", tmp_path / "*/main", "17 would be empty.", unless=tmp_path / "17/main"
+            )
+        except packages.PackageError as error:
+            return str(error)
+        return ""
+
+    assert (told in refused()) if told else (refused() == "")
+    assert ("db@*.service" in asked) == ((tmp_path / "17").exists() is False)
+
+
+def test_a_package_that_no_source_has_is_named() -> None:
+    said = (
+        "E: Unable to locate package postgresql-16\nE: Package 'postgresql-16-pgvector' has no installation candidate\n"
+    )
+    answers = [(0, "", ""), (100, "", said)]
+    with pytest.raises(packages.PackageError) as error:
+        packages.install(lambda _argv: answers.pop(0), ["postgresql-16"], recommends=False, update=True)
+    told = "no apt source of this machine has postgresql-16, postgresql-16-pgvector, so nothing was installed: add one"
+    assert str(error.value).startswith(told)
+
+
 def test_units_held_back_by_a_killed_run_are_found(tmp_path: Path) -> None:
     (tmp_path / "a.service").symlink_to(os.devnull)
     (tmp_path / "b.service").symlink_to("/etc/passwd")

@@ -67,11 +67,34 @@ REFUSED = {
     "nothing as a setting": ("redis: {settings: {maxclients: ^}}", ["has no value", "in quotes"]),
     "nothing in a list": ("redis: {users: [^null]}", ["has no value"]),
     "5,000 digits": ("postgresql: {settings: {x: ^" + "9" * 5000 + "}}", ["is not a number"]),
+    # versions
+    "a version in quotes": (
+        'postgresql: {version: ^"15"}',
+        ['found:   "15"', "15, 16, 17 or 18", "write 15 without quotes"],
+    ),
+    "a minor version": ("postgresql: {version: ^15.4}", ["is not a whole number", "found:   15.4", "version alone"]),
+    "a version with a zero": ("postgresql: {version: ^015}", ["decimal digits", "found:   015", "reads it as 13"]),
+    "a version with an underscore": ("postgresql: {version: ^1_5}", ["found:   1_5", "reads it as 15"]),
+    "a version in hexadecimal": ("postgresql: {version: ^0x11}", ["found:   0x11", "15, 16, 17 or 18"]),
+    "a version with a sign": ("postgresql: {version: ^+17}", ["found:   +17"]),
+    "a version of before": ("postgresql: {version: ^14}", ["found:   14", "15, 16, 17 or 18", "Debian 13 has 17"]),
+    "a version of nobody": ("postgresql: {version: ^19}", ["found:   19", "15, 16, 17 or 18", "base_apt_sources"]),
+    "a version far away": ("postgresql: {version: ^99}", ["15, 16, 17 or 18"]),
+    "no version": ("postgresql: {version: ^0}", ["15, 16, 17 or 18"]),
+    "a version of text": ("postgresql: {version: ^trixie}", ["is not a whole number", "found:   trixie"]),
+    "an empty version": ("postgresql: {version: ^''}", ["is not a whole number", 'found:   ""']),
+    "versions": ("postgresql: {version: ^[17]}", ["is not a whole number", "[17]"]),
+    "true in quotes": ('redis: {appendonly: ^"true"}', ['found:   "true"', "write true without quotes"]),
+    "a half in quotes": ("redis: {memory_share: ^'0.5'}", ["write 0.5 without quotes"]),
     # falsy values, and numbers of no sense
     "less than none": ("postgresql: {users: [{name: a, connection_limit: ^-5}]}", ["from -1 to 262142"]),
     "less than none of a database": ("postgresql: {databases: [{name: a, connection_limit: ^-2}]}", ["from -1 to"]),
     "no share": ("redis: {memory_share: ^0}", ["0 is out of range", "above 0 and at most 1"]),
     "more than all": ("mysql: {memory_share: ^1.5}", ["1.5 is out of range"]),
+    "codes the wrong way round": (
+        "webgateway: {backends: [{name: a, vms: [myapp00], port: 80, check_codes: ^'200,420-151'}]}",
+        ["has the range '420-151', which holds no code; write '151-420'"],
+    ),
     "no requests": (vhost("requests_per_second: ^0"), ["0 is out of range", "from 1 to"]),
     "no connections": (vhost("connections_per_client: ^0"), ["0 is out of range"]),
     "no time": (vhost("timeout: ^0"), ["0 is out of range"]),
@@ -82,6 +105,9 @@ REFUSED = {
         ["1000 is out of range", "from 512 to 32768 and a multiple of 512"],
     ),
     "percent": ("redis: {memory_warning: ^101}", ["101 is out of range"]),
+    "warning after the end by default": ("redis: {memory_warning: ^96}", ["warns later", "96 and 95"]),
+    "end before the warning by default": ("postgresql: {wal_critical_gib: ^4}", ["warns later", "8 and 4"]),
+    "warning after the end of mail": ("mailserver: {queue_warning: ^10, queue_critical: 5}", ["warns later"]),
     "warning after the end": ("redis: {memory_warning: ^96, memory_critical: 95}", ["warns later"]),
     # emptiness
     "no keys": ("redis: {users: [{name: a, keys: ^[]}]}", ["is empty", "the user would have all keys"]),
@@ -104,6 +130,8 @@ REFUSED = {
     "user of a group": ("postgresql: {users: [{name: ^app_owner}]}", ["the name of a group"]),
     "user of no database": ("postgresql: {users: [{name: a, databases: [^shop]}]}", ["'shop' is not declared", "app"]),
     "managed setting": ("postgresql: {settings: {^port: 1}}", ["the platform decides about port"]),
+    "where Redis looks for its data": ("redis: {settings: {^dbfilename: new.rdb}}", ["the platform decides about"]),
+    "a copy of another Redis": ("redis: {settings: {^replicaof: other 6379}}", ["the platform decides about"]),
     "managed setting with hyphens": ("mysql: {settings: {^bind-address: x}}", ["the platform decides about"]),
     "setting in two lines": ('redis: {settings: {x: ^"a\\nb"}}', ["line break"]),
     "quotes of its own": ("mysql: {settings: {sql_mode: ^\"'ANSI'\"}}", ["quotes of its own", "allowed: ANSI"]),
@@ -148,6 +176,90 @@ REFUSED = {
         ["'strict' is no policy of Postfix", "dane"],
     ),
     "a policy for nobody": ("mailserver: {tls_policies: {^'a b': may}}", ["is no domain or server"]),
+    "a way out by no port": ("mailserver: {relayhost: ^'a.example:65536'}", ["is no server"]),
+    "a way out by no name": ("mailserver: {relayhost: ^a..example}", ["is no server"]),
+    "a way out by no address": ("mailserver: {relayhost: ^'[999.1.1.1]:25'}", ["is no server"]),
+    "a way out by no IPv6 address": ("mailserver: {relayhost: ^'[:::]'}", ["is no server"]),
+    "a way out that leads in": (
+        "mailserver: {hostname: m.example, relayhost: ^'[M.example]:25'}",
+        ["m.example is this server", "come back"],
+    ),
+    "a relay that leads in": (
+        "mailserver: {hostname: m.example, relays: [{host: ^m.example}]}",
+        ["m.example is this server", "come back"],
+    ),
+    "a policy with a word of nobody": (
+        "mailserver: {tls_policies: {b.example: ^'encrypt bogus=1'}}",
+        ["has 'bogus=1'", "Postfix sends no mail there", "protocols="],
+    ),
+    "a policy with an empty word": ("mailserver: {tls_policies: {b.example: ^'verify match='}}", ["has 'match='"]),
+    "a policy with a file": ("mailserver: {tls_policies: {b.example: ^'verify tafile=/etc/x'}}", ["has 'tafile="]),
+    "a policy that compares nothing": ("mailserver: {tls_policies: {b.example: ^fingerprint}}", ["no fingerprint"]),
+    "a policy that looks at no certificate": (
+        "mailserver: {tls_policies: {b.example: ^'may match=x'}}",
+        ["compares certificates, which may does not look at"],
+    ),
+    "a policy that is never found": (
+        "mailserver: {tls_policies: {^B.example: dane}}",
+        ["Postfix looks for b.example, and never finds B.example"],
+    ),
+    "a password of no relay": (
+        "mailserver: {relays: [{host: r.example}], relay_passwords: {^x.example: word}}",
+        ["'x.example' is no relay's host", "r.example"],
+    ),
+    "a postmaster who is the postmaster": (
+        "mailserver: {hostname: m.example, postmaster: ^root@m.example}",
+        ["goes to the postmaster, and would go round"],
+    ),
+    "a forward that comes back by the postmaster": (
+        MAIL
+        + "hostname: m.example, postmaster: a@a.example, forwards: [{address: a@a.example, to: ^[root@m.example]}]}",
+        ["comes back to a@a.example"],
+    ),
+    "a forward to nobody on the server": (
+        MAIL + "hostname: m.example, forwards: [{address: a@a.example, to: [^x@m.example]}]}",
+        ["nobody on the server itself has x@m.example", "postmaster, root"],
+    ),
+    "a hostname of every machine": ("mailserver: {hostname: ^localhost.localdomain}", ["of every machine"]),
+    "a domain of the checks": (
+        "mailserver: {hostname: m.example, domains: [{name: ^check.m.example}]}",
+        ["the server's own checks write"],
+    ),
+    "a header of the connection": (vhost("headers: {^Content-Length: '5'}"), ["nginx sends Content-Length itself"]),
+    "a header in two cases": (vhost("headers: {x-a: 1, ^X-A: 2}"), ["the header X-A would be sent twice"]),
+    "a header that HSTS sends": (
+        vhost("hsts: true, headers: {^Strict-Transport-Security: max-age=1}"),
+        ["would be sent twice"],
+    ),
+    "a way round": (
+        "webgateway: {vhosts: [{name: w.example, aliases: [x.example], redirect: ^'https://X.example'}]}",
+        ["leads back to where it begins"],
+    ),
+    "a way round over HTTP": (
+        "webgateway: {vhosts: [{name: w.example, redirect: ^'http://w.example/x'}]}",
+        ["leads back to where it begins"],
+    ),
+    "a way round of a location": (
+        vhost("locations: [{path: /a, redirect: ^'https://w.example/a/b'}]"),
+        ["leads back to where it begins"],
+    ),
+    "a way round of one page": (
+        vhost("locations: [{path: = /a, redirect: ^'https://w.example/a'}]"),
+        ["leads back to where it begins"],
+    ),
+    "a way to no port": (
+        "webgateway: {vhosts: [{name: w.example, redirect: ^'https://x.example:99999/'}]}",
+        ["is no URL"],
+    ),
+    "the place of proofs": (
+        vhost("locations: [{path: ^/.well-known/acme-challenge/, deny: true}]"),
+        ["is for the proofs of certificates"],
+    ),
+    "a name of signs alone": (
+        "webgateway: {vhosts: [{name: w.example, aliases: [^_], root: /srv/x}]}",
+        ["is no name that anybody can ask for", "default: true"],
+    ),
+    "a code of nothing": (vhost("wanted_code: ^99"), ["99 is out of range", "from 100 to 599"]),
     "a title of two lines": ('mailserver: {webmail_title: ^"a\\nb"}', ["line break"]),
     "a long title": ("mailserver: {webmail_title: ^" + "ü" * 101 + "}", ["longer than 200 bytes", "202 bytes"]),
     "a long address": (MAIL + "postmaster: ^" + "a" * 64 + "@" + "b" * 60 + "." + "c" * 130 + "}", ["254 bytes"]),
@@ -181,6 +293,15 @@ REFUSED = {
         "{name: b.example, root: /srv/a, default: ^true}]}",
         ["only one virtual host"],
     ),
+    "member twice": (
+        "webgateway: {backends: [{name: a, port: 80, vms: [myapp00, ^myapp00]}]}",
+        ["vms.1: stands twice in the list", "each once"],
+    ),
+    "name twice in two forms": (
+        "webgateway: {vhosts: [{name: a.example, aliases: [b.example, ^B.Example.], root: /srv/x}]}",
+        ["aliases.1: stands twice in the list"],
+    ),
+    "sender twice": ("mailserver: {users: [{name: a, senders: ['@a.example', ^'@a.example']}]}", ["stands twice"]),
     "backend twice": (
         "webgateway: {backends: [{name: a, port: 80, vms: [myapp00]}, {name: ^a, port: 81, vms: [myapp00]}]}",
         ["'a' is declared twice"],
@@ -314,6 +435,19 @@ ALSO_TAKEN = {
     "limits": "redis: {memory_share: 1, memory_warning: 1}",
     "a half": "redis: {memory_share: .5}",
     "no limit in haproxy": "webgateway: {backends: [{name: a, port: 80, vms: [myapp00], max_connections: 0}]}",
+    "codes of a check": "webgateway: {backends: [{name: a, vms: [myapp00], port: 80, check_codes: '200-200,401'}]}",
+    "ways out": "mailserver: {relayhost: '[2001:db8::1]:587'}",
+    "policies": "mailserver: {tls_policies: {b.example: 'secure match=nexthop,dot-nexthop ciphers=high', "
+    "'[mx.b.example]:587': 'fingerprint match=aa:bb|cc:dd', .c.example: 'encrypt protocols=>=TLSv1.2', "
+    "d.example: dane}}",
+    "mail to the server's own": MAIL
+    + "hostname: m.example, postmaster: x@c.example, forwards: [{address: a@a.example, to: [root@m.example]}]}",
+    "ways on": "webgateway: {vhosts: [{name: w.example, redirect: 'https://x.example'}, "
+    "{name: y.example, root: /srv/x, locations: [{path: /a, redirect: 'https://y.example/b'}, "
+    "{path: = /c, redirect: 'https://y.example/c/'}]}, "
+    "{name: z.example, tls: off, redirect: 'https://z.example'}, {name: v.example, redirect: 'https://v.example:8443/'}]}",
+    "the oldest version": "postgresql: {version: 15}",
+    "the newest version": "postgresql: {version: 18}",
     "a mailbox without limit": "mailserver: {quota: 0}",
     "no binary log": "mysql: {binary_log_days: 0}",
 }
@@ -364,6 +498,8 @@ def numbers(specs: dict[str, Any], path: str = "") -> list[tuple[str, dict[str, 
 def test_every_number_has_a_least_and_a_most_and_its_default_lies_between(role: str) -> None:
     for name, spec in numbers(component_options.Roles(ROLES).options(role) or {}):
         limits = spec.get("limits") or {}
+        if spec.get("choices"):
+            limits = {"minimum": min(spec["choices"]), "maximum": max(spec["choices"])}
         assert ("minimum" in limits or "above" in limits) and "maximum" in limits, f"{role}: {name}"
         if spec.get("default") is not None:
             assert list(component_options.value_problems(spec, spec["default"])) == [], f"{role}: {name}"

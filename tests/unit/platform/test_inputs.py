@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 PLATFORM, BOB, PROJECT, INCIDENT = "platform.yml", "users/bob.yml", "projects/myapp.yml", "incidents/2026-11-20-x.yml"
 FRONTEND4, FRONTEND6 = "    ipv4: 198.51.100.0/24\n", "    ipv6: 2001:db8:2::/64\n"
+WWW, ZONE = '{name: "@", type: TXT, values: v=spf1 -all}', "ringmaster.example"
 NO_GATEWAY = ("  gateway: hv0\n", "")
 
 # file, text, replacement (^ stands before the place), what is said
@@ -48,6 +49,84 @@ REFUSED = {
     "zone of a VM": (PLATFORM, "[shop.example]", "[shop.example, ^a.myapp00.ringmaster.example]", ["take names of"]),
     "the platform's zone": (PLATFORM, "[shop.example]", "[shop.example, ^ringmaster.example]", ["needs no entry"]),
     "TXT with quotes": (PLATFORM, "values: v=spf1 -all", "values: ^'\"v=spf1 -all\"'", ["quotes of its own"]),
+    "TXT as zone files group it": (PLATFORM, "values: v=spf1 -all", 'values: ^\'("a" "b")\'', ["quotes of its own"]),
+    "TXT as zone files escape it": (
+        PLATFORM,
+        "values: v=spf1 -all",
+        "values: ^'v=DKIM1\\; k=rsa'",
+        ["as zone files write it", "would be a part of the text"],
+    ),
+    "two policies of SPF": (
+        PLATFORM,
+        "values: v=spf1 -all",
+        "values: [x, ^v=spf1 -all, V=SPF1 mx]",
+        ["one of two policies of SPF"],
+    ),
+    "alias of itself": (PLATFORM, WWW, f"^{{name: a, type: CNAME, values: A.{ZONE}}}", ["leads back to itself"]),
+    "aliases in a circle": (
+        PLATFORM,
+        WWW,
+        f"^{{name: a, type: CNAME, values: b.{ZONE}}}\n  - {{name: b, type: CNAME, values: a.{ZONE}}}",
+        ["leads back to itself"],
+    ),
+    "below what was given away": (
+        PLATFORM,
+        WWW,
+        "{name: a, type: NS, values: ns.c.example}\n  - ^{name: b.a, type: TXT, values: x}",
+        ["lies below a.ringmaster.example, which other name servers have"],
+    ),
+    "name with its zone": (
+        PLATFORM,
+        WWW,
+        f"{{name: ^a.{ZONE}, type: A, values: 192.0.2.1}}",
+        ["lies below ringmaster.example again", "write a"],
+    ),
+    "name that is its zone": (PLATFORM, WWW, f"{{name: ^{ZONE}, type: A, values: 192.0.2.1}}", ["again", "write @"]),
+    "address of no machine": (PLATFORM, WWW, "{name: a, type: A, values: ^224.0.0.1}", ["is multicast"]),
+    "address of nobody": (PLATFORM, WWW, "{name: a, type: AAAA, values: ^'::'}", ["means this machine itself"]),
+    "IPv4 in IPv6": (PLATFORM, WWW, "{name: a, type: AAAA, values: ^'::ffff:192.0.2.1'}", ["is IPv4 in IPv6"]),
+    "no mail beside mail": (
+        PLATFORM,
+        WWW,
+        "{name: a, type: MX, values: [^0 ., 10 m.c.example]}",
+        ["says that there is no server, and stands beside one"],
+    ),
+    "rule for loopback": (
+        PROJECT,
+        "from: svc0",
+        "from: ^127.0.0.1",
+        ["127.0.0.1 is loopback", "nothing comes from there"],
+    ),
+    "rule for multicast": (PROJECT, "from: svc0", "from: ^'ff02::/16'", ["is multicast"]),
+    "rule for everything by itself": (PROJECT, "from: svc0", "from: [^0.0.0.0]", ["means this machine itself"]),
+    "a pattern that is none": (PROJECT, "exclude: [", "exclude: [^'/srv/[a', ", ["is no pattern"]),
+    "a pattern with a sign less": (PROJECT, "exclude: [", "exclude: [^'/srv/a\\', ", ["is no pattern"]),
+    "a pattern for everything": (PROJECT, "exclude: [", "exclude: [^'/*', ", ["leaves out everything", "backup: none"]),
+    "a pattern for nothing": (PROJECT, "exclude: [", "exclude: [^/srv/../etc, ", ["has '..' in it"]),
+    "all of a machine": (PROJECT, "exclude: [", "paths: [^//], exclude: [", ["is the whole machine"]),
+    "what the kernel has": (PROJECT, "exclude: [", "paths: [^/proc/1], exclude: [", ["is the kernel's"]),
+    "a path up": (PROJECT, "exclude: [", "paths: [^/srv/../opt], exclude: [", ["write the path without"]),
+    "slower than dead": (
+        PROJECT,
+        "{tasks_max: 2000}",
+        "{memory_high: ^4GiB, memory_max: 1GiB}",
+        ["killed before they are slowed down", "memory_high of at most memory_max"],
+    ),
+    "a check longer than its interval": (
+        PROJECT,
+        "- {name: cron,",
+        "- {name: slow, command: [/bin/true], interval: 60, timeout: ^61}\n  - {name: cron,",
+        ["a run may take longer than the time until the next one"],
+    ),
+    "a user who fetches a page": (
+        PROJECT,
+        "- {name: cron,",
+        "- {name: page, url: 'https://a.example/', user: ^s-myapp}\n  - {name: cron,",
+        ["the monitoring host fetches the url"],
+    ),
+    "URL with half an escape": (PROJECT, "webhooks: []", "webhooks: [^'http://a.example/%zz']", ["has '%zz'", "%25"]),
+    "URL of no address": (PROJECT, "webhooks: []", "webhooks: [^'http://256.1.1.1/']", ["ends in a number"]),
+    "mail to a number": (BOB, "email: bob@ringmaster.example", "email: ^bob@c.123", ["ends in a number"]),
     "day of no calendar": (
         PROJECT,
         "memory: 1GiB",
@@ -112,6 +191,21 @@ TAKEN = {
         'name: "@", type: TXT, values: v=spf1 -all',
         "name: _imap._tcp, type: SRV, values: 0 0 0 .",
     ),
+    "a name of one's own machine": (PLATFORM, WWW, "{name: a, type: A, values: 127.0.0.1}"),
+    "one policy beside other text": (PLATFORM, "values: v=spf1 -all", "values: [v=spf1 -all, v=spf10, 'C:\\new']"),
+    "a name server below what it has": (
+        PLATFORM,
+        WWW,
+        f"{{name: a, type: NS, values: ns.a.{ZONE}}}\n  - {{name: ns.a, type: A, values: 192.0.2.1}}",
+    ),
+    "aliases in a row": (
+        PLATFORM,
+        WWW,
+        f"{{name: a, type: CNAME, values: b.{ZONE}}}\n  - {{name: b, type: CNAME, values: c.example}}",
+    ),
+    "rules for everybody": (PROJECT, "from: svc0", "from: [0.0.0.0/0, '::/0']"),
+    "patterns": (PROJECT, "exclude: [", "exclude: ['*.iso', '/srv/[a-c^]*/\\[x', 'x/**/y', '[^a]', "),
+    "a folder beside": (PROJECT, "exclude: [", "paths: [/opt/x, /sysx], exclude: ["),
     "TXT with a quote inside": (PLATFORM, "values: v=spf1 -all", "values: 'a \"b\" c'"),
     "mail with an apostrophe": (BOB, "email: bob@", "email: o'hara+x@"),
     "URL with a query": (PROJECT, "webhooks: []", "webhooks: ['https://a:b@[2001:db8::1]:8443/x?a=b&c=%20#f']"),

@@ -111,3 +111,25 @@ def test_whatever_postfix_takes_the_others_take_with_what_is_added(template: str
     assert found
     # Postfix takes no more than 100 KiB of headers, of which some are added.
     assert int(found[1]) * units[found[2]] >= mib * MIB + 102400
+
+
+def test_no_address_stands_where_postfix_reads_its_own_signs() -> None:
+    """In main.cf, ``$x`` is a parameter and braces hold lists; in a table both are letters of an address."""
+    known = {"ringmaster_fqdn": "a.srv.example", "mailstub_server": "b", "mailstub_login": True}
+    known |= {
+        "__mailstub_address": "192.0.2.1",
+        "__mailstub_hostname": "mail.example",
+        "__mailstub_fqdn": "b.srv.example",
+    }
+    known |= {"__mailstub_message_size_mib": 50, "__mailstub_account": "app word"}
+    address = "o'a$yw{x}.b}=#@c.example"
+    assert address not in "\n".join(rendered("mailstub", "main.cf.j2", mailstub_local_mail=address, **known))
+    (task,) = [one for one in tasks("mailstub") if "ringmaster.hosting.files" in one]
+    (file,) = [one for one in task["ringmaster.hosting.files"]["files"] if one["path"].endswith("/aliases")]
+    text = templar("mailstub", mailstub_local_mail=address, **known).template(trust_as_template(file["content"]))
+    assert text == f"@a.srv.example {address}\n@localhost {address}\n"
+    assert f"virtual_alias_maps = texthash:{file['path']}" in rendered("mailstub", "main.cf.j2", **known)
+
+
+def tasks(role: str) -> list[dict[str, Any]]:
+    return list(yaml.safe_load((ROLES / role / "tasks/main.yml").read_text()))

@@ -129,9 +129,10 @@ def test_a_data_folder_that_was_moved_away_is_made_again(
     places = converge.Places(home=tmp_path, engine=replace(VALKEY, data=data, account="nobody"))
     monkeypatch.setattr(converge.shutil, "chown", lambda *asked: called.append(asked))
     settings = {"appendonly": "yes", "appenddirname": "log", "dbfilename": "dump.rdb", "appendfilename": "log"}
+    settings["databases"] = "16"
     report = Report()
     converge._serve(places, trial.Meaning(settings, []), report, check, False)
-    assert report.steps[0] == f"make {data}"
+    assert report.steps[:2] == ["start with 16 databases", f"make {data}"]
     assert report.steps[-1] == "restart valkey-server.service"
     assert data.is_dir() == (not check)
     if not check:

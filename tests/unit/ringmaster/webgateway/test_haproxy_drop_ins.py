@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from ringmaster.core.inbox import Refused
-from ringmaster.webgateway.converge import build
+from ringmaster.webgateway.converge import build, reason, within_files
 from ringmaster.webgateway.drop_ins import judge
 
 BACKENDS = frozenset({"app"})
@@ -118,3 +120,42 @@ def test_the_whole_has_drop_ins_and_drained_members_in_their_backend() -> None:
     assert app.index("'balance' 'source'") > app.index("balance roundrobin")
     assert "weight 0" not in more
     assert build(DECLARED, {}, {}).split() == DECLARED.split()
+
+
+@pytest.mark.parametrize(
+    ("files", "most"),
+    [(524288, 30000), (61000, 30000), (60998, 29999), (20000, 9500), (1002, 1), (500, 1), (-1, 30000)],
+)
+def test_no_more_connections_than_files_that_may_be_open(files: int, most: int) -> None:
+    """Those of the whole; what a backend's members may have is another thing. -1 is no limit."""
+    text = "global\n    maxconn {}\n\nbackend app\n    maxconn 70000\n    server a 192.0.2.1:80 maxconn 70000\n"
+    assert within_files(text.format(30000), files) == text.format(most)
+
+
+def test_the_role_writes_the_connections_that_are_looked_at() -> None:
+    template = Path(__file__).parents[4] / "roles/webgateway/templates/declared.cfg.j2"
+    text = template.read_text().replace("{{ __webgateway_tuned.maxconn }}", "30000")
+    assert text.count("    maxconn 30000\n") == 1
+    assert "    maxconn 9500\n" in within_files(text, 20000).partition("defaults")[0]
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        (
+            "[NOTICE]   (1) : haproxy version is 3.0.11\n"
+            "[ALERT]    (1) : config : parsing [/etc/x/.trial:8] : 'http-check expect' : invalid range '433-322'.\n"
+            "[ALERT]    (1) : config : Fatal errors found in configuration.\n",
+            "'http-check expect' : invalid range '433-322'.",
+        ),
+        ("[ALERT]    (1) : config : [/etc/x/.trial:3] : no such ACL\n", "no such ACL"),
+        (
+            "[ALERT]    (1) : config : parsing [/etc/x/haproxy.cfg:8] : bad\n",
+            "parsing [/etc/x/haproxy.cfg:8] : bad",
+        ),
+        ("killed\n", "killed"),
+        ("", "haproxy failed without a word"),
+    ],
+)
+def test_what_haproxy_complains_about(said: str, told: str) -> None:
+    assert reason(said) == told

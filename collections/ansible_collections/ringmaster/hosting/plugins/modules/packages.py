@@ -46,17 +46,20 @@ options:
     default: []
     suboptions:
       unit:
-        description: The service's unit.
+        description: The service's unit, or a pattern of units.
         type: str
         required: true
       data:
-        description: The folder of its data. A folder that is empty or missing holds none.
+        description: The folder of its data, or a pattern of folders. A folder that is empty or missing holds none.
         type: path
         required: true
       remedy:
         description: What is said about it, and what to do.
         type: str
         required: true
+      unless:
+        description: A folder that the service of the packages has. While it is there, nothing is refused.
+        type: path
 attributes:
   check_mode:
     description: Tells what is missing.
@@ -107,6 +110,7 @@ def argument_spec() -> dict[str, object]:
                 "unit": {"type": "str", "required": True},
                 "data": {"type": "path", "required": True},
                 "remedy": {"type": "str", "required": True},
+                "unless": {"type": "path"},
             },
         },
     }
@@ -132,7 +136,8 @@ def main() -> None:
     absent = packages.missing(module.run_command, names) if names else []
     try:
         for one in module.params["instead_of"]:
-            packages.refuse_beside(module.run_command, one["unit"], Path(one["data"]), one["remedy"])
+            unless = Path(one["unless"]) if one["unless"] else None
+            packages.refuse_beside(module.run_command, one["unit"], Path(one["data"]), one["remedy"], unless)
         if not module.check_mode:
             _install(module, absent)
     except packages.PackageError as error:

@@ -54,7 +54,7 @@ def settle(folder: Path, suffix: str, texts: dict[str, str], report: Report, *, 
     before = present(folder, suffix)
     for name in sorted({*before, *texts}):
         # The folder's group is the account that reads them, and was another's before a change of the server.
-        if before.get(name) == texts.get(name) and _is_readable(folder, name):
+        if before.get(name) == texts.get(name) and is_readable(folder / name):
             continue
         report.steps.append(f"{'take' if name in texts else 'drop'} {name}")
         if check:
@@ -65,6 +65,6 @@ def settle(folder: Path, suffix: str, texts: dict[str, str], report: Report, *, 
             (folder / name).unlink()
 
 
-def _is_readable(folder: Path, name: str) -> bool:
-    """Whether a file that is there has the folder's group."""
-    return (folder / name).stat().st_gid == folder.stat().st_gid
+def is_readable(path: Path) -> bool:
+    """Whether a file that is there has its folder's group."""
+    return path.stat().st_gid == path.parent.stat().st_gid

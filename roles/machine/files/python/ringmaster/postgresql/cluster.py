@@ -54,8 +54,8 @@ def guard(places: Places, marker: Path = MARKER) -> None:
     if others:
         raise Failure(
             f"{places.data} does not exist, but there is a cluster of PostgreSQL {', '.join(others)}. An empty one "
-            f"beside it would look like lost data. Set postgresql_version to {others[-1]}, or upgrade the cluster "
-            "(playbooks/upgrade_postgresql.yml)."
+            f"beside it would look like lost data. Set the component's version to {others[-1]}. A newer one comes by "
+            "playbooks/upgrade_postgresql.yml, an older one only by its step=roll_back before an upgrade is confirmed."
         )
     if marker.exists():
         raise Failure(

@@ -14,7 +14,7 @@ from typing import Any
 
 from ringmaster.core import accepted, account, inbox, state, systemd
 from ringmaster.core.report import Failure, Invalid, Report
-from ringmaster.redis import engine, trial
+from ringmaster.redis import databases, engine, trial
 from ringmaster.redis.client import RedisError, login
 from ringmaster.redis.directives import ALLOWED
 from ringmaster.redis.engine import Engine
@@ -47,6 +47,11 @@ class Places:
     def admin(self) -> Path:
         """The administrator's credentials, for root only."""
         return self.home / "admin.env"
+
+    @property
+    def databases_file(self) -> Path:
+        """How many databases the next start has; the configuration includes it last."""
+        return self.home / "databases.conf"
 
     @property
     def accepted(self) -> Path:
@@ -94,7 +99,18 @@ def _try(places: Places, texts: dict[str, str]) -> trial.Meaning:
     maxmemory = int(meaning.settings["maxmemory"])
     if texts and not 0 < maxmemory <= limit:
         raise Invalid(f"maxmemory must be above 0 and at most {limit // 1024**2} MiB on this machine")
+    if told := databases.problem(int(meaning.settings[databases.SETTING]), _keys(places)):
+        raise Invalid(told)
     return meaning
+
+
+def _keys(places: Places) -> dict[int, int]:
+    """Return the keys of each database of the running server; none when ours does not run."""
+    try:
+        with login(places.engine.socket, places.admin) as client:
+            return databases.keys(client.info())
+    except (OSError, RedisError):
+        return {}
 
 
 def _memory() -> int:
@@ -135,19 +151,56 @@ def _serve(places: Places, meaning: trial.Meaning, report: Report, check: bool, 
         systemd.step(report, check, "restart", unit)
 
     if not runs:
+        _keep_databases(places, meaning.settings, None, report, check)
         start_again()
         return
+    live = None
     try:
         with login(places.engine.socket, places.admin) as client:
             ours = client.info().get("config_file") == str(places.configuration)
             if ours:
+                live = int(client.config()[databases.SETTING])
                 report.pending_restart = _apply(client, meaning, report, check)
     except (OSError, RedisError):
         # It runs with the package's configuration (no socket, no administrator) or not at all.
         ours = False
+    _keep_databases(places, meaning.settings, live, report, check)
     if not ours or (restart and report.pending_restart):
+        if live and not check:
+            _lower_databases(places, meaning.settings, live)
         start_again()
         report.pending_restart = []
+
+
+def _keep_databases(places: Places, settings: dict[str, str], live: int | None, report: Report, check: bool) -> None:
+    """Let the next start have no fewer databases than now, or than when a server that is stopped had its data."""
+    number = int(settings[databases.SETTING])
+    if live is not None:
+        number = max(number, live)
+    elif _has_data(places.engine.data, settings):
+        number = max(number, databases.in_force(places.databases_file) or databases.DEFAULT)
+    if databases.in_force(places.databases_file) == number and accepted.is_readable(places.databases_file):
+        return
+    report.steps.append(f"start with {number} databases")
+    if not check:
+        databases.put_in_force(places.databases_file, number)
+
+
+def _lower_databases(places: Places, settings: dict[str, str], live: int) -> None:
+    """Let the restart that comes now have fewer databases, if that is wanted. Raises Failure, and nothing changes."""
+    number = int(settings[databases.SETTING])
+    if number >= live:
+        return
+    try:
+        with login(places.engine.socket, places.admin, timeout=30) as client:
+            databases.make_room(client, number)
+    except (OSError, RedisError, Failure) as error:
+        raise Failure(f"{places.engine.title} keeps its {live} databases: {error}") from error
+    databases.put_in_force(places.databases_file, number)
+
+
+def _has_data(data: Path, settings: dict[str, str]) -> bool:
+    return (data / settings["dbfilename"]).exists() or any((data / settings["appenddirname"]).glob("*"))
 
 
 def _lacks_log(data: Path, settings: dict[str, str]) -> bool:

@@ -15,19 +15,29 @@ import pwd
 import re
 import subprocess
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ringmaster.core import account, below, files
 from ringmaster.core.report import Failure
-from ringmaster.redis.client import Client, RedisError, login
+from ringmaster.redis import writing
+from ringmaster.redis.client import RedisError, login
 from ringmaster.redis.converge import Places
 from ringmaster.redis.engine import ENGINES, REDIS, Engine
 
 MANIFEST = "manifest.json"
 SNAPSHOT = "dump.rdb"
-PATIENCE = 3600.0
 FIGURE = re.compile(r"\[info\] (\d+) (keys read|expires|already expired)")
+DATABASE = re.compile(r"\] Selecting DB ID (\d+)$", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Content:
+    """What a snapshot holds: keys, and the number of databases that a server needs to load it."""
+
+    keys: int
+    databases: int
 
 
 def dump(places: Places, folder: Path) -> int:
@@ -36,13 +46,13 @@ def dump(places: Places, folder: Path) -> int:
     try:
         with login(engine.socket, places.admin, timeout=30) as client:
             settings = client.config()
-            _save(client)
+            writing.write(client, writing.SNAPSHOT)
             version = client.info()[f"{engine.name}_version"]
-    except (OSError, RedisError) as error:
+    except (OSError, RedisError, Failure) as error:
         raise Failure(f"{engine.title} cannot be dumped: {getattr(error, 'strerror', None) or error}") from error
     source = Path(settings["dir"]) / settings["dbfilename"]
     _copy(engine.account, source, folder / SNAPSHOT)
-    keys = count(engine, folder / SNAPSHOT)
+    keys = look(engine, folder / SNAPSHOT).keys
     manifest = {
         "component": "redis",
         "engine": engine.name,
@@ -52,27 +62,6 @@ def dump(places: Places, folder: Path) -> int:
     }
     files.replace(folder / MANIFEST, json.dumps(manifest, indent=1) + "\n", mode=0o600)
     return keys
-
-
-def _save(client: Client) -> None:
-    """Let Redis write a snapshot now, and wait for it. One that is under way is not good enough: it is older."""
-    end = time.monotonic() + PATIENCE
-    begun = False
-    while time.monotonic() < end:
-        info = client.info()
-        if info.get("loading") == "1":
-            raise Failure("Redis cannot be dumped: it is loading its data")
-        # A rewrite of the append-only file and a snapshot exclude each other.
-        is_busy = "1" in (info["rdb_bgsave_in_progress"], info["aof_rewrite_in_progress"])
-        if not begun and not is_busy:
-            client.command("BGSAVE")
-            begun = True
-        elif begun and info["rdb_bgsave_in_progress"] == "0":
-            if info["rdb_last_bgsave_status"] != "ok":
-                raise Failure("Redis cannot be dumped: writing the snapshot failed; its journal says why")
-            return
-        time.sleep(0.1)
-    raise Failure(f"Redis cannot be dumped: no snapshot within {PATIENCE:.0f} s")
 
 
 def _copy(owner: str, source: Path, target: Path) -> None:
@@ -87,8 +76,8 @@ def _copy(owner: str, source: Path, target: Path) -> None:
             raise Failure(f"the snapshot {source} cannot be copied: {error}") from error
 
 
-def count(engine: Engine, snapshot: Path) -> int:
-    """Return the keys of a snapshot after verifying it, with the rights of the server that wrote it. Raises Failure."""
+def look(engine: Engine, snapshot: Path) -> Content:
+    """Return what a snapshot holds after verifying it, with the rights of the server that wrote it. Raises Failure."""
     with snapshot.open("rb") as stream:
         # It opens the file once more, by the descriptor: of its folder, the account may know nothing.
         os.fchown(stream.fileno(), 0, pwd.getpwnam(engine.account).pw_gid)
@@ -110,7 +99,7 @@ def count(engine: Engine, snapshot: Path) -> int:
     if done.returncode or "keys read" not in figures:
         last = (done.stdout.strip().splitlines() or [f"{Path(engine.check_rdb).name} said nothing"])[-1]
         raise Failure(f"The snapshot {snapshot.name} is damaged: {last.removeprefix('[additional info] ')}.")
-    return figures["keys read"]
+    return Content(figures["keys read"], max(map(int, DATABASE.findall(done.stdout)), default=0) + 1)
 
 
 def manifest(engine: Engine, folder: Path) -> dict[str, Any]:

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 import subprocess
 import time
@@ -16,7 +15,7 @@ from pathlib import Path
 from ringmaster.core import account, systemd
 from ringmaster.core.component import Wish
 from ringmaster.core.report import Failure, counted
-from ringmaster.redis import dumps
+from ringmaster.redis import databases, dumps
 from ringmaster.redis.client import Client, RedisError, login
 from ringmaster.redis.converge import Places, log_from_snapshot, wanted
 from ringmaster.redis.engine import Engine
@@ -26,7 +25,6 @@ SCRATCH = Path("/var/lib")
 # What was there before a restore that replaces it.
 REPLACED = Path("/var/backups/ringmaster/redis.replaced")
 PATIENCE = 600.0
-DATABASE = re.compile(r"db\d+")
 # Loading only: it writes nothing, and nobody but root and its account reaches it.
 SETTINGS = """
 port 0
@@ -38,6 +36,7 @@ save ""
 appendonly no
 logfile ""
 sanitize-dump-payload yes
+databases {databases}
 """
 
 
@@ -45,12 +44,13 @@ def prove(engine: Engine, folder: Path) -> str:
     """Load a dump into a scratch server and compare; return a sentence. Raises Failure when it is bad."""
     content = dumps.manifest(engine, folder)
     snapshot = folder / dumps.SNAPSHOT
-    if dumps.count(engine, snapshot) != content["keys"]:
+    found = dumps.look(engine, snapshot)
+    if found.keys != content["keys"]:
         raise Failure("The snapshot does not hold the keys that were dumped.")
-    with _scratch(engine, snapshot) as client:
+    with _scratch(engine, snapshot, found.databases) as client:
         info = client.info()
         loaded, expired = int(info["rdb_last_load_keys_loaded"]), int(info["rdb_last_load_keys_expired"])
-        sizes = _sizes(info)
+        sizes = list(databases.keys(info).values())
     if loaded + expired != content["keys"] or sum(sizes) > loaded:
         raise Failure(f"Keys that came back: {loaded}; out of date: {expired}; dumped: {content['keys']}.")
     hours = (time.time() - content["made_at"]) / 3600
@@ -65,13 +65,19 @@ def restore(places: Places, folder: Path, wish: Wish) -> str:
     content = dumps.manifest(engine, folder)
     if wish.object or wish.name:
         raise Failure(f"{engine.title} is restored as a whole: say it without --object and --as")
-    if dumps.count(engine, folder / dumps.SNAPSHOT) != content["keys"]:
+    found = dumps.look(engine, folder / dumps.SNAPSHOT)
+    if found.keys != content["keys"]:
         raise Failure("the snapshot does not hold the keys that were dumped")
     present = _keys(places)
     if present and not wish.replace:
         held = counted(present, "key")
         raise Failure(f"{engine.title} holds {held}; say --replace to exchange them for those of the dump")
     settings = wanted(places)
+    if found.databases > int(settings[databases.SETTING]):
+        raise Failure(
+            f"the dump holds keys of database {found.databases - 1}, and {engine.title} has databases 0 to "
+            f"{int(settings[databases.SETTING]) - 1}: set {databases.SETTING} to {found.databases} or more first"
+        )
     aside = ""
     if present:
         shutil.rmtree(REPLACED, ignore_errors=True)
@@ -83,12 +89,12 @@ def restore(places: Places, folder: Path, wish: Wish) -> str:
         _put(places, folder / dumps.SNAPSHOT, settings)
     finally:
         systemd.systemctl("start", engine.unit)
-    found = _keys(places, patience=PATIENCE)
+    now = _keys(places, patience=PATIENCE)
     # Some may have been out of date when they were loaded; clients may have written some already.
-    if content["keys"] and not found:
+    if content["keys"] and not now:
         raise Failure(f"no keys are there, the dump has {content['keys']}")
-    out_of_date = f" of {content['keys']}, the others were out of date" if found != content["keys"] else ""
-    return f"Restored {counted(found, 'key')}{out_of_date}.{aside}"
+    out_of_date = f" of {content['keys']}, the others were out of date" if now != content["keys"] else ""
+    return f"Restored {counted(now, 'key')}{out_of_date}.{aside}"
 
 
 def _put(places: Places, snapshot: Path, settings: dict[str, str]) -> None:
@@ -119,7 +125,7 @@ def _keys(places: Places, patience: float = 30.0) -> int:
             with login(places.engine.socket, places.admin) as client:
                 info = client.info()
             if info.get("loading") != "1":
-                return sum(_sizes(info))
+                return sum(databases.keys(info).values())
         except FileNotFoundError:
             if systemd.properties(places.engine.unit, "ActiveState").get("ActiveState") == "inactive":
                 return 0
@@ -130,22 +136,15 @@ def _keys(places: Places, patience: float = 30.0) -> int:
         time.sleep(0.1)
 
 
-def _sizes(info: dict[str, str]) -> list[int]:
-    """Return the keys of each database, which INFO shows as ``db0:keys=3,expires=1,avg_ttl=0``."""
-    return [
-        int(value.removeprefix("keys=").partition(",")[0]) for name, value in info.items() if DATABASE.fullmatch(name)
-    ]
-
-
 @contextmanager
-def _scratch(engine: Engine, snapshot: Path) -> Iterator[Client]:
+def _scratch(engine: Engine, snapshot: Path, number: int) -> Iterator[Client]:
     """Run a server of its own, without a network, on a copy of a snapshot in a folder that is removed."""
     needed = 2 * snapshot.stat().st_size + 16 * 1024**2
     if shutil.disk_usage(SCRATCH).free < needed:
         raise Failure(f"A proof needs {needed // 1024**2} MiB in {SCRATCH}.")
     with account.work(engine.account, ".redis-proof-", SCRATCH) as work:
         _copy(engine.account, snapshot, work.own / "dump.rdb")
-        configuration = work.write("redis.conf", SETTINGS.format(own=work.own))
+        configuration = work.write("redis.conf", SETTINGS.format(own=work.own, databases=number))
         process = work.start(["nice", "-n", "10", engine.server, str(configuration)], cwd=work.own)
         try:
             with _loaded(process, work) as client:

@@ -20,14 +20,13 @@ PLACES = haproxy.Places()
 def configuration() -> tuple[int, str]:
     """Whether haproxy would start again with what is on disk."""
     done = subprocess.run(
-        ["/usr/sbin/haproxy", "-c", "-q", "-f", str(PLACES.configuration), "-f", str(PLACES.raw)],
+        ["/usr/sbin/haproxy", "-c", "-f", str(PLACES.configuration), "-f", str(PLACES.raw)],
         capture_output=True,
         text=True,
         check=False,
     )
     if done.returncode:
-        told = (done.stderr.strip().splitlines() or ["no reason"])[0]
-        return CRITICAL, f"haproxy would not start again: {told}."
+        return CRITICAL, f"haproxy would not start again: {haproxy.reason(done.stderr + done.stdout)}."
     return OK, "The configuration is valid."
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import resource
 import subprocess
 import time
 from collections.abc import Iterator
@@ -25,6 +26,10 @@ DAEMON = "haproxy"
 SUFFIX = ".cfg"
 BACKEND = re.compile(r"backend ([a-z][a-z0-9_-]*)")
 SERVER = re.compile(r"    server ([a-z0-9-]+) ")
+MAXCONN = re.compile(r"^( {4}maxconn )(\d+)$", re.MULTILINE)
+# One to the client and one to the member; the others are listeners, checks of members, sockets and pipes.
+FILES_OF_A_CONNECTION = 2
+OTHER_FILES = 1000
 
 
 @dataclass(frozen=True)
@@ -175,14 +180,27 @@ def build(declared: str, texts: dict[str, str], out: dict[str, list[str]]) -> st
     return "\n".join(result)
 
 
+def within_files(text: str, files_here: int) -> str:
+    """Return the whole with no more connections than files that may be open: haproxy does not start with more.
+
+    ``haproxy -c`` does not look at that. Its unit raises what systemd allows, which is less in some containers.
+    """
+    if files_here == resource.RLIM_INFINITY:
+        return text
+    most = max(1, (files_here - OTHER_FILES) // FILES_OF_A_CONNECTION)
+    return MAXCONN.sub(lambda found: f"{found[1]}{min(int(found[2]), most)}", text, count=1)
+
+
 def _try(places: Places, texts: dict[str, str]) -> str:
     """Return the whole with these drop-ins, after haproxy has accepted it. Raises Invalid."""
-    text = build(places.declared.read_text(), texts, drained(places))
+    # Of systemd, which gives it to its units; a shell of somebody may have less.
+    _soft, hard = resource.prlimit(1, resource.RLIMIT_NOFILE)
+    text = within_files(build(places.declared.read_text(), texts, drained(places)), hard)
     trial = places.home / ".trial"
     files.replace(trial, text, mode=0o600)
     try:
         done = subprocess.run(
-            ["/usr/sbin/haproxy", "-c", "-q", "-f", str(trial), "-f", str(places.raw)],
+            ["/usr/sbin/haproxy", "-c", "-f", str(trial), "-f", str(places.raw)],
             capture_output=True,
             text=True,
             check=False,
@@ -191,15 +209,16 @@ def _try(places: Places, texts: dict[str, str]) -> str:
     finally:
         trial.unlink()
     if done.returncode:
-        raise Invalid(_reason(done.stderr + done.stdout))
+        raise Invalid(reason(done.stderr + done.stdout))
     return text
 
 
-def _reason(text: str) -> str:
+def reason(text: str) -> str:
+    """Return what haproxy complains about first, without the line of our trial's file."""
     for line in text.splitlines():
         if "[ALERT]" in line:
-            told = line.split(" : ", 1)[-1]
-            return re.sub(r"\[[^\]]*\.trial:\d+\] *:? *", "", told).strip()
+            told = line.split(" : ", 1)[-1].removeprefix("config : ")
+            return re.sub(r"(parsing )?\[[^\]]*\.trial:\d+\] *:? *", "", told).strip()
     return text.strip() or "haproxy failed without a word"
 
 

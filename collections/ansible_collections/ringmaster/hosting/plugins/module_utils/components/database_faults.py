@@ -47,8 +47,20 @@ _SHUT = {
             "slave_load_tmpdir",
         }
     ),
+    # Where its data lie, which it would not find again; whose copy it is; and what it answers to.
+    "redis": frozenset(
+        {
+            "appenddirname",
+            "appendfilename",
+            "cluster-enabled",
+            "dbfilename",
+            "rename-command",
+            "replicaof",
+            "slaveof",
+        }
+    ),
 }
-"""Settings with which a server does not start, or lets nobody in: refused in new descriptions only."""
+"""Settings with which a server does not start, loses its data or lets nobody in: refused in new descriptions only."""
 _FORMER = {"sort_mem": "work_mem", "vacuum_mem": "maintenance_work_mem"}
 """Names of before, which PostgreSQL takes for those of today; beside one of them, ours would win."""
 _SNAPSHOTS = re.compile(r"([1-9][0-9]{0,8} [1-9][0-9]{0,8}( [1-9][0-9]{0,8} [1-9][0-9]{0,8})*)?")
@@ -69,7 +81,6 @@ def of_postgresql(options: Mapping[str, Any], around: Surroundings) -> Iterator[
                 user["name"],
             )
     yield from _settings("postgresql", options, around)
-    yield from _in_order(options, "connections", "disk", "wraparound:_millions", "transaction:_minutes", "wal:_gib")
 
 
 def of_mysql(options: Mapping[str, Any], around: Surroundings) -> Iterator[Fault]:
@@ -82,7 +93,6 @@ def of_mysql(options: Mapping[str, Any], around: Surroundings) -> Iterator[Fault
             ("binary_log_size",), f"'{size[:40]}' is no size of MariaDB", size, "a whole number with K, M, G or T"
         )
     yield from _settings("mysql", options, around)
-    yield from _in_order(options, "connections", "disk", "replication")
 
 
 def of_redis(options: Mapping[str, Any], around: Surroundings) -> Iterator[Fault]:
@@ -99,7 +109,6 @@ def of_redis(options: Mapping[str, Any], around: Surroundings) -> Iterator[Fault
             ("save",), f"'{save[:40]}' is not pairs of seconds and changes", save, 'such as 3600 1 300 100, or ""'
         )
     yield from _settings("redis", options, around)
-    yield from _in_order(options, "memory", "connections", "disk")
 
 
 def users(component: ComponentUsers, options: Mapping[str, Any], databases: Sequence[str] | None) -> Iterator[Fault]:
@@ -167,12 +176,3 @@ def _settings(component: str, options: Mapping[str, Any], around: Surroundings) 
             yield Fault(path, "has quotes of its own, which would be a part of the value", value, value[1:-1])
         elif isinstance(value, str) and component == "mysql" and re.search(r"(^|\s)#", value):
             yield Fault(path, "has a '#', from which on MariaDB reads a comment", value, "text without it")
-
-
-def _in_order(options: Mapping[str, Any], *names: str) -> Iterator[Fault]:
-    """Yield limits of checks that turn critical before they warn."""
-    for name in names:
-        head, _colon, tail = name.partition(":")
-        warning, critical = options.get(f"{head}_warning{tail}"), options.get(f"{head}_critical{tail}")
-        if warning is not None and critical is not None and warning > critical:
-            yield Fault((f"{head}_warning{tail}",), "warns later than it turns critical", f"{warning} and {critical}")

@@ -138,9 +138,9 @@ def _backend(name: str, item: Mapping[str, Any], members: tuple[Member, ...]) ->
         raise BackendError(f"backend {name}: port is {port}, not 1 to 65535", "port")
     if (seconds := given(item, "timeout", 1)) < 1:
         raise BackendError(f"backend {name}: timeout is {seconds}; allowed: seconds, 1 and more", "timeout")
-    if (most := given(item, "max_connections", 0)) < 0:
+    if (limit := given(item, "max_connections", 0)) < 0:
         raise BackendError(
-            f"backend {name}: max_connections is {most}; allowed: 0 (no limit) and more", "max_connections"
+            f"backend {name}: max_connections is {limit}; allowed: 0 (no limit) and more", "max_connections"
         )
     for key, pattern, default in (
         ("check_path", _PATH, "/"),
@@ -149,6 +149,13 @@ def _backend(name: str, item: Mapping[str, Any], members: tuple[Member, ...]) ->
     ):
         if not pattern.fullmatch(str(given(item, key, default))):
             raise BackendError(f"backend {name}: {key} cannot be '{item[key]}'", key)
+    for part in str(given(item, "check_codes", "200")).split(","):
+        least, _dash, most = part.partition("-")
+        if most and int(least) > int(most):
+            raise BackendError(
+                f"backend {name}: check_codes has the range '{part}', which holds no code; write '{most}-{least}'",
+                "check_codes",
+            )
     for key, choices in (("balance", BALANCE), ("balancer", BALANCERS)):
         if str(given(item, key, choices[0])) not in choices:
             raise BackendError(f"backend {name}: {key} is '{item[key]}'; allowed: {', '.join(choices)}", key)

@@ -19,6 +19,8 @@ from .faults import given
 from .users import CA_FILE, ROLES, ComponentUsers, User, UserError
 
 PORT = 5432
+VERSIONS = (15, 16, 17, 18)
+"""Major versions that the role runs. Debian 13 has 17, PostgreSQL's own apt source the others."""
 MONITOR = "ringmaster_monitor"
 # Groups of a database: <database>_owner and so on. They have no login.
 GROUPS = ROLES

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -23,6 +24,8 @@ ENVIRONMENT = {"DEBIAN_FRONTEND": "noninteractive", "NEEDRESTART_SUSPEND": "1", 
 
 HELD_BACK = ("find", str(RUNTIME_UNITS), "-maxdepth", "1", "-lname", os.devnull, "-printf", r"held %f\n")
 """The command that lists units that are masked until the next boot."""
+
+_UNKNOWN = re.compile(r"Unable to locate package (\S+)|Package '?(\S+?)'? has no installation candidate")
 
 Run = Callable[[Sequence[str]], tuple[int, str, str]]
 
@@ -48,16 +51,23 @@ def missing(run: Run, names: Sequence[str]) -> list[str]:
     return absent(out, names)
 
 
-def refuse_beside(run: Run, unit: str, data: Path, remedy: str) -> None:
-    """Raise PackageError while a service runs, or has data, in whose place another one would come."""
-    _code, state, _err = run(["systemctl", "is-active", "--", unit])
-    if state.strip() not in ("inactive", "failed", "unknown", ""):
-        found = f"{unit} runs on this machine"
-    elif data.is_dir() and any(data.iterdir()):
-        found = f"{data} holds data"
-    else:
+def refuse_beside(run: Run, unit: str, data: Path, remedy: str, unless: Path | None = None) -> None:
+    """Raise PackageError while a service runs, or has data, in whose place another one would come.
+
+    ``unit`` and ``data`` may be patterns. Nothing is refused while there is ``unless``, which the other one has.
+    """
+    if unless and unless.exists():
         return
-    raise PackageError(f"{found}, so nothing was changed: {remedy}")
+    _code, states, _err = run(["systemctl", "is-active", "--", unit])
+    folders = sorted(Path("/").glob(str(data.relative_to("/"))))
+    holding = [str(folder) for folder in folders if folder.is_dir() and any(folder.iterdir())]
+    found = []
+    if any(state not in ("inactive", "failed", "unknown") for state in states.split()):
+        found.append(f"{unit} runs on this machine")
+    if holding:
+        found.append(f"{' and '.join(holding)} {'holds' if len(holding) == 1 else 'hold'} data")
+    if found:
+        raise PackageError(f"{' and '.join(found)}, so nothing was changed: {remedy}")
 
 
 def lists_are_older_than(seconds: float, folder: Path = LISTS, now: float | None = None) -> bool:
@@ -92,6 +102,12 @@ def install(run: Run, names: Sequence[str], *, recommends: bool, update: bool) -
         # The lists may name versions that the archive no longer has.
         install(run, names, recommends=recommends, update=True)
     elif code:
+        unknown = sorted({found[1] or found[2] for found in _UNKNOWN.finditer(err + out)})
+        if unknown and not incomplete:
+            has = "no apt source of this machine has"
+            raise PackageError(
+                f"{has} {', '.join(unknown)}, so nothing was installed: add one that has, or ask for less"
+            )
         before = f"apt-get update could not fetch everything: {incomplete}. Therefore " if incomplete else ""
         raise PackageError(f"{before}apt-get install {' '.join(names)}: {_tail(err or out)}")
 

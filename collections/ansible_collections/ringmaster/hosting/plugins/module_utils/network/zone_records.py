@@ -73,6 +73,33 @@ def faults(zone: str, records: Iterable[Record]) -> Iterator[tuple[Record, str]]
                 yield record, f"the {record.type} record of {name.rstrip('.')} in zone {zone}: {record.target} {wrong}"
 
 
+def unreachable(zone: str, records: Iterable[Record]) -> Iterator[tuple[Record, str]]:
+    """Yield records that a name server loads and nobody finds: aliases in a circle, and what was given away.
+
+    ``zone`` is without a final dot.
+    """
+    apex = f"{zone}.".lower()
+    known = list(dict.fromkeys(records))
+    aliases = {record.name.lower(): record.target for record in known if record.type == "CNAME"}
+    given_away = {record.name.lower() for record in known if record.type == "NS"}
+    servers = {record.target for record in known if record.type == "NS"}
+    for record in known:
+        name = record.name.lower()
+        at = aliases.get(name, "") if record.type == "CNAME" else ""
+        for _step in aliases:
+            if at == name:
+                yield record, f"the alias {name.rstrip('.')} leads back to itself"
+                break
+            at = aliases.get(at, "")
+        above = name.partition(".")[2]
+        while above and apex not in (above, name):
+            if above in given_away and not (record.type in ADDRESSES and name in servers):
+                whose = above.rstrip(".")
+                yield record, f"{name.rstrip('.')} lies below {whose}, which other name servers have"
+                break
+            above = above.partition(".")[2]
+
+
 class _Names:
     """The names of a zone as its name server finds them, in lower case."""
 

@@ -27,11 +27,13 @@ try:
 except ImportError:
     yaml = None  # type: ignore[assignment]
 
-LIMITS = ("minimum", "above", "maximum", "step", "bytes", "filled", "kind")
+LIMITS = ("minimum", "above", "maximum", "step", "bytes", "filled", "kind", "hint")
 """What ``meta/limits.yml`` may say of an option: numbers, and what they are multiples of (``step``), the bytes of a
-text, whether it must not be empty, and what it is (``host``, ``address``, or ``text`` of several lines)."""
+text, whether it must not be empty, what it is (``host``, ``address``, or ``text`` of several lines), and what helps
+whoever wrote something else."""
 _WHOLE = re.compile(r"0|-?[1-9][0-9]{0,17}")
 _NUMBER = re.compile(r"-?(?=\.?[0-9])(0|[1-9][0-9]{0,17})?(\.[0-9]{1,17})?")
+_BARE = {"int": _WHOLE, "float": _NUMBER, "bool": re.compile("true|false")}
 # Ansible turns numbers into text where text is wanted; everything else must be of its kind.
 _KINDS: dict[str, tuple[type, ...]] = {
     "str": (str,),
@@ -119,7 +121,9 @@ class Roles:
         """
         specs = self.options(role)
         if specs is not None:
-            yield from _check_options(specs, values, (), _Place(source, node))
+            found = list(_check_options(specs, values, (), _Place(source, node)))
+            yield from found
+            yield from _out_of_order(specs, values) if not found else ()
 
 
 def value_problems(spec: dict[str, Any], value: Any) -> Iterator[Fault]:
@@ -190,6 +194,25 @@ def _check_options(
             yield Fault(path, f"the option '{name}' is missing", allowed=_describe(spec))
 
 
+def _hint(spec: Mapping[str, Any]) -> str:
+    return str((spec.get("limits") or {}).get("hint", ""))
+
+
+def _out_of_order(specs: Mapping[str, Any], values: Mapping[str, Any]) -> Iterator[Fault]:
+    """Yield limits of checks that turn critical before they warn, one of them by default perhaps."""
+    for name in specs:
+        other = name.replace("_warning", "_critical")
+        if other == name or other not in specs or values.get(name) is values.get(other) is None:
+            continue
+        warning, critical = (
+            specs[one].get("default") if values.get(one) is None else values[one] for one in (name, other)
+        )
+        numbers = [one for one in (warning, critical) if isinstance(one, (int, float)) and not isinstance(one, bool)]
+        if len(numbers) == 2 and warning > critical:
+            path = name if values.get(name) is not None else other
+            yield Fault((path,), "warns later than it turns critical", f"{warning} and {critical}", f"{name} first")
+
+
 def _describe(spec: Mapping[str, Any]) -> str:
     if spec.get("choices"):
         return one_of([str(choice) for choice in spec["choices"]], 20)
@@ -233,7 +256,13 @@ def _check_value(
             value = meant
     kinds = _KINDS.get(kind)
     if kinds and (not isinstance(value, kinds) or (isinstance(value, bool) and kind != "bool")):
-        yield Fault(path, f"is not {_NAMES[kind]}", here.written or str(value), _describe(spec))
+        hint = _hint(spec)
+        found = str(value) if here.written is None else here.written
+        if isinstance(value, str) and not here.written:
+            found = f'"{value}"'
+            if kind in _BARE and _BARE[kind].fullmatch(value):
+                hint = f"write {value} without quotes"
+        yield Fault(path, f"is not {_NAMES[kind]}", found, _describe(spec), hint)
         return
     if kind in ("int", "float") and here.written is not None:
         written = (_WHOLE if kind == "int" else _NUMBER).fullmatch(here.written)
@@ -249,7 +278,8 @@ def _check_value(
         yield from _check_options(spec["options"], value, path, here)
     elif spec.get("choices") and value not in spec["choices"]:
         choices = [str(choice) for choice in spec["choices"]]
-        yield Fault(path, "is not one of the choices", str(value), _describe(spec), did_you_mean(str(value), choices))
+        hint = _hint(spec) or did_you_mean(str(value), choices)
+        yield Fault(path, "is not one of the choices", str(value), _describe(spec), hint)
     else:
         yield from _check_limits(spec, value, path, holder)
 
@@ -267,6 +297,10 @@ def _check_list(
     }
     for index, item in enumerate(value):
         yield from _check_value(item_spec, item, (*path, index), here.below(index), value)
+    # By now in one form, where there are several. No option is a list in which something may stand twice.
+    for index, item in enumerate(value):
+        if not isinstance(item, (dict, list)) and item in value[:index]:
+            yield Fault((*path, index), "stands twice in the list", str(item), "each once")
 
 
 def _as_text(
@@ -360,4 +394,4 @@ def _check_limits(spec: Mapping[str, Any], value: Any, path: tuple[str | int, ..
     too_small = value < limits.get("minimum", value) or ("above" in limits and value <= limits["above"])
     is_between = value % limits.get("step", 1) if isinstance(value, int) else False
     if too_small or is_between or value > limits.get("maximum", value):
-        yield Fault(path, f"{value} is out of range", str(value), _describe(spec))
+        yield Fault(path, f"{value} is out of range", str(value), _describe(spec), _hint(spec))

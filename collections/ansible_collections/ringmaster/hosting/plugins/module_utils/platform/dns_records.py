@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -168,6 +167,16 @@ def _check_machines(source: Source, here: tuple[Any, ...], where: str, record: d
 
 
 def _check_name(source: Source, here: tuple[Any, ...], where: str, record: dict[str, Any], zone: str) -> None:
+    low = record["name"].lower()
+    if low == zone or low.endswith(f".{zone}"):
+        source.wrong(
+            source.find(*here, "name"),
+            f"{where}.name: '{record['name']}' lies below {zone} again, as {dns_values.shown(low)}.{zone}",
+            found=record["name"],
+            allowed=f"the name without the zone, or @ for {zone} itself",
+            hint=f"write {low.removesuffix(zone).rstrip('.') or '@'}",
+            eased=True,
+        )
     full = dns_values.full_name(record["name"], zone)
     kind = record["type"] or "A"
     if problem := dns_values.owner_problem(kind, full):
@@ -205,6 +214,16 @@ def _check_zone(description: Description, zone: str, generated: set[str]) -> Non
                 found=f"{one.type} {dns_values.shown(one.data)}",
                 allowed="a host name that has addresses, and an alias (CNAME) alone and below the zone",
             )
+    for one, why in zone_records.unreachable(zone, found):
+        if one in places:
+            source, index = places[one]
+            source.wrong(
+                source.find("dns_records", index),
+                f"dns_records[{index}]: {why}",
+                found=f"{one.type} {dns_values.shown(one.data)}",
+                allowed="what name servers find",
+                eased=True,
+            )
 
 
 def _check_values(
@@ -237,13 +256,15 @@ def _check_values(
         value = _in_ascii(record["type"], written) if written else written
         record["values"][position] = value
         problem = dns_values.problem(record["type"], value) if value is not None else ""
-        if not problem and record["type"] == "TXT" and value and re.fullmatch(r'".*"', value):
+        sound = [one for one in record["values"] if one is not None]
+        why = dns_values.nonsense(record["type"], value, sound) if value is not None and not problem else ""
+        if why:
             source.wrong(
                 source.find(*here, "values", position),
-                f"{where}.values: '{dns_values.shown(value)}' has quotes of its own, which would be a part of the text",
+                f"{where}.values: '{dns_values.shown(value)}' {why}",
                 found=dns_values.shown(value),
-                allowed=dns_values.TYPES["TXT"].allowed,
-                hint="write it without the inner quotes; long text is parted by itself",
+                allowed=dns_values.TYPES[record["type"]].allowed,
+                hint="write text as it is meant; long text is parted by itself" if record["type"] == "TXT" else "",
                 eased=True,
             )
         if problem:

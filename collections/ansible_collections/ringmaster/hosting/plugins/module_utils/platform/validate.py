@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from ansible_collections.ringmaster.hosting.plugins.module_utils.values import addresses
+
 from . import (
     dns_owners,
     dns_records,
@@ -249,6 +251,16 @@ def _check_projects(description: Description) -> None:
         for index, check in enumerate(record["checks"] or []):
             if check:
                 _check_check(source, record, index, check)
+        for name, limits in (record["service_user_limits"] or {}).items():
+            high, most = ((limits or {}).get(key) for key in ("memory_high", "memory_max"))
+            if high and most and high > most:
+                source.wrong(
+                    source.find("service_user_limits", name, "memory_high"),
+                    f"service_user_limits.{name}: programs would be killed before they are slowed down",
+                    found="memory_high above memory_max",
+                    allowed="memory_high of at most memory_max",
+                    eased=True,
+                )
     shown = description.options.projects
     for name in shown:
         if name not in description.projects:
@@ -261,6 +273,16 @@ def _check_rule(
 ) -> None:
     where = f"{'.'.join(map(str, path[:-1]))}[{path[-1]}]"
     for position, name in enumerate(rule["from"] or []):
+        if name and (addresses.is_address(name) or not addresses.network_problem(name)):
+            if why := addresses.not_a_source(name):
+                source.wrong(
+                    source.find(*path, "from", position),
+                    f"{where}.from: {name} {why}, and nothing comes from there",
+                    found=name,
+                    allowed="an address or network of other machines",
+                    eased=True,
+                )
+            continue
         if not name or is_known(description, name):
             continue
         retired = description.ledger.retired.get(split(name)[1])
@@ -295,6 +317,23 @@ def _check_check(source: Source, record: dict[str, Any], index: int, check: dict
             f"checks[{index}].command: the program needs its whole path",
             found=check["command"][0],
             allowed="a path that begins with /",
+        )
+    for key in ("user", "vms") if check["url"] and not check["command"] else ():
+        if check[key]:
+            source.wrong(
+                source.find(*here, key),
+                f"checks[{index}].{key}: is for a command; the monitoring host fetches the url",
+                found=str(check[key]),
+                allowed=f"a command with {key}, or the url alone",
+                eased=True,
+            )
+    if check["command"] and check["timeout"] and check["interval"] and check["timeout"] > check["interval"]:
+        source.wrong(
+            source.find(*here, "timeout"),
+            f"checks[{index}]: a run may take longer than the time until the next one",
+            found=f"timeout {check['timeout']}, interval {check['interval']}",
+            allowed="a timeout of at most the interval",
+            eased=True,
         )
     if check["user"] and check["user"] not in (record["service_users"] or []):
         unknown(source, (*here, "user"), "service user", check["user"], record["service_users"] or [])

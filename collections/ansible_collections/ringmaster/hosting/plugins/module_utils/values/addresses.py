@@ -91,6 +91,12 @@ def nonsense(network: str) -> str:
     return ""
 
 
+def not_a_source(network: str) -> str:
+    """Say why no packet that is to be let in comes from an address or network, or nothing. Everything is a network."""
+    why = nonsense(network)
+    return "" if why.startswith("has ") else why
+
+
 def is_link_local(address: str) -> bool:
     """Tell whether an address is known on one link only (fe80::/10)."""
     return contains("fe80::/10", address)

@@ -9,11 +9,12 @@ Checks return what is wrong, to follow the value in a sentence, or nothing. What
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from . import answers
 from .addresses import is_address
+from .addresses import nonsense as address_nonsense
 
 LONGEST_NAME = 253
 LONGEST_TEXT = 4000
@@ -27,6 +28,8 @@ LONGEST_TTL = 2**31 - 1
 _HOST_LABEL = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
 _LABEL = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
 _NUMBER = re.compile(r"0|[1-9][0-9]{0,4}")
+_ONCE = {re.compile(r"v=spf1( |$)", re.IGNORECASE): "SPF", re.compile(r"v=DMARC1\s*(;|$)"): "DMARC"}
+"""Texts of which a name has one at most (RFC 7208, 3.2; RFC 7489, 6.6.3)."""
 _DIGITS = {1: 40, 2: 64}
 """Hexadecimal digits of an SSHFP record, by the digest's number: SHA-1, SHA-256."""
 
@@ -37,6 +40,28 @@ def problem(kind: str, value: str) -> str:
     if found is None:
         return f"is of type {shown(kind)}, which is not known here; known: {', '.join(TYPES)}"
     return found.problem(value)
+
+
+def nonsense(kind: str, value: str, values: Sequence[str]) -> str:
+    """Say why a sound value means nothing to whoever asks for it, beside the others of its record; or nothing."""
+    if kind in ("A", "AAAA"):
+        why = "means this machine itself" if value in ("0.0.0.0", "::") else address_nonsense(value)
+        # Names of one's own machine are usual, and lists of blocked addresses answer with loopback.
+        return "" if why == "is loopback" else why
+    if kind in ("MX", "SRV") and value.endswith(" .") and len(values) > 1:
+        return "says that there is no server, and stands beside one"
+    return _text_nonsense(value, values) if kind == "TXT" else ""
+
+
+def _text_nonsense(value: str, values: Sequence[str]) -> str:
+    if re.fullmatch(r'\(?\s*".*"\s*\)?', value):
+        return "has quotes of its own, which would be a part of the text"
+    if found := re.search(r'\\(?:[;"()@]|[0-9]{3})', value):
+        return f"has {found[0]} as zone files write it, and the backslash would be a part of the text"
+    for policy, meaning in _ONCE.items():
+        if policy.match(value) and sum(1 for one in values if policy.match(one)) > 1:
+            return f"is one of two policies of {meaning}, with which none of them counts"
+    return ""
 
 
 def data(kind: str, value: str) -> str:

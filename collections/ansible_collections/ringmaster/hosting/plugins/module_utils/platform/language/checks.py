@@ -80,8 +80,17 @@ def url(text: str) -> str:
     name, problem = host_names.to_ascii(host)
     if not addresses.is_address(host) and (problem or name != host):
         return Later("has a host that is no name of letters, digits and hyphens; write IDN as xn--…")
+    if not addresses.is_address(host) and _ends_in_number(name):
+        return Later("has a host that ends in a number and is no address")
+    if escaped := re.search(r"%(?![0-9A-Fa-f]{2}).{0,2}", text):
+        return Later(f"has {escaped[0]!r}, and a '%' of a URL stands before two hexadecimal digits (%25 is '%' itself)")
     signs = re.search(r"[^A-Za-z0-9._~:/?#\[\]@!$&()*+,;=%-]", text)
     return Later(f"has the sign {signs[0]!r}, which a URL writes as %{ord(signs[0]):02X}") if signs else ""
+
+
+def _ends_in_number(host: str) -> bool:
+    """Tell whether a name ends as addresses do (WHATWG's URL standard, 3.5): there is no such top-level domain."""
+    return host.rpartition(".")[2].isdigit()
 
 
 def email(text: str) -> str:
@@ -94,6 +103,8 @@ def email(text: str) -> str:
     ascii_host, problem = host_names.to_ascii(host)
     if problem:
         return Later(f"has a domain that {problem}")
+    if _ends_in_number(ascii_host):
+        return Later("has a domain that ends in a number, and no mail goes there")
     return "" if ascii_host == host.lower() else Later(f"has a domain that mail programs write as {ascii_host}")
 
 

@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from ansible_collections.ringmaster.hosting.plugins.module_utils.components.postgresql import VERSIONS
+
 from ..language.containers import ListOf
 from ..language.types import Anything, Boolean, Choice, Integer, Name, Text, Type
 from . import effects
@@ -119,7 +121,12 @@ PLAYBOOKS: dict[str, Playbook] = {
         narrows=("package_hosts",),
     ),
     "upgrade_postgresql": Playbook(
-        {**_VM, "version": Integer(9, 99), "step": Choice(("check", "upgrade", "confirm", "roll_back"))}, refers=("vm",)
+        {
+            **_VM,
+            "version": Integer(min(VERSIONS), max(VERSIONS)),
+            "step": Choice(("check", "upgrade", "confirm", "roll_back")),
+        },
+        refers=("vm",),
     ),
     "validate": Playbook(_SOURCE),
     "vm_image": Playbook(on_its_own=True),
