@@ -188,7 +188,7 @@ def vhosts(options: dict[str, Any]) -> Any:
 def test_no_virtual_host_has_the_name_of_others(platform, name: str, alias: str, taken: str) -> None:
     """The platform's CA would sign it."""
     platform.write("projects/shop.yml", OTHER)
-    platform.edit(PROJECT, vhosts({"name": name, "aliases": [alias], "redirect": "https://a.example"}))
+    platform.edit(PROJECT, vhosts({"name": name, "aliases": [alias], "redirect": "https://b.example"}))
     assert refused(platform) == ([taken] if taken else [])
 
 

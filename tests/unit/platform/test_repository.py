@@ -224,7 +224,8 @@ def test_many_verbs_are_one_commit_in_the_name_of_who_asked(repo: Repository) ->
     trailers = git(repo.bare, "log", "-1", "--format=%(trailers:only,unfold)", "main").splitlines()
     assert trailers[:2] == ["Request: 01J", "Approved-By: bob"]
     assert [line.partition(":")[0] for line in trailers] == ["Request", "Approved-By", "Ringmaster-Run"]
-    again = edit.apply_many(options, changes[1:], credit=credit)
+    later = replace(credit, trailers={"Request": "01K", "Approved-By": "bob"})
+    again = edit.apply_many(options, changes[1:], credit=later)
     assert (again.files, again.commit == again.parent) == ([], True)
 
 

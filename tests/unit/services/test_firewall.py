@@ -126,7 +126,7 @@ def test_policy(  # noqa: PLR0917
 @pytest.mark.parametrize(
     ("rule", "message"),
     [
-        ({"from": STRANGER, "to": "component:oracle"}, "no such component; known: mailserver, memcached"),
+        ({"from": STRANGER, "to": "component:oracle"}, "no such component; known: .*mailserver, memcached"),
         ({"from": STRANGER, "to": "ssh"}, r"must be a port \(5432\), a range"),
         ({"from": STRANGER, "to": "9-8"}, "must be a port"),
         ({"from": STRANGER, "to": 70000}, "must be a port"),

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -215,7 +216,13 @@ def test_live_runs_the_proposed_description_in_check_mode(allocated, tmp_path: A
     before = allocated.snapshot()
     done = subprocess.run(
         [
-            *(str(ROOT / ".venv/bin/ansible-playbook"), "-i", str(allocated.source), "-e", json.dumps(change)),
+            *(
+                str(Path(sys.executable).with_name("ansible-playbook")),
+                "-i",
+                str(allocated.source),
+                "-e",
+                json.dumps(change),
+            ),
             str(ROOT / "playbooks/what_if.yml"),
         ],
         cwd=ROOT,
