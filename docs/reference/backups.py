@@ -11,6 +11,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import tables
 import yaml
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.schema.backup import KEPT
 from jinja2 import Environment
@@ -113,7 +114,7 @@ def when() -> str:
             "`backup_warning_hours`, `backup_proof_warning_days` …",
         ),
     ]
-    return _table(("What", "When", "Set by"), rows)
+    return tables.table(("What", "When", "Set by"), rows)
 
 
 def kept() -> str:
@@ -121,25 +122,16 @@ def kept() -> str:
     periods = {"daily": "days", "weekly": "weeks", "monthly": "months"}
     hours = _constant("retention.py", "RECENT") // 3600
     rows = [(f"the newest of each of the last {KEPT[key]} {word}", f"`keep_{key}`") for key, word in periods.items()]
-    return _table(("Kept", "Set by"), [(f"everything of the last {hours} hours", NOBODY), *rows])
+    return tables.table(("Kept", "Set by"), [(f"everything of the last {hours} hours", NOBODY), *rows])
 
 
 def took() -> str:
     """Return what was measured, from the page that has the measurement."""
     row = r"^\| What \| (.+) \| (.+) \| (.+) \|\n\|[-|]+\n\| `ringmaster backup` \| (\S+) \| (\S+) \| (\S+) \|$"
     (found,) = re.findall(row, MEASUREMENTS.read_text(encoding="utf-8"), re.MULTILINE)
-    return _table(found[:3], [[f"{seconds} s" for seconds in found[3:]]])
-
-
-def _table(head: Any, rows: Any) -> str:
-    return "".join(f"| {' | '.join(line)} |\n" for line in (head, ["---"] * len(head), *rows))
+    return tables.table(found[:3], [[f"{seconds} s" for seconds in found[3:]]])
 
 
 def renew(text: str) -> str:
-    """Return the page with its tables as they are now: each stands between two comments with its name."""
-    for name, table in {"when": when(), "kept": kept(), "took": took()}.items():
-        parts = re.split(rf"(?<=<!-- table {name} -->\n).*?(?=<!-- end -->)", text, flags=re.DOTALL)
-        if len(parts) != 2:
-            raise ValueError(f"the page has {len(parts) - 1} places for table {name}")
-        text = f"\n{table}\n".join(parts)
-    return text
+    """Return the page with its tables as they are now."""
+    return tables.renew(text, {"when": when(), "kept": kept(), "took": took()})

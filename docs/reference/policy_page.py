@@ -5,9 +5,9 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
+import tables
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform import people
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.schema.common import PERMISSIONS
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.verbs import policy, table
@@ -17,13 +17,8 @@ _WHO = {policy.SELF: "everybody for oneself", policy.INVITER: "who invited the p
 
 
 def renew(text: str) -> str:
-    """Return the page with its tables as they are now: each stands between two comments with its name."""
-    for name, made in {"verbs": verbs(), "operators": operators(), "sees": sees()}.items():
-        parts = re.split(rf"(?<=<!-- table {name} -->\n).*?(?=<!-- end -->)", text, flags=re.DOTALL)
-        if len(parts) != 2:
-            raise ValueError(f"the page has {len(parts) - 1} places for table {name}")
-        text = f"\n{made}\n".join(parts)
-    return text
+    """Return the page with its tables as they are now."""
+    return tables.renew(text, {"verbs": verbs(), "operators": operators(), "sees": sees()})
 
 
 def verbs() -> str:
@@ -34,13 +29,13 @@ def verbs() -> str:
         who = [_WHO.get(word, f"`{word}`") for word in rule.may]
         more = [(condition.__doc__ or "").partition("\n")[0] for condition in (*rule.conditions, *rule.limits)]
         rows.append([f"`{verb}`", ", ".join(who) or "nobody", " ".join(more) or "none"])
-    return _table(["Verb", "Beside operators", "Rule"], rows)
+    return tables.table(["Verb", "Beside operators", "Rule"], rows)
 
 
 def operators() -> str:
     """Return the table of what only operators say."""
     rows = [[f"`{argument}`", meaning] for argument, meaning in policy.OPERATORS_ONLY.items()]
-    return _table(["Argument", "It says"], rows)
+    return tables.table(["Argument", "It says"], rows)
 
 
 def sees() -> str:
@@ -49,8 +44,4 @@ def sees() -> str:
         [part.replace("_", " "), *("yes" if word in shown else "no" for word in PERMISSIONS)]
         for part, shown in people.PARTS.items()
     ]
-    return _table(["Part", *(f"`{word}`" for word in PERMISSIONS)], rows)
-
-
-def _table(head: list[str], rows: list[list[str]]) -> str:
-    return "".join(f"| {' | '.join(line)} |\n" for line in (head, ["---"] * len(head), *rows))
+    return tables.table(["Part", *(f"`{word}`" for word in PERMISSIONS)], rows)

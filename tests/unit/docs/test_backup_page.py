@@ -5,9 +5,12 @@
 
 from __future__ import annotations
 
+import sys
+
 from programs import load
 from prose import ROOT
 
+sys.path.insert(0, str(ROOT / "docs/reference"))  # the pages' modules import each other
 backups = load(ROOT / "docs/reference/backups.py")
 
 

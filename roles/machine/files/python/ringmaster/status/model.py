@@ -135,6 +135,7 @@ def _vm(vm: Mapping[str, Any], project: str, figures: Figures, history: History,
     else:
         found = {"state": "OK", "reachable": None, "maintained": False, "checks": [], "uptime": {}, "curves": {}}
     on_hypervisor = figures.vms.get(vm["name"]) or {}
+    judged = _judged(figures.results.get(vm["name"]))
     return {
         **found,
         "name": vm["name"],
@@ -145,15 +146,15 @@ def _vm(vm: Mapping[str, Any], project: str, figures: Figures, history: History,
         },
         "pending_restart": on_hypervisor.get("pending_restart", []),
         "maintenance": _maintenance(vm["maintenance"], now),
-        "planned": _planned(figures.results.get(vm["name"])),
-        "convergence": convergence(vm, figures.results.get(vm["name"])),
+        "planned": judged.get("planned", []),
+        "convergence": convergence(vm, judged),
     }
 
 
 def _machine(machine: Mapping[str, Any], figures: Figures, history: History, now: float) -> dict[str, Any]:
     found = _watched(machine["name"], figures, history, now)
     told = {key: machine[key] for key in ("name", "hypervisor", "services")}
-    return {**found, **told, "convergence": convergence(machine, figures.results.get(machine["name"]))}
+    return {**found, **told, "convergence": convergence(machine, _judged(figures.results.get(machine["name"])))}
 
 
 def _watched(name: str, figures: Figures, history: History, now: float) -> dict[str, Any]:
@@ -294,27 +295,25 @@ def _maintenance(record: Mapping[str, Any], now: float) -> dict[str, Any]:
     }
 
 
-def _planned(answer: Any) -> list[str]:
-    """What a machine says it will do in its window."""
+def _judged(answer: Any) -> dict[str, Any]:
+    """Return what a machine answered as far as it was agreed; nothing when it did not answer so."""
     try:
-        return list(answers.results(answer)["planned"])
+        return answers.results(answer)
     except NotAgreed:
-        return []
+        return {}
 
 
-def convergence(described: Mapping[str, Any], answer: Any) -> dict[str, Any]:
+def convergence(described: Mapping[str, Any], answer: Mapping[str, Any]) -> dict[str, Any]:
     """Return ``{behind, commit, at}``: whether a machine is something else than what is described.
 
     It is so while its digest differs from the wanted one. ``behind`` is None while nobody knows: where the machine did
-    not answer, or shall not run. ``at`` says when a complete run brought it to where it is; None when none has.
+    not answer (``answer`` is empty then), or shall not run. ``at`` says when a complete run brought it to where it is;
+    None when none has.
     """
     wanted = described.get("digest")
-    if not wanted or described.get("state", "running") != "running" or not isinstance(answer, Mapping):
+    if not wanted or described.get("state", "running") != "running" or not answer:
         return {"behind": None, "commit": "", "at": None}
-    try:
-        found = answers.results(answer)["convergence"]
-    except NotAgreed:
-        return {"behind": None, "commit": "", "at": None}
+    found = answer.get("convergence") or {}
     moment_of = iso(found["at"]) if found else None
     return {"behind": found.get("digest") != wanted, "commit": found.get("commit", ""), "at": moment_of}
 

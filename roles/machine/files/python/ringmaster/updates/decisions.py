@@ -113,11 +113,6 @@ def remember(
     return {"seen": seen, "patched": history[-50:], "looked": now}, patched
 
 
-def may_begin(seconds_left: float, needed: float) -> bool:
-    """Whether work that takes a while may still begin: what runs on would meet the neighbour's part of the window."""
-    return seconds_left >= needed
-
-
-def may_reboot(seconds_left: float, needed: float) -> bool:
-    """Whether a reboot fits into what is left of the window."""
+def fits(seconds_left: float, needed: float) -> bool:
+    """Whether work, or a reboot, fits into what is left: what runs on would meet the neighbour's part of the window."""
     return seconds_left >= needed

@@ -99,7 +99,7 @@ def _work(options: argparse.Namespace, configuration: dict[str, Any]) -> int:
     reason, patched = _tell(configuration, window, datetime.datetime.now(datetime.UTC))
     report["patched"] = {update.key: round(seconds) for update, seconds in patched}
     if options.what == "window" and span is not None:
-        if reason and decisions.may_reboot(_left(span), configuration["reboot_seconds"]):
+        if reason and decisions.fits(_left(span), configuration["reboot_seconds"]):
             report["reboot"] = reason
             _maintained(True)
             print(json.dumps(report), flush=True)
@@ -117,7 +117,7 @@ def _left(span: Span) -> float:
 
 def _may_begin(span: Span, configuration: dict[str, Any]) -> bool:
     # Role machine brings this program a moment before role updates brings its configuration.
-    return decisions.may_begin(_left(span), configuration.get("work_seconds", 0))
+    return decisions.fits(_left(span), configuration.get("work_seconds", 0))
 
 
 def _choose(options: argparse.Namespace, configuration: dict[str, Any], waiting: list[Update]) -> list[Update]:

@@ -205,25 +205,20 @@ def _check_zone(description: Description, zone: str, generated: set[str]) -> Non
         for one in zone_records.declared(entry, zone):
             places.setdefault(one, (source, index))
             found.append(one)
-    for one, why in zone_records.faults(zone, found):
-        if one in places:
-            source, index = places[one]
-            source.wrong(
-                source.find("dns_records", index),
-                f"dns_records[{index}]: {why}",
-                found=f"{one.type} {dns_values.shown(one.data)}",
-                allowed="a host name that has addresses, and an alias (CNAME) alone and below the zone",
-            )
-    for one, why in zone_records.unreachable(zone, found):
-        if one in places:
-            source, index = places[one]
-            source.wrong(
-                source.find("dns_records", index),
-                f"dns_records[{index}]: {why}",
-                found=f"{one.type} {dns_values.shown(one.data)}",
-                allowed="what name servers find",
-                eased=True,
-            )
+    for faults, allowed, eased in (
+        (zone_records.faults, "a host name that has addresses, and an alias (CNAME) alone and below the zone", False),
+        (zone_records.unreachable, "what name servers find", True),
+    ):
+        for one, why in faults(zone, found):
+            if one in places:
+                source, index = places[one]
+                source.wrong(
+                    source.find("dns_records", index),
+                    f"dns_records[{index}]: {why}",
+                    found=f"{one.type} {dns_values.shown(one.data)}",
+                    allowed=allowed,
+                    eased=eased,
+                )
 
 
 def _check_values(

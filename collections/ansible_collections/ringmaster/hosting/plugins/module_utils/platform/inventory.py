@@ -84,7 +84,7 @@ def build(description: Description) -> Inventory:
         "service_status",
         ringmaster_incidents=description.incidents,
         ringmaster_projects_without_vms=[
-            _status_project(description, name)
+            {"ringmaster_project": name, **_shown_vars(description, name)}
             for name in sorted(description.projects)
             if name in wanted and not description.vms_of(name)
         ],
@@ -216,15 +216,11 @@ def _project_vars(description: Description, project: str) -> dict[str, Any]:
             }
             for vm, found in zip(vms, resolved, strict=True)
         ],
-        "ringmaster_project_contacts": record["contacts"],
+        **_shown_vars(description, project),
         "ringmaster_project_webhooks": record["webhooks"],
-        "ringmaster_project_checks": record["checks"],
-        "ringmaster_project_description": record["description"] or "",
-        "ringmaster_status_page": record["status_page"],
         "ringmaster_maintenance": _maintenance(description, record["maintenance"]),
         "ringmaster_production": bool(record["production"]),
         "ringmaster_roster": roster.build(description, project),
-        "ringmaster_web_passwords": _web_passwords(description, project),
     }
     if generations:
         result["ringmaster_secret_generations"] = generations
@@ -234,11 +230,10 @@ def _project_vars(description: Description, project: str) -> dict[str, Any]:
     return result
 
 
-def _status_project(description: Description, project: str) -> dict[str, Any]:
-    """Return what the status pages say of a project that has no VM, in variables as its VMs would have."""
+def _shown_vars(description: Description, project: str) -> dict[str, Any]:
+    """Return the variables of a project that its status pages show, and who may see them."""
     record = description.projects[project]
     return {
-        "ringmaster_project": project,
         "ringmaster_project_description": record["description"] or "",
         "ringmaster_project_contacts": record["contacts"],
         "ringmaster_project_checks": record["checks"],

@@ -11,7 +11,7 @@ What the program that writes a request adds by itself (``requested_by``, ``email
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -264,9 +264,14 @@ def _grants(case: Case) -> None:
             case.refuse(f"user: the person '{user[:40]}' is not known")
         elif gains and record["state"] in ("locked", "removed"):
             case.refuse(f"user: {user} has no account that can be used")
-    for word in gains:
-        if not case.seen.has(case.project, word):
-            case.ask(OPERATOR, f"permissions: {case.person} has no {word} in {case.project}, and cannot give it")
+    _give(case, case.project, gains)
+
+
+def _give(case: Case, project: str, words: Iterable[str]) -> None:
+    """Ask an operator for what the person has not, and for `wheel` unless `portal.wheel` leaves it to managers."""
+    for word in words:
+        if not case.seen.has(project, word):
+            case.ask(OPERATOR, f"permissions: {case.person} has no {word} in {project}, and cannot give it")
         elif word == "wheel" and _portal(case.description).get("wheel") != MANAGER:
             case.ask(OPERATOR, "permissions: an operator lets people become root (wheel)")
 
@@ -289,11 +294,8 @@ def _invited(case: Case) -> None:
         promised = (found["permissions"] or {}).get(user)
         if promised and not case.seen.has(project, MANAGER):
             case.refuse(f"{case.person} is no manager of {project} any more")
-        for word in promised or []:
-            if case.verb == "accept_user" and not case.seen.has(project, word):
-                case.ask(OPERATOR, f"permissions: {case.person} has no {word} in {project}, and cannot give it")
-            elif case.verb == "accept_user" and word == "wheel" and _portal(case.description).get("wheel") != MANAGER:
-                case.ask(OPERATOR, "permissions: an operator lets people become root (wheel)")
+        if case.verb == "accept_user":
+            _give(case, project, promised or [])
 
 
 def _of_project(case: Case) -> None:
