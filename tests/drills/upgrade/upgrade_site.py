@@ -128,9 +128,12 @@ class Site:
         return HERE / ".lab/labs" / self.lab / "machines"
 
     def prepare(self) -> None:
-        """Write the platform description."""
+        """Write the platform description, into a git repository: what stood there may stay, whatever is refused now."""
         shutil.copytree(DRILL / "platform", self.platform)
         self.inventory.write_text(self.inventory.read_text().replace("KEYS", str(HERE / ".lab/keys")))
+        git = ["git", "-C", str(self.platform), "-c", "user.name=Drill", "-c", "user.email=drill@upgrade.example"]
+        for words in (["init", "--quiet"], ["add", "--all"], ["commit", "--quiet", "--message", "Begin"]):
+            subprocess.run([*git, *words], check=True)
 
     def up(self) -> None:
         """Start what does not run."""

@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 import yaml
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform import description, operations, repository
+from ansible_collections.ringmaster.hosting.plugins.module_utils.platform import git as git_of_ours
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.language.errors import DescriptionError
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.verbs import edit
 
@@ -94,7 +95,7 @@ def test_an_old_copy_allocates_from_what_is_pushed(repo: Repository) -> None:
 
 
 def _order(options: description.Options, start: Any, results: Any) -> None:
-    # As on machines of their own: with one mirror they would wait for each other.
+    # As on machines of their own: with one clone they would wait for each other.
     os.environ["XDG_CACHE_HOME"] = str(options.source.parent.parent.with_suffix(".cache"))
     start.wait()
     results.put([edit.apply(options, "order_vm", {"project": "myapp"}).subject for _ in range(4)])
@@ -124,12 +125,12 @@ def test_a_rejected_push_means_read_and_allocate_again(repo: Repository, monkeyp
     push = repository._push
     seen = []
 
-    def late(options: Any, clone: Path, message: str, credit: Any) -> bool:
+    def late(options: Any, clone: Path, branch: str, message: str, credit: Any) -> bool:
         seen.append(message.splitlines()[0])
         if len(seen) == 1:
             monkeypatch.setenv("XDG_CACHE_HOME", str(repo.folder / "their machine"))
             assert edit.apply(theirs, "order_vm", {"project": "myapp"}).subject == "myapp01"
-        return push(options, clone, message, credit)
+        return push(options, clone, branch, message, credit)
 
     monkeypatch.setattr(repository, "_push", late)
     assert edit.apply(ours, "order_vm", {"project": "myapp"}).subject == "myapp02"
@@ -274,7 +275,7 @@ def test_an_address_is_never_a_command(
 
 
 def test_a_remote_that_hangs_ends_the_run_with_a_sentence(repo: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(repository, "LONGEST", 1.0)
+    monkeypatch.setattr(git_of_ours, "LONGEST", 1.0)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         address = f"git://127.0.0.1:{silent.getsockname()[1]}/x.git"
         with pytest.raises(DescriptionError, match="there was no answer within 1 s"):
@@ -292,18 +293,64 @@ def test_all_that_git_says_is_shown(repo: Repository) -> None:
     assert "ask the office" in str(refused.value)
 
 
-def test_a_broken_mirror_is_thrown_away(repo: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_broken_clone_is_thrown_away(repo: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     options = repo.checkout("one")
     edit.apply(options, "order_vm", {"project": "myapp"})
-    (mirror,) = (tmp_path / "cache/ringmaster/repositories").glob("*/mirror.git")
+    (clone,) = (tmp_path / "cache/ringmaster/repositories").glob("*/clone")
     assert (tmp_path / "cache/ringmaster/repositories").stat().st_mode & 0o777 == 0o700
-    for path in (mirror / "objects").rglob("*"):
+    for path in (clone / ".git/objects").rglob("*"):
         if path.is_file():
             path.chmod(0o600)
             path.write_bytes(b"damaged")
     assert edit.apply(options, "order_vm", {"project": "myapp"}).subject == "myapp02"
     assert edit.apply(options, "order_vm", {"project": "myapp"}).subject == "myapp03"
+
+
+def test_what_a_run_left_in_the_clone_does_not_count(
+    repo: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run that was killed leaves files, changes, and a lock of git; the branch may have been rewritten since."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    options = repo.checkout("one")
+    edit.apply(options, "order_vm", {"project": "myapp"})
+    (clone,) = (tmp_path / "cache/ringmaster/repositories").glob("*/clone")
+    for name in ("users/mallory.yml", "known_hosts", "projects/myapp.yml"):
+        (clone / "hosting" / name).write_text("left behind\n")
+    assert edit.apply(options, "order_vm", {"project": "myapp"}).subject == "myapp02"
+    (clone / ".git/index.lock").touch()
+    assert edit.apply(options, "order_vm", {"project": "myapp"}).subject == "myapp03"
+    git(options.source.parent, "push", "-q", "--force", "origin", "HEAD~2:main")
+    git(options.source.parent, "reset", "-q", "--hard", "HEAD~2")
+    assert edit.apply(options, "order_vm", {"project": "myapp"}).subject == "myapp02"
+    assert repo.log() == ["order_vm myapp02", "order_vm myapp01", "Begin"]
+
+
+def test_another_default_branch_is_followed(repo: Repository) -> None:
+    options = repo.checkout("one")
+    edit.apply(options, "order_vm", {"project": "myapp"})
+    git(repo.bare, "branch", "trunk", "main")
+    git(repo.bare, "symbolic-ref", "HEAD", "refs/heads/trunk")
+    edit.apply(options, "order_vm", {"project": "myapp"})
+    assert git(repo.bare, "log", "--format=%s", "trunk").splitlines()[0] == "order_vm myapp02"
+    assert repo.log() == ["order_vm myapp01", "Begin"]
+
+
+def test_a_repository_without_a_commit_is_said(repo: Repository, tmp_path: Path) -> None:
+    git(tmp_path, "init", "-q", "--bare", "empty.git")
+    with pytest.raises(DescriptionError, match="has no commit on its default branch"):
+        operations.allocate(replace(repo.checkout("one"), repository=str(tmp_path / "empty.git")))
+
+
+def test_a_relative_address_is_one_repository(repo: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not another one with the same words in another folder."""
+    for name in ("here", "there"):
+        shutil.copytree(repo.bare, repo.folder / name / "bare.git")
+        monkeypatch.chdir(repo.folder / name)
+        options = replace(repo.checkout(f"of {name}"), repository="bare.git")
+        edit.apply(options, "order_vm", {"project": "myapp"})
+        log = git(repo.folder / name / "bare.git", "log", "--format=%s", "main")
+        assert log.splitlines() == ["order_vm myapp01", "Begin"]
 
 
 def test_a_request_that_was_done_is_not_done_again(repo: Repository) -> None:
@@ -326,7 +373,7 @@ def test_a_request_that_was_done_is_not_done_again(repo: Repository) -> None:
 
 
 def test_ten_writers_of_one_machine_wait_for_each_other(repo: Repository) -> None:
-    """None starves, and none is rejected: the lock of the mirror is held from reading to pushing."""
+    """None starves, and none is rejected: the lock of the clone is held from reading to pushing."""
     context = multiprocessing.get_context("fork")
     start, results = context.Event(), context.Queue()
     names = [f"writer{number}" for number in range(10)]

@@ -4,11 +4,9 @@
 """A description that lives in a git repository: what is changed counts when it is pushed, and not before.
 
 AWX runs in copies that it throws away, and several runs at once have no lock in common but the branch itself. Every
-attempt begins with a fresh clone, and a rejected push means that somebody was quicker: read and allocate again. What a
-clone needs of history comes from a mirror in the cache of whoever runs it, and runs on one machine wait for each other
-there, so that they do not race.
-
-git runs no hooks here, asks for nothing, and is ended when it hangs.
+attempt begins with what the branch is now, and a rejected push means that somebody was quicker: read and allocate
+again. The work is done in a clone in the cache of whoever runs it, which is brought to the branch's state before and
+holds nothing else that counts; runs on one machine wait for each other there, so that they do not race.
 """
 
 from __future__ import annotations
@@ -19,9 +17,7 @@ import os
 import random
 import re
 import shutil
-import signal
 import subprocess
-import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
@@ -29,6 +25,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol, TypeVar
 
+from . import git
 from .language.errors import DescriptionError, Mistake, printable
 from .language.files import read_text, write_atomically
 from .language.load import display
@@ -37,22 +34,9 @@ from .model import Options
 
 PATIENCE = 300.0
 """Seconds for which a push is tried again while others are quicker."""
-LONGEST = 120.0
-"""Seconds for one command of git: a remote that takes a connection and says nothing would hold a run for ever."""
-VERDICTS = {
-    "B": "signed, and was changed since",
-    "U": "signed by somebody who may not",
-    "E": "signed in a way that cannot be checked",
-    "X": "signed by a key whose time was over",
-    "Y": "signed by a key whose time was over",
-    "R": "signed by a key that is revoked",
-    "N": "not signed",
-}
-LINES = 20
-"""Lines of what git says that are shown."""
-SAFE = ("core.hooksPath=/dev/null", "core.fsmonitor=false", "protocol.ext.allow=never", "gc.auto=0")
-"""Settings that win over those of any file: nothing of a repository runs here."""
-SSH = "ssh -o BatchMode=yes -o ConnectTimeout=15 -o ServerAliveInterval=10 -o ServerAliveCountMax=3"
+LOOSE = 2000
+"""Objects of git in the clone before they are packed."""
+_SEEN = "refs/ringmaster/seen"
 _WAS_QUICKER = re.compile(r"rejected|fetch first|non-fast-forward|cannot lock ref|failed to update ref")
 
 
@@ -137,53 +121,76 @@ def carried(
     _refuse_unsaved(options)
     end = time.monotonic() + PATIENCE
     while time.monotonic() < end:
-        with tempfile.TemporaryDirectory(prefix="ringmaster-") as place, _mirror(options) as mirror:
-            clone = Path(place) / "clone"
-            _clone(options, mirror, clone)
+        with _clone(options) as (clone, branch):
             _refuse_repeated(clone, credit)
             inside = _inside(options, clone)
             result = work(inside)
             result.parent = _head(clone)
             result.files = [file for file in result.files if not _is_here_already(options, inside, file)]
-            if dry_run or not result.files or _push(options, clone, message(result), credit):
+            if dry_run or not result.files or _push(options, clone, branch, message(result), credit):
                 if not dry_run:
                     result.commit = _head(clone)
                     result.warnings += _follow(options, clone)
                 _bring_home(options, inside, result, write=not dry_run)
                 return result
-        # Somebody on another machine was quicker. Who comes from here waits for the lock of the mirror.
+        # Somebody on another machine was quicker. Who comes from here waits for the clone's lock.
         time.sleep(random.uniform(0, 0.5))
     raise _error(options, f"every push was rejected for {PATIENCE:.0f} s; nothing was changed", "run it again")
 
 
 @contextlib.contextmanager
-def _mirror(options: Options) -> Iterator[Path]:
-    """Hold the lock of the repository's mirror, and give its place: history that is here need not be fetched again."""
+def _clone(options: Options) -> Iterator[tuple[Path, str]]:
+    """Hold the lock of the repository's clone; give its folder, which is as the branch is now, and the branch."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ringmaster/repositories"
-    place = cache / hashlib.sha256(options.repository.encode()).hexdigest()[:32]
+    place = cache / hashlib.sha256(_address(options).encode()).hexdigest()[:32]
     for folder in (cache, place):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     with locked(place):
-        yield place / "mirror.git"
+        shutil.rmtree(place / "mirror.git", ignore_errors=True)  # of an earlier version
+        branch = options.branch or _default_branch(options)
+        clone, fresh = place / "clone", place / "fresh"
+        if not clone.is_dir() or _renew(options, clone, branch).returncode != 0:
+            # It may be damaged, or a run was killed in it.
+            shutil.rmtree(fresh, ignore_errors=True)
+            git.run(["init", "--quiet", str(fresh)])
+            done = _renew(options, fresh, branch)
+            if done.returncode != 0:
+                raise _error(options, f"cannot be cloned: {git.said(done.stderr)}", "nothing was changed")
+            shutil.rmtree(clone, ignore_errors=True)
+            fresh.rename(clone)
+        refuse_unsigned(options, clone)
+        yield clone, branch
 
 
-def _clone(options: Options, mirror: Path, clone: Path) -> None:
-    """Clone the repository with what the mirror has, then let the mirror follow; a broken mirror is thrown away."""
-    branch = ["--branch", options.branch] if options.branch else []
-    words = ["clone", "--quiet", "--no-tags", *branch]
-    known = ["--reference-if-able", str(mirror)] if mirror.is_dir() else []
-    done = _run([*words, *known, "--", options.repository, str(clone)])
-    if done.returncode != 0 and known:
-        shutil.rmtree(mirror)
-        shutil.rmtree(clone, ignore_errors=True)
-        done = _run([*words, "--", options.repository, str(clone)])
+def _address(options: Options) -> str:
+    """Return the repository's address, from any working directory."""
+    path = Path(options.repository)
+    return str(path.resolve()) if path.is_dir() else options.repository
+
+
+def _default_branch(options: Options) -> str:
+    done = git.run(["ls-remote", "--symref", "--", _address(options), "HEAD"])
     if done.returncode != 0:
-        raise _error(options, f"cannot be cloned: {_said(done.stderr)}", "nothing was changed")
-    refuse_unsigned(options, clone)
-    if not mirror.is_dir():
-        _run(["init", "--quiet", "--bare", str(mirror)])
-    # Into one reference: what is reachable from it is all that a clone asks for.
-    _run(["-C", str(mirror), "fetch", "--quiet", "--no-tags", str(clone), "+HEAD:refs/heads/seen"])
+        raise _error(options, f"cannot be cloned: {git.said(done.stderr)}", "nothing was changed")
+    found = re.match(r"ref: refs/heads/(\S+)\tHEAD", done.stdout)
+    if not found:
+        raise _error(options, "has no commit on its default branch", "push the description, or set description_branch")
+    return found[1]
+
+
+def _renew(options: Options, clone: Path, branch: str) -> subprocess.CompletedProcess[str]:
+    """Make of a clone what the branch is now, and nothing else; the address is not written into it (passwords)."""
+    inside = ["-C", str(clone)]
+    steps = (
+        ["fetch", "--quiet", "--no-tags", "--", _address(options), f"+refs/heads/{branch}:{_SEEN}"],
+        ["reset", "--quiet", "--hard", _SEEN],
+        ["clean", "--quiet", "-ffdx"],
+    )
+    for words in steps:
+        done = git.run([*inside, *words])
+        if done.returncode != 0:
+            break
+    return done
 
 
 def refuse_unsigned(options: Options, folder: Path) -> None:
@@ -192,7 +199,7 @@ def refuse_unsigned(options: Options, folder: Path) -> None:
         return
     if not options.allowed_signers.is_file():
         raise _error(options, f"cannot be verified: there is no {options.allowed_signers}", "see allowed_signers_file")
-    found = unsigned(folder, options.allowed_signers)
+    found = git.unsigned(folder, options.allowed_signers)
     if found:
         hint = "see what it changes; then revert it, or sign one on top of it (git commit --allow-empty -S)"
         raise _error(options, f"is not to be trusted: {found}", hint)
@@ -220,7 +227,7 @@ def _home(options: Options, inside: Options, file: dict[str, str]) -> Path:
 
 def _is_here_already(options: Options, inside: Options, file: dict[str, str]) -> bool:
     """Tell whether a file that git ignores, and a clone lacks therefore, is here as it should be."""
-    ignored = _run(["-C", str(inside.source.parent), "check-ignore", "--quiet", file["path"]])
+    ignored = git.run(["-C", str(inside.source.parent), "check-ignore", "--quiet", file["path"]])
     here = _home(options, inside, file)
     return ignored.returncode == 0 and here.exists() and read_text(here) == file["after"]
 
@@ -230,7 +237,7 @@ def _refuse_repeated(clone: Path, credit: Credit) -> None:
     if not request:
         return
     shown = f"--format=%H%x1f%(trailers:key={REQUEST},valueonly,separator=%x1e)%x1f%B%x00"
-    said = _run(["-C", str(clone), "log", "--fixed-strings", f"--grep={REQUEST}: {request}", shown, "HEAD"]).stdout
+    said = git.run(["-C", str(clone), "log", "--fixed-strings", f"--grep={REQUEST}: {request}", shown, "HEAD"]).stdout
     for record in said.split("\0"):
         commit, requests, message = [*record.strip("\n").split("\x1f", 2), "", ""][:3]
         if request in requests.split("\x1e"):
@@ -238,13 +245,13 @@ def _refuse_repeated(clone: Path, credit: Credit) -> None:
 
 
 def _head(clone: Path) -> str:
-    return _run(["-C", str(clone), "rev-parse", "HEAD"]).stdout.strip()
+    return git.run(["-C", str(clone), "rev-parse", "HEAD"]).stdout.strip()
 
 
-def _push(options: Options, clone: Path, message: str, credit: Credit = NOBODY) -> bool:
+def _push(options: Options, clone: Path, branch: str, message: str, credit: Credit) -> bool:
     """Commit all and push it; False when somebody else was quicker."""
-    _git(options, ["-C", str(clone), "add", "--all"], "cannot be committed to")
-    staged = _run(["-C", str(clone), "diff", "--cached", "--quiet"])
+    _commit(options, clone, ["add", "--all"])
+    staged = git.run(["-C", str(clone), "diff", "--cached", "--quiet"])
     if staged.returncode == 0:
         # Only what git ignores has changed.
         return True
@@ -253,14 +260,14 @@ def _push(options: Options, clone: Path, message: str, credit: Credit = NOBODY) 
     trailers = {**credit.trailers, OWN_TRAILER: str(uuid.uuid4())}
     # The last paragraph: git reads trailers there, and nowhere else.
     said = ["--message", message, "--message", "\n".join(f"{name}: {value}" for name, value in trailers.items())]
-    arguments = [*_signing(options), "-C", str(clone), "commit", "--quiet", "--cleanup=verbatim", *said]
-    _git(options, arguments, "cannot be committed to", credit)
-    done = _run(["-C", str(clone), "push", "--quiet", "origin", "HEAD"])
+    _commit(options, clone, ["commit", "--quiet", "--cleanup=verbatim", *said], credit)
+    done = git.run(["-C", str(clone), "push", "--quiet", "--", _address(options), f"HEAD:refs/heads/{branch}"])
     if done.returncode == 0:
+        git.run(["-c", f"gc.auto={LOOSE}", "-c", "gc.autoDetach=false", "-C", str(clone), "gc", "--quiet", "--auto"])
         return True
     if _WAS_QUICKER.search(done.stderr) and "hook declined" not in done.stderr:
         return False
-    raise _error(options, f"does not take the push: {_said(done.stderr)}", "nothing was changed")
+    raise _error(options, f"does not take the push: {git.said(done.stderr)}", "nothing was changed")
 
 
 def _signing(options: Options) -> list[str]:
@@ -274,26 +281,10 @@ def _signing(options: Options) -> list[str]:
     return [word for setting in settings for word in ("-c", setting)]
 
 
-def unsigned(folder: Path, allowed: Path) -> str:
-    """Say what is wrong with the signature of the commit that a folder stands at; nothing when it is an allowed one.
-
-    Whoever signs a commit vouches for all that it is built upon, so that the newest one is enough.
-    """
-    settings = ("gpg.ssh.program=ssh-keygen", f"gpg.ssh.allowedSignersFile={allowed}", "gpg.program=false")
-    words = [word for setting in settings for word in ("-c", setting)]
-    said = _run([*words, "-C", str(folder), "log", "--max-count=1", "--format=%h%x1f%G?%x1f%an", "HEAD"])
-    if said.returncode != 0:
-        return f"its commits cannot be read: {_said(said.stderr)}"
-    digest, verdict, author = said.stdout.rstrip("\n").split("\x1f", 2)
-    if verdict == "G":
-        return ""
-    return f"its commit {digest} by {printable(author)[:60]} is {VERDICTS.get(verdict, 'not signed')}"
-
-
 def _refuse_unsaved(options: Options) -> None:
     """Refuse to work beside edits that are in no commit: they would be overwritten, or forgotten."""
     folder = options.source.parent
-    status = _run(["-C", str(folder), "status", "--porcelain", "--untracked-files=no", "--", "."])
+    status = git.run(["-C", str(folder), "status", "--porcelain", "--untracked-files=no", "--", "."])
     if status.returncode == 0 and status.stdout.strip():
         names = ", ".join(line[3:] for line in status.stdout.splitlines()[:5])
         raise DescriptionError(
@@ -315,15 +306,15 @@ def _follow(options: Options, clone: Path) -> list[str]:
     Returns what is left to do where it cannot follow. The change counts all the same.
     """
     folder = options.source.parent
-    inside = _run(["-C", str(folder), "rev-parse", "--show-prefix"])
-    tracked = _run(["-C", str(folder), "ls-files", "--error-unmatch", options.source.name])
+    inside = git.run(["-C", str(folder), "rev-parse", "--show-prefix"])
+    tracked = git.run(["-C", str(folder), "ls-files", "--error-unmatch", options.source.name])
     if inside.returncode != 0 or tracked.returncode != 0:
         return []
-    done = _run(["-C", str(folder), "pull", "--quiet", "--ff-only", str(clone), "HEAD"])
+    done = git.run(["-C", str(folder), "pull", "--quiet", "--ff-only", str(clone), "HEAD"])
     if done.returncode == 0:
         return []
     return [
-        f"the change is done and pushed, but the copy in {folder} cannot follow: {_said(done.stderr)}; "
+        f"the change is done and pushed, but the copy in {folder} cannot follow: {git.said(done.stderr)}; "
         "push or drop the commits of this copy, then pull; do not ask for the change again"
     ]
 
@@ -340,53 +331,15 @@ def _bring_home(options: Options, inside: Options, result: _Outcome, *, write: b
             write_atomically(here, file["after"])
 
 
-def _git(options: Options, arguments: list[str], what: str, credit: Credit = NOBODY) -> None:
-    done = _run(arguments, credit)
+def _commit(options: Options, clone: Path, words: list[str], credit: Credit = NOBODY) -> None:
+    """Run what makes a commit. A clone that cannot be committed to may be damaged: the next run makes a new one."""
+    done = git.run([*_signing(options), "-C", str(clone), *words], (credit.name, credit.email))
     if done.returncode != 0:
-        raise _error(options, f"{what}: {_said(done.stderr)}", "nothing was changed")
-
-
-def _run(arguments: list[str], credit: Credit = NOBODY) -> subprocess.CompletedProcess[str]:
-    names = {}
-    for role in ("AUTHOR", "COMMITTER"):
-        names[f"GIT_{role}_NAME"] = os.environ.get(f"GIT_{role}_NAME", "Ringmaster")
-        names[f"GIT_{role}_EMAIL"] = os.environ.get(f"GIT_{role}_EMAIL", "ringmaster@localhost")
-    if credit.name:
-        names |= {"GIT_AUTHOR_NAME": credit.name, "GIT_AUTHOR_EMAIL": credit.email}
-    environment = {**os.environ, **names, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
-    environment.setdefault("GIT_SSH_COMMAND", SSH)
-    words = ["git", *(word for setting in SAFE for word in ("-c", setting)), *arguments]
-    process = subprocess.Popen(
-        words,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        errors="replace",
-        env=environment,
-        start_new_session=True,
-    )
-    try:
-        out, err = process.communicate(timeout=LONGEST)
-    except subprocess.TimeoutExpired:
-        # With what it has started: ssh would go on holding the pipes.
-        os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
-        return subprocess.CompletedProcess(words, 1, "", f"there was no answer within {LONGEST:.0f} s")
-    return subprocess.CompletedProcess(words, process.returncode, out, err)
-
-
-def _said(text: str) -> str:
-    """Return what git said, whole but for passwords in addresses, in one line."""
-    lines = [printable(line.strip()) for line in _without_password(text).splitlines() if line.strip()]
-    return " / ".join(lines[-LINES:]) or "git said nothing"
-
-
-def _without_password(text: str) -> str:
-    return re.sub(r"//[^/@\s]*@", "//", text)
+        shutil.rmtree(clone)
+        raise _error(options, f"cannot be committed to: {git.said(done.stderr)}", "nothing was changed")
 
 
 def _error(options: Options, message: str, hint: str) -> DescriptionError:
     # An address may hold a password.
-    shown = f"the repository {_without_password(options.repository) or options.source.parent} {message}"
+    shown = f"the repository {git.without_password(options.repository) or options.source.parent} {message}"
     return DescriptionError([Mistake(display(options.source), 0, 0, shown, hint=hint)])

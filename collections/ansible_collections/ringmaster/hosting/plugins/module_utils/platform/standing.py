@@ -19,9 +19,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
+from .git import SAFE
 from .language.errors import Mistake
 from .model import Description, Options
-from .repository import SAFE
 
 _FILES = ("100644", "100755")
 _PLACES = re.compile(r"\[[0-9]+\]|\.[0-9]+(?=[.:\s])")

@@ -32,10 +32,24 @@ def mac(site: int, role: str, vm_id: int) -> str:
     return ":".join(f"{part:02x}" for part in parts)
 
 
+def _address(text: str) -> Any:
+    """Parse an address; raises what netaddr does.
+
+    It tries IPv4 first and keeps the failure in a cycle, with all that its callers hold: megabytes, until the collector
+    comes. So it is told which family a text can only be of, and texts that may be no addresses are not its business.
+    """
+    return netaddr.IPAddress(text, 6 if ":" in text else 4, flags=netaddr.INET_PTON)
+
+
+def _network(text: str) -> Any:
+    """Parse a network, or an address as a network of one; raises what netaddr does. The family as for addresses."""
+    return netaddr.IPNetwork(text, version=6 if ":" in text else 4)
+
+
 @functools.lru_cache(maxsize=64)
 def _parsed(network: str) -> tuple[int, int, int]:
     """Return version, first and last number of a network; kept, because each VM asks for the same few."""
-    parsed = netaddr.IPNetwork(network)
+    parsed = _network(network)
     return parsed.version, parsed.first, parsed.last
 
 
@@ -46,11 +60,13 @@ def ipv6(network: str, vm_id: int) -> str:
 
 def is_address(text: str, version: int | None = None) -> bool:
     """Tell whether a text is a bare address (dotted quads only, no leading zeros, no zone)."""
+    found = 6 if ":" in text else 4
+    family = socket.AF_INET6 if found == 6 else socket.AF_INET
     try:
-        parsed = netaddr.IPAddress(text, version, flags=netaddr.INET_PTON)
-    except (netaddr.AddrFormatError, ValueError, TypeError):
+        packed = socket.inet_pton(family, text)
+    except (OSError, ValueError):
         return False
-    return "%" not in text and (parsed.version == 6 or str(parsed) == text)
+    return version in (None, found) and (found == 6 or socket.inet_ntop(family, packed) == text)
 
 
 def network_problem(text: str, version: int | None = None) -> str:
@@ -60,7 +76,7 @@ def network_problem(text: str, version: int | None = None) -> str:
     if not slash or not length.isdecimal() or not is_address(head, version):
         return f"is not an {family}network prefix" if family else "is not a network prefix"
     try:
-        parsed = netaddr.IPNetwork(text)
+        parsed = _network(text)
     except (netaddr.AddrFormatError, ValueError):
         return f"is not an {family}network prefix" if family else "is not a network prefix"
     if parsed.ip != parsed.network:
@@ -83,7 +99,7 @@ _NO_NETWORKS = {
 
 def nonsense(network: str) -> str:
     """Say why no machine can have addresses of a network (RFC 6890), or nothing. A bare address is a network of one."""
-    parsed = netaddr.IPNetwork(network)
+    parsed = _network(network)
     for other, why in _NO_NETWORKS.items():
         version, first, last = _parsed(other)
         if parsed.version == version and parsed.first <= last and first <= parsed.last:
@@ -111,7 +127,7 @@ def is_edge(network: str, address: str) -> bool:
 
 def as_number(text: str) -> int:
     """Return an address as a number."""
-    return int(netaddr.IPAddress(text))
+    return int(_address(text))
 
 
 def contains(network: str, address: str) -> bool:
@@ -119,25 +135,25 @@ def contains(network: str, address: str) -> bool:
     if not network:
         return False
     version, first, last = _parsed(network)
-    parsed = netaddr.IPAddress(address)
+    parsed = _address(address)
     return parsed.version == version and first <= int(parsed) <= last
 
 
 def overlap(one: str, other: str) -> bool:
     """Tell whether two networks have an address in common."""
-    first, second = netaddr.IPNetwork(one), netaddr.IPNetwork(other)
+    first, second = _network(one), _network(other)
     return first.version == second.version and (first in second or second in first)
 
 
 def first_host(network: str) -> str:
     """Return the first usable address of a network: the usual gateway."""
-    parsed = netaddr.IPNetwork(network)
+    parsed = _network(network)
     return str(netaddr.IPAddress(parsed.first + 1, parsed.version))
 
 
 def canonical(address: str) -> str:
     """Return the shortest way to write an address, so that two ways to write it compare equal."""
-    return str(netaddr.IPAddress(address))
+    return str(_address(address))
 
 
 class Pool:
@@ -145,7 +161,7 @@ class Pool:
 
     def __init__(self, network: str, span: str = "", taken: Iterable[str] = ()) -> None:
         """Leave out the network's own and its broadcast address; ``span`` is ``first-last``."""
-        parsed = netaddr.IPNetwork(network)
+        parsed = _network(network)
         first, last = parsed.first, parsed.last
         if parsed.prefixlen <= 30:
             first, last = first + 1, last - 1
