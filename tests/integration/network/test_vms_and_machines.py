@@ -33,6 +33,7 @@ pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces ne
 PORTS = (22, 53, 80, 443, 3142, 5900, 5901, 8000, 8053, 9090, 9093, 9100, 9119, 9990, 10809, 16509, 49152, 49215, 111)
 LISTED = {53, 80, 443, 3142, 8000}
 SVC4, SVC6, SVC_MANAGEMENT, HV0, HV1 = "172.20.0.20", "2001:db8:3::20", "10.77.0.20", "10.77.0.10", "10.77.0.11"
+SVC_FRONTEND = ("198.51.100.200", "2001:db8:2::200")
 GATEWAY4, GATEWAY6 = ("172.20.0.1", "198.51.100.1"), ("2001:db8:3::1", "2001:db8:2::1")
 PRIVATE = ("192.168.77.1", "169.254.169.254", "100.64.0.9", "10.9.9.9")
 ATTACKER, FRIEND = "neta00", "netb00"
@@ -106,9 +107,26 @@ def connect_machines(network: Network) -> None:
     )
     network.batch("outside", [f"addr add {one}/32 dev lo" for one in PRIVATE])
     network.batch("gateway", [f"route add {one}/32 via {OUTSIDE[0]}" for one in PRIVATE])
+    wire = f"link add f-svc0 type veth peer name fe netns {network.name('svc0')}"
+    network.batch("gateway", [wire, "link set f-svc0 master br-fe up"])
     network.batch(
         "svc0",
-        [f"addr add {SVC4}/22 dev srv", f"addr add {SVC6}/64 dev srv nodad", "route add default via 2001:db8:3::1"],
+        [
+            *(
+                f"addr add {SVC4}/22 dev srv",
+                f"addr add {SVC6}/64 dev srv nodad",
+                "route add default via 2001:db8:3::1",
+            ),
+            "link set fe up",
+            *(f"addr add {SVC_FRONTEND[0]}/24 dev fe", f"addr add {SVC_FRONTEND[1]}/64 dev fe nodad"),
+            # As the files of role machine_network make them (networkd.py).
+            *(f"rule add from {one} table 1002" for one in SVC_FRONTEND),
+            *(f"rule add from {one} table 1003" for one in (SVC4, SVC6)),
+            *(f"route add default via {one} dev fe table 1002" for one in (GATEWAY4[1], GATEWAY6[1])),
+            *(f"route add default via {one} dev srv table 1003" for one in (GATEWAY4[0], GATEWAY6[0])),
+            *("route add 198.51.100.0/24 dev fe table 1002", "route add 2001:db8:2::/64 dev fe table 1002"),
+            *("route add 172.20.0.0/22 dev srv table 1003", "route add 2001:db8:3::/64 dev srv table 1003"),
+        ],
     )
     # Where a hypervisor only bridges, the bridge has no address.
     network.batch(

@@ -167,3 +167,14 @@ def test_without_a_gateway_there_are_no_routes() -> None:
 def test_what_a_lab_cannot_hold(changes: dict[str, Any], groups: dict[str, list[str]], sentence: str) -> None:
     with pytest.raises(ValueError, match=sentence):
         lab_plan(hosts(**changes), groups, light=False)
+
+
+def test_a_machine_on_both_networks_is_plugged_into_both() -> None:
+    changed = hosts(svc0={"ringmaster_srv_interface": "eth1", "ringmaster_fe_interface": "eth2"})
+    changed["svc0"]["ringmaster_fe_ipv4"] = "198.51.100.20"
+    for light in (False, True):
+        (svc0,) = [one for one in lab_plan(changed, GROUPS, light=light)["machines"] if one["name"] == "svc0"]
+        # Role machine_network gives the last one its addresses, as on a real machine.
+        assert [(nic["name"], nic["bridge"], bool(nic.get("addresses"))) for nic in svc0["nics"]] == [
+            *(("host0", "lab-mgmt", True), ("eth1", "lab-srv", True), ("eth2", "lab-fe", False))
+        ]

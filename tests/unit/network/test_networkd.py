@@ -222,3 +222,51 @@ def test_former_further_addresses_stay_beside_the_new_ones_where_asked_for() -> 
 def test_a_wrong_address_is_named(change: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         networkd.render({**VM, **change})
+
+
+MACHINE = {
+    "ringmaster_networks": NETWORKS,
+    "ansible_host": "10.77.0.20",
+    "ringmaster_fe_interface": "eno2",
+    "ringmaster_fe_ipv4": "203.0.113.20",
+    "ringmaster_fe_ipv6": "2001:db8:2::20",
+    "ringmaster_srv_interface": "eno3",
+    "ringmaster_srv_ipv4": "172.20.0.20",
+    "ringmaster_srv_ipv6": "2001:db8:3::20",
+}
+
+
+def test_a_service_machine_answers_by_the_interface_that_was_asked() -> None:
+    files = networkd.machine_files(MACHINE)
+    assert list(files) == ["05-ringmaster-eno2.network", "05-ringmaster-eno3.network"]
+    for text, interface, table, addresses, gateways in (
+        (files["05-ringmaster-eno2.network"], "eno2", "1002", ["203.0.113.20/24", "2001:db8:2::20/64"],
+         ["203.0.113.1", "2001:db8:2::1"]),
+        (files["05-ringmaster-eno3.network"], "eno3", "1003", ["172.20.0.20/22", "2001:db8:3::20/64"],
+         ["172.20.0.1", "2001:db8:3::1"]),
+    ):  # fmt: skip
+        assert of(text, "Match") == [{"Name": [interface]}]
+        assert [one["Address"][0] for one in of(text, "Address")] == addresses
+        assert [one["From"][0].partition("/")[0] for one in of(text, "RoutingPolicyRule")] == [
+            one.partition("/")[0] for one in addresses
+        ]
+        assert {one["Table"][0] for one in of(text, "RoutingPolicyRule")} == {table}
+        assert [one["Gateway"][0] for one in of(text, "Route") if "Gateway" in one] == gateways
+        # The way to everybody else is the machine's own.
+        assert default_gateways(text) == []
+        assert of(text, "Link")[0]["RequiredForOnline"] == ["no"]
+
+
+def test_where_ansible_comes_in_the_default_route_is_kept() -> None:
+    files = networkd.machine_files({**MACHINE, "ansible_host": "203.0.113.20"})
+    assert default_gateways(files["05-ringmaster-eno2.network"]) == ["203.0.113.1", "2001:db8:2::1"]
+    assert of(files["05-ringmaster-eno2.network"], "Link")[0]["RequiredForOnline"] == ["yes"]
+    assert default_gateways(files["05-ringmaster-eno3.network"]) == []
+
+
+def test_interfaces_that_nobody_named_are_left_alone() -> None:
+    without = {name: value for name, value in MACHINE.items() if "interface" not in name}
+    assert networkd.machine_files(without) == {}
+    assert list(networkd.machine_files({**without, "ringmaster_srv_interface": "eno3"})) == [
+        "05-ringmaster-eno3.network"
+    ]

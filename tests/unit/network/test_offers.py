@@ -171,3 +171,61 @@ def test_every_address_is_asked() -> None:
 
 
 GATEWAYS = ("198.51.100.1", "2001:db8:2::1", "172.20.0.1")
+
+
+CONNECTED = {
+    **HOSTS,
+    "svc0": {
+        **HOSTS["svc0"],
+        "ringmaster_fe_interface": "fe",
+        "ringmaster_fe_ipv4": "198.51.100.20",
+        "ringmaster_fe_ipv6": "2001:db8:2::20",
+        "ringmaster_services": {**SERVICES, "backup": "svc0"},
+    },
+}
+
+
+def test_what_everybody_may_have_is_offered_on_the_frontend_and_nothing_else() -> None:
+    found = offers.of("svc0", CONNECTED["svc0"])
+    on_frontend = {(one.protocol, one.port) for one in found if "198.51.100.20" in one.addresses}
+    assert on_frontend == {("udp", 53), ("tcp", 53), ("tcp", 80), ("tcp", 443)}
+    assert {one.port for one in found if not one.everybody} == {8000, 3142}
+    assert all("2001:db8:2::20" in one.addresses for one in found if one.everybody)
+
+
+def test_a_guard_trusts_nobody_by_an_address_on_the_frontend() -> None:
+    found = offers.guard(CONNECTED, "svc0", MACHINES)
+    assert (found["frontend_interface"], found["server_interface"]) == ("fe", "")
+    assert "198.51.100.20" not in found["trusted"]
+    assert "198.51.100.20" not in offers.beyond(CONNECTED, "hv0", MACHINES)["machines"]
+
+
+def test_what_the_internet_reaches_of_machines_that_are_connected() -> None:
+    found = offers.beyond(CONNECTED, "hv0", MACHINES)
+    assert found["services"] == ["198.51.100.20", "2001:db8:2::20"]
+    assert {(one["proto"], one["port"]) for one in found["public"]} == {
+        ("udp", 53),
+        *(("tcp", p) for p in (53, 80, 443)),
+    }
+    assert all(set(one["addresses"]) == set(found["services"]) for one in found["public"])
+    assert covered("198.51.100.20", found["closed"]), "a VM reaches what is listed only"
+    both = {**CONNECTED, "svc0": {**CONNECTED["svc0"], "ringmaster_srv_interface": "srv"}}
+    assert set(offers.beyond(both, "hv0", MACHINES)["services"]) == {
+        *("198.51.100.20", "2001:db8:2::20", "172.20.0.20", "2001:db8:3::20")
+    }
+
+
+def test_of_machines_that_are_not_connected_the_gateway_says_nothing_new() -> None:
+    found = offers.beyond(HOSTS, "hv0", MACHINES)
+    assert (found["services"], found["public"]) == ([], [])
+
+
+@pytest.mark.parametrize(("frontend", "may"), [("closed", {443, 80, 53}), ("open", {443, 80, 53, 8000, 22, 9100})])
+def test_a_vm_with_a_service_and_a_closed_frontend_is_asked_there(frontend: str, may: set[int]) -> None:
+    services = {"dns": "platform00", "status": "platform00", "backup": "platform00", "monitoring": "platform00"}
+    vm = {**HOSTS["platform00"], "ringmaster_services": services, "firewall_frontend": frontend}
+    permissions = firewall.policy(vm)
+    asked = (443, 80, 53, 8000, 9100)
+    reached = {port for port in asked if firewall.permits(permissions, "ethfe", "198.18.0.7", "tcp", port)}
+    assert reached == may - {22}
+    assert firewall.permits(permissions, "ethfe", "198.18.0.7", "udp", 53)

@@ -318,7 +318,7 @@ def test_one_mistake(platform, file: str, old: str, new: str, said: list[str]) -
 
 
 def test_networks_that_overlap(platform) -> None:
-    platform.replace(PLATFORM, "ipv6: 2001:db8:2::/64", "ipv6: 2001:db8::/32")
+    platform.replace(PLATFORM, "ipv6: 2001:db8:2::/64", "ipv6: 2001:db8:2::/47")
     (mistake,) = platform.mistakes()
     assert "overlaps with the frontend's" in mistake.message
 

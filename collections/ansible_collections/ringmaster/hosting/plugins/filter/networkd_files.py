@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.ringmaster.hosting.plugins.module_utils.network.networkd import files
+from ansible_collections.ringmaster.hosting.plugins.module_utils.network.networkd import files, machine_files
 from ansible_collections.ringmaster.hosting.plugins.plugin_utils.filters import wrap
 
 
@@ -17,6 +17,7 @@ class FilterModule:
     def filters(self) -> dict[str, Any]:
         """Return the filters by name."""
         return {
+            "machine_networkd_files": wrap("machine_networkd_files: {}", machine_files, ValueError),
             "networkd_files": wrap(
                 "networkd_files: {}", wrap("networkd_files: variable {} is missing", files, KeyError), ValueError
             ),

@@ -149,8 +149,11 @@ def _service_machine(
     ]
     nics = [
         _management_nic(host, management),
-        {"name": "srv", "bridge": SERVER_BRIDGE, "addresses": addresses},
+        {"name": host.get("ringmaster_srv_interface") or "srv", "bridge": SERVER_BRIDGE, "addresses": addresses},
     ]
+    if host.get("ringmaster_fe_interface"):
+        # Role machine_network gives it its addresses.
+        nics.append({"name": host["ringmaster_fe_interface"], "bridge": FRONTEND_BRIDGE})
     return {"name": name, "nics": nics, "hypervisor": False}
 
 

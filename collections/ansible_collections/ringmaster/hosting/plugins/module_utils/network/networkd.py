@@ -10,6 +10,7 @@ leave where the question came in, because the hypervisor's filters let an interf
 
 from __future__ import annotations
 
+import dataclasses
 import ipaddress
 from collections import ChainMap
 from collections.abc import Iterable, Mapping, Sequence
@@ -146,7 +147,9 @@ def render(vm: Mapping[str, Any], *, former: bool = False) -> dict[str, str]:
             files[f"10-{port.name}.link"] = _link(port)
         resolvers = vm.get("ringmaster_resolvers") or [] if port.name == "ethsrv" else []
         domain = str(vm.get("ringmaster_domain") or "")
-        files[f"10-{port.name}.network"] = _network(port, default_for, resolvers, domain)
+        # A frontend without carrier must not hold the boot.
+        is_awaited = port.name != "ethfe"
+        files[f"10-{port.name}.network"] = _network(port, default_for, resolvers, domain, is_awaited=is_awaited)
     return files
 
 
@@ -155,6 +158,24 @@ def files(variables: Mapping[str, Any], match_mac: bool = True, former: bool = F
     if not match_mac:
         variables = ChainMap({"ringmaster_fe_mac": "", "ringmaster_srv_mac": ""}, variables)  # type: ignore[arg-type]
     return render(variables, former=former)
+
+
+def machine_files(host: Mapping[str, Any]) -> dict[str, str]:
+    """Return file name -> text for the interfaces of a service machine that the description names; none for others.
+
+    Addresses and rules are as a VM's. The default route is the machine's own affair, unless Ansible reaches it by this
+    interface: then there is no other one.
+    """
+    host = ChainMap({"ringmaster_fe_mac": "", "ringmaster_srv_mac": ""}, host)  # type: ignore[arg-type]
+    result = {}
+    for port, role in zip(interfaces(host), ("fe", "srv"), strict=True):
+        name = str(host.get(f"ringmaster_{role}_interface") or "")
+        if name:
+            is_way_in = host.get("ansible_host") in [one.address for one in port.addresses]
+            default_for = port.families() if is_way_in else set()
+            text = _network(dataclasses.replace(port, name=name), default_for, is_awaited=is_way_in)
+            result[f"05-ringmaster-{name}.network"] = text
+    return result
 
 
 def _text(sections: Iterable[tuple[str, Sequence[tuple[str, str]]]]) -> str:
@@ -171,7 +192,9 @@ def _link(port: Interface) -> str:
     return _text([_match(port), ("Link", [("Name", port.name), ("MTUBytes", str(port.mtu))])])
 
 
-def _network(port: Interface, default_for: set[int], resolvers: Sequence[str], domain: str) -> str:
+def _network(
+    port: Interface, default_for: set[int], resolvers: Sequence[str] = (), domain: str = "", *, is_awaited: bool
+) -> str:
     settings = [
         ("DHCP", "no"),
         ("LinkLocalAddressing", "ipv6"),
@@ -184,10 +207,9 @@ def _network(port: Interface, default_for: set[int], resolvers: Sequence[str], d
         *[("DNS", str(resolver)) for resolver in resolvers],
         *([("Domains", domain)] if resolvers and domain else []),
     ]
-    online = "no" if port.name == "ethfe" else "yes"  # a frontend without carrier must not hold the boot
     sections: list[tuple[str, Sequence[tuple[str, str]]]] = [
         _match(port),
-        ("Link", [("MTUBytes", str(port.mtu)), ("RequiredForOnline", online)]),
+        ("Link", [("MTUBytes", str(port.mtu)), ("RequiredForOnline", "yes" if is_awaited else "no")]),
         ("Network", settings),
     ]
     for address in port.addresses:

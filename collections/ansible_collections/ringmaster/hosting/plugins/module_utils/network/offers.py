@@ -75,8 +75,20 @@ def addresses_of(host: Host) -> list[str]:
     return found or [str(host[name]) for name in ("ansible_host",) if is_address(str(host.get(name)))]
 
 
+def on_frontend(host: Host) -> list[str]:
+    """Return the addresses of a machine on the frontend, where the Internet asks it."""
+    return [str(host[name]) for name in ("ringmaster_fe_ipv4", "ringmaster_fe_ipv6") if host.get(name)]
+
+
+def closed_to_internet(host: Host) -> list[str]:
+    """Return the addresses of a machine that are ours to close: those on interfaces that the description names."""
+    roles = [role for role in ("srv", "fe") if host.get(f"ringmaster_{role}_interface")]
+    found = [host.get(f"ringmaster_{role}_{family}") for role in roles for family in ("ipv4", "ipv6")]
+    return [str(one) for one in found if one]
+
+
 def of(name: str, host: Host) -> list[Offer]:
-    """Return what a machine offers to VMs, with ports and addresses.
+    """Return what a machine offers to VMs, with ports and addresses; to everybody also on the frontend.
 
     :param host: its variables; ``ringmaster_services`` says what it runs, ``ringmaster_package_cache`` where VMs fetch
         packages.
@@ -84,7 +96,11 @@ def of(name: str, host: Host) -> list[Offer]:
     services = host.get("ringmaster_services") or {}
     own = tuple(addresses_of(host))
     result = [
-        dataclasses.replace(offer, port=int(host.get(offer.variable) or offer.port), addresses=own)
+        dataclasses.replace(
+            offer,
+            port=int(host.get(offer.variable) or offer.port),
+            addresses=(*own, *on_frontend(host)) if offer.everybody else own,
+        )
         for offer in OFFERS
         if name and services.get(offer.service) == name
     ]
@@ -100,10 +116,9 @@ def of(name: str, host: Host) -> list[Offer]:
 
 def _at(name: str, host: Host, wanted: str) -> tuple[str, ...]:
     """Return the addresses of a machine that somebody means by a name or an address; none when it is another one."""
-    known = [str(host[key]) for key in ("ansible_host", "ringmaster_srv_ipv4", "ringmaster_srv_ipv6") if host.get(key)]
     if is_address(wanted):
         address = ipaddress.ip_address(wanted)
-        return tuple(one for one in known if is_address(one) and ipaddress.ip_address(one) == address)
+        return tuple(one for one in _inner_addresses(host) if ipaddress.ip_address(one) == address)
     return tuple(addresses_of(host)) if wanted in (name, host.get("ringmaster_fqdn")) else ()
 
 
@@ -116,18 +131,22 @@ def networks(host: Host) -> list[str]:
 def guard(hostvars: Mapping[str, Host], name: str, machines: Sequence[str]) -> dict[str, Any]:
     """Return what the guard of a hypervisor or service machine lets in from the platform's networks.
 
-    ``offers`` is a list of ``{what, proto, port, addresses, rate, connections}``; ``trusted`` are the addresses of the
-    platform's own machines, ``watchers`` those of VMs that monitor, ``networks`` is where VMs are.
+    ``offers`` is a list of ``{what, proto, port, everybody, addresses, rate, connections}``; ``trusted`` are the
+    addresses of the platform's own machines, ``watchers`` those of VMs that monitor, ``networks`` is where VMs are.
+    What comes in by ``frontend_interface`` or ``server_interface``, where these are known, is judged whoever sends it.
 
     :param machines: hypervisors and service machines.
     """
     host = hostvars[name]
-    trusted = [address for one in machines for address in _all_addresses(hostvars[one])]
+    # Not those of the frontend, where only what everybody may have is asked for.
+    trusted = [address for one in machines for address in _inner_addresses(hostvars[one])]
     services = host.get("ringmaster_services") or {}
     trusted += _gateways(host)
     watching = [services[one] for one in WATCHERS if services.get(one) in hostvars and services[one] not in machines]
     return {
         "offers": [_plain(offer) for offer in of(name, host)],
+        "frontend_interface": str(host.get("ringmaster_fe_interface") or ""),
+        "server_interface": str(host.get("ringmaster_srv_interface") or ""),
         "trusted": sorted(dict.fromkeys(trusted)),
         "watchers": sorted({address for one in watching for address in addresses_of(hostvars[one])}),
         "watched_ports": list(WATCHED_PORTS),
@@ -136,9 +155,14 @@ def guard(hostvars: Mapping[str, Host], name: str, machines: Sequence[str]) -> d
     }
 
 
-def _all_addresses(host: Host) -> list[str]:
+def _inner_addresses(host: Host) -> list[str]:
+    """Return by which addresses a machine is known to operators and on the server network."""
     found = [host.get(key) for key in ("ansible_host", "ringmaster_srv_ipv4", "ringmaster_srv_ipv6")]
     return [str(one) for one in found if one and is_address(str(one))]
+
+
+def _all_addresses(host: Host) -> list[str]:
+    return list(dict.fromkeys([*_inner_addresses(host), *on_frontend(host)]))
 
 
 def _plain(offer: Offer) -> dict[str, Any]:
@@ -161,6 +185,7 @@ def beyond(
     ``open`` is a list of ``{what, proto, port, addresses}``, ``own`` are those of the gateway itself; ``machines`` are
     the machines' addresses, ``closed`` the prefixes of management and machines, ``private`` those that are nobody's
     on the Internet. What is neither is the Internet, which is open.
+    The other way round, ``services`` are addresses of machines of which the Internet reaches what is ``public`` only.
 
     :param name: the gateway.
     :param allowed: prefixes that are open although nobody's on the Internet; never management networks or machines.
@@ -168,13 +193,17 @@ def beyond(
     host = hostvars[name]
     opened = [_plain(offer) for one in machines for offer in of(one, hostvars[one])]
     own = [address for one in machines for address in _all_addresses(hostvars[one])]
+    ours = {address for one in machines for address in closed_to_internet(hostvars[one])}
+    public = [{**one, "addresses": [a for a in one["addresses"] if a in ours]} for one in opened if one["everybody"]]
     # A management network may lie in those where VMs are, who then reach each other as ever.
     management = [str(one) for one in host.get("ringmaster_management_networks") or []]
     closed = [*_without(prefixes(management), networks(host)), *own]
     return {
         "open": opened,
         "own": [_plain(offer) for offer in of(name, host)],
-        "machines": sorted(dict.fromkeys(own)),
+        "machines": sorted({address for one in machines for address in _inner_addresses(hostvars[one])}),
+        "services": sorted(ours),
+        "public": [one for one in public if one["addresses"]],
         "closed": prefixes([*closed, *(_carried(closed))]),
         "private": _without(prefixes([*NOT_INTERNET, *_carried(NOT_INTERNET)]), allowed),
         "icmp": icmp.BY_FAMILY,

@@ -14,7 +14,7 @@ from ansible_collections.ringmaster.hosting.plugins.module_utils.values import a
 from . import placement, roster
 from .language.ssh_keys import key_blob
 from .ledger import ADDRESSES, FURTHER, LAST_UID, NONE, Ledger
-from .model import Asked, Description, Vm
+from .model import Asked, Description, Vm, of_record
 
 NETWORKS = ("frontend", "server", "server_public")
 
@@ -69,7 +69,7 @@ def fixed_addresses(description: Description) -> Iterable[str]:
         network = description.network(role)
         yield from addresses.declared((gateway(network, "ipv4"), gateway(network, "ipv6")))
     for record in (*description.hypervisors.values(), *description.machines.values()):
-        yield from addresses.declared((record["address"], record["srv_ipv4"], record["srv_ipv6"]))
+        yield from of_record(record)
 
 
 def gateway(network: dict[str, Any], family: str) -> str:

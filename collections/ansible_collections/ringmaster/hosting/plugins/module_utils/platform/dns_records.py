@@ -17,13 +17,16 @@ from .language.errors import did_you_mean, one_of
 from .language.load import Source
 from .model import Description, Vm
 
+PAGES = "status"
+"""Below the domain: the status pages, as variable ``status_hostname`` has it by default."""
+
 
 def hosts(
     description: Description,
     addresses_of: Callable[[Description, Vm], dict[str, str]],
     further_of: Callable[[Description, Vm], dict[str, list[str]]],
 ) -> dict[str, list[str]]:
-    """Return the addresses of each name below the domain: <vm>, <vm>.fe, machines, and the gateway.
+    """Return the addresses of each name below the domain: <vm>, <vm>.fe, machines, the gateway and the status pages.
 
     ``addresses_of`` gives fe_ipv4, fe_ipv6, srv_ipv4, srv_ipv6 of a VM, and nothing for one without allocation;
     ``further_of`` its further addresses. Each of those on the frontend has a name of its own, <vm>.fe2 and so on:
@@ -44,13 +47,33 @@ def hosts(
         for name, record in machines.items():
             ours = list(addresses.declared((record["srv_ipv4"], record["srv_ipv6"])))
             result[name] = ours or [record["address"]]
+            if frontend := _on_frontend(record):
+                result[frontend_name(name)] = frontend
     for name, role in (("gateway", "server"), (frontend_name("gateway"), "frontend")):
         network = description.network(role)
         ours = [gateway(network, family) for family in ("ipv4", "ipv6") if network.get(family)]
         known = [one for one in addresses.declared(ours) if not addresses.is_link_local(one)]
         if name not in result and known:
             result[name] = known
+    if pages := _pages(description):
+        # After the machine's own names, which the pointers of its addresses are.
+        result.setdefault(PAGES, pages)
     return result
+
+
+def _on_frontend(record: dict[str, Any]) -> list[str]:
+    return list(addresses.declared((record.get("fe_ipv4"), record.get("fe_ipv6"))))
+
+
+def _pages(description: Description) -> list[str]:
+    """Return where the Internet finds the status pages; nothing where it does not, or the description says itself."""
+    machine = description.machines.get((description.platform.get("services") or {}).get("status") or "")
+    domain = description.platform.get("domain") or ""
+    is_said = fqdn(PAGES, domain) in (description.platform.get("dns_zones") or []) or any(
+        record["name"].lower() == PAGES and (record["zone"] or domain) == domain
+        for _source, _index, record in _declared(description)
+    )
+    return _on_frontend(machine) if machine and not is_said else []
 
 
 def records(
@@ -195,6 +218,8 @@ def _check_zone(description: Description, zone: str, generated: set[str]) -> Non
     if zone == domain:
         for name in (one for machine in sorted(generated) for one in (machine, frontend_name(machine))):
             found.append(zone_records.Record(f"{fqdn(name, zone)}.", "AAAA", "::"))
+        if _pages(description):
+            found.append(zone_records.Record(f"{fqdn(PAGES, zone)}.", "AAAA", "::"))
         for name in _further_names(description):
             found.append(zone_records.Record(f"{fqdn(name, zone)}.", "A", "0.0.0.0"))
     places: dict[zone_records.Record, tuple[Source, int]] = {}

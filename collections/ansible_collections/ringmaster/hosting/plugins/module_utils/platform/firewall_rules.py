@@ -11,7 +11,7 @@ from typing import Any
 from ansible_collections.ringmaster.hosting.plugins.module_utils.components import catalogue
 from ansible_collections.ringmaster.hosting.plugins.module_utils.values import addresses
 
-from .model import Description, Vm
+from .model import Description, Vm, of_record
 
 EVERYWHERE = ("0.0.0.0/0", "::/0")
 #: What may stand before a name, to say which kind of thing is meant.
@@ -78,8 +78,7 @@ def resolve(description: Description, name: str, addresses_of: Callable[[Descrip
         return addresses_of(description, description.vms[plain])
     for machines in (description.hypervisors, description.machines):
         if plain in machines:
-            record = machines[plain]
-            return list(addresses.declared((record["address"], record["srv_ipv4"], record["srv_ipv6"])))
+            return list(of_record(machines[plain]))
     return [name]
 
 

@@ -12,6 +12,7 @@ import uuid
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.ringmaster.hosting.plugins.module_utils.network.zones import is_private
 from ansible_collections.ringmaster.hosting.plugins.module_utils.values import addresses
 from ansible_collections.ringmaster.hosting.plugins.module_utils.values.fqdn import fqdn, frontend_fqdn
 
@@ -97,13 +98,16 @@ def build(description: Description) -> Inventory:
 
 def _serve_names(inventory: Inventory, description: Description) -> None:
     """Give the name server what it serves, and all VMs the name server."""
+    server = inventory.hosts[inventory.groups["service_dns"]["hosts"][0]]
+    frontend = [server.get(f"ringmaster_fe_{family}") for family in ("ipv4", "ipv6")]
     inventory.group(
         "service_dns",
         ringmaster_dns_hosts=dns_records.hosts(description, _allocated_addresses, _further),
         ringmaster_dns_records=dns_records.records(description, _allocated_addresses),
         ringmaster_dns_zones=list(description.platform["dns_zones"] or []),
+        # Where the Internet asks.
+        ringmaster_dns_frontend=[address for address in frontend if address and not is_private(address)],
     )
-    server = inventory.hosts[inventory.groups["service_dns"]["hosts"][0]]
     found = [server.get(f"ringmaster_srv_{family}") for family in ("ipv4", "ipv6")]
     inventory.group("vms", ringmaster_resolvers=[address for address in found if address])
 
@@ -420,8 +424,20 @@ def _add_machines(inventory: Inventory, description: Description) -> None:
         inventory.join(name, "hypervisors")
         inventory.group(f"hypervisor_{name}_vms".replace("-", "_"))
     for name, record in description.machines.items():
-        inventory.hosts[name] = _machine_vars(description, name, record)
+        inventory.hosts[name] = {
+            **_machine_vars(description, name, record),
+            **_frontend_vars(description, name, record),
+        }
         inventory.join(name, "machines")
+
+
+def _frontend_vars(description: Description, name: str, record: dict[str, Any]) -> dict[str, Any]:
+    """Return what a machine that is connected to the platform's networks has beside others."""
+    keys = ("fe_ipv4", "fe_ipv6", "fe_interface", "srv_interface")
+    found = {f"ringmaster_{key}": record[key] for key in keys if record[key]}
+    if record["fe_ipv4"] or record["fe_ipv6"]:
+        found["ringmaster_fe_fqdn"] = frontend_fqdn(name, description.domain)
+    return found
 
 
 def _machine_vars(description: Description, name: str, record: dict[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from ansible_collections.ringmaster.hosting.plugins.module_utils.values.fqdn imp
 
 from .language import names, ssh_keys
 from .ledger import Ledger
-from .model import Description
+from .model import Description, of_record
 
 HEADER = "# Written by Ringmaster from allocations.yml; do not edit.\n"
 
@@ -36,7 +36,9 @@ def _aliases(description: Description, ledger: Ledger, name: str) -> Iterator[st
     for machines in (description.hypervisors, description.machines):
         if name in machines:
             record = machines[name]
-            yield from addresses.declared((record["address"], record["srv_ipv4"], record["srv_ipv6"]))
+            if record.get("fe_ipv4") or record.get("fe_ipv6"):
+                yield frontend_fqdn(name, description.domain)
+            yield from of_record(record)
             return
     if name in ledger.vm_ids:
         yield frontend_fqdn(name, description.domain)

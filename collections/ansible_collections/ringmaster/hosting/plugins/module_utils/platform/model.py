@@ -5,16 +5,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.ringmaster.hosting.plugins.module_utils.values import sizes
+from ansible_collections.ringmaster.hosting.plugins.module_utils.values import addresses, sizes
 
 from .language.errors import Mistake
 from .language.load import Source
 from .ledger import Ledger
 from .schema.backup import resolve as resolve_backup
+
+MACHINE_ADDRESSES = ("address", "srv_ipv4", "srv_ipv6", "fe_ipv4", "fe_ipv6")
+"""Keys of hypervisors and machines; those of the frontend are machines' only."""
+
+
+def of_record(record: dict[str, Any]) -> Iterator[str]:
+    """Yield the addresses of a hypervisor or machine."""
+    return addresses.declared(record.get(key) for key in MACHINE_ADDRESSES)
 
 
 @dataclass(frozen=True)

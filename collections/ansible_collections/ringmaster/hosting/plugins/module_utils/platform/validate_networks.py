@@ -13,9 +13,10 @@ from ansible_collections.ringmaster.hosting.plugins.module_utils.values.addresse
 
 from .allocation import NETWORKS, gateway
 from .language.load import Source
-from .model import Description
+from .model import MACHINE_ADDRESSES, Description
 
 SMALLEST_IPV4 = 30
+_ROLES = {"srv": "server", "fe": "frontend"}
 _WHOSE = {"frontend": "the frontend's", "server": "the private one of the server network"}
 
 
@@ -140,8 +141,40 @@ def _address_problem(key: str, address: str, prefix: str) -> str:
     return addresses.nonsense(address)
 
 
+def _check_interfaces(source: Source, here: tuple[str, str], record: dict[str, Any]) -> None:
+    """Note an address on the frontend without its interface, an interface without an address, and one that is two."""
+
+    def is_written(key: str) -> bool:
+        # What is and could not be read has been noted.
+        return source.find(*here, key) is not source.find(*here)
+
+    for short, role in _ROLES.items():
+        name = record.get(f"{short}_interface")
+        given = [key for key in (f"{short}_ipv4", f"{short}_ipv6") if is_written(key)]
+        if given and short == "fe" and not is_written("fe_interface"):
+            source.wrong(
+                source.find(*here, given[0]),
+                f"{'.'.join(here)}.{given[0]}: the machine has no interface on the frontend",
+                found=f"{given[0]} without fe_interface",
+                allowed="fe_interface: the interface that is plugged into the frontend, as `ip link` calls it",
+            )
+        if name and not given:
+            source.wrong(
+                source.find(*here, f"{short}_interface"),
+                f"{'.'.join(here)}.{short}_interface: the machine has no address on the {role} network",
+                found=name,
+                allowed=f"{short}_ipv4 or {short}_ipv6 beside it, or no {short}_interface",
+            )
+    if record.get("fe_interface") and record["fe_interface"] == record.get("srv_interface"):
+        source.wrong(
+            source.find(*here, "fe_interface"),
+            f"{'.'.join(here)}.fe_interface: {record['fe_interface']} is the interface on the server network",
+            found=record["fe_interface"],
+            allowed="an interface for each network",
+        )
+
+
 def _check_machines(description: Description, source: Source) -> None:
-    server = description.network("server")
     services = description.platform.get("services") or {}
     owners: dict[str, str] = {}
     for role in NETWORKS:
@@ -151,19 +184,25 @@ def _check_machines(description: Description, source: Source) -> None:
                 owners[addresses.canonical(router)] = "the gateway"
     for section, machines in (("hypervisors", description.hypervisors), ("machines", description.machines)):
         for name, record in machines.items():
-            for key in ("address", "srv_ipv4", "srv_ipv6"):
-                address = record[key]
+            if section == "machines":
+                _check_interfaces(source, (section, name), record)
+            for key in MACHINE_ADDRESSES:
+                address = record.get(key)
                 path = (section, name, key)
                 if not address:
                     continue
-                if key != "address" and _is_faulty(source, server, "server", key[4:]):
+                short, _underscore, family = key.partition("_")
+                role = _ROLES.get(short, "")
+                network = description.network(role) if role else {}
+                if role and _is_faulty(source, network, role, family):
                     continue
-                if key != "address" and server and not addresses.contains(server.get(key[4:]) or "", address):
-                    _outside(source, path, address, server.get(key[4:]) or "")
+                prefix = network.get(family) or ""
+                if network and not addresses.contains(prefix, address):
+                    _outside(source, path, address, prefix)
                     continue
-                if problem := _address_problem(key, address, server.get(key[4:]) or ""):
+                if problem := _address_problem(key, address, prefix):
                     _wrong(source, path, address, problem, "a machine's address", eased=True)
-                if key == "srv_ipv6" and server and _host_part(server["ipv6"] or "::/64", address) >= FIRST_ID:
+                if network and family == "ipv6" and _host_part(prefix or "::/64", address) >= FIRST_ID:
                     _taken_by_ids(source, path, address)
                 canonical = addresses.canonical(address)
                 owner = owners.setdefault(canonical, name)

@@ -162,6 +162,8 @@ def policy(vm: Mapping[str, Any]) -> list[Permission]:
         sources = () if offer.everybody else tuple(offers.networks(vm))
         if (offer.protocol, str(offer.port)) not in {("tcp", port) for port in SERVER_NETWORK.ports}:
             result.append(Permission(offer.what, ("ethsrv",), sources, offer.protocol, (str(offer.port),)))
+        if offer.everybody and frontend == "closed":
+            result.append(Permission(offer.what, ("ethfe",), (), offer.protocol, (str(offer.port),)))
     ports = tuple(str(port) for port in vm.get("firewall_monitoring_ports") or [])
     if monitoring and ports:
         result.append(Permission("monitoring", ("ethsrv",), monitoring, "tcp", ports))

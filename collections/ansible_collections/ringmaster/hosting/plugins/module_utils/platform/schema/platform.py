@@ -126,7 +126,26 @@ HYPERVISOR = Record(
     ),
 )
 
-MACHINE = Record("machine", _HOST_KEYS)
+MACHINE = Record(
+    "machine",
+    (
+        *_HOST_KEYS,
+        Key(
+            "srv_interface",
+            _INTERFACE,
+            "Its interface on the server network. With it, addresses and routes there are set, and it is closed to "
+            "everybody but for what VMs and the Internet are offered.",
+            default_text="left as it is",
+        ),
+        Key("fe_ipv4", IPV4, "Its IPv4 address on the frontend, where the Internet asks its services."),
+        Key("fe_ipv6", _IPV6, "Its IPv6 address on the frontend; host part below ::1000."),
+        Key(
+            "fe_interface",
+            _INTERFACE,
+            "Its interface on the frontend; needed with an address there. Closed but for what everybody is offered.",
+        ),
+    ),
+)
 
 IMAGE = Record(
     "image",

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[1]
 KEYS = ROOT / ".lab/keys"
 ADDRESS = "198.51.100.1"
 # Must be those of molecule/platform/group_vars/project_web.yml.
