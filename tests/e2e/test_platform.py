@@ -219,6 +219,33 @@ def test_redis_is_out_of_reach_from_outside(site: Site, which: str) -> None:
     assert done.returncode != 0
 
 
+DIG = """
+import sys, dns.message, dns.query
+for send in (dns.query.udp, dns.query.tcp):
+    for kind in ("A", "AAAA"):
+        print(*(item for one in send(dns.message.make_query(sys.argv[1], kind), sys.argv[2], 5).answer for item in one))
+"""
+PAGES = {"ipv4": "198.51.100.20", "ipv6": "2001:db8:2::20"}
+"""Of svc0 on the frontend, by the example's platform.yml."""
+
+
+@pytest.mark.parametrize("family", PAGES)
+def test_pages_and_names_answer_from_outside_and_nothing_else_of_their_machine(site: Site, family: str) -> None:
+    name, address = "status.ringmaster.example", PAGES[family]
+    asked = site.outside(str(ROOT / ".venv/bin/python"), "-c", DIG, name, address)
+    assert asked.stdout.split() == [*PAGES.values()] * 2, asked.stderr
+    # From no management network: the operators' page is not there.
+    source = ["--interface", OUTSIDE] if family == "ipv4" else []
+    to = f"{name}:443:{f'[{address}]' if ':' in address else address}"
+    curl = ["curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", "--cacert", str(site.keys / "ca.pem"), *source]
+    for path, code in (("/", "200"), ("/all/", "403")):
+        done = site.outside(*curl, "--resolve", to, f"https://{name}{path}")
+        assert done.stdout == code, done.stderr
+    for port in ("22", "3142", "8000", "9090", "9100", "9990"):
+        source = ["-s", OUTSIDE] if family == "ipv4" else []
+        assert site.outside("nc", "-z", "-w", "2", *source, address, port).returncode != 0, port
+
+
 UNIT = """
 mkdir -p ~/.config/systemd/user && cat > ~/.config/systemd/user/hello.service << 'EOF'
 [Service]

@@ -234,7 +234,9 @@ def test_drift_is_found(server: Host, eventually: Callable[..., None]) -> None:
 
 def test_checks(server: Host) -> None:
     definitions = json.loads(server.check_output("cat /usr/lib/ringmaster/checks.d/dns.json"))
-    assert [one["name"] for one in definitions] == ["zones", "answers", "recursion", "secondaries", "signatures"]
+    assert [one["name"] for one in definitions] == [
+        *("zones", "answers", "recursion", "outside", "secondaries", "signatures")
+    ]
 
     def run(name: str) -> tuple[int, str]:
         one = next(one for one in definitions if one["name"] == name)
@@ -246,6 +248,8 @@ def test_checks(server: Host) -> None:
 
     assert run("zones")[0] == 0
     assert re.search(r"answered on 4 addresses", run("answers")[1])
+    # As the Internet sees it: the name that leads here, at the addresses on the frontend.
+    assert re.search(r"answered on 2 addresses", run("outside")[1])
     assert run("recursion")[0] == 0
     level, sentence = run("signatures")
     assert (level, "signatures" in sentence) == (0, True)
@@ -256,7 +260,7 @@ def test_checks(server: Host) -> None:
     server.check_output("systemctl stop named")
     try:
         assert run("zones") == (2, "The name server does not run.")
-        assert run("answers")[0] == 2
+        assert run("answers")[0] == run("outside")[0] == 2
         assert run("recursion")[0] == 2
     finally:
         server.check_output(f"{PROGRAM} load")
@@ -289,7 +293,7 @@ def test_records_of_a_mail_server_are_served_in_our_zone(
     kept = "/var/lib/ringmaster/mail-records"
     text = json.dumps([vars(record) for record in [*wanted, hostile]])
     server.check_output(f"mkdir -p {kept} && printf %s '{text}' > {kept}/post00.json")
-    variables = yaml.safe_load((Path(__file__).parents[1] / "converge.yml").read_text())[0]["vars"]
+    variables = yaml.safe_load((Path(__file__).parents[1] / "converge.yml").read_text())[1]["vars"]
     # What comes by -e is data: the template in converge.yml is worked out here.
     resolvers = Path("/etc/resolv.conf").read_text()
     variables["dns_forwarders"] = re.findall(r"^nameserver ([0-9.]+)", resolvers, flags=re.MULTILINE)

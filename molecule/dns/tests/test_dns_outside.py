@@ -16,9 +16,7 @@ import dns.flags
 import dns.message
 import dns.query
 import dns.rcode
-import dns.resolver
 import pytest
-from steps import check_of
 from testinfra.host import Host
 
 ROOT = Path(__file__).parents[3]
@@ -90,10 +88,6 @@ def test_answers_leave_by_the_frontend(server: Host, target: str, source: str) -
     assert " dev host0 " in server.check_output(f"ip route get {source}") + " "
 
 
-def test_its_check_sees_what_the_internet_sees(server: Host) -> None:
-    assert check_of(server, "dns/outside")["status"] == 0
-
-
 def connect(source: Path) -> str:
     argv = [ROOT / ".venv/bin/ansible-playbook", "-i", source, CONNECT]
     environment = {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_FORCE_COLOR": "false"}
@@ -130,6 +124,7 @@ def test_a_machine_that_the_description_no_longer_connects_is_as_before(server: 
     assert len(kept) == len(text.splitlines()) - len(keys)
     (copy / "platform.yml").write_text("\n".join(kept) + "\n")
     source = copy / "platform.ringmaster.yml"
+    source.write_text(source.read_text().replace("../../.lab", str(ROOT / ".lab")))
     try:
         assert "changed=1" in connect(source)
         assert not server.file(FILE).exists
