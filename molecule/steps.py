@@ -85,13 +85,16 @@ def small_disk(host: Host, unit: str, folder: str, room_mib: int) -> Iterator[Ca
         )
 
 
-def playbook(name: str, *words: str) -> subprocess.CompletedProcess[str]:
-    """Run an operator's playbook from inside the lab, where the controller of real machines would stand."""
+def playbook(name: str, *words: str, source: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """Run an operator's playbook from inside the lab, where the controller of real machines would stand.
+
+    ``source`` is another description than the scenarios'.
+    """
     environment = {key: value for key, value in os.environ.items() if not key.startswith("ANSIBLE_")}
     # Connections of another lab's machines, which have the same addresses, are not ours.
     lab = os.environ.get("MOLECULE_LAB", "rm-molecule")
     environment |= {"PWD": str(ROOT), "ANSIBLE_SSH_CONTROL_PATH_DIR": f"~/.ansible/cp-{lab}-inside"}
-    inventory = ROOT / "molecule/platform/platform.ringmaster.yml"
+    inventory = source or ROOT / "molecule/platform/platform.ringmaster.yml"
     return subprocess.run(
         [str(ROOT / ".venv/bin/ansible-playbook"), "-i", str(inventory), str(ROOT / "playbooks" / name), *words],
         cwd=ROOT,

@@ -5,10 +5,8 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import socket
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,6 +15,7 @@ import dns.message
 import dns.query
 import dns.rcode
 import pytest
+from steps import playbook
 from testinfra.host import Host
 
 ROOT = Path(__file__).parents[3]
@@ -89,9 +88,7 @@ def test_answers_leave_by_the_frontend(server: Host, target: str, source: str) -
 
 
 def connect(source: Path) -> str:
-    argv = [ROOT / ".venv/bin/ansible-playbook", "-i", source, CONNECT]
-    environment = {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_FORCE_COLOR": "false"}
-    done = subprocess.run(argv, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    done = playbook(str(CONNECT), source=source)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 

@@ -7,15 +7,14 @@ from __future__ import annotations
 
 import http.client
 import json
-import os
 import socket
 import ssl
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from pebble import authority
+from steps import playbook
 from testinfra.host import Host
 
 ROOT = Path(__file__).parents[3]
@@ -91,11 +90,8 @@ def test_operators_see_their_pages_there_as_well() -> None:
 
 def show(**variables: object) -> None:
     """Set the pages up as the role does, with some variables of the description's folder."""
-    argv = [ROOT / ".venv/bin/ansible-playbook", "-i", ROOT / "molecule/platform/platform.ringmaster.yml"]
-    argv += [Path(__file__).with_name("pages.yml"), "-e", f"@{ROOT / 'molecule/monitoring/hosts.yml'}"]
-    argv += ["-e", json.dumps({"lab_folder": str(ROOT / ".lab"), **variables})]
-    environment = {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg")}
-    done = subprocess.run(argv, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    words = ["-e", f"@{ROOT / 'molecule/monitoring/hosts.yml'}", "-e", json.dumps(variables)]
+    done = playbook(str(Path(__file__).with_name("pages.yml")), *words)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
