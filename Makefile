@@ -6,11 +6,12 @@ AS ?= bob
 CMD ?=
 ONLY ?=
 RESUME ?=
+PASSWORD ?=
 CHOICE = $(foreach word,$(ONLY),--only $(word)) $(if $(RESUME),--resume)
 LABTOOL = .venv/bin/python bin/lab --lab $(LAB) --platform $(PLATFORM)
 
 .DEFAULT_GOAL := help
-.PHONY: help ready tools up status ssh down clean check test drill bench generate docs lock
+.PHONY: help ready tools up open status ssh down clean check test drill bench generate docs lock
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
@@ -23,6 +24,9 @@ tools:
 
 up: ready ## bring the example platform up, with a real VM
 	@$(LABTOOL) up
+
+open: ready ## print the links to the lab's pages again (PASSWORD=new: with a new password for operators)
+	@$(LABTOOL) open $(if $(filter new,$(PASSWORD)),--new-password)
 
 status: ready ## show the VMs with their checks
 	@$(LABTOOL) status

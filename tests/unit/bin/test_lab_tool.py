@@ -233,8 +233,19 @@ VM = {
     "ringmaster_srv_ipv4": "172.20.1.1",
     "ringmaster_srv_ipv6": "2001:db8:3::1000",
     "ringmaster_components": ["redis", "nginx"],
+    "ringmaster_roster": {
+        "people": [
+            {"name": "alice", "state": "locked", "permissions": ["login"]},
+            {"name": "bob", "state": "active", "permissions": ["login"]},
+        ]
+    },
 }
-INVENTORY = {"vms": {"hosts": ["myapp00"]}, "_meta": {"hostvars": {"myapp00": VM, "hv0": {}}}}
+HV = {"ansible_host": "10.77.0.10", "ringmaster_domain": "ringmaster.example"}
+INVENTORY = {
+    "vms": {"hosts": ["myapp00"]},
+    "service_status": {"hosts": ["hv0"]},
+    "_meta": {"hostvars": {"myapp00": VM, "hv0": HV}},
+}
 CHECKS = [
     {"component": "redis", "check": "ping", "status": 0, "output": "answers"},
     {"component": "base", "check": "disk", "status": 2, "output": "full"},
@@ -255,10 +266,17 @@ def test_summary(lab: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captu
     monkeypatch.setattr(lab.__class__, "inventory", lambda self: INVENTORY)
     answer(monkeypatch, saying({"checks": CHECKS}))
     lab.timings = [("VM image", 12.34), ("site.yml", 100.0)]
+    lab.keys.mkdir(parents=True)
+    for name in ("alice", "bob", "carol", "operator"):
+        (lab.keys / f"{name}.pub").touch()
+    monkeypatch.setattr(tool.hints, "way_here", lambda _environment, _name: "root@controller")
+    monkeypatch.setattr(tool.forward, "running", lambda _lab, _state: tool.forward.Forward({"status.test-lab": 8401}))
     tool.summary(lab)
+    given = f"LAB=test-lab PLATFORM={lab.platform}"
+    told = f"password as printed when it was made; 'make open {given} PASSWORD=new' makes another"
     assert (
         capsys.readouterr().out
-        == """
+        == f"""
 myapp00  (myapp00.ringmaster.example, on hv0)
   size        2 cores, 1024 MiB memory, 10 GiB disk
   ethfe       2001:db8:2::1000
@@ -267,16 +285,59 @@ myapp00  (myapp00.ringmaster.example, on hv0)
   checks      OK       redis/ping: answers
               CRITICAL base/disk: full
 
-Log in:
-  make ssh VM=myapp00 AS=alice
-  make ssh VM=myapp00 AS=bob
-
 Time:
      12.3 s  VM image
     100.0 s  site.yml
     112.3 s  in all
+
+Log in:
+  make ssh {given} VM=myapp00 AS=bob
+
+Open in a browser on this machine:
+  http://status.test-lab.localhost:8401/      status pages
+  http://status.test-lab.localhost:8401/all/  all projects and machines, for operators: user operator,
+                                              {told}
+From a laptop, the same addresses, while this runs there:
+  ssh -N -L 8401:127.0.0.1:8401 root@controller
+If a browser insists on https or does not find the names: the same with 127.0.0.1 in place of the name.
 """
     )
+
+
+def test_status_opens_nothing(lab: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(lab.__class__, "inventory", lambda self: INVENTORY)
+    answer(monkeypatch, saying({"checks": CHECKS}))
+    tool.summary(lab)
+    assert "Pages: 'make open LAB=test-lab PLATFORM=" in capsys.readouterr().out
+    assert not lab.state.exists()
+
+
+def test_up_opens_pages_and_ends_well_when_it_cannot(
+    lab: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(lab.__class__, "inventory", lambda self: INVENTORY)
+    answer(monkeypatch, saying({"checks": CHECKS}))
+
+    def refuse(*_arguments: object, **_options: object) -> None:
+        raise tool.LabError("no port is free")
+
+    monkeypatch.setattr(tool.forward, "present", refuse)
+    tool.summary(lab, opens=True)
+    assert "No pages can be opened from here: no port is free\n" in capsys.readouterr().out
+    lab.namespace.touch()
+    lab.state.mkdir(parents=True)
+    assert refusal(capsys, tool.open_pages, lab, False) == "no port is free"
+
+
+def test_links_of_a_lab_that_is_down_or_has_none(
+    lab: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sentence = refusal(capsys, tool.open_pages, lab, False)
+    assert sentence.startswith("lab test-lab is down: bring it up with 'make up LAB=test-lab PLATFORM=")
+    lab.namespace.touch()
+    lab.state.mkdir(parents=True)
+    monkeypatch.setattr(lab.__class__, "inventory", lambda self: {**INVENTORY, "service_status": {"hosts": []}})
+    assert "this platform has no pages" in refusal(capsys, tool.open_pages, lab, False)
 
 
 @pytest.mark.parametrize(
@@ -320,7 +381,7 @@ def test_a_vm_that_has_nothing_allocated_yet(
     groups = {"vms": {"hosts": ["myapp00"]}, "unallocated": {"hosts": ["myapp00"]}}
     monkeypatch.setattr(lab.__class__, "inventory", lambda self: {**groups, "_meta": {"hostvars": hostvars}})
     tool.summary(lab)
-    assert "myapp00  (not there yet: 'make up' makes it)" in capsys.readouterr().out
+    assert "myapp00  (not there yet: 'make up LAB=test-lab PLATFORM=" in capsys.readouterr().out
 
 
 def test_status_of_a_lab_that_is_down(lab: Any, capsys: pytest.CaptureFixture[str]) -> None:

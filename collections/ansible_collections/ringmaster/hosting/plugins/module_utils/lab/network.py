@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.ringmaster.hosting.plugins.module_utils.lab import cgroup
+from ansible_collections.ringmaster.hosting.plugins.module_utils.lab import cgroup, forward
 from ansible_collections.ringmaster.hosting.plugins.module_utils.lab.run import LabError, locked, namespace_path, run
 
 UPLINK = "uplink"
@@ -122,7 +122,7 @@ def _present(network: LabNetwork, *, dry_run: bool) -> list[str]:
 
 
 def absent(network: LabNetwork, *, dry_run: bool = False) -> list[str]:
-    """Remove the uplink, the namespace with all its links, and what is left of machines; return the changes in words.
+    """Remove the uplink, pages that are open, the namespace, and what is left of machines; return the changes in words.
 
     Raises LabError when a process does not end.
     """
@@ -132,6 +132,7 @@ def absent(network: LabNetwork, *, dry_run: bool = False) -> list[str]:
         changes.append("processes of machines")
     if _uplink_pids(network):
         changes.append("uplink")
+    changes += forward.stop(network.state_folder, dry_run=True)
     if namespace_path(network.name).exists():
         changes.append(f"network namespace {network.name}")
     if dry_run:
@@ -146,6 +147,7 @@ def _remove(network: LabNetwork) -> None:
     cgroup.kill(network.group)
     cgroup.remove(network.group)
     _end(lambda: _uplink_pids(network))
+    forward.stop(network.state_folder)
     if lives(network.name):
         _end(lambda: _processes_inside(network))
         run(["ip", "netns", "del", network.name])
