@@ -48,9 +48,51 @@ def test_up_ends_with_a_summary(site: Site) -> None:
     output = site.up_output
     assert re.search(r"^myapp00 +\(myapp00\.ringmaster\.example, on hv0\)$", output, re.M)
     assert site.hostvars["ringmaster_srv_ipv6"] in output
-    assert "make ssh VM=myapp00 AS=bob" in output
+    # Both may log in; the lab and its platform are not the usual ones.
+    given = f"LAB={site.lab} PLATFORM={site.platform}"
+    assert f"\n  make ssh {given} VM=myapp00 AS=alice   # or bob\n" in output
     assert re.search(r"OK +redis/", output)
-    assert "CRITICAL" not in output.partition("Log in:")[0].rpartition("myapp00  (")[2]
+    assert "CRITICAL" not in output.partition("Time:")[0].rpartition("myapp00  (")[2]
+
+
+def page(url: str, password: str = "") -> tuple[int, str]:
+    """Open a link as a browser on this machine does, which asks loopback for names below localhost."""
+    login = ["--user", f"operator:{password}"] if password else []
+    argv = ["curl", "-s", "--noproxy", "*", "-w", "\n%{http_code}", *login, url]
+    text, _newline, code = subprocess.run(argv, capture_output=True, text=True, check=True).stdout.rpartition("\n")
+    return int(code), text
+
+
+def links(output: str) -> dict[str, str]:
+    """Return the links that were printed, by their first word."""
+    return {what: url for url, what in re.findall(r"^  (http://\S+) +(\w+)", output, re.M)}
+
+
+def test_pages_open_on_this_machine_by_the_links(site: Site) -> None:
+    found = links(site.up_output)
+    assert re.fullmatch(rf"http://status\.{site.lab}\.localhost:8[45]\d\d/", found["status"])
+    code, text = page(found["status"])
+    assert code == 200
+    assert "ringmaster.example" in text
+    assert page(f"{found['status']}projects/myapp/")[0] == 200
+    (password,) = re.findall(r"password (\S+) \(printed this once", site.up_output)
+    assert page(found["all"])[0] == 401
+    assert page(found["all"], "wrong")[0] == 401
+    code, text = page(found["all"], password)
+    assert code == 200
+    assert "hv0" in text
+    # Asked for by a name that a stranger's page has, there is nothing.
+    port = found["status"].rpartition(":")[2].strip("/")
+    assert page(f"http://127.0.0.1:{port}/")[0] == 200
+    stranger = ["curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", "--resolve", f"evil.example:{port}:127.0.0.1"]
+    assert subprocess.check_output([*stranger, f"http://evil.example:{port}/"], text=True) == "421"
+
+
+def test_links_are_printed_again_and_the_password_is_not(site: Site) -> None:
+    again = site.tool("open").stdout
+    assert links(again) == links(site.up_output)
+    assert "printed this once" not in again
+    assert page(links(again)["status"])[0] == 200
 
 
 def test_bob_logs_in_with_his_key(site: Site) -> None:
@@ -368,6 +410,7 @@ def test_a_broken_description_changes_nothing(site: Site) -> None:
 
 def test_down_leaves_no_trace(site: Site) -> None:
     site.tool("down")
+    assert subprocess.run(["curl", "-s", links(site.up_output)["status"]], check=False).returncode == 7
     assert site.lab not in subprocess.run(["ip", "netns"], capture_output=True, text=True, check=True).stdout
     assert site.lab not in Path("/proc/mounts").read_text()
     processes = subprocess.run(["ps", "-eo", "stat=,args="], capture_output=True, text=True, check=True).stdout
