@@ -216,6 +216,10 @@ def test_it_is_no_proxy(site: Site, request_line: str) -> None:
         assert answer.startswith("HTTP/1.1 400 "), answer
 
 
+def test_a_request_that_wants_another_protocol_is_refused(site: Site) -> None:
+    assert site.raw("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").startswith("HTTP/1.1 400 ")
+
+
 @pytest.mark.parametrize(
     "lines",
     [
