@@ -358,7 +358,7 @@ def test_a_vm_that_does_not_tell_or_lies(
     lab: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], script: str
 ) -> None:
     monkeypatch.setattr(lab.__class__, "inventory", lambda self: INVENTORY)
-    monkeypatch.setattr(tool, "CHECKS_LIMITS", tool.bounded.Limits(1_000_000, 3))
+    monkeypatch.setattr(tool.checks, "LIMITS", tool.checks.bounded.Limits(1_000_000, 3))
     answer(monkeypatch, script)
     tool.summary(lab)
     assert "  checks      UNKNOWN: the VM did not tell" in capsys.readouterr().out
