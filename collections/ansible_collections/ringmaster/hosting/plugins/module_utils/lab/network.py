@@ -253,7 +253,21 @@ def _uplink_pids(network: LabNetwork) -> list[int]:
 
 
 def _uplink_runs(network: LabNetwork) -> bool:
-    return bool(_uplink_pids(network)) and UPLINK in _links(network.name)
+    """Tell whether the uplink is there, and closed to this machine's loopback where it can be."""
+    pids = _uplink_pids(network)
+    if not pids or UPLINK not in _links(network.name):
+        return False
+    words = Path(f"/proc/{pids[0]}/cmdline").read_text(encoding="utf-8", errors="replace").split("\0")
+    return Path(words[0]).name != "pasta" or {*_loopback()} <= {*words}
+
+
+def _loopback() -> list[str]:
+    """Return pasta's word that closes this machine's loopback to the lab, whose router's address would be a way there.
+
+    It stays open where the only resolver is there; ``nameservers`` says so.
+    """
+    gateways = _routers()
+    return [] if any(address in gateways for address in nameservers()) else ["--no-map-gw"]
 
 
 def _start_uplink(network: LabNetwork) -> None:
@@ -280,7 +294,7 @@ def _start_pasta(network: LabNetwork) -> None:
         [
             *("pasta", "--config-net", "--runas", "0", "--ns-ifname", UPLINK, "--pid", str(network.pid_file)),
             *("--netns", str(namespace_path(network.name))),
-            *("-t", "none", "-u", "none", "-T", "none", "-U", "none"),
+            *("-t", "none", "-u", "none", "-T", "none", "-U", "none", *_loopback()),
         ]
     )
 
@@ -312,8 +326,12 @@ def nameservers() -> list[str]:
                 found.append(words[1])
         if found:
             return found
-    gateway = run(["ip", "-j", "route", "show", "default"]).stdout
-    return [route["gateway"] for route in json.loads(gateway or "[]") if "gateway" in route]
+    return _routers()
+
+
+def _routers() -> list[str]:
+    shown = run(["ip", "-j", "route", "show", "default"]).stdout
+    return [route["gateway"] for route in json.loads(shown or "[]") if "gateway" in route]
 
 
 def reachable(address: str) -> bool:
