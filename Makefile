@@ -11,7 +11,7 @@ CHOICE = $(foreach word,$(ONLY),--only $(word)) $(if $(RESUME),--resume)
 LABTOOL = .venv/bin/python bin/lab --lab $(LAB) --platform $(PLATFORM)
 
 .DEFAULT_GOAL := help
-.PHONY: help ready tools up open status ssh down clean check test drill bench generate docs lock
+.PHONY: help ready tools up open status ssh down clean check test drill bench generate docs pictures lock
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
@@ -57,6 +57,9 @@ generate: ready ## write every page, table and file that comes from the code
 
 docs: tools ## build all documentation to HTML, in build/docs
 	@PATH=$(CURDIR)/.venv/bin:$$PATH .venv/bin/python tests/gates/collection.py html
+
+pictures: tools ## make the pictures of pages in docs/images; look at them before you commit them
+	@PYTHONPATH=roles/machine/files/python:tests:tests/unit/ringmaster/status:docs/reference .venv/bin/python tests/pictures.py
 
 lock: ready ## rewrite the lock files of Python packages from pyproject.toml
 	@bin/lock

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from ringmaster.look import blocks
 
 ROLES = Path(__file__).resolve().parents[2] / "roles"
 PAGE = "checks.md"
@@ -127,14 +128,11 @@ def html_page() -> str:
             f"{f'<p>{_rich(meant)}</p>' if meant else ''}<p><b>What to do:</b> {_rich(remedy)}</p></article>"
             for name, meant, remedy in entries(role)
         )
-        parts.append(f'<section class="box"><h2>{role.name}</h2>{items}</section>')
-    return (
-        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>Checks and alerts</title>'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        '<meta name="color-scheme" content="light dark"><link rel="stylesheet" href="style.css"></head><body>'
-        '<header><nav aria-label="Where you are"><ol><li><a href="./">Status</a></li>'
-        '<li aria-current="page">Checks and alerts</li></ol></nav><h1>Checks and alerts</h1></header>\n'
-        f"<main>{chr(10).join(parts)}</main></body></html>\n"
+        parts.append(blocks.box(f"role-{role.name}", role.name, blocks.inner(items)))
+    own = (("Projects", "./#projects"), ("Checks", "checks.html"))
+    foot = "<p>Every check and every alert, what it looks at, and what to do about it.</p>"
+    return blocks.page(
+        "Checks and alerts", "\n".join(parts), root="", brand="Status", links=own, way=(("Status", "./"),), foot=foot
     )
 
 

@@ -21,6 +21,7 @@ import pytest
 import status_samples
 from ansible_collections.ringmaster.hosting.plugins.module_utils.services import status
 from ringmaster.status import main, markup, model, pages
+from ringmaster.status.pages import parts
 
 # What to do about each check and alert; generated.
 ROLES = Path(__file__).parents[4] / "roles"
@@ -55,7 +56,9 @@ def test_every_page_is_valid_html_and_links_only_to_what_is_there(site: dict[str
             parsed_address = urllib.parse.urlparse(urllib.parse.urljoin(f"/{path}.html", address))
             target = parsed_address.path.lstrip("/")
             if target == "checks.html":
-                assert f'id="{parsed_address.fragment}"' in RUNBOOKS, (path, address)
+                assert f'id="{parsed_address.fragment or "main"}"' in RUNBOOKS, (path, address)
+            elif target.endswith(".json"):
+                assert target.removesuffix(".json") in site, (path, address)
             elif not target.endswith((".css", ".svg")):
                 page = target.removesuffix(".html") if target.endswith(".html") else f"{target}index"
                 assert page in site, (path, address)
@@ -169,7 +172,7 @@ def test_the_web_server_tells_old_pages_by_the_minute(site: dict[str, Any]) -> N
 def test_a_site_replaces_the_last_at_once_and_old_ones_go(tmp_path: Path, platform: dict[str, Any]) -> None:
     static = tmp_path / "static"
     static.mkdir()
-    (static / "style.css").write_text("")
+    (static / "checks.html").write_text("")
     for _number in range(4):
         main.write(tmp_path, static, platform, status_samples.NOW)
     assert (tmp_path / "site/projects/myapp/myapp00.json").is_file()
@@ -196,13 +199,20 @@ def test_a_copy_elsewhere_holds_the_open_pages_and_no_other(tmp_path: Path, plat
     (tmp_path / "copy/projects/shop/index.html").write_text("private, from before the project closed its pages")
     subprocess.run(words, check=True)
     found = {str(path.relative_to(tmp_path / "copy")) for path in (tmp_path / "copy").rglob("*") if path.is_file()}
-    assert {"index.html", "index.json", "checks.html", "style.css", "projects/myapp/myapp00.html"} <= found
+    assert {
+        "index.html",
+        "index.json",
+        "checks.html",
+        "ringmaster.css",
+        "critical.svg",
+        "projects/myapp/myapp00.html",
+    } <= found
     assert not [path for path in found if path.startswith(("all/", "projects/shop"))]
 
 
 def test_availability_is_never_rounded_up_to_a_hundred() -> None:
-    assert pages._percent(0.999999) == "99.99 %"
-    assert pages._percent(1.0) == "100 %"
+    assert parts.percent(0.999999) == "99.99 %"
+    assert parts.percent(1.0) == "100 %"
 
 
 @pytest.mark.parametrize(
@@ -264,8 +274,8 @@ def test_a_vm_is_behind_while_its_digest_is_another(platform: dict[str, Any], si
         "myapp02": None,  # shall not run
         "shop00": None,  # does not answer
     }
-    assert "as described since" in site["projects/myapp/myapp00"][0]
-    assert "commit 3f2c1d0a9b8e" in site["projects/myapp/myapp00"][0]
+    assert "as described: the last complete run was" in site["projects/myapp/myapp00"][0]
+    assert ">24 h ago</time>, commit 3f2c1d0a9b8e" in site["projects/myapp/myapp00"][0]
     assert "not all of it: the last complete run was" in site["projects/myapp/myapp01"][0]
     text = main.metrics(platform)
     assert 'ringmaster_behind{machine="myapp00"} 0\n' in text and 'ringmaster_behind{machine="myapp01"} 1\n' in text
@@ -302,7 +312,7 @@ def test_a_services_state_comes_from_its_own_checks(tmp_path: Path) -> None:
     }
     html = {path: html for path, html, _part in pages.site(built, status_samples.NOW)}["index"]
     first = html.index('id="wrong"')
-    assert first < html.index('id="platform"') and "<b>dns</b>: No answer for example.org. <small>since" in html
+    assert first < html.index('id="platform"') and "<b>dns</b>: No answer for example.org. <small><time" in html
     # A machine of which nothing is known speaks for none of its services.
     figures.results["svc0"] = "timed out"
     built = made_of(figures, tmp_path)
@@ -319,7 +329,8 @@ def test_a_service_on_two_machines_stands_once_with_what_is_true_of_each(tmp_pat
     assert service["state"] == "WARNING"
     assert {one["name"]: one["state"] for one in service["machines"]} == {"hv0": "OK", "hv1": "WARNING"}
     html = {path: html for path, html, _part in pages.site(built, status_samples.NOW)}["index"]
-    assert html.count("virtual machines <small>") == 1 and "hv1 WARNING, hv0 OK" in html
+    each = '<b>virtual machines</b> <span class="state warning">hv1</span> <span class="state ok">hv0</span>'
+    assert html.count(each) == 1
     assert "<b>virtual machines</b> (hv1): 83 % are used." in html
 
 
@@ -389,8 +400,8 @@ def test_a_project_without_vms_is_listed(tmp_path: Path) -> None:
 
 def test_each_page_says_first_what_is_wrong(site: dict[str, Any]) -> None:
     for path, (html, _part) in site.items():
-        boxes = re.findall(r'<section class="box" id="([^"]+)"', html)
+        boxes = re.findall(r'<section class="box[^"]*" id="([^"]+)"', html)
         assert boxes[0] == "wrong", path
-    assert "2 of 3 VMs are not well: myapp00, myapp01" in site["index"][0]
+    assert '2 of 3 VMs are not well: <a href="projects/myapp/myapp00.html">myapp00</a>, <a' in site["index"][0]
     assert "Nothing: the VM shall not run." in site["projects/myapp/myapp02"][0]
     assert "No login: connection refused." in site["projects/myapp/index"][0].partition('id="vms"')[0]

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ringmaster.core.files import publish
+from ringmaster.look import blocks
 from ringmaster.status import model, pages, sources
 from ringmaster.status.history import History
 
@@ -118,7 +119,7 @@ def write(folder: Path, static: Path, platform: Mapping[str, Any], now: float) -
             place.parent.mkdir(parents=True, exist_ok=True)
             place.with_name(f"{place.name}.html").write_text(html, encoding="utf-8")
             place.with_name(f"{place.name}.json").write_text(json.dumps(part, ensure_ascii=False), encoding="utf-8")
-        for asset in static.iterdir():
+        for asset in (*blocks.STATIC.iterdir(), *static.iterdir()):
             shutil.copyfile(asset, fresh / asset.name)
         for name in [fresh, *(path for path in fresh.rglob("*") if path.is_dir())]:
             name.chmod(0o755)

@@ -1,63 +1,24 @@
 # Copyright: (c) 2026, Ringmaster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""HTML and SVG by hand: everything that comes from outside goes through ``text``."""
+"""What only the status pages have: their frame with its age, curves, the stripes of a day."""
 
 from __future__ import annotations
 
 import datetime
-import html
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+from ringmaster.look import blocks
+from ringmaster.look.blocks import NOTHING, text
 
 FRESH_MINUTES = 3
 REFRESH = 60
 STEP = 900
-NOTHING = "\u2013"  # a dash
 WIDTH, HEIGHT = 240, 40
-
-
-def text(value: object) -> str:
-    """Make anything safe inside an element or an attribute in double quotes."""
-    return html.escape(str(value), quote=True)
-
-
-def badge(state: str) -> str:
-    """A state as a word on its colour."""
-    return f'<span class="badge {state.lower()}">{text(state)}</span>'
-
-
-def when(moment: str | None) -> str:
-    """A moment for people and programs."""
-    if not moment:
-        return NOTHING
-    return f'<time datetime="{text(moment)}">{text(moment[:10])} {text(moment[11:16])} UTC</time>'
-
-
-def table(caption: str, head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table of ready-made cells; the first of each row is its heading. On a phone a row becomes a block."""
-    body = "".join(
-        "<tr>"
-        + f'<th scope="row">{row[0]}</th>'
-        + "".join(f'<td data-label="{text(name)}">{cell}</td>' for name, cell in zip(head[1:], row[1:], strict=True))
-        + "</tr>"
-        for row in rows
-    )
-    columns = "".join(f'<th scope="col">{text(name)}</th>' for name in head)
-    return (
-        f'<table><caption class="hidden">{text(caption)}</caption>'
-        f"<thead><tr>{columns}</tr></thead><tbody>{body}</tbody></table>"
-    )
-
-
-def box(identifier: str, title: str, content: str) -> str:
-    """A part of a page that links can point to."""
-    return f'<section class="box" id="{identifier}"><h2>{text(title)}</h2>{content}</section>'
-
-
-def facts(pairs: Iterable[tuple[str, str]]) -> str:
-    """Names and ready-made values."""
-    return "<dl>" + "".join(f"<div><dt>{text(name)}</dt><dd>{value}</dd></div>" for name, value in pairs) + "</dl>"
+STRIPE = {"ok": 8, "warning": 16, "critical": 24}
+"""How high the stripe of a quarter of an hour is, so that its state is seen without its colour."""
+RUNBOOKS = "checks.html"
 
 
 def sparkline(title: str, values: Mapping[str, float], top: float | None, unit: str) -> str:
@@ -98,24 +59,34 @@ def strip(reachable: Mapping[str, float], checks: Mapping[str, float], now: floa
     """The last 24 hours as 96 stripes: reached or not, and the worst check."""
     end = int(now - now % STEP)
     parts = []
-    counts = {"ok": 0, "warning": 0, "critical": 0}
+    counts = dict.fromkeys(STRIPE, 0)
     for number in range(96):
-        moment = str(end - (95 - number) * STEP)
-        if reachable.get(moment) == 0:
-            state = "critical"
-        elif moment in checks:
-            state = ("ok", "warning", "critical")[min(2, int(checks[moment]))]
+        begin = end - (95 - number) * STEP
+        if reachable.get(str(begin)) == 0:
+            state, word = "critical", "did not answer"
+        elif str(begin) in checks:
+            state = word = tuple(STRIPE)[min(2, int(checks[str(begin)]))]
         else:
             continue
         counts[state] += 1
-        parts.append(f'<rect class="{state}" x="{number * 5}" y="0" width="4" height="24"/>')
+        high = STRIPE[state]
+        at = datetime.datetime.fromtimestamp(begin, datetime.UTC).strftime("%H:%M UTC")
+        shape = f'<rect class="{state}" x="{number * 5}" y="{24 - high}" width="4" height="{high}"'
+        parts.append(f"{shape}/>" if state == "ok" else f"{shape}><title>{at}: {word}</title></rect>")
+    if not parts:
+        return ""
     label = "Last 24 hours: " + ", ".join(
         f"{word} in {count} of 96 quarters of an hour" for word, count in counts.items() if count
     )
-    if not parts:
-        return ""
     svg = f'<svg viewBox="0 0 480 24" role="img" aria-label="{text(label)}">{"".join(parts)}</svg>'
-    return f'<figure class="strip">{svg}<figcaption>24 hours ago <span>now</span></figcaption></figure>'
+    caption = f"<figcaption>24 h ago <span>{_said(counts)}</span> <span>now</span></figcaption>"
+    return f'<figure class="strip">{svg}{caption}</figure>'
+
+
+def _said(counts: Mapping[str, int]) -> str:
+    """Return for how long it was not well."""
+    bad = [f"{word} for {blocks.span(counts[word] * STEP)}" for word in ("critical", "warning") if counts[word]]
+    return ", ".join(bad) or "well all the time"
 
 
 def banner(made: float, trouble: str) -> str:
@@ -140,25 +111,42 @@ def banner(made: float, trouble: str) -> str:
     return f'{stale}<p class="banner" role="alert">Some figures are missing: {text(trouble)}</p>'
 
 
-def page(title: str, state: str, path: Sequence[tuple[str, str]], content: str, *, made: float, trouble: str) -> str:
-    """A whole page. ``path`` is the way from the start page: (name, address) of each page above."""
-    depth = "../" * max(0, len(path))
+def page(
+    title: str,
+    content: str,
+    part: Mapping[str, Any],
+    made: float,
+    *,
+    way: Sequence[tuple[str, str]] = (),
+    lede: str = "",
+    beside: str = "",
+    twin: str = "index.json",
+) -> str:
+    """A whole status page. ``way`` is the way from the start page: (name, address) of each page above."""
+    root = "../" * len(way)
     at = datetime.datetime.fromtimestamp(made, datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    trail = "".join(f'<li><a href="{text(address)}">{text(name)}</a></li>' for name, address in path)
-    navigation = f'<nav aria-label="Where you are"><ol>{trail}<li aria-current="page">{text(title)}</li></ol></nav>'
-    return (
-        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
-        f"<title>{text(state)} {NOTHING} {text(title)}</title>"
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        '<meta name="color-scheme" content="light dark">'
-        f'<meta http-equiv="refresh" content="{REFRESH}">'
-        f'<link rel="stylesheet" href="{depth}style.css">'
-        f'<link rel="icon" href="{depth}{state.lower()}.svg" type="image/svg+xml"></head><body>'
-        f'<a class="skip" href="#main">To the content</a>'
-        f"{banner(made, trouble)}<header>{navigation if path else ''}"
-        f"<h1>{text(title)} {badge(state)}</h1></header>"
-        f'<main id="main">{content}</main>'
-        f"<footer>Made {when(at)}. The page renews itself every minute.</footer></body></html>\n"
+    exact = f'<time datetime="{at}">{at[:10]} {at[11:19]} UTC</time>'
+    # Whoever reads slowly may stop it; where the web server reads no commands of pages, it goes on.
+    refresh = f'<meta http-equiv="refresh" content="{REFRESH}">'
+    renews = f'<!--# if expr="$arg_still = 1" --><!--# else -->{refresh}<!--# endif -->'
+    foot = (
+        f"<p>Made {exact}; what is said to be some time ago is so from then. The page renews itself every minute: "
+        f'<a href="?still=1">stop that</a>. The same <a href="{text(twin)}">as data</a>.</p>'
+    )
+    return blocks.page(
+        title,
+        content,
+        root=root,
+        brand=part["domain"],
+        mark=blocks.STATES[part["state"]][1],
+        links=(("Projects", f"{root or './'}#projects"), ("Checks", f"{root}{RUNBOOKS}")),
+        way=way,
+        beside=beside or blocks.state(part["state"], wash=True),
+        lede=lede,
+        above=banner(made, part["trouble"]),
+        foot=foot,
+        icon=part["state"].lower(),
+        more=renews,
     )
 
 
