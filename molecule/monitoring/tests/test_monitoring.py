@@ -283,6 +283,18 @@ def test_old_pages_say_so(page: Callable[..., tuple[int, str]], server: Host, ev
     assert "These pages are old" not in page("/")[1]
 
 
+def test_who_reads_slowly_stops_a_page_from_renewing_itself(page: Callable[..., tuple[int, str]]) -> None:
+    renews = 'http-equiv="refresh"'
+    assert renews in page("/")[1] and renews in page("/?still=2")[1]
+    assert renews not in page("/?still=1")[1]
+
+
+def test_the_look_comes_with_the_pages(page: Callable[..., tuple[int, str]]) -> None:
+    for name in ("ringmaster.css", "ok.svg", "checks.html"):
+        assert page(f"/{name}")[0] == 200, name
+    assert page("/style.css")[0] == 404
+
+
 def test_pages_say_when_prometheus_is_gone(server: Host, page: Callable[..., tuple[int, str]]) -> None:
     server.run_expect([0], "systemctl stop prometheus")
     try:

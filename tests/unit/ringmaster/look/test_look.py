@@ -66,7 +66,7 @@ def test_colours_that_look_alike_to_some_are_found() -> None:
 def test_every_state_has_a_word_and_a_shape_of_its_own() -> None:
     shapes = {}
     for kind in (*(name for name, _word in blocks.STATES.values()), "off", "work", "waits"):
-        (rule,) = re.findall(rf"(?m)^\.{kind}::before \{{ (.*) \}}$", RULES)
+        (rule,) = re.findall(rf"(?m)^\.state\.{kind}::before \{{ (.*) \}}$", RULES)
         shapes[kind] = re.sub(r"border-radius: 2px;|transform: [^;]+;", "", rule).strip()
         html = blocks.state(kind, "Some word")
         assert f'class="state {kind}"' in html and ">Some word<" in html

@@ -89,15 +89,17 @@ def _said(counts: Mapping[str, int]) -> str:
     return ", ".join(bad) or "well all the time"
 
 
-def banner(made: float, trouble: str) -> str:
+def banner(made: float, trouble: str, fresh: int = FRESH_MINUTES) -> str:
     """What is said when figures are old.
 
     The web server decides at each request, by its own clock, whether the page is older than it may be: the page lists
-    the minutes in which it is fresh. So the banner comes also when what makes the pages is dead, without a script.
+    the minutes in which it is ``fresh``, or the hours where they are many. So the banner comes also when what makes the
+    pages is dead, without a script.
     """
+    step, form = (60, "%Y%m%d%H%M") if fresh <= 60 else (3600, "%Y%m%d%H")
     moments = [
-        datetime.datetime.fromtimestamp(made + 60 * number, datetime.UTC).strftime("%Y%m%d%H%M")
-        for number in range(FRESH_MINUTES + 1)
+        datetime.datetime.fromtimestamp(made + step * number, datetime.UTC).strftime(form)
+        for number in range(60 * fresh // step + 1)
     ]
     at = datetime.datetime.fromtimestamp(made, datetime.UTC).strftime("%Y-%m-%d %H:%M UTC")
     stale = (
@@ -121,32 +123,40 @@ def page(
     lede: str = "",
     beside: str = "",
     twin: str = "index.json",
+    fresh: int = FRESH_MINUTES,
+    refresh: int = REFRESH,
 ) -> str:
-    """A whole status page. ``way`` is the way from the start page: (name, address) of each page above."""
-    root = "../" * len(way)
+    """A whole status page.
+
+    :param part: what it is made of: ``domain``, ``trouble``, and ``state``, which is empty where it tells of none.
+    :param way: the way from the start page: (name, address) of each page above.
+    :param twin: the address of the same as data.
+    :param fresh: minutes in which it is not old; ``refresh``: seconds after which it renews itself.
+    """
+    root, state = "../" * len(way), part["state"]
     at = datetime.datetime.fromtimestamp(made, datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     exact = f'<time datetime="{at}">{at[:10]} {at[11:19]} UTC</time>'
     # Whoever reads slowly may stop it; where the web server reads no commands of pages, it goes on.
-    refresh = f'<meta http-equiv="refresh" content="{REFRESH}">'
-    renews = f'<!--# if expr="$arg_still = 1" --><!--# else -->{refresh}<!--# endif -->'
+    renew = f'<meta http-equiv="refresh" content="{refresh}">'
     foot = (
-        f"<p>Made {exact}; what is said to be some time ago is so from then. The page renews itself every minute: "
-        f'<a href="?still=1">stop that</a>. The same <a href="{text(twin)}">as data</a>.</p>'
+        f"<p>Made {exact}; what is said to be some time ago is so from then. The page renews itself every "
+        f'{"minute" if refresh == 60 else blocks.span(refresh)}: <a href="?still=1">stop that</a>. '
+        f'The same <a href="{text(twin)}">as data</a>.</p>'
     )
     return blocks.page(
         title,
         content,
         root=root,
         brand=part["domain"],
-        mark=blocks.STATES[part["state"]][1],
+        mark=blocks.STATES[state][1] if state else "",
         links=(("Projects", f"{root or './'}#projects"), ("Checks", f"{root}{RUNBOOKS}")),
         way=way,
-        beside=beside or blocks.state(part["state"], wash=True),
+        beside=beside or (blocks.state(state, wash=True) if state else ""),
         lede=lede,
-        above=banner(made, part["trouble"]),
+        above=banner(made, part["trouble"], fresh),
         foot=foot,
-        icon=part["state"].lower(),
-        more=renews,
+        icon=state.lower() or "ok",
+        more=f'<!--# if expr="$arg_still = 1" --><!--# else -->{renew}<!--# endif -->',
     )
 
 
