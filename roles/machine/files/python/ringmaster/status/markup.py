@@ -79,7 +79,7 @@ def strip(reachable: Mapping[str, float], checks: Mapping[str, float], now: floa
         f"{word} in {count} of 96 quarters of an hour" for word, count in counts.items() if count
     )
     svg = f'<svg viewBox="0 0 480 24" role="img" aria-label="{text(label)}">{"".join(parts)}</svg>'
-    caption = f"<figcaption>24 h ago <span>{_said(counts)}</span> <span>now</span></figcaption>"
+    caption = f"<figcaption>24 h ago <span>{_said(counts)}</span> now</figcaption>"
     return f'<figure class="strip">{svg}{caption}</figure>'
 
 
@@ -135,11 +135,13 @@ def page(
     """
     root, state = "../" * len(way), part["state"]
     at = datetime.datetime.fromtimestamp(made, datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    exact = f'<time datetime="{at}">{at[:10]} {at[11:19]} UTC</time>'
+    exact = f"{at[:10]} {at[11:19]} UTC"
+    age = f'<small class="right">as of <time datetime="{at}" title="{exact}">{at[11:16]} UTC</time></small>'
     # Whoever reads slowly may stop it; where the web server reads no commands of pages, it goes on.
     renew = f'<meta http-equiv="refresh" content="{refresh}">'
     foot = (
-        f"<p>Made {exact}; what is said to be some time ago is so from then. The page renews itself every "
+        f'<p>Made <time datetime="{at}">{exact}</time>; what is said to be some time ago is so from then. '
+        "The page renews itself every "
         f'{"minute" if refresh == 60 else blocks.span(refresh)}: <a href="?still=1">stop that</a>. '
         f'The same <a href="{text(twin)}">as data</a>.</p>'
     )
@@ -151,7 +153,7 @@ def page(
         mark=blocks.STATES[state][1] if state else "",
         links=(("Projects", f"{root or './'}#projects"), ("Checks", f"{root}{RUNBOOKS}")),
         way=way,
-        beside=beside or (blocks.state(state, wash=True) if state else ""),
+        beside=(beside or (blocks.state(state, wash=True) if state else "")) + age,
         lede=lede,
         above=banner(made, part["trouble"], fresh),
         foot=foot,
