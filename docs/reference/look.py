@@ -44,7 +44,8 @@ A role whose pages use them names the part, serves its folder `static`, and call
 - **It works at 360 px, on paper, by keyboard, in forced colours and without motion.**
   On a phone a line of a table becomes a block.
 
-Tests hold it to this: `tests/unit/ringmaster/look`, and `test_status_look.py` beside those of the status pages.
+Tests hold it to this: `tests/unit/ringmaster/look`, and beside those of the status pages `test_status_look.py` \
+and, in a real browser, `test_status_in_a_browser.py`.
 """
 TOKENS = """\
 ## Tokens

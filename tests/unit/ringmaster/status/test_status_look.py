@@ -66,6 +66,14 @@ def test_a_page_of_200_vms_weighs_little(site: dict[str, str]) -> None:
     assert site["projects/shop/index"].count('<th scope="row">') == 200
     for path, html in site.items():
         assert len(gzip.compress(html.encode())) + once <= LIMIT, path
+        assert len(html) <= 4 * LIMIT, path
+
+
+def test_the_worst_is_said_first(site: dict[str, str]) -> None:
+    for path in ("index", "projects/shop/index", "projects/myapp/myapp01"):
+        said = site[path].partition('id="wrong"')[2].partition("</section>")[0]
+        order = [("critical", "unknown", "warning").index(kind) for kind in re.findall(r'class="state (\w+)"', said)]
+        assert order == sorted(order) and len(set(order)) == 2, path
 
 
 def test_names_are_sorted_as_people_do() -> None:
