@@ -173,10 +173,12 @@ def test_a_site_replaces_the_last_at_once_and_old_ones_go(tmp_path: Path, platfo
     static = tmp_path / "static"
     static.mkdir()
     (static / "checks.html").write_text("")
+    (static / "ok.svg").write_text("of an older version, not withdrawn yet")
     for _number in range(4):
         main.write(tmp_path, static, platform, status_samples.NOW)
     assert (tmp_path / "site/projects/myapp/myapp00.json").is_file()
     assert len(list(tmp_path.glob("site-*"))) == 2
+    assert (tmp_path / "site/ok.svg").read_text().startswith("<svg")
     with pytest.raises(FileNotFoundError):
         main.write(tmp_path, tmp_path / "missing", platform, status_samples.NOW)
     assert (tmp_path / "site/index.html").is_file()

@@ -119,7 +119,8 @@ def write(folder: Path, static: Path, platform: Mapping[str, Any], now: float) -
             place.parent.mkdir(parents=True, exist_ok=True)
             place.with_name(f"{place.name}.html").write_text(html, encoding="utf-8")
             place.with_name(f"{place.name}.json").write_text(json.dumps(part, ensure_ascii=False), encoding="utf-8")
-        for asset in (*blocks.STATIC.iterdir(), *static.iterdir()):
+        # What the look has comes last: an older version had files of the same names beside ours.
+        for asset in (*static.iterdir(), *blocks.STATIC.iterdir()):
             shutil.copyfile(asset, fresh / asset.name)
         for name in [fresh, *(path for path in fresh.rglob("*") if path.is_dir())]:
             name.chmod(0o755)
