@@ -217,13 +217,14 @@ def _of_family_4(values: Iterable[str]) -> list[str]:
 def _plan_placements(description: Description, result: Plan) -> None:
     rooms = placement.rooms(description.hypervisors, result.ledger.placements, description.vms.values())
     lacking = [vm for vm in description.vms.values() if vm.name not in result.ledger.placements]
+    chooser = placement.Chooser(rooms)
     # Pinned VMs first, so that the others are placed around them.
     for vm in sorted(lacking, key=lambda vm: not vm.hypervisor):
-        candidates = {vm.hypervisor: rooms[vm.hypervisor]} if vm.hypervisor in rooms else rooms
-        room = placement.choose(vm, candidates)
+        pinned = {vm.hypervisor: rooms[vm.hypervisor]} if vm.hypervisor in rooms else {}
+        room = placement.choose(vm, pinned) if pinned else chooser.choose(vm)
         if room is None:
             source = description.source_of_vm(vm.name)
-            reasons = "; ".join(f"{one.name}: {one.lacks(vm)}" for one in candidates.values())
+            reasons = "; ".join(f"{one.name}: {one.lacks(vm)}" for one in (pinned or rooms).values())
             source.wrong(
                 source.find("vms", vm.name, key=True),
                 f"{vm.name} fits on no hypervisor",

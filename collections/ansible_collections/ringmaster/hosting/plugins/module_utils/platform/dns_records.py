@@ -110,7 +110,7 @@ def check(description: Description) -> None:
     """Note mistakes in ``dns_records``."""
     declared = (description.platform.get("domain"), *(description.platform.get("dns_zones") or []))
     zones = [zone for zone in declared if zone]
-    seen: dict[tuple[str, str, str], str] = {}
+    seen: dict[tuple[str, str], dict[str, str]] = {}
     _check_zones(description)
     generated = {"gateway", *description.vms, *description.hypervisors, *description.machines}
     names = {*generated, *map(frontend_name, generated), *_further_names(description)}
@@ -306,29 +306,24 @@ def _in_ascii(kind: str, value: str) -> str:
 
 
 def _check_once(
-    source: Source, index: int, record: dict[str, Any], zone: str, seen: dict[tuple[str, str, str], str]
+    source: Source, index: int, record: dict[str, Any], zone: str, seen: dict[tuple[str, str], dict[str, str]]
 ) -> None:
-    """Note a second owner of the same records, and an alias beside anything else."""
+    """Note a second owner of the same records, and an alias beside anything else. ``seen`` has places by kind."""
     here = ("dns_records", index)
     name = record["name"].lower()
     kinds = [record["type"]] if record["type"] else ["A", "AAAA"]
+    of_the_name = seen.setdefault((zone, name), {})
     for kind in kinds:
-        other = next(
-            (
-                (found_kind, found_place)
-                for (found_zone, found_name, found_kind), found_place in seen.items()
-                if (found_zone, found_name) == (zone, name) and (found_kind == kind or "CNAME" in (kind, found_kind))
-            ),
-            None,
-        )
+        other = next((found for found in of_the_name if found == kind or "CNAME" in (kind, found)), None)
         if other:
             source.wrong(
                 source.find(*here, "name"),
-                f"dns_records[{index}]: {name} has {kind} records, and {other[0]} records already stand at {other[1]}",
+                f"dns_records[{index}]: {name} has {kind} records, "
+                f"and {other} records already stand at {of_the_name[other]}",
                 found=record["name"],
                 allowed="all values of a name and type in one place, and an alias (CNAME) alone",
             )
             break
     place = f"{source.name}:{source.find(*here).start_mark.line + 1}"
     for kind in kinds:
-        seen.setdefault((zone, name, kind), place)
+        of_the_name.setdefault(kind, place)

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import heapq
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -36,6 +37,14 @@ class Room:
         for component in vm.components:
             self.components[component, ""] += 1
             self.components[component, vm.project] += 1
+
+    def fits(self, vm: Vm) -> bool:
+        """Tell whether there is room for a VM."""
+        return (
+            self.accepts_vms
+            and vm.booked_memory_mib <= self.memory_mib - self.used_memory_mib
+            and vm.booked_disk_mib <= self.disk_mib - self.used_disk_mib
+        )
 
     def lacks(self, vm: Vm) -> str:
         """Say why a VM does not fit, or nothing."""
@@ -79,8 +88,54 @@ def rooms(
 
 def choose(vm: Vm, candidates: Mapping[str, Room]) -> Room | None:
     """Return the hypervisor for a new VM: it fits, has the fewest VMs alike, is the least full; else None."""
-    fitting = [room for room in candidates.values() if not room.lacks(vm)]
+    fitting = [room for room in candidates.values() if room.fits(vm)]
     return min(fitting, key=lambda room: (room.likeness(vm), room.fullness(), room.name), default=None)
+
+
+Rank = tuple[int, float, str]
+
+
+class Chooser:
+    """Chooses as ``choose`` does among the same rooms for many VMs, without looking at all of them for each VM.
+
+    Rooms are only ever booked, so nothing about one gets less: not how full it is, nor how many VMs alike it has. So
+    the rooms stand in a heap for each set of components, by what they were when they were last looked at; whoever is at
+    its top and is still that, is the first. VMs of the same project weigh more, which only those at the top are asked.
+    """
+
+    def __init__(self, rooms: Mapping[str, Room]) -> None:
+        """Choose among these; they are booked by whoever asks."""
+        self.rooms = rooms
+        self._heaps: dict[tuple[str, ...], list[Rank]] = {}
+
+    def choose(self, vm: Vm) -> Room | None:
+        """Return the hypervisor for a new VM, or None where it fits on no one."""
+        alike = tuple(sorted(vm.components))
+        heap = self._heaps.get(alike)
+        if heap is None:
+            heap = self._heaps[alike] = [self._rank(room, alike) for room in self.rooms.values()]
+            heapq.heapify(heap)
+        best: Room | None = None
+        first: Rank | None = None
+        seen: list[Rank] = []
+        while heap and (first is None or heap[0] < first):
+            room = self.rooms[heap[0][2]]
+            now = self._rank(room, alike)
+            if now != heap[0]:
+                heapq.heapreplace(heap, now)
+                continue
+            seen.append(heapq.heappop(heap))
+            if room.fits(vm):
+                rank = (room.likeness(vm), now[1], room.name)
+                if first is None or rank < first:
+                    best, first = room, rank
+        for rank in seen:
+            heapq.heappush(heap, rank)
+        return best
+
+    @staticmethod
+    def _rank(room: Room, alike: tuple[str, ...]) -> Rank:
+        return sum(room.components[component, ""] for component in alike), room.fullness(), room.name
 
 
 def needs(vm: Vm) -> str:

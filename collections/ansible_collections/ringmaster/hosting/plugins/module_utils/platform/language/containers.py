@@ -20,6 +20,13 @@ except ImportError:
     yaml = None  # type: ignore[assignment]
 
 
+def _key(value: Any) -> Any:
+    """Return what stands for a value in a set: equal values have equal ones."""
+    if isinstance(value, dict):
+        return frozenset((name, _key(item)) for name, item in value.items())
+    return tuple(map(_key, value)) if isinstance(value, list) else value
+
+
 @dataclass(frozen=True)
 class ListOf(Type):
     """A list of values, each once; an empty value counts as the empty list.
@@ -53,6 +60,7 @@ class ListOf(Type):
             source.wrong(node, f"{where}: is not a list", found=load.kind_of(node), allowed=self.describe())
             return []
         result: list[Any] = []
+        known: set[Any] = set()
         source.spend(len(node.value))
         if len(node.value) > self.most:
             source.wrong(
@@ -67,18 +75,17 @@ class ListOf(Type):
         for index, child in enumerate(node.value):
             before = len(source.mistakes)
             value = self.item.read(source, child, f"{where}[{index}]")
-            if len(source.mistakes) > before:
-                # Kept so that indexes in the data and in the file stay the same.
-                result.append(value)
-                continue
-            if value in result:
+            # Also what is wrong: indexes in the data and in the file stay the same.
+            result.append(value)
+            key = _key(value)
+            if len(source.mistakes) == before and key in known:
                 source.wrong(
                     child,
                     f"{where}: stands twice in the list",
                     found=load.kind_of(child),
                     allowed="each once",
                 )
-            result.append(value)
+            known.add(key)
         return result
 
     def json_schema(self) -> dict[str, Any]:

@@ -67,6 +67,13 @@ class Source:
     form: Form = field(default_factory=Form)
     _index: dict[int, dict[str, tuple[Any, Any]]] = field(default_factory=dict, repr=False)
     _read: int = 0
+    _lines: tuple[str, list[str]] = field(default=("", []), repr=False)
+
+    def lines(self) -> list[str]:
+        """Return the lines of the text; kept, because a file with one mistake may have thousands."""
+        if self._lines[0] is not self.text:
+            self._lines = (self.text, self.text.splitlines())
+        return self._lines[1]
 
     def wrong(
         self,
@@ -100,7 +107,7 @@ class Source:
         stood: Callable[[Any], bool] | None = None,
     ) -> None:
         """Note a mistake at a place that counts from 0; line -1 means the first line."""
-        lines = self.text.splitlines()
+        lines = self.lines()
         line = max(line, 0)
         excerpt = lines[line] if line < len(lines) else ""
         start = max(0, column - 60) if len(excerpt) > 110 else 0
