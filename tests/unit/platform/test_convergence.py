@@ -144,9 +144,12 @@ def test_the_code_counts(tmp_path: Path) -> None:
 
 def test_what_a_machine_keeps(described) -> None:
     machine = inventory.build(described.read())
-    variables = {**machine.groups["all"]["vars"], **machine.hosts[VM]}
+    known = {"inventory_hostname": VM, "platform_secret": "platform-secret-of-tests"}
+    variables = {**machine.groups["all"]["vars"], **machine.hosts[VM], **known}
     kept = json.loads(convergence.reached(variables, 1234.9))
-    assert kept == {"digest": variables[convergence.VARIABLE], "commit": "", "at": 1234}
+    assert kept == {"digest": convergence.wanted(variables), "commit": "", "at": 1234}
+    assert kept["digest"] != convergence.wanted({**variables, "platform_secret": "another-secret-of-tests"})
+    assert convergence.VARIABLE in variables and convergence.wanted({**variables, convergence.VARIABLE: ""}) == ""
     environment = {**os.environ, "GIT_CONFIG_GLOBAL": "/dev/null"}
     git = ["git", "-C", str(described.folder), "-c", "user.name=x", "-c", "user.email=x@example.com"]
     for words in (["init", "-q"], ["add", "-A"], ["commit", "-q", "-m", "first"]):

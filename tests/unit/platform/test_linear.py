@@ -9,7 +9,6 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-import pytest
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform import allocation, placement
 
 

@@ -151,6 +151,24 @@ ANSWERS = {
     "good": (200, {"data": {"result": [{"metric": {"instance": "a00"}, "value": [1, "7"]}]}}),
     "many": (422, {"status": "error", "error": "query processing would load too many samples into memory in query"}),
     "odd": (200, ["no", "object"]),
+    "ringmaster_converged_timestamp_seconds": (
+        200,
+        {
+            "data": {
+                "result": [
+                    {"metric": {"instance": name, "digest": digest}, "value": [1, "7"]}
+                    for name, digest in (
+                        ("b00", "b" * 20),
+                        ("a00", "a" * 20),
+                        ("two", "a" * 20),
+                        ("two", "b" * 20),
+                        ("odd", "{{ 1 }}"),
+                        ("", "a" * 20),
+                    )
+                ]
+            }
+        },
+    ),
     "busy": (503, {"status": "error"}),
 }
 
@@ -183,3 +201,11 @@ def test_what_prometheus_answers(port: int) -> None:
             accounting.ask(query, port)
     with pytest.raises(accounting.Silence):
         accounting.ask("good", 1)
+
+
+def test_who_says_what_they_were_converged_with(port: int, capsys: pytest.CaptureFixture[str]) -> None:
+    """One that says two things, or nothing of the kind, is left out, and others are heard."""
+    assert main.main(["--converged", "--port", str(port)]) == 0
+    assert json.loads(capsys.readouterr().out) == {"a00": "a" * 20, "b00": "b" * 20}
+    assert main.main(["--converged", "--port", "1"]) == 1
+    assert "does not answer" in capsys.readouterr().err

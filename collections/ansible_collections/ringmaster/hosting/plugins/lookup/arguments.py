@@ -19,7 +19,14 @@ description:
   - Where only playbooks of this collection were called, a variable that is neither an argument of theirs nor one of
     a role, of the inventory, of a connection or of AWX is an error, and so is a value that its argument cannot have.
   - Fails as well when there is no inventory, for a playbook that needs one.
-options: {}
+  - With the term C(values) it returns no file, but the names of the extra variables that are values of roles or of
+    the inventory for this run only.
+options:
+  _terms:
+    description: C(values), or nothing.
+    type: list
+    elements: str
+    default: []
 """
 
 EXAMPLES = r"""
@@ -30,7 +37,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _raw:
-  description: The path of a file of tasks that does nothing.
+  description: The path of a file of tasks that does nothing; with the term C(values), names of variables.
   type: list
   elements: str
 """
@@ -56,7 +63,9 @@ class LookupModule(LookupBase):
     _judged = False
 
     def run(self, terms: list[Any], variables: dict[str, Any] | None = None, **kwargs: Any) -> list[str]:
-        """Return the file of tasks that does nothing; raises AnsibleError with every mistake."""
+        """Return the file of tasks that does nothing, or what a term asks for; raises AnsibleError with every mistake."""
+        if terms == ["values"]:
+            return extra_vars.values_for_this_run(self._loader)
         if not LookupModule._judged:
             self._judge((variables or {}).get("groups") or {})
             LookupModule._judged = True

@@ -101,6 +101,16 @@ def playbooks_of_ours() -> list[str]:
     return found
 
 
+def values_for_this_run(loader: Any) -> list[str]:
+    """Return the names of extra variables that are neither arguments of playbooks nor about how machines are reached.
+
+    Such a value reaches machines in this run, and no digest has it in it.
+    """
+    passed = {*_OF_ANSIBLE, *_OF_ALL_PLAYBOOKS, *_connection_variables()}
+    others = arguments.strangers(playbooks_of_ours(), load_extra_vars(loader))
+    return sorted(str(name) for name in others if name not in passed and not arguments.OF_AWX.fullmatch(str(name)))
+
+
 def known_variables(loader: Any) -> set[str]:
     """Return the variables that an operator may set beside the arguments of playbooks."""
     known = {*_OF_ANSIBLE, *_OF_ALL_PLAYBOOKS, *arguments.variables_of_roles(roles_folder())}

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import re
 import urllib.parse
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -20,6 +21,7 @@ HOURS = 3
 """What is counted together: for so long Prometheus has a series in memory, whatever becomes of it."""
 TIMEOUT = 50
 ANSWER = 50_000_000
+DIGEST = re.compile(r"[0-9a-f]{16,64}")
 
 Ask = Callable[[str], dict[str, float]]
 Endpoints = dict[str, list[tuple[str, int]]]
@@ -38,6 +40,29 @@ def ask(query: str, port: int = 9090) -> dict[str, float]:
 
     Raises TooMany when it refuses to look at so much, and Silence when it gives no answer that can be used.
     """
+    try:
+        return {str(labels.get("instance", "")): float(value) for labels, value in _found(query, port)}
+    except (ValueError, TypeError, AttributeError) as error:
+        raise Silence(f"Prometheus does not tell who makes series: {error!r}") from error
+
+
+def converged(port: int = 9090) -> dict[str, str]:
+    """Return the digest that each machine says it was converged with; raises Silence.
+
+    Who says none, or several, says nothing: root of a machine decides what its exporters answer.
+    """
+    said: dict[str, set[str]] = {}
+    for labels, _value in _found("ringmaster_converged_timestamp_seconds", port):
+        said.setdefault(str(labels.get("instance", "")), set()).add(str(labels.get("digest", "")))
+    return {
+        machine: min(digests)
+        for machine, digests in sorted(said.items())
+        if len(digests) == 1 and machine and DIGEST.fullmatch(min(digests))
+    }
+
+
+def _found(query: str, port: int) -> list[tuple[dict[str, Any], Any]]:
+    """Return the labels and the value of each series that Prometheus finds; raises TooMany and Silence."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=TIMEOUT)
     try:
         connection.request("GET", f"/api/v1/query?{urllib.parse.urlencode({'query': query})}")
@@ -45,10 +70,9 @@ def ask(query: str, port: int = 9090) -> dict[str, float]:
         answer = json.loads(response.read(ANSWER))
         if response.status == http.HTTPStatus.UNPROCESSABLE_ENTITY:
             raise TooMany(str(answer.get("error", ""))[:200])
-        found = answer["data"]["result"]
-        return {str(one["metric"].get("instance", "")): float(one["value"][1]) for one in found}
+        return [(dict(one["metric"]), one["value"][1]) for one in answer["data"]["result"]]
     except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise Silence(f"Prometheus does not tell who makes series: {error!r}") from error
+        raise Silence(f"Prometheus does not answer: {error!r}") from error
     finally:
         connection.close()
 

@@ -25,6 +25,7 @@ def parser() -> argparse.ArgumentParser:
     result = argparse.ArgumentParser(prog="ringmaster series", description=__doc__)
     result.add_argument("--every", type=float, default=SECONDS, help=f"seconds between two looks ({SECONDS})")
     result.add_argument("--port", type=int, default=9090, help="port of Prometheus on loopback (9090)")
+    result.add_argument("--converged", action="store_true", help="print what each machine was converged with, as JSON")
     result.add_argument("--settings", type=Path, default=FOLDER / "series.json", help=argparse.SUPPRESS)
     result.add_argument("--targets", type=Path, default=FOLDER / "prometheus/targets/exporters.json")
     result.add_argument("--state", type=Path, default=Path("/run/ringmaster-series/cut.json"))
@@ -32,8 +33,10 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(words: Sequence[str] | None = None) -> int:
-    """Look again and again, for ever."""
+    """Look again and again, for ever; with ``--converged`` answer once."""
     options = parser().parse_args(words)
+    if options.converged:
+        return tell_converged(options.port)
     ask = functools.partial(accounting.ask, port=options.port)
     cuts: dict[str, cut.Cut] = {}
     while True:
@@ -42,6 +45,16 @@ def main(words: Sequence[str] | None = None) -> int:
         except accounting.Silence as silence:  # who is cut off stays so
             print(silence, file=sys.stderr, flush=True)
         time.sleep(options.every)
+
+
+def tell_converged(port: int) -> int:
+    """Print a map of machines to the digests that they say, for the run that asks; return the exit code."""
+    try:
+        print(json.dumps(accounting.converged(port), separators=(",", ":")))
+    except (accounting.Silence, accounting.TooMany) as silence:
+        print(silence, file=sys.stderr)
+        return 1
+    return 0
 
 
 def look(

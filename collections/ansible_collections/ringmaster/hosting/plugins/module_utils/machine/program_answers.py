@@ -26,6 +26,9 @@ COMMANDS: Mapping[str, Kind] = {
         {"sentence": Text()},
         {"from": Number(1, 999), "seconds": Number(0, fraction=True)},
     ),
+    "series --converged": MapOf(
+        Text(r"[A-Za-z0-9._-]+", 253, "a machine"), Text(r"[0-9a-f]{16,64}", 64, "a digest"), 200_000
+    ),
     "updates now": Record(
         {
             **dict.fromkeys(("installed", "restarted", "waits"), SENTENCES),

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import hmac
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
@@ -172,13 +173,27 @@ def beside(folder: Path) -> dict[str, str]:
     return {name: of(parts) for name, parts in found.items()}
 
 
+def wanted(machine: Mapping[str, Any]) -> str:
+    """Return what a machine keeps and says of its digest; empty where it has none.
+
+    It is made with the secret of the platform, which components' passwords follow from as well: who knows the digest of
+    another machine, as monitoring does, cannot tell what that says of the next one.
+
+    :param machine: host variables.
+    """
+    digest = str(machine.get(VARIABLE) or "")
+    key = str(machine.get("platform_secret") or "").encode()
+    text = f"converged {machine.get('inventory_hostname', '')} {digest}".encode()
+    return hmac.new(key, text, hashlib.sha256).hexdigest()[:LENGTH] if digest else ""
+
+
 def reached(machine: Mapping[str, Any], now: float) -> str:
     """Return what a machine keeps of a complete run that converged it: JSON with digest, commit and moment (Unix time).
 
     :param machine: host variables. The commit is that of the description's folder, empty where there is none.
     """
     record = {
-        "digest": machine[VARIABLE],
+        "digest": wanted(machine),
         "commit": standing.commit(Path(machine["ringmaster_platform_dir"])),
         "at": int(now),
     }

@@ -328,6 +328,8 @@ def _add_vm(inventory: Inventory, description: Description, vm: Vm) -> None:
         variables.update(_network_vars(description, vm))
         variables["ringmaster_hypervisor"] = hypervisor
         groups.append(f"hypervisor_{hypervisor}_vms")
+        if not description.ledger.host_keys.get(vm.name):
+            groups.append("without_host_key")
     else:
         groups.append("unallocated")
     inventory.hosts[vm.name] = variables

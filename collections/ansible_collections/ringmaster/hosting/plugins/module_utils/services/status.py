@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ansible_collections.ringmaster.hosting.plugins.module_utils.machine.file_entries import of_texts
+from ansible_collections.ringmaster.hosting.plugins.module_utils.platform import convergence
 from ansible_collections.ringmaster.hosting.plugins.module_utils.values.addresses import VARIABLES
 
 from .exporters import PROBED, RESULTS_PORT, address_of, endpoint
@@ -111,7 +112,7 @@ def _vm(machine: Mapping[str, Any]) -> dict[str, Any]:
         },
         "maintenance": _maintenance(machine),
         "results": endpoint(address_of(machine), RESULTS_PORT),
-        "digest": str(machine.get("ringmaster_digest") or ""),
+        "digest": convergence.wanted(machine),
     }
 
 
@@ -127,7 +128,7 @@ def _machine(machine: Mapping[str, Any], services: Mapping[str, str]) -> dict[st
         "hypervisor": "hypervisors" in (machine.get("group_names") or []),
         "services": sorted(service for service, host in services.items() if host == name),
         "results": endpoint(address_of(machine), RESULTS_PORT),
-        "digest": str(machine.get("ringmaster_digest") or ""),
+        "digest": convergence.wanted(machine),
     }
 
 

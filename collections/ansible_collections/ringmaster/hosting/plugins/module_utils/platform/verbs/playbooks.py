@@ -63,6 +63,7 @@ PLAYBOOKS: dict[str, Playbook] = {
     ),
     "backup_platform": Playbook(),
     "base": Playbook({"base_hosts": PATTERN, "end_service_sessions": Boolean()}, narrows=("base_hosts",)),
+    "behind": Playbook({"full": Boolean()}),
     "certificates": _pattern("certificates_hosts"),
     "components": Playbook({"components_hosts": PATTERN, "leave_in_use": Boolean()}, narrows=("components_hosts",)),
     "converge_vm": Playbook(
@@ -108,7 +109,7 @@ PLAYBOOKS: dict[str, Playbook] = {
     ),
     "set_up": Playbook(imports=_SETS_UP),
     "show_firewall": Playbook(_VM, refers=("vm",), narrows=("vm",)),
-    "site": Playbook(imports=("allocate", "provision", "set_up")),
+    "site": Playbook(imports=("allocate", "provision", "behind", "set_up")),
     "update": Playbook(
         {
             "package": Text(
