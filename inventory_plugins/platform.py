@@ -93,6 +93,17 @@ options:
     type: list
     elements: str
     default: []
+  only:
+    description:
+      - Give these VMs, or VMs of these projects, only, with all other VMs of their projects, their hypervisors and the
+        machines. It takes a part of the time and of the memory; digests are those of the whole platform.
+      - Services are set up for all VMs, so only playbooks that set up VMs inside run with it.
+      - For C(bin/slices).
+    type: list
+    elements: str
+    default: []
+    env:
+      - name: RINGMASTER_ONLY
   cache_directory:
     description:
       - Where the resolved inventory is kept. It is used as long as no file of the description has
@@ -135,7 +146,13 @@ if tuple(map(int, core_version.split(".")[:2])) < (2, 19):
     )
 
 from ansible.template import trust_as_template
-from ansible_collections.ringmaster.hosting.plugins.module_utils.platform import cache, convergence, description, rescue
+from ansible_collections.ringmaster.hosting.plugins.module_utils.platform import (
+    cache,
+    convergence,
+    description,
+    rescue,
+    slices,
+)
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.component_options import roles_folder
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.inventory import CONNECTION
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.language import files
@@ -220,7 +237,10 @@ class InventoryModule(BaseInventoryPlugin, Constructable):
         except DescriptionError as error:
             details = "\n\n".join(mistake.render() for mistake in error.mistakes)
             self._fail(path, summarize(error.mistakes), "\n" + details)
-        extra_vars.Inventory.data = data
+        chosen = self.get_option("only")
+        if chosen:
+            data = slices.only(data, chosen)
+        extra_vars.Inventory.data, extra_vars.Inventory.only = data, chosen
         # Here, before a process is made for each task: reading its options takes longer than many a task.
         connection_loader.get(CONNECTION, class_only=True)
         self._populate(data)

@@ -127,3 +127,9 @@ def test_the_plays_of_a_whole_run_that_visit_vms_are_told_whom() -> None:
             seen |= set(re.findall(r"(\w+_hosts) \| default\('vms", play["hosts"]))
             assert not re.search(r"^(all|vms)\b|groups\['vms'\]", play["hosts"]), (part, play["name"])
     assert seen == set(told)
+
+
+def test_vms_do_not_wait_for_components_that_they_do_not_have() -> None:
+    """Under the usual strategy each component is installed while the VMs without it wait."""
+    plays = yaml.safe_load((ROOT / "playbooks/components.yml").read_text())
+    assert {play.get("strategy") for play in plays} == {"ansible.builtin.host_pinned"}

@@ -48,6 +48,7 @@ from typing import Any
 from ansible import context
 from ansible.errors import AnsibleError
 from ansible.plugins.lookup import LookupBase
+from ansible_collections.ringmaster.hosting.plugins.module_utils.platform import slices
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.language.errors import printable, shorten
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.verbs import arguments
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.verbs.playbooks import PLAYBOOKS
@@ -63,7 +64,7 @@ class LookupModule(LookupBase):
     _judged = False
 
     def run(self, terms: list[Any], variables: dict[str, Any] | None = None, **kwargs: Any) -> list[str]:
-        """Return the file of tasks that does nothing, or what a term asks for; raises AnsibleError with every mistake."""
+        """Return the file that does nothing, or what a term asks for; raises AnsibleError with every mistake."""
         if terms == ["values"]:
             return extra_vars.values_for_this_run(self._loader)
         if not LookupModule._judged:
@@ -74,6 +75,8 @@ class LookupModule(LookupBase):
     def _judge(self, groups: dict[str, list[str]]) -> None:
         given = extra_vars.make_data(self._loader)
         names = extra_vars.playbooks_of_ours()
+        if extra_vars.Inventory.only and not set(names) <= set(slices.PLAYBOOKS):
+            raise AnsibleError(slices.REFUSED)
         if not names:
             return
         hosts = [host for members in groups.values() for host in members]

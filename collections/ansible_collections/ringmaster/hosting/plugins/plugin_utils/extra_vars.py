@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +45,8 @@ class Inventory:
     """What the inventory plugin has read in this process."""
 
     data: Mapping[str, Any] | None = None
+    only: Sequence[str] = ()
+    """Whom it was narrowed to."""
 
     @classmethod
     def variables(cls) -> set[str]:

@@ -55,7 +55,9 @@ PLAYBOOKS: dict[str, Playbook] = {
     **{verb: Playbook(asked.types, refers=asked.refers) for verb, asked in OPERATIONS.items()},
     "accounts": Playbook({"accounts_hosts": PATTERN, "end_service_sessions": Boolean()}, narrows=("accounts_hosts",)),
     "allocate": Playbook(_SOURCE),
-    "backup": _pattern("backup_hosts"),
+    "backup": Playbook(
+        {"backup_hosts": PATTERN, "backup_server_hosts": PATTERN}, narrows=("backup_hosts", "backup_server_hosts")
+    ),
     "backup_now": Playbook(
         {**OPERATIONS["backup_now"].types, "backup_hosts": PATTERN},
         refers=OPERATIONS["backup_now"].refers,
@@ -63,7 +65,9 @@ PLAYBOOKS: dict[str, Playbook] = {
     ),
     "backup_platform": Playbook(),
     "base": Playbook({"base_hosts": PATTERN, "end_service_sessions": Boolean()}, narrows=("base_hosts",)),
-    "behind": Playbook({"full": Boolean()}),
+    "behind": Playbook(
+        {"full": Boolean(), "hand_over": Text("the path of a file that the VMs to visit are written to")}
+    ),
     "certificates": _pattern("certificates_hosts"),
     "components": Playbook({"components_hosts": PATTERN, "leave_in_use": Boolean()}, narrows=("components_hosts",)),
     "converge_vm": Playbook(
@@ -108,6 +112,11 @@ PLAYBOOKS: dict[str, Playbook] = {
         {**_VM, "mailbox": word("a mail address", r"[A-Za-z0-9_][A-Za-z0-9_.+-]*@[A-Za-z0-9.-]+")}, refers=("vm",)
     ),
     "set_up": Playbook(imports=_SETS_UP),
+    "set_up_vms": Playbook(
+        {"vm": ListOf(Name("VM"), one_is_enough=True, most=100_000), "full": Boolean()},
+        ("base", "certificates", "components", "backup", "withdrawn"),
+        narrows=("vm",),
+    ),
     "show_firewall": Playbook(_VM, refers=("vm",), narrows=("vm",)),
     "site": Playbook(imports=("allocate", "provision", "behind", "set_up")),
     "update": Playbook(
@@ -141,7 +150,9 @@ PLAYBOOKS: dict[str, Playbook] = {
             **_SOURCE,
         },
     ),
-    "withdrawn": _pattern("withdrawn_hosts"),
+    "withdrawn": Playbook(
+        {"withdrawn_hosts": PATTERN, "provisioned": ListOf(Name("machine"))}, narrows=("withdrawn_hosts",)
+    ),
 }
 
 
