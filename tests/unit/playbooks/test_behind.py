@@ -114,6 +114,17 @@ def test_nobody_is_asked_where_all_are_meant(stage: Stage, arguments) -> None:
     assert sentence(stage.playbook(PLAYBOOK, *words)).startswith("VMs to visit: 4: 4 because all are asked for")
 
 
+def test_they_are_handed_over_to_slices(stage: Stage, tmp_path: Path) -> None:
+    for name in VMS:
+        stage.hosts[name]["ringmaster_project"] = name[0]
+    done = stage.playbook(PLAYBOOK, "-e", "full=true", "-e", f"hand_over={tmp_path}/visits.json")
+    assert done.code == 0, done.text
+    assert json.loads((tmp_path / "visits.json").read_text()) == {
+        "vms": [[name, name[0]] for name in VMS],
+        "provisioned": [],
+    }
+
+
 def test_the_plays_of_a_whole_run_that_visit_vms_are_told_whom() -> None:
     """A playbook that site.yml imports, and that plays on all VMs by itself, would walk through all of them."""
     site = yaml.safe_load((ROOT / "playbooks/site.yml").read_text())
