@@ -68,6 +68,12 @@ def algorithm(text: str) -> str:
     return ALGORITHMS[_number(key, _KTY), _number(key, _ALG)]
 
 
+def parts(text: str) -> tuple[str, dict[int, bytes]]:
+    """Return the algorithm of a key that the judge takes, and its parts that are bytes, by their numbers in COSE."""
+    key = _key(_decoded(text) or b"")
+    return algorithm(text), {name: value for name, value in key.items() if isinstance(value, bytes)}
+
+
 def _decoded(text: str) -> bytes | None:
     if not re.fullmatch(r"[A-Za-z0-9_-]+", text) or len(text) % 4 == 1:
         return None
