@@ -449,3 +449,15 @@ def test_signing_in_is_fresh(found: Description, alice: SshKey, laptop: Passkey)
     with pytest.raises(ProofError) as refused:
         judge.of_session(found, PLACE, signed(alice, signers.request(signers.asks(ORDER))), NOW)
     assert refused.value.code == "kind"
+
+
+def test_who_only_looks_is_signed_in(found: Description, alice: SshKey, bob: SshKey) -> None:
+    assert judge.in_session(found, PLACE, signed(alice, signers.session()), NOW + HOUR).person == "alice"
+    asked = signers.asks(ORDER)
+    for proof, now in (
+        (signed(alice, signers.request(asked)), NOW),
+        (signed(bob, signers.session()), NOW),
+        (signed(alice, signers.session()), NOW + 13 * HOUR),
+    ):
+        with pytest.raises(ProofError):
+            judge.in_session(found, PLACE, proof, now)

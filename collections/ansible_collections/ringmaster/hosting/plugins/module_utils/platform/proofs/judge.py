@@ -76,6 +76,13 @@ def of_session(found: Description, place: Place, proof: Any, now: datetime.datet
     return Proven(statement.person, SESSION, key, "", (statement,))
 
 
+def in_session(found: Description, place: Place, proof: Any, now: datetime.datetime) -> Proven:
+    """Judge who asks something that changes nothing: somebody who is signed in."""
+    statement, signature = _statement(proof)
+    statements.check(statement, [SESSION], place.host, now)
+    return Proven(statement.person, SESSION, _verified(found, place, statement, signature), "", (statement,))
+
+
 def of_request(found: Description, place: Place, request: Any, proofs: Any, now: datetime.datetime) -> Proven:
     """Judge who asked for a request, and whether what was signed is enough for all that it changes."""
     changes, digest = _changes(request)

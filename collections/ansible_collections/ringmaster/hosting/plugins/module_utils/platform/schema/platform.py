@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
-from ..language import checks
+from ansible_collections.ringmaster.hosting.plugins.module_utils.values import sealing
+
+from ..language import checks, ssh_keys
 from ..language.containers import Key, ListOf, MapOf, Record
 from ..language.types import Anything, Boolean, Choice, Integer, Name, Size, Text
 from .common import DEFAULTS, DNS_RECORDS, DOMAIN, EMAIL, FULL_NAME, IPV4, RELEASES, SSH_KEY, TIMEZONE, URL
@@ -21,6 +23,14 @@ SERVICES = ("gateway", "dns", "monitoring", "status", "backup")
 
 _INTERFACE = Text("a network interface, at most 15 characters", pattern=r"^[a-z][a-z0-9._-]{0,14}$")
 _IPV6 = Text("an IPv6 address", check=checks.ipv6_address)
+
+
+def _sealing_key(text: str) -> str:
+    """Say what is wrong with the public half of the sealing key."""
+    return str(sealing.problem(text) or ssh_keys.ssh_key(text))
+
+
+SEALING_KEY = Text("a line of an OpenSSH .pub file: RSA with 3072 bits or more", check=_sealing_key, most=8192)
 
 NETWORK = Record(
     "network",
@@ -268,6 +278,11 @@ PLATFORM = Record(
         ),
         DNS_RECORDS,
         Key("portal", PORTAL, "What people may do by themselves, and who the operators are.", default={}),
+        Key(
+            "sealing_key",
+            SEALING_KEY,
+            "Public key to which people seal secret values: see [proofs](proofs.md#secret-values).",
+        ),
         Key("apt_proxy", URL, "Package cache for all VMs and machines."),
         Key("contacts", ListOf(EMAIL), "Who is told about trouble anywhere on the platform.", default=[]),
         Key("webhooks", ListOf(URL), "Where all alerts are posted, as Alertmanager does.", default=[]),
