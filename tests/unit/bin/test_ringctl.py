@@ -136,7 +136,8 @@ class Platform:
             "version": 1,
             "person": proven.person,
             "state": "submitted",
-            "about": proven.statements[0]["about"],
+            "about": "",
+            "changes": body["request"]["changes"],
             "request": body["request"],
             "steps": [],
         }
@@ -231,7 +232,7 @@ def test_a_vm_is_ordered_and_its_steps_are_told(served: tuple[Platform, str], al
     ]
     done = alice.run("order-vm", "--project", "myapp", "--memory", "1GiB", "--wait")
     assert done.returncode == 0, done.stderr
-    assert "alice asks: order_vm memory=1GiB project=myapp" in done.stdout
+    assert "01J0000  applied     order_vm memory=1GiB project=myapp" in done.stdout
     lines = done.stdout.splitlines()
     assert "  done    Creating the disk  hv0  1.2 s" in lines and "  done    Starting  hv0  5.0 s" in lines
     assert re.search(r"01J0000  applied", done.stdout)

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from pathlib import Path
 from typing import Any
 
@@ -168,6 +169,27 @@ def test_passkeys_of_each_algorithm(kind: str) -> None:
     with pytest.raises(ProofError) as error:
         judged(by, assertion(other, id=by.record["id"]))
     assert error.value.code == "signature"
+
+
+@pytest.mark.parametrize("made", json.loads(Path(__file__).with_name("chromium.json").read_text()))
+def test_what_a_browser_has_signed(made: dict[str, Any]) -> None:
+    """Chromium 156 and its virtual authenticator made a passkey of each algorithm, and signed a statement with it."""
+    given = made["assertion"]
+    known = [{"name": "x", "id": given["id"], "key": made["key"]}]
+    assert not passkeys.public_key(made["key"]) and not passkeys.credential_id(given["id"])
+
+    def judge(place: Place, said: str = made["statement"], keys: list[dict[str, str]] = known) -> str:
+        return signatures.passkey(keys, "alice", place, said, given)
+
+    assert judge(Place(HOST, (made["origin"],), "my.localhost")) == given["id"]
+    for wrong in (
+        lambda: judge(Place(HOST, (made["origin"],), "localhost")),
+        lambda: judge(Place(HOST, ("http://my.localhost",), "my.localhost")),
+        lambda: judge(Place(HOST, (made["origin"],), "my.localhost"), made["statement"].replace("alice", "carol")),
+        lambda: judge(Place(HOST, (made["origin"],), "my.localhost"), keys=[{**known[0], **Passkey().record}]),
+    ):
+        with pytest.raises(ProofError):
+            wrong()
 
 
 @pytest.mark.parametrize(

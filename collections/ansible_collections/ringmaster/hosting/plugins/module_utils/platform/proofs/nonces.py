@@ -108,8 +108,8 @@ class Store:
         """Raise ProofError for a statement that was used for something else, or that nothing is known of any more."""
         for one in statements:
             if one["made"] < self.signed_after:
-                since = f"nothing counts that was signed before {self.signed_after}"
-                raise ProofError("used", f"the steward was restored from a backup, and {since}; sign again")
+                since = f"the record of what was used begins at {self.signed_after}"
+                raise ProofError("used", f"this was signed at {one['made']}, and {since}; sign again")
             if one["not_after"] <= self.dropped:
                 raise ProofError("time", f"this held until {one['not_after']}; sign again")
             used = self._used.get(one.digest)
