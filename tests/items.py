@@ -90,7 +90,10 @@ def gates() -> list[Item]:
         Item("yamllint", tool("yamllint", "--strict", ".")),
         Item(
             "mypy",
-            tool("mypy", "-p", "ansible_collections.ringmaster.hosting.plugins.module_utils", "-p", "ringmaster"),
+            tool(
+                *("mypy", "-p", "ansible_collections.ringmaster.hosting.plugins.module_utils"),
+                *("-p", "ringmaster", "-p", "portal"),
+            ),
         ),
         Item("changelog", ["env", f"--chdir={COLLECTION}", *tool("antsibull-changelog", "lint")]),
         published("build"),

@@ -13,9 +13,16 @@ import pytest
 
 UNIT = Path(__file__).parent / "unit"
 PROGRAM = Path(__file__).parents[1] / "roles/machine/files/python"
+PORTAL = Path(__file__).parents[1] / "roles/portal/files/portal"
 SCENARIOS = Path(__file__).parents[1] / "molecule"
 # What pyproject.toml says to pytest, which ansible-test does not read.
-sys.path[:0] = [str(PROGRAM), str(SCENARIOS), str(UNIT), *(str(path) for path in UNIT.rglob("*") if path.is_dir())]
+sys.path[:0] = [
+    str(PROGRAM),
+    str(PORTAL),
+    str(SCENARIOS),
+    str(UNIT),
+    *(str(path) for path in UNIT.rglob("*") if path.is_dir()),
+]
 os.environ["CI"] = "true"  # ansible-test passes no variables on; see unit/conftest.py
 
 

@@ -21,7 +21,7 @@ MACHINE = ROOT / "roles/machine/files/python/ringmaster"
 def drawn() -> dict[str, int]:
     """Return the floor of each folder, dotted, as docs/architecture.md draws them."""
     page = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
-    rows = re.findall(r"^\| ([1-9]) \| ([^|]+) \|", page, re.MULTILINE)
+    rows = re.findall(r"^\| ([0-9]+) \| ([^|]+) \|", page, re.MULTILINE)
     return {name.replace("/", "."): int(floor) for floor, names in rows for name in re.findall(r"`([a-z/]+)`", names)}
 
 

@@ -1,0 +1,83 @@
+# Copyright: (c) 2026, Ringmaster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The queue's server with a database of its own, a description, people who ask, and a steward."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+HERE = Path(tempfile.mkdtemp(prefix="ringmaster-portal-"))
+(HERE / "description").mkdir()
+(HERE / "key").write_text("a key for tests, of more than fifty characters, all of them the same for everybody")
+(HERE / "roles").mkdir()
+(HERE / "portal.json").write_text(
+    json.dumps(
+        {
+            "host": "my.town.example",
+            "database": str(HERE / "portal.sqlite3"),
+            "folder": str(HERE / "description"),
+            "secret_key_file": str(HERE / "key"),
+            "roles": str(HERE / "roles"),
+            "steward": "ctl0",
+        }
+    )
+)
+os.environ["PORTAL_CONFIGURATION"] = str(HERE / "portal.json")
+os.environ["DJANGO_SETTINGS_MODULE"] = "portal.settings"
+
+import askers  # noqa: E402
+import django  # noqa: E402
+
+django.setup()
+
+from callers import Steward  # noqa: E402
+from django.core.management import call_command  # noqa: E402
+from django.db import connection  # noqa: E402
+from portal.queue import models, snapshots  # noqa: E402
+
+
+@pytest.fixture(scope="session")
+def _database() -> None:
+    call_command("migrate", verbosity=0)
+
+
+@pytest.fixture(autouse=True)
+def empty(_database: None) -> Iterator[None]:
+    """Begin with nothing in the database."""
+    for model in (models.Session, models.Request, models.Question, models.Steward, models.Snapshot):
+        model.objects.all().delete()
+    snapshots._kept = None
+    yield
+    connection.close()
+
+
+@pytest.fixture(scope="session")
+def people() -> dict[str, askers.Asker]:
+    return {name: askers.Asker(name) for name in ("mara", "mike", "olga", "eve", "lou", "lock")}
+
+
+@pytest.fixture(scope="session")
+def town(tmp_path_factory: pytest.TempPathFactory, people: dict[str, askers.Asker]) -> dict[str, str]:
+    """Give the files of a description."""
+    folder = tmp_path_factory.mktemp("town")
+    (folder / "roles").mkdir()
+    source = askers.settle(folder / "platform", folder / "roles", people.values())
+    paths = [path for path in source.parent.rglob("*.yml") if path.is_file()]
+    return {str(path.relative_to(source.parent)): path.read_text() for path in paths}
+
+
+@pytest.fixture
+def steward(town: dict[str, str]) -> Steward:
+    """Give a steward that has said hello and handed over the description."""
+    one = Steward()
+    assert one.hello().status_code == 200
+    answer = one.call("snapshot", generation=one.generation, commit="a" * 40, files=town)
+    assert answer.status_code == 200, answer.content
+    return one
