@@ -146,3 +146,35 @@ def test_credit_cannot_be_forged(values: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"must be|has a name|has no value") as caught:
         repository.Credit(**values)
     assert str(caught.value).isprintable()
+
+
+def test_a_permit_is_asked_before_each_change_with_what_is_there_then(allocated) -> None:
+    seen = []
+    orders = [("order_vm", {"project": "myapp"}), ("change_vm", {"vm": "myapp01", "memory": "3GiB"})]
+    many(allocated, *orders, permit=lambda found, number: seen.append((number, "myapp01" in found.vms)), dry_run=True)
+    assert seen == [(0, False), (1, True)]
+
+
+def test_what_a_permit_raises_ends_all_of_it(allocated) -> None:
+    before = allocated.snapshot()
+
+    def permit(_found: Any, number: int) -> None:
+        if number == 1:
+            raise PermissionError("no")
+
+    with pytest.raises(PermissionError):
+        many(allocated, ("order_vm", {"project": "myapp"}), ("order_vm", {"project": "myapp"}), permit=permit)
+    assert allocated.snapshot() == before
+    # What is wrong before it is said first.
+    with pytest.raises(DescriptionError, match="not known"):
+        many(allocated, ("change_vm", {"vm": "myapp07"}), ("order_vm", {"project": "myapp"}), permit=permit)
+
+
+def test_a_permit_is_asked_where_mistakes_elsewhere_are_passed_over(allocated) -> None:
+    allocated.write("projects/broken.yml", "vms: [\n")
+
+    def permit(_found: Any, _number: int) -> None:
+        raise PermissionError("no")
+
+    with pytest.raises(PermissionError):
+        many(allocated, ("lock_user", {"user": "bob"}), permit=permit)

@@ -86,6 +86,10 @@ def _one_line(what: str, text: str, without: str) -> None:
         raise ValueError(f"{what} must be one line of at most 200 characters: '{printable(text)[:60]}'")
 
 
+class RepositoryError(DescriptionError):
+    """The repository cannot be read or written now; the change itself may be right."""
+
+
 class DoneBefore(Exception):
     """A request is in the history already: its commit, and what that commit says."""
 
@@ -287,7 +291,7 @@ def _refuse_unsaved(options: Options) -> None:
     status = git.run(["-C", str(folder), "status", "--porcelain", "--untracked-files=no", "--", "."])
     if status.returncode == 0 and status.stdout.strip():
         names = ", ".join(line[3:] for line in status.stdout.splitlines()[:5])
-        raise DescriptionError(
+        raise RepositoryError(
             [
                 Mistake(
                     display(options.source),
@@ -339,7 +343,7 @@ def _commit(options: Options, clone: Path, words: list[str], credit: Credit = NO
         raise _error(options, f"cannot be committed to: {git.said(done.stderr)}", "nothing was changed")
 
 
-def _error(options: Options, message: str, hint: str) -> DescriptionError:
+def _error(options: Options, message: str, hint: str) -> RepositoryError:
     # An address may hold a password.
     shown = f"the repository {git.without_password(options.repository) or options.source.parent} {message}"
-    return DescriptionError([Mistake(display(options.source), 0, 0, shown, hint=hint)])
+    return RepositoryError([Mistake(display(options.source), 0, 0, shown, hint=hint)])

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,11 @@ from .request import RequestError
 
 Change = tuple[str, Mapping[str, Any]]
 """A verb and its arguments."""
+Permit = Callable[[Description, int], None]
+"""Is asked before each change, with the description as those before leave it, and the number of the change from 0 on.
+
+It raises what is to end all of it.
+"""
 
 
 _CONFIRMABLE = tuple(name for name, verb in table.ALL.items() if guards.CONFIRMATION in verb.types)
@@ -74,6 +79,7 @@ def apply_many(
     *,
     credit: repository.Credit = repository.NOBODY,
     expect: Sequence[Seen] = (),
+    permit: Permit | None = None,
     dry_run: bool = False,
 ) -> Outcome:
     """Do what several verbs ask for, all or nothing, under the platform's lock and in one commit.
@@ -84,14 +90,14 @@ def apply_many(
     nothing and returns the same outcome. With a repository, all of it is done in a clone, and counts once pushed;
     ``credit`` says who is named in its commit; one whose trailer ``Request`` is in the history does nothing, and the
     outcome is that of then, without its files. Without a repository, the files are changed, and committed by whoever
-    asked.
+    asked. ``permit`` is asked under the lock, of what would be written to; what it raises is raised.
     """
     if not changes:
         raise ValueError("there is nothing to do: no verb was given")
     try:
         return repository.carried(
             options,
-            lambda inside: _apply(inside, changes, expect, dry_run=dry_run),
+            lambda inside: _apply(inside, changes, expect, permit, dry_run=dry_run),
             lambda outcome: operations.commit_message(_said(changes, outcome), outcome.allocated),
             credit=credit,
             dry_run=dry_run,
@@ -114,7 +120,9 @@ def _outcome_of(done: repository.DoneBefore) -> Outcome:
     return Outcome(subjects[0], warnings=[str(done)], subjects=subjects, commit=done.commit)
 
 
-def _apply(options: Options, changes: Sequence[Change], expect: Sequence[Seen], *, dry_run: bool) -> Outcome:
+def _apply(
+    options: Options, changes: Sequence[Change], expect: Sequence[Seen], permit: Permit | None, *, dry_run: bool
+) -> Outcome:
     with locked(options.ledger.parent):
         is_urgent = all(verb in rescue.VERBS for verb, _arguments in changes)
         kept = description.Kept()
@@ -122,7 +130,10 @@ def _apply(options: Options, changes: Sequence[Change], expect: Sequence[Seen], 
         found = rescued.found if rescued else description.read_valid(options, kept)
         _refuse_unexpected(found, expect)
         faulty = rescued if rescued and rescued.texts else None
-        outcome = _urgent(options, faulty, changes) if faulty else _planned(options, found, changes, kept)
+        if faulty:
+            outcome = _urgent(options, faulty, changes, permit)
+        else:
+            outcome = _planned(options, found, changes, permit, kept)
         if dry_run:
             outcome.shown = {}
         else:
@@ -131,9 +142,11 @@ def _apply(options: Options, changes: Sequence[Change], expect: Sequence[Seen], 
         return outcome
 
 
-def _planned(options: Options, found: Description, changes: Sequence[Change], kept: description.Kept) -> Outcome:
+def _planned(
+    options: Options, found: Description, changes: Sequence[Change], permit: Permit | None, kept: description.Kept
+) -> Outcome:
     """Return all that changes, with the ledger's part; raises DescriptionError for what cannot be."""
-    drawn = _drawn(options, found, changes, kept)
+    drawn = _drawn(options, found, changes, permit, kept)
     proposed, mistakes = description.read_description(options, drawn.texts, drawn.ledger, kept)
     if mistakes:
         raise DescriptionError(mistakes)
@@ -190,10 +203,15 @@ class _Drawn:
         self.objects += [one for part in draft.all() for one in part.objects() if one not in self.objects]
 
 
-def _drawn(options: Options, found: Description, changes: Sequence[Change], kept: description.Kept) -> _Drawn:
+def _drawn(
+    options: Options, found: Description, changes: Sequence[Change], permit: Permit | None, kept: description.Kept
+) -> _Drawn:
     """Return what all verbs make of a description; raises RequestError with the mistakes of all of them."""
-    drawn, mistakes = _Drawn(), []
+    drawn = _Drawn()
+    mistakes: list[Mistake] = []
     for number, (verb, arguments) in enumerate(changes):
+        if permit and not mistakes:
+            permit(found, number)
         try:
             draft = table.draft(found, verb, arguments)
         except RequestError as error:
@@ -245,10 +263,12 @@ def _shown(value: Any) -> str:
     return "nothing" if value is None else splice.inline(value)
 
 
-def _urgent(options: Options, rescued: rescue.Rescued, changes: Sequence[Change]) -> Outcome:
+def _urgent(options: Options, rescued: rescue.Rescued, changes: Sequence[Change], permit: Permit | None) -> Outcome:
     """Return a change of sound files in spite of mistakes in others: nothing else is written with it."""
     drawn = _Drawn()
-    for verb, arguments in changes:
+    for number, (verb, arguments) in enumerate(changes):
+        if permit:
+            permit(rescued.found, number)
         draft = table.draft(rescued.found, verb, arguments)
         drawn.take(draft, _described(rescued.found, draft))
     paths = set(drawn.texts)

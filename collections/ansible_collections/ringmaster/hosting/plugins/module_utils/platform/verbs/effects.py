@@ -87,22 +87,27 @@ def together(
     found: Description, changes: Iterable[tuple[str, Mapping[str, Any]]], subjects: Sequence[str]
 ) -> list[Run]:
     """Return what follows from several verbs: each playbook once for all of it, in order."""
-    runs = [
+    return merged(
         run
         for (verb, arguments), subject in zip(changes, subjects, strict=True)
         for run in of(found, verb, arguments, subject)
-    ]
-    merged: list[Run] = []
+    )
+
+
+def merged(runs: Iterable[Run]) -> list[Run]:
+    """Return as few runs as do the same, in order."""
+    found: list[Run] = []
     for run in runs:
-        same = next((one for one in merged if _goes_with(one, run)), None)
+        same = next((one for one in found if goes_with(one, run)), None)
         if same is None:
-            merged.append(run)
+            found.append(run)
         else:
-            merged[merged.index(same)] = _merged(same, run)
-    return sorted(merged, key=lambda run: (not run.urgent, ORDER.index(run.playbook), sorted(run.words.items())))
+            found[found.index(same)] = _merged(same, run)
+    return sorted(found, key=lambda run: (not run.urgent, ORDER.index(run.playbook), sorted(run.words.items())))
 
 
-def _goes_with(one: Run, other: Run) -> bool:
+def goes_with(one: Run, other: Run) -> bool:
+    """Tell whether one run can do what two are asked for: the same playbook with the same words."""
     same = (one.playbook, one.words, one.urgent) == (other.playbook, other.words, other.urgent)
     return same and one.playbook not in table.OPERATIONS
 
