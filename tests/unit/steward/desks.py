@@ -72,11 +72,11 @@ class Steward:
         self.folder, self.source, self.roles = folder, source, roles
         self.runner = FakeRunner()
         self.time = askers.now()
-        # Statements count that were made after the store was.
-        self.used = Store(folder / "nonces", folder / "marker", self.time - datetime.timedelta(days=30))
+        self.opened = self.time - datetime.timedelta(days=30)  # statements count that were made after the store was
         self.open()
 
     def open(self) -> None:
+        self.used = Store(self.folder / "nonces", self.folder / "marker", self.opened)
         self.journal = Journal(self.folder / "steward")
         options = operations.options_of(self.source, self.roles)
         place = Place(askers.HOST, (askers.ORIGIN,), askers.HOST)
@@ -86,6 +86,7 @@ class Steward:
 
     def restart(self) -> None:
         self.journal.close()
+        self.used.close()
         self.open()
 
     def hand_in(self, body: Any) -> str:

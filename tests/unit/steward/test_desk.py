@@ -284,7 +284,7 @@ def test_a_restart_is_done_with_names_only_and_once(steward: Steward, people: An
     assert entry.state == "applying"
     steward.runner.result = lambda _run: None
     steward.run()
-    assert steward.runner.commands == ['playbooks/restart_vm.yml -e \'{"vm": ["shop00"]}\'']
+    assert steward.runner.commands == ['playbooks/restart_vm.yml -e \'{"vm": "shop00"}\'']
     steward.restart()
     steward.run()
     assert len(steward.runner.begun) == 1, "it may have been done"

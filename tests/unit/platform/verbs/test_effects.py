@@ -138,15 +138,15 @@ def test_what_follows(two, verb: str, given: dict[str, Any], expected: list[str]
 
 
 OPERATED: list[tuple[str, dict[str, Any], list[str]]] = [
-    ("restart_vm", VM, ['restart_vm.yml -e \'{"vm": ["myapp00"]}\'']),
-    ("snapshot_vm", {**VM, "folder": "/x"}, ['snapshot_vm.yml -e \'{"vm": ["myapp00"]}\'']),
-    ("backup_now", {"vm": "svc0", "prove": "yes"}, ['backup_now.yml -e \'{"vm": ["svc0"]}\'']),
+    ("restart_vm", VM, ['restart_vm.yml -e \'{"vm": "myapp00"}\'']),
+    ("snapshot_vm", {**VM, "folder": "/x"}, ['snapshot_vm.yml -e \'{"vm": "myapp00"}\'']),
+    ("backup_now", {"vm": "svc0", "prove": "yes"}, ['backup_now.yml -e \'{"vm": "svc0"}\'']),
     (
         "restore_files",
         {**VM, "path": "/srv", "to": "shop00"},
-        ['restore_files.yml -e \'{"vm": ["myapp00"], "to": ["shop00"]}\''],
+        ['restore_files.yml -e \'{"vm": "myapp00", "to": "shop00"}\''],
     ),
-    ("restore_component", {**VM, "component": "redis"}, ['restore_component.yml -e \'{"vm": ["myapp00"]}\'']),
+    ("restore_component", {**VM, "component": "redis"}, ['restore_component.yml -e \'{"vm": "myapp00"}\'']),
     ("restore_vm", {"vm": "nobody00"}, []),
 ]
 

@@ -304,6 +304,15 @@ def _refuse_unsaved(options: Options) -> None:
         )
 
 
+def follow(options: Options) -> None:
+    """Bring the checkout beside the source to what the branch is now. Raises RepositoryError where it cannot follow."""
+    branch = options.branch or _default_branch(options)
+    done = git.run(["-C", str(options.source.parent), "pull", "--quiet", "--ff-only", "--", _address(options), branch])
+    if done.returncode != 0:
+        hint = "push or drop the commits of this copy, then pull"
+        raise _error(options, f"cannot be followed by {options.source.parent}: {git.said(done.stderr)}", hint)
+
+
 def _follow(options: Options, clone: Path) -> list[str]:
     """Bring a checkout beside the source to what was pushed; one that is no checkout gets the files only.
 

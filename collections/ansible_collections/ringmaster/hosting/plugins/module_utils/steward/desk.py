@@ -85,6 +85,11 @@ class Desk:
             raise self._kept[1]
         return self._kept[1]
 
+    def follow(self) -> None:
+        """Bring the copy here to what was pushed by others; raises DescriptionError."""
+        if self.options.repository:
+            repository.follow(self.options)
+
     def _described_for(self, verbs: Sequence[str]) -> Description:
         """Return the description for some verbs: what takes something from people works in spite of mistakes."""
         try:
@@ -237,7 +242,8 @@ class Desk:
             raise Refused(*_sentences(error)) from None
         follows = outcome.follows
         if not outcome.parent:
-            # It was done before, and the note of it is missing.
+            # It was done before, and the note of it is missing; perhaps the copy here lacks it as well.
+            self.follow()
             follows = effects.together(self._described_for([verb for verb, _ in changes]), changes, outcome.subjects)
         entry.move(
             states.DESCRIBED if follows else states.APPLIED,

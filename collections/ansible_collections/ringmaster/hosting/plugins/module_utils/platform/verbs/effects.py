@@ -41,7 +41,9 @@ class Run:
 
     def as_dict(self) -> dict[str, Any]:
         """Return it for programs; ``variables`` are those of ``-e``, as JSON."""
-        names = {argument: list(values) for argument, values in self.names.items()}
+        # An operation is about one machine, and its playbook takes no list.
+        is_one = self.playbook in table.OPERATIONS
+        names = {argument: values[0] if is_one else list(values) for argument, values in self.names.items()}
         return {"playbook": self.playbook, "variables": {**names, **self.words}, "urgent": self.urgent}
 
     def command(self) -> str:
