@@ -1,0 +1,284 @@
+# Copyright: (c) 2026, Ringmaster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The steward: ``python -m …module_utils.steward.program CONFIGURATION`` runs until it is ended.
+
+Three threads: one asks the queue for what is to be done, one tells it what became of it, and one does it. They meet in
+the journal only, so that a queue that is away holds up nothing that was taken already.
+
+The configuration is JSON. Needed are ``queue`` (its address), ``host`` (for which people sign), ``source`` (of the
+description, which is in a repository), ``state`` (a folder of its own) and ``playbooks``; ``certificate``, ``key``,
+``authority``, ``roles``, ``origins``, ``rp_id``, ``ansible_playbook`` and ``environment`` where they are needed.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import logging
+import queue
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from ..platform import operations
+from ..platform.language.errors import DescriptionError
+from ..platform.proofs import judge
+from ..platform.proofs.nonces import Store, StoreError
+from ..platform.proofs.statements import ProofError
+from ..platform.verbs import arguments
+from . import messages, places, questions, snapshot
+from .desk import Desk
+from .dispatch import Dispatch
+from .journal import Journal, JournalError
+from .queue_client import Delivery, Queue, QueueError, SupersededError
+from .runner import AnsibleRunner, Runner
+
+LOG = logging.getLogger("steward")
+WAIT, PAUSE, FOLLOW, TICK = 20, 0.2, 10.0, 60.0
+"""Seconds: of a call for what is to be done, between two looks, two pulls, and two looks for what is over."""
+LONGEST_PAUSE = 30.0
+"""Between two tries to reach the queue."""
+
+
+def utc() -> datetime.datetime:
+    """Return the time here."""
+    return datetime.datetime.now(datetime.UTC)
+
+
+class Program:
+    """All parts together."""
+
+    def __init__(self, configuration: Mapping[str, Any], runner: Runner | None = None) -> None:
+        """Open the journal; raises JournalError or StoreError while another steward has it, and DescriptionError."""
+        state = Path(configuration["state"])
+        roles = Path(configuration["roles"]) if configuration.get("roles") else None
+        self.options = operations.options_of(Path(configuration["source"]), roles)
+        if not self.options.repository:
+            raise ValueError(
+                f"{self.options.source}: description_repo is missing: the steward writes into a repository"
+            )
+        self.journal = Journal(state)
+        self.used = Store(state / "statements", state / "statements.marker", utc())
+        host = str(configuration["host"])
+        self.place = judge.Place(
+            host, tuple(configuration.get("origins") or (f"https://{host}",)), configuration.get("rp_id") or host
+        )
+        self.desk = Desk(self.options, self.place, self.journal, self.used, utc)
+        self.runner = runner or AnsibleRunner(
+            configuration.get("ansible_playbook", "ansible-playbook"),
+            self.options.source,
+            Path(configuration["playbooks"]),
+            state / "runs",
+            frozenset(arguments.variables_of_roles(roles)),
+            configuration.get("environment") or {},
+        )
+        self.dispatch = Dispatch(self.journal, self.runner, places.members(self.desk.description), time.time)
+        paths = (configuration.get(name) for name in ("certificate", "key", "authority"))
+        self._queue_options = (configuration["queue"], *(Path(one) if one else None for one in paths))
+        self._generation = 0
+        self._stop, self._news, self._work = threading.Event(), threading.Event(), threading.Event()
+        self._wishes: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
+        self._ended: list[str] = []
+        self._taken: list[str] = []
+        self._pushed = ""
+        self.problem = ""
+        """Why the steward has ended by itself."""
+
+    def stop(self, *_signal: Any) -> None:
+        """End, after what is done just now."""
+        self._stop.set()
+        self._news.set()
+        self._work.set()
+
+    def run(self) -> None:
+        """Work until somebody ends it, or another steward takes over."""
+        threads = [threading.Thread(target=one, daemon=True) for one in (self._fetch, self._tell)]
+        for thread in threads:
+            thread.start()
+        try:
+            self._do()
+        finally:
+            self.stop()
+            self.dispatch.stop()
+            for thread in threads:
+                thread.join(2)
+
+    # What is done.
+
+    def _do(self) -> None:
+        followed = ticked = 0.0
+        while not self._stop.is_set():
+            now = time.monotonic()
+            if now - followed > FOLLOW or not self._wishes.empty():
+                followed = now
+                self._follow()
+            if now - ticked > TICK:
+                ticked = now
+                self.desk.tick()
+                self.journal.sweep()
+            self._listen()
+            if not self._generation:
+                # Another steward may be at work, with a copy of the same journal.
+                self._work.wait(1.0)
+                continue
+            busy = self.desk.work()
+            busy = self.dispatch.work() or busy
+            if busy:
+                self._news.set()
+            else:
+                self._work.wait(PAUSE if not self.dispatch.is_idle() else 1.0)
+                self._work.clear()
+
+    def _follow(self) -> None:
+        try:
+            self.desk.follow()
+        except DescriptionError as error:
+            LOG.error("%s", error)
+
+    def _listen(self) -> None:
+        """Do what is no request: wishes to cancel, sessions that ended, questions."""
+        while not self._wishes.empty():
+            kind, what = self._wishes.get()
+            if kind == "cancel":
+                entry = self.journal.entry(what)
+                if self.desk.cancel(what) and entry:
+                    self.dispatch.cancel(entry)
+            elif kind == "session":
+                nonce, proof = what
+                self.desk.end_session(proof)
+                self._ended.append(nonce)
+
+    # The queue.
+
+    def _fetch(self) -> None:
+        """Take what the queue hands over into the journal; then tell it that it is there."""
+        link = Queue(*self._queue_options)
+        self._patiently(lambda: self._fetch_once(link), link)
+
+    def _fetch_once(self, link: Queue) -> None:
+        if not link.generation:
+            link.hello(self.journal.instance)
+            self._generation = link.generation
+            self._taken.clear()
+            self._news.set()
+            self._work.set()
+        ended = list(self._ended)
+        found = link.next(self._taken, ended, WAIT)
+        self._taken = []
+        self._ended = [one for one in self._ended if one not in ended]
+        self.take(found)
+        for id_, asked, proof in found.questions:
+            self._answer(link, id_, asked, proof)
+
+    def take(self, found: Delivery) -> None:
+        """Keep what was handed over."""
+        for id_, body in found.requests:
+            if self.desk.take(id_, body):
+                LOG.info("request %s came in", id_)
+            self._taken.append(id_)
+        for id_ in found.cancels:
+            self._wishes.put(("cancel", id_))
+        for session in found.sessions:
+            self._wishes.put(("session", session))
+        if found != Delivery():
+            self._work.set()
+            self._news.set()
+
+    def _answer(self, link: Queue, id_: str, asked: Any, proof: Any) -> None:
+        answer, problem = None, ""
+        try:
+            found = self.desk.description()
+            proven = judge.in_session(found, self.place, proof, utc())
+            self.used.check(proven.statements, id_)
+            means = questions.Means(self.options, self._backups)
+            answer = questions.answer(found, proven.person, questions.question(asked), means)
+        except (messages.MessageError, questions.QuestionError, ProofError) as error:
+            problem = str(error)
+        except DescriptionError:
+            problem = "the description has mistakes just now; ask again later"
+        link.answer(id_, answer, problem[: messages.SENTENCE])
+
+    def _backups(self, vm: str) -> list[dict[str, Any]]:
+        """Return the backups of a VM; nobody asks the backup machine yet."""
+        raise questions.QuestionError(f"backups of {vm} are listed by operators: playbooks/list_backups.yml -e vm={vm}")
+
+    def _tell(self) -> None:
+        """Tell the queue what changed, and hand over the description when it has another commit."""
+        link = Queue(*self._queue_options)
+        self._patiently(lambda: self._tell_once(link), link)
+
+    def _tell_once(self, link: Queue) -> None:
+        self._news.wait(5.0)
+        self._news.clear()
+        if not self._generation:
+            return
+        if link.generation != self._generation:
+            link.generation, self._pushed = self._generation, ""
+        self._push(link)
+        while not self._stop.is_set():
+            reports, steps = self.journal.untold()
+            if not reports and not steps:
+                break
+            link.report(reports, steps)
+            self.journal.told(reports, steps)
+
+    def _push(self, link: Queue) -> None:
+        commit = snapshot.commit(self.options)
+        if commit in ("", self._pushed):
+            return
+        try:
+            files = snapshot.files(self.options)
+        except DescriptionError as error:
+            LOG.error("the description at %s is not handed over: %s", commit[:12], error)
+        else:
+            link.snapshot(commit, files)
+        self._pushed = commit
+
+    def _patiently(self, once: Callable[[], None], link: Queue) -> None:
+        """Do something again and again; after a failure more and more slowly."""
+        pause = 1.0
+        while not self._stop.is_set():
+            try:
+                once()
+                pause = 1.0
+            except SupersededError as error:
+                if self._generation and link.generation == self._generation:
+                    # Not this one is to be asked for the next request.
+                    self.problem = str(error)
+                    LOG.error("%s", error)
+                    self.stop()
+                else:
+                    self._stop.wait(pause)
+            except QueueError as error:
+                LOG.warning("%s", error)
+                self._stop.wait(pause)
+                pause = min(2 * pause, LONGEST_PAUSE)
+            except Exception:
+                LOG.exception("this should not happen; it is tried again")
+                self._stop.wait(pause)
+                pause = min(2 * pause, LONGEST_PAUSE)
+        link.close()
+
+
+def main() -> int:
+    """Run the steward with the configuration that the command line names."""
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s", stream=sys.stderr)
+    configuration = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
+    try:
+        program = Program(configuration)
+    except (JournalError, StoreError, DescriptionError, ValueError, KeyError) as error:
+        LOG.error("%s", error)
+        return 1
+    for kind in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(kind, program.stop)
+    program.run()
+    return 1 if program.problem else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

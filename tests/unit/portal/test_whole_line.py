@@ -1,0 +1,256 @@
+# Copyright: (c) 2026, Ringmaster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The whole line: a person asks the server, the steward fetches it by TLS, writes a commit, runs it, and tells."""
+
+from __future__ import annotations
+
+import datetime
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import askers
+import pytest
+from ansible_collections.ringmaster.hosting.plugins.module_utils.certificates import authority as authorities
+from ansible_collections.ringmaster.hosting.plugins.module_utils.steward import program as programs
+from ansible_collections.ringmaster.hosting.plugins.module_utils.steward.program import Program
+from ansible_collections.ringmaster.hosting.plugins.module_utils.steward.queue_client import (
+    Queue,
+    QueueError,
+    SupersededError,
+)
+from callers import Person
+from listeners import Listener, certificate, context_of, steward_side
+from portal.queue import models, snapshots, store
+
+sys.path.append(str(Path(__file__).parents[1] / "steward"))
+from desks import FakeRunner
+
+pytestmark = pytest.mark.thorough
+ORDER = ("order_vm", {"project": "shop"})
+
+
+def git(folder: Path, *arguments: str) -> str:
+    names = ["-c", "user.name=Somebody", "-c", "user.email=somebody@example.org"]
+    return subprocess.check_output(["git", "-C", str(folder), *names, *arguments], text=True).strip()
+
+
+def wait_for(what: Callable[[], Any], seconds: float = 60) -> Any:
+    end = time.monotonic() + seconds
+    while not (found := what()):
+        assert time.monotonic() < end, "it did not come"
+        time.sleep(0.05)
+    return found
+
+
+class Line:
+    """Server, repository and steward."""
+
+    def __init__(self, folder: Path, town: dict[str, str]) -> None:
+        self.folder = folder
+        authority = authorities.create("Test")
+        (folder / "ca.pem").write_text(authority.pem)
+        self.names = {name: certificate(authority, folder, name) for name in ("portal", "ctl0", "shop00")}
+        self.listener = Listener(steward_side(), context_of(folder / "ca.pem", self.names["portal"]))
+        for name, text in town.items():
+            path = folder / "first" / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+        source = f"plugin: ringmaster.hosting.platform\ndescription_repo: {folder / 'bare.git'}\n"
+        (folder / "first/platform.ringmaster.yml").write_text(source)
+        (folder / "first/.gitignore").write_text("known_hosts\n")
+        git(folder, "init", "-q", "--bare", "-b", "main", "bare.git")
+        git(folder / "first", "init", "-q", "-b", "main")
+        git(folder / "first", "add", "-A")
+        git(folder / "first", "commit", "-qm", "Begin")
+        git(folder / "first", "push", "-q", str(folder / "bare.git"), "HEAD:main")
+        self.stewards: list[tuple[Program, threading.Thread]] = []
+        self.runner = FakeRunner()
+
+    def queue(self, name: str = "ctl0") -> Queue:
+        own = self.names[name]
+        return Queue(f"https://127.0.0.1:{self.listener.port}", *own, self.folder / "ca.pem")
+
+    def start(self, name: str = "one") -> Program:
+        place = self.folder / name
+        if not place.exists():
+            git(self.folder, "clone", "-q", "bare.git", name)
+        roles = self.folder / "roles"
+        roles.mkdir(exist_ok=True)
+        own = self.names["ctl0"]
+        program = Program(
+            {
+                "queue": f"https://127.0.0.1:{self.listener.port}",
+                "certificate": str(own[0]),
+                "key": str(own[1]),
+                "authority": str(self.folder / "ca.pem"),
+                "host": askers.HOST,
+                "source": str(place / "platform.ringmaster.yml"),
+                "roles": str(roles),
+                "state": str(self.folder / f"{name}-state"),
+                "playbooks": str(self.folder),
+            },
+            self.runner,
+        )
+        program.used.signed_after = "1970-01-01T00:00:00Z"
+        thread = threading.Thread(target=program.run, daemon=True)
+        thread.start()
+        self.stewards.append((program, thread))
+        return program
+
+    def end(self) -> None:
+        for program, thread in self.stewards:
+            program.stop()
+            thread.join(30)
+            assert not thread.is_alive()
+            program.journal.close()
+            program.used.close()
+        self.stewards = []
+
+    def log(self) -> list[str]:
+        return git(self.folder / "bare.git", "log", "--format=%s", "main").splitlines()
+
+
+@pytest.fixture
+def line(tmp_path: Path, town: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Line]:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(programs, "WAIT", 1)
+    monkeypatch.setattr(programs, "LONGEST_PAUSE", 1.0)
+    one = Line(tmp_path, town)
+    yield one
+    one.end()
+    one.listener.close()
+
+
+@pytest.fixture
+def mara(line: Line, people: dict[str, askers.Asker]) -> Person:
+    """Give somebody who has signed in, as soon as the steward has handed over the description."""
+    line.start()
+    wait_for(snapshots.commit)
+    return Person(people["mara"])
+
+
+def ask(person: Person, *changes: Any) -> str:
+    answer = person.post("requests", {"request": askers.wish(*(changes or [ORDER]))})
+    assert answer.status_code == 202, answer.content
+    return answer.json()["id"]
+
+
+def ended(person: Person, id_: str) -> Any:
+    def look() -> Any:
+        found = person.get(f"requests/{id_}").json()
+        return found if found["state"] in ("applied", "failed", "refused", "cancelled", "expired") else None
+
+    return wait_for(look)
+
+
+def test_from_the_request_to_the_run_and_back(line: Line, mara: Person) -> None:
+    found = ended(mara, ask(mara))
+    assert (found["state"], found["subject"], found["commit"]) == (
+        "applied",
+        "shop03",
+        git(line.folder / "bare.git", "rev-parse", "main"),
+    )
+    assert line.log() == ["order_vm shop03", "Begin"]
+    assert line.runner.commands == ['playbooks/converge_vm.yml -e \'{"vm": ["shop03"]}\'']
+    wait_for(lambda: snapshots.commit() == found["commit"])
+    assert "shop03" in snapshots.current().vms
+    refused = ended(mara, ask(mara))
+    assert (refused["state"], "quota.vms" in refused["reasons"][0]) == ("refused", True)
+
+
+def test_no_hash_of_a_password_leaves_the_steward(line: Line, mara: Person, town: dict[str, str]) -> None:
+    path = line.folder / "first/users/mara.yml"
+    hashed = "$y$j9T$AAAAAAAAAAAAAAAAAAAAAA$" + "B" * 43
+    path.write_text(path.read_text() + f"web_password_hash: {hashed}\n")
+    git(line.folder / "first", "commit", "-qam", "Give a password")
+    git(line.folder / "first", "push", "-q", str(line.folder / "bare.git"), "HEAD:main")
+    before = snapshots.commit()
+    line.stewards[0][0]._wishes.put(("cancel", "01KB0000000000000000000000"))
+    wait_for(lambda: snapshots.commit() != before)
+    texts = "".join(open_ for open_ in _texts())
+    assert "web_password" not in texts and "mara@town.example" in texts
+
+
+def _texts() -> list[str]:
+    import json  # noqa: PLC0415
+    import zlib  # noqa: PLC0415
+
+    return list(json.loads(zlib.decompress(bytes(models.Snapshot.objects.get().body))).values())
+
+
+def test_a_queue_that_is_away_loses_nothing(line: Line, mara: Person) -> None:
+    line.runner.result = lambda _run: None
+    first = ask(mara)
+    wait_for(lambda: line.runner.begun)
+    line.listener.close()
+    second = ask(mara, ("stop_vm", {"vm": "shop00"}))
+    line.runner.begun[0].result = ""
+    program = line.stewards[0][0]
+    wait_for(lambda: program.journal.entry(first).state == "applied")
+    assert mara.get(f"requests/{first}").json()["state"] != "applied", "it cannot have been told"
+    line.runner.result = lambda _run: ""
+    line.listener.open()
+    assert [ended(mara, one)["state"] for one in (first, second)] == ["applied", "applied"]
+    assert line.log() == ["stop_vm shop00", "order_vm shop03", "Begin"]
+
+
+def test_two_stewards_by_mistake_are_one(line: Line, mara: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second stands by; when it takes over, the first one ends, and what was done is not done again."""
+    second = line.start("two")
+    assert ended(mara, ask(mara))["state"] == "applied"
+    assert not second._generation
+    (first, thread), _other = line.stewards
+    monkeypatch.setattr(store, "SILENCE", datetime.timedelta(seconds=-1))
+    wait_for(lambda: second._generation)
+    monkeypatch.setattr(store, "SILENCE", datetime.timedelta(seconds=60))
+    thread.join(60)
+    assert not thread.is_alive() and "another steward" in first.problem
+    assert ended(mara, ask(mara, ("stop_vm", {"vm": "shop00"})))["state"] == "applied"
+    assert line.log() == ["stop_vm shop00", "order_vm shop03", "Begin"]
+
+
+def test_a_steward_that_comes_back_takes_up_what_it_had(line: Line, mara: Person) -> None:
+    line.runner.result = lambda _run: None
+    id_ = ask(mara)
+    wait_for(lambda: line.runner.begun)
+    line.end()
+    assert line.runner.begun[0].stopped, "its run has ended with it"
+    line.runner.result = lambda _run: ""
+    line.start()
+    assert ended(mara, id_)["state"] == "applied"
+    assert line.log() == ["order_vm shop03", "Begin"]
+
+
+def test_a_question_is_answered(line: Line, mara: Person, people: dict[str, askers.Asker]) -> None:
+    asked = {"kind": "what_if", "arguments": {"changes": askers.wish(ORDER)["changes"]}}
+    id_ = mara.post("questions", asked).json()["id"]
+    kinds = {one["kind"] for one in mara.get(f"questions/{id_}").json()["answer"]["items"]}
+    assert "creates" in kinds
+    id_ = mara.post("questions", {"kind": "capacity", "arguments": {}}).json()["id"]
+    answer = mara.get(f"questions/{id_}")
+    assert (answer.status_code, "operators only" in answer.json()["detail"]) == (422, True)
+
+
+def test_others_certificates_and_none_get_nothing(line: Line) -> None:
+    with pytest.raises(QueueError, match="status 403"):
+        line.queue("shop00").hello("x")
+    without = line.queue()
+    without.certificate = None
+    with pytest.raises(QueueError, match="away"):
+        without.hello("x")
+    stranger = authorities.create("Somebody else")
+    (line.folder / "other.pem").write_text(stranger.pem)
+    wrong = line.queue()
+    wrong.authority = line.folder / "other.pem"
+    with pytest.raises(QueueError, match="away"):
+        wrong.hello("x")
+    right = line.queue()
+    right.hello("x")
+    with pytest.raises(SupersededError):
+        line.queue().hello("y")
