@@ -6,10 +6,12 @@
 from __future__ import annotations
 
 import datetime
+import json
 import subprocess
 import sys
 import threading
 import time
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -76,7 +78,7 @@ class Line:
         own = self.names[name]
         return Queue(f"https://127.0.0.1:{self.listener.port}", *own, self.folder / "ca.pem")
 
-    def start(self, name: str = "one") -> Program:
+    def start(self, name: str = "one", **more: Any) -> Program:
         place = self.folder / name
         if not place.exists():
             git(self.folder, "clone", "-q", "bare.git", name)
@@ -94,6 +96,7 @@ class Line:
                 "roles": str(roles),
                 "state": str(self.folder / f"{name}-state"),
                 "playbooks": str(self.folder),
+                **more,
             },
             self.runner,
         )
@@ -173,14 +176,11 @@ def test_no_hash_of_a_password_leaves_the_steward(line: Line, mara: Person, town
     before = snapshots.commit()
     line.stewards[0][0]._wishes.put(("cancel", "01KB0000000000000000000000"))
     wait_for(lambda: snapshots.commit() != before)
-    texts = "".join(open_ for open_ in _texts())
+    texts = "".join(_texts())
     assert "web_password" not in texts and "mara@town.example" in texts
 
 
 def _texts() -> list[str]:
-    import json  # noqa: PLC0415
-    import zlib  # noqa: PLC0415
-
     return list(json.loads(zlib.decompress(bytes(models.Snapshot.objects.get().body))).values())
 
 
@@ -225,6 +225,28 @@ def test_a_steward_that_comes_back_takes_up_what_it_had(line: Line, mara: Person
     line.start()
     assert ended(mara, id_)["state"] == "applied"
     assert line.log() == ["order_vm shop03", "Begin"]
+
+
+def test_regular_runs_are_run_and_how_it_goes_is_written_down(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(programs, "TICK", 0.2)
+    line.runner.result = lambda run: "hv0 could not be reached" if run.playbook == "site" else ""
+    program = line.start(regular={"accounts": "10m", "site": "02:30"})
+    wait_for(lambda: program.journal.past()["accounts"].went_well)
+    assert line.runner.commands == ["playbooks/accounts.yml"], "once, and the nightly one waits for its time"
+    place = line.folder / "one-state/health.json"
+
+    def health() -> Any:
+        return json.loads(place.read_text())
+
+    assert wait_for(lambda: health()["queue_at"])
+    assert (health()["description"], health()["open"], health()["regular"]) == ("", 0, {"accounts": "", "site": ""})
+    (line.folder / "one/projects/shop.yml").write_text("vms: [\n")
+    assert "projects/shop.yml" in wait_for(lambda: health()["description"])
+
+
+def test_what_is_no_configuration_is_refused(line: Line) -> None:
+    with pytest.raises(ValueError, match="regular: 'evacuate' is not run regularly"):
+        line.start(regular={"evacuate": "10m"})
 
 
 def test_a_question_is_answered(line: Line, mara: Person, people: dict[str, askers.Asker]) -> None:

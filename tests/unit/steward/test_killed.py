@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -159,3 +161,21 @@ def test_many_at_once_stay_within_the_quota(written: Steward, people: Any) -> No
     written.run()
     found = [entry.state for entry in written.journal.of_states("applied", "refused", "failed")]
     assert sorted(found) == ["applied"] + ["refused"] * 5, "the quota is four VMs, three are there"
+
+
+def test_a_steward_without_its_journal_does_nothing_again(written: Steward, people: Any) -> None:
+    """As on another machine, which has the repository and what was used up, and is handed all requests again."""
+    body = people["mara"].signed(ORDER)
+    id_ = written.hand_in(body)
+    written.run()
+    written.journal.close()
+    written.used.close()
+    shutil.rmtree(written.folder / "steward")
+    written.open()
+    assert written.desk.take(id_, json.dumps(body))
+    written.run()
+    assert commits(written) == ["order_vm shop03", "Begin"]
+    assert (written.entry(id_).state, written.entry(id_).subject) == ("applied", "shop03")
+    other = written.hand_in(body)
+    written.run()
+    assert "used before" in written.entry(other).reasons[0], "by another id it is another request"

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 from ..platform.language.errors import DescriptionError
 from ..platform.verbs import table
-from . import lanes, messages, states
+from . import lanes, messages, regular, states
 from .journal import DONE, DROPPED, FAILED, RUNNING, WAITING, Entry, Job, Journal
 from .lanes import Members, Start
 from .runner import Process, Runner
@@ -129,7 +129,14 @@ class Dispatch:
                 entry.left = left
             self._journal.save(*entries)
 
+    def _note_regular(self, start: Start, problem: str) -> None:
+        for job in start.jobs:
+            if job.request.startswith(regular.PREFIX):
+                self._journal.ended(job.request.removeprefix(regular.PREFIX), self._clock(), problem)
+                LOG.info("%s has ended%s", job.run.playbook, f": {problem}" if problem else " well")
+
     def _done(self, start: Start) -> None:
+        self._note_regular(start, "")
         entries, own = [], {job.id for job in start.jobs}
         for job in start.jobs:
             entry = self._entry(job)
@@ -139,6 +146,7 @@ class Dispatch:
         self._journal.mark(start.jobs, DONE, *entries)
 
     def _fail(self, start: Start, problem: str) -> None:
+        self._note_regular(start, problem)
         entries = [entry.move(states.FAILED, problem=problem) for entry in map(self._entry, start.jobs) if entry]
         self._journal.mark(start.jobs, FAILED, *entries)
 

@@ -23,6 +23,7 @@ from typing import Any
 
 from ..platform.verbs.effects import Run
 from . import ids, messages, states
+from .regular import Past
 
 KEPT = 30 * 86400
 """Seconds for which a request that has ended is remembered."""
@@ -41,6 +42,7 @@ CREATE TABLE IF NOT EXISTS job (id INTEGER PRIMARY KEY, request TEXT, n INT, sta
 CREATE INDEX IF NOT EXISTS job_state ON job (state);
 CREATE INDEX IF NOT EXISTS job_request ON job (request);
 CREATE TABLE IF NOT EXISTS step (request TEXT, n INT, told INT, data TEXT, PRIMARY KEY (request, n)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS regular (name TEXT PRIMARY KEY, since REAL, began REAL, went_well REAL, problem TEXT);
 CREATE TABLE IF NOT EXISTS setting (name TEXT PRIMARY KEY, value TEXT);
 """
 
@@ -257,6 +259,34 @@ class Journal:
                 "SELECT id, request, n, state, made, data FROM job WHERE request = ? ORDER BY n", (request,)
             ).fetchall()
         return [_job(row) for row in rows]
+
+    # Regular runs.
+
+    def past(self) -> dict[str, Past]:
+        """Return what is known of regular runs."""
+        with self._lock:
+            rows = self._base.execute("SELECT name, since, began, went_well, problem FROM regular").fetchall()
+        return {name: Past(*others) for name, *others in rows}
+
+    def expect(self, name: str, now: float) -> None:
+        """Note that a regular run is to be run from now on."""
+        with self._lock, self._transaction():
+            self._base.execute("INSERT OR IGNORE INTO regular VALUES (?, ?, NULL, NULL, '')", (name, now))
+
+    def schedule(self, request: str, name: str, run: Run, now: float) -> None:
+        """Note that a regular run begins, as soon as its lane is free."""
+        with self._lock, self._transaction():
+            self._base.execute("UPDATE regular SET began = ? WHERE name = ?", (now, name))
+            self._base.execute("DELETE FROM job WHERE request = ? AND state NOT IN (?, ?)", (request, WAITING, RUNNING))
+            self._put(Job(0, request, 0, WAITING, now, run, alone=True))
+
+    def ended(self, name: str, now: float, problem: str) -> None:
+        """Note how a regular run went."""
+        well = "went_well = ?1, " if not problem else ""
+        with self._lock, self._transaction():
+            self._base.execute(
+                f"UPDATE regular SET {well}problem = ?2 WHERE name = ?3 AND ?1 > 0", (now, problem, name)
+            )
 
     def mark(self, jobs: Iterable[Job], state: str, *entries: Entry, alone: bool = False) -> None:
         """Note how far jobs are, and with them what became of their requests."""

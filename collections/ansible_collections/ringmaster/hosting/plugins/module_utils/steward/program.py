@@ -8,7 +8,8 @@ the journal only, so that a queue that is away holds up nothing that was taken a
 
 The configuration is JSON. Needed are ``queue`` (its address), ``host`` (for which people sign), ``source`` (of the
 description, which is in a repository), ``state`` (a folder of its own) and ``playbooks``; ``certificate``, ``key``,
-``authority``, ``roles``, ``origins``, ``rp_id``, ``ansible_playbook`` and ``environment`` where they are needed.
+``authority``, ``roles``, ``origins``, ``rp_id``, ``ansible_playbook``, ``environment`` and ``regular`` (playbooks with
+times such as 10m or 02:30) where they are needed. How it goes stands in ``health.json`` of the state's folder.
 """
 
 from __future__ import annotations
@@ -27,20 +28,22 @@ from typing import Any
 
 from ..platform import operations
 from ..platform.language.errors import DescriptionError
+from ..platform.language.files import write_atomically
 from ..platform.proofs import judge
 from ..platform.proofs.nonces import Store, StoreError
 from ..platform.proofs.statements import ProofError
 from ..platform.verbs import arguments
-from . import messages, places, questions, snapshot
+from . import messages, places, questions, regular, snapshot, states
 from .desk import Desk
 from .dispatch import Dispatch
-from .journal import Journal, JournalError
+from .journal import RUNNING, WAITING, Journal, JournalError
 from .queue_client import Delivery, Queue, QueueError, SupersededError
 from .runner import AnsibleRunner, Runner
 
 LOG = logging.getLogger("steward")
-WAIT, PAUSE, FOLLOW, TICK = 20, 0.2, 10.0, 60.0
+WAIT, PAUSE, FOLLOW, TICK = 20, 0.2, 10.0, 20.0
 """Seconds: of a call for what is to be done, between two looks, two pulls, and two looks for what is over."""
+OPEN = tuple(one for one in states.STATES if one not in states.FINAL)
 LONGEST_PAUSE = 30.0
 """Between two tries to reach the queue."""
 
@@ -86,6 +89,12 @@ class Program:
         self._ended: list[str] = []
         self._taken: list[str] = []
         self._pushed = ""
+        self.heard = 0.0
+        """When the queue answered last."""
+        self.regular = regular.read(configuration.get("regular") or {})
+        for one in self.regular:
+            self.journal.expect(one.playbook, time.time())
+        self._health = state / "health.json"
         self.problem = ""
         """Why the steward has ended by itself."""
 
@@ -121,6 +130,8 @@ class Program:
                 ticked = now
                 self.desk.tick()
                 self.journal.sweep()
+                self._schedule()
+                self._say()
             self._listen()
             if not self._generation:
                 # Another steward may be at work, with a copy of the same journal.
@@ -133,6 +144,32 @@ class Program:
             else:
                 self._work.wait(PAUSE if not self.dispatch.is_idle() else 1.0)
                 self._work.clear()
+
+    def _schedule(self) -> None:
+        """Begin the regular runs whose time has come; one that has not ended yet is not begun again."""
+        now, known = utc(), self.journal.past()
+        going = {job.request for job in self.journal.jobs(WAITING, RUNNING)}
+        for one in self.regular:
+            past = known[one.playbook]
+            began = regular.moment(past.began or (past.since if one.at else None))
+            if one.request not in going and one.is_due(began, now):
+                self.journal.schedule(one.request, one.playbook, one.run, now.timestamp())
+
+    def _say(self) -> None:
+        """Write down how it goes, for checks on this machine."""
+        try:
+            self.desk.description()
+            description = ""
+        except DescriptionError as error:
+            description = str(error)[:500]
+        said = {
+            "at": int(time.time()),
+            "queue_at": int(self.heard),
+            "description": description,
+            "open": len(self.journal.of_states(*OPEN)),
+            "regular": regular.problems(self.regular, self.journal.past(), utc()),
+        }
+        write_atomically(self._health, json.dumps(said))
 
     def _follow(self) -> None:
         try:
@@ -169,6 +206,7 @@ class Program:
             self._work.set()
         ended = list(self._ended)
         found = link.next(self._taken, ended, WAIT)
+        self.heard = time.time()
         self._taken = []
         self._ended = [one for one in self._ended if one not in ended]
         self.take(found)
