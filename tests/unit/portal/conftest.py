@@ -21,6 +21,8 @@ HERE = Path(tempfile.mkdtemp(prefix="ringmaster-portal-"))
     json.dumps(
         {
             "host": "my.town.example",
+            "hosts": ["127.0.0.1"],
+            "ringctl": str(Path(__file__).parents[3] / "bin/ringctl"),
             "database": str(HERE / "portal.sqlite3"),
             "folder": str(HERE / "description"),
             "secret_key_file": str(HERE / "key"),

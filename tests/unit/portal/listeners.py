@@ -99,7 +99,11 @@ class _Handling(WSGIHandler):
 
 def steward_side() -> Callable[..., Any]:
     """Return the application of the steward's listener."""
-    inner = _Handling()
+    return closing(_Handling())
+
+
+def closing(inner: Callable[..., Any]) -> Callable[..., Any]:
+    """Return an application that reads all that was sent, and leaves no connection to the database to its thread."""
 
     def application(environ: Any, start: Any) -> Any:
         # As nginx does, the whole of it is read before anything is answered.

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import datetime
+from pathlib import Path
 from typing import Any
 
 import askers
@@ -94,6 +95,16 @@ def test_a_request_is_taken_with_the_proof_of_the_session(mara: Person) -> None:
     kept = store.messages.submission(store.messages.parse(models.Request.objects.get().body.encode(), 65536))
     assert kept.proofs == (models.Session.objects.get().proof,)
     assert mara.get(f"requests/{said['id']}").json() == said
+
+
+def test_the_client_is_told_of_the_platform_and_comes_from_here(mara: Person) -> None:
+    answer = Person().get("client")
+    said = answer.json()
+    assert (said["host"], "order_vm" in said["verbs"]) == ("my.town.example", True)
+    assert Person().get("client", **{"If-None-Match": answer["ETag"]}).status_code == 304
+    served = mara.client.get("/ringctl")
+    program = Path(__file__).parents[3] / "bin/ringctl"
+    assert b"".join(served.streaming_content) == program.read_bytes()
 
 
 def test_the_same_is_taken_once(mara: Person, people: dict[str, askers.Asker]) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -18,6 +19,7 @@ from typing import Any
 
 import askers
 import pytest
+import yaml
 from ansible_collections.ringmaster.hosting.plugins.module_utils.certificates import authority as authorities
 from ansible_collections.ringmaster.hosting.plugins.module_utils.steward import program as programs
 from ansible_collections.ringmaster.hosting.plugins.module_utils.steward.program import Program
@@ -27,7 +29,8 @@ from ansible_collections.ringmaster.hosting.plugins.module_utils.steward.queue_c
     SupersededError,
 )
 from callers import Person
-from listeners import Listener, certificate, context_of, steward_side
+from django.core.wsgi import get_wsgi_application
+from listeners import Listener, certificate, closing, context_of, steward_side
 from portal.queue import models, snapshots, store
 
 sys.path.append(str(Path(__file__).parents[1] / "steward"))
@@ -165,6 +168,45 @@ def test_from_the_request_to_the_run_and_back(line: Line, mara: Person) -> None:
     assert "shop03" in snapshots.current().vms
     refused = ended(mara, ask(mara))
     assert (refused["state"], "quota.vms" in refused["reasons"][0]) == ("refused", True)
+
+
+def test_people_use_their_client(line: Line, town: dict[str, str], tmp_path: Path) -> None:
+    """``ringctl`` signs in, orders, waits for the end, and is told what is refused."""
+    key = tmp_path / "id"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
+    path = line.folder / "first/users/mara.yml"
+    record = yaml.safe_load(path.read_text())
+    record["ssh_keys"] = [key.with_suffix(".pub").read_text().strip()]
+    path.write_text(yaml.safe_dump(record, sort_keys=False))
+    git(line.folder / "first", "commit", "-qam", "Give a key")
+    git(line.folder / "first", "push", "-q", str(line.folder / "bare.git"), "HEAD:main")
+    line.start()
+    wait_for(snapshots.commit)
+    people_side = Listener(closing(get_wsgi_application()))
+    environment = {**os.environ, "XDG_CONFIG_HOME": str(tmp_path / "config"), "RINGCTL_KEY": str(key)}
+    environment |= {"RINGCTL_SERVER": f"http://127.0.0.1:{people_side.port}", "RINGCTL_PERSON": "mara"}
+    environment |= {"RINGCTL_HOST": askers.HOST}
+
+    def ringctl(*words: str) -> subprocess.CompletedProcess[str]:
+        argv = [sys.executable, str(Path(__file__).parents[3] / "bin/ringctl"), *words]
+        done = subprocess.run(
+            argv, env=environment, capture_output=True, text=True, timeout=120, stdin=subprocess.DEVNULL, check=False
+        )
+        print(done.args[1:], done.returncode, done.stdout, done.stderr)
+        return done
+
+    try:
+        assert ringctl("setup").returncode == 0
+        assert "shop03" in ringctl("order-vm", "--project", "shop", "--dry-run").stdout
+        done = ringctl("order-vm", "--project", "shop", "--wait")
+        assert done.returncode == 0
+        assert line.log()[0] == "order_vm shop03"
+        assert "applied" in ringctl("list").stdout
+        refused = ringctl("order-vm", "--project", "shop", "--wait")
+        assert refused.returncode == 1
+        assert "quota" in refused.stdout + refused.stderr
+    finally:
+        people_side.close()
 
 
 def test_no_hash_of_a_password_leaves_the_steward(line: Line, mara: Person, town: dict[str, str]) -> None:

@@ -8,6 +8,8 @@ from django.urls import path
 from .queue import people
 
 urlpatterns = [
+    path("ringctl", people.ringctl),
+    path("api/v1/client", people.client_table),
     path("api/v1/sessions", people.sign_in),
     path("api/v1/sessions/current", people.sign_out),
     path("api/v1/me", people.me),

@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import difflib
+import hashlib
+import json
 import threading
 import time
 from pathlib import Path
@@ -13,21 +15,43 @@ from typing import Any
 
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform import people
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.language.errors import DescriptionError
-from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.proofs import judge
+from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.proofs import client, judge
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.proofs.statements import ProofError
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.verbs import edit, policy, signing
 from ansible_collections.ringmaster.hosting.plugins.module_utils.steward import ids, messages, questions
+from django.conf import settings
 from django.db.models import Q, QuerySet
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import FileResponse, HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
 
 from ..answers import Problem, body, method
 from . import models, sessions, snapshots, store
 
+VERSION = "1"
+"""Of the client that is served here."""
 LONGEST_WAIT = 30
 PAUSE = 0.25
 MOST = 200
 _TRIAL = threading.Lock()
+
+
+def client_table(request: HttpRequest) -> HttpResponse:
+    """Return what the client needs to know of this platform: its verbs, and the key to which values are sealed."""
+    method(request, "GET")
+    text = json.dumps(client.told(sessions.described(), VERSION), sort_keys=True)
+    tag = f'"{hashlib.sha256(text.encode()).hexdigest()[:32]}"'
+    if request.headers.get("If-None-Match") == tag:
+        return HttpResponse(status=304)
+    return HttpResponse(text, content_type="application/json", headers={"ETag": tag, "Cache-Control": "no-cache"})
+
+
+def ringctl(request: HttpRequest) -> HttpResponse:
+    """Return the client itself."""
+    method(request, "GET")
+    path = Path(settings.CONFIGURATION.get("ringctl", "/nowhere"))
+    if not path.is_file():
+        raise Problem(404, "not-found", "the client is not here")
+    return FileResponse(path.open("rb"), content_type="text/x-python", filename="ringctl", as_attachment=True)
 
 
 def sign_in(request: HttpRequest) -> HttpResponse:

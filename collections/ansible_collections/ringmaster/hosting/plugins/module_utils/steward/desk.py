@@ -316,7 +316,19 @@ class Desk:
 
 def about(changes: Sequence[tuple[str, Mapping[str, Any]]]) -> str:
     """Say in a line what is asked for."""
-    return statements.request_words({"changes": [{"verb": verb, "arguments": dict(more)} for verb, more in changes]})
+    shown = [
+        {"verb": verb, "arguments": {name: _shown(value) for name, value in more.items()}} for verb, more in changes
+    ]
+    return statements.request_words({"changes": shown})
+
+
+def _shown(value: Any) -> Any:
+    """Return a value without what is sealed."""
+    if isinstance(value, Mapping):
+        return {name: _shown(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_shown(item) for item in value]
+    return "sealed" if isinstance(value, str) and value.startswith("sealed:") else value
 
 
 def _refuse_mixture(changes: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
