@@ -81,7 +81,7 @@ class Steward:
         options = operations.options_of(self.source, self.roles)
         place = Place(askers.HOST, (askers.ORIGIN,), askers.HOST)
         self.desk = Desk(options, place, self.journal, self.used, lambda: self.time)
-        members = places.members(self.desk.description)
+        members = places.members(self.desk.known)
         self.dispatch = Dispatch(self.journal, self.runner, members, lambda: 1e12)
 
     def restart(self) -> None:

@@ -105,6 +105,25 @@ def test_one_that_fails_holds_up_no_other(steward: Steward, people: Any) -> None
     assert [one.run.names["vm"] for one in steward.runner.begun] == [("shop00", "shop01"), ("shop00",), ("shop01",)]
 
 
+def test_what_failed_is_run_again_by_whoever_asked_and_operators(steward: Steward, people: Any) -> None:
+    steward.runner.result = lambda _run: "hv0 could not be reached"
+    failed = steward.ask(people["mara"].asked(ORDER))
+    steward.run()
+    steward.runner.result = lambda _run: ""
+    for person in ("eve", "mike"):
+        refused = steward.ask(people[person].asked(("retry", {"request": failed.id})))
+        assert refused.reasons == ["there is no such request of yours that failed"]
+    for person in ("mara", "olga"):
+        again = steward.ask(people[person].asked(("retry", {"request": failed.id})))
+        steward.run()
+        again = steward.entry(again.id)
+        assert (again.state, again.subject, again.commit) == ("applied", "shop03", failed.commit), again.reasons
+    assert [one.run.names["vm"] for one in steward.runner.begun] == [("shop03",)] * 3
+    assert "shop04" not in steward.read().vms
+    done = steward.ask(people["mara"].asked(("retry", {"request": again.id})))
+    assert done.state == "refused", "it did not fail"
+
+
 def test_what_cannot_be_begun_fails_with_a_sentence(steward: Steward, people: Any) -> None:
     entry = steward.ask(people["mara"].asked(ORDER))
 

@@ -27,7 +27,7 @@ from ..platform.verbs import edit, effects, policy, signing, table
 from ..platform.verbs.effects import Run
 from ..platform.verbs.words import MACHINE
 from . import messages, states, undo
-from .journal import Entry, Journal
+from .journal import DROPPED, FAILED, Entry, Journal
 
 LOG = logging.getLogger("steward")
 UNAPPROVED = datetime.timedelta(days=7)
@@ -84,6 +84,10 @@ class Desk:
         if isinstance(self._kept[1], DescriptionError):
             raise self._kept[1]
         return self._kept[1]
+
+    def known(self) -> Description:
+        """Return the description as it was read last, without looking whether it has changed."""
+        return self._kept[1] if self._kept and isinstance(self._kept[1], Description) else self.description()
 
     def follow(self) -> None:
         """Bring the copy here to what was pushed by others; raises DescriptionError."""
@@ -171,7 +175,9 @@ class Desk:
         if not entry.verified:
             self._verify(entry)
         verbs = [verb for verb, _arguments in entry.changes]
-        if verbs[0] in signing.QUEUE:
+        if verbs[0] == signing.RETRY:
+            self._retry(entry)
+        elif verbs[0] in signing.QUEUE:
             self._consent(entry)
         elif verbs[0] in table.OPERATIONS:
             self._operate(entry)
@@ -289,6 +295,21 @@ class Desk:
         if not runs:
             raise Refused(f"{verb} has nothing to do: there is no such machine")
         self.journal.save(entry.move(states.APPLYING, problem="", waits_for=[]), runs=runs)
+
+    def _retry(self, entry: Entry) -> None:
+        """Run again what a request has left undone; it is described, and nothing is written."""
+        ((_verb, arguments),) = entry.changes
+        found = self.description()
+        seen = people.visible(found, entry.person)
+        target = self.journal.entry(str(arguments.get("request")))
+        is_theirs = target is not None and (target.person == entry.person or seen.is_operator)
+        if arguments.keys() != {"request"} or target is None or not is_theirs or target.state != states.FAILED:
+            raise Refused("there is no such request of yours that failed")
+        left = [job.run for job in self.journal.jobs_of(target.id) if job.state in (FAILED, DROPPED)]
+        if not left or any(run.playbook in table.OPERATIONS for run in left):
+            raise Refused("nothing of it is described; ask for it again")
+        entry.commit, entry.subject = target.commit, target.subject
+        self.journal.save(entry.move(states.DESCRIBED, problem="", undo=target.undo), runs=left)
 
     def _consent(self, entry: Entry) -> None:
         """Consent to the request of somebody else, or decline it; what is meant is what was signed."""

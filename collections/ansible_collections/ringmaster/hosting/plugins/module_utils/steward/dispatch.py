@@ -21,7 +21,7 @@ from .lanes import Members, Start
 from .runner import Process, Runner
 
 LOG = logging.getLogger("steward")
-ASK = "it is described, and comes with the next run; ask again, undo it, or ask an operator"
+ASK = "it is described, and comes with the next run; retry it, undo it, or ask an operator"
 INTERRUPTED = "the steward was interrupted meanwhile; look whether it was done before you ask again"
 ENDED_EARLY = "it was stopped because you cancelled it; the description has it, and the next run brings it"
 

@@ -57,7 +57,9 @@ def keys_of(run: Run, members: Members) -> frozenset[str]:
 def starts(waiting: Sequence[Job], running: Iterable[Start], members: Members, now: float) -> list[Start]:
     """Return the runs that begin now. A job waits for those of its request before it, wherever they are."""
     going = list(running)
+    keys_of_job = {job.id: keys_of(job.run, members) for job in waiting}
     started: list[Start] = []
+    taken: set[int] = set()
     first = _first_of_each(waiting, going)
     for lane in (URGENT, ACCOUNTS):
         jobs = [job for job in first if lane_of(job.run) == lane]
@@ -67,15 +69,17 @@ def starts(waiting: Sequence[Job], running: Iterable[Start], members: Members, n
             continue
         started.append(_together(lane, jobs[0], jobs, members))
     for job in first:
-        if lane_of(job.run) != VMS or any(job in one.jobs for one in started):
+        if lane_of(job.run) != VMS or job.id in taken:
             continue
-        keys = keys_of(job.run, members)
-        if not any(_in_the_way(keys, one.keys) for one in (*going, *started) if one.lane == VMS):
-            # Only what needs nothing else than this one.
-            alike = [one for one in first if keys_of(one.run, members) & keys and lane_of(one.run) == VMS]
-            others = [one for one in (*going, *started) if one.lane == VMS]
-            free = [one for one in alike if not any(_in_the_way(keys_of(one.run, members), two.keys) for two in others)]
-            started.append(_together(VMS, job, free, members))
+        keys = keys_of_job[job.id]
+        others = [one.keys for one in (*going, *started) if one.lane == VMS]
+        if any(_in_the_way(keys, one) for one in others):
+            continue
+        # What shares something with this one, and would be in nobody's way either.
+        alike = [one for one in first if lane_of(one.run) == VMS and keys_of_job[one.id] & keys]
+        free = [one for one in alike if not any(_in_the_way(keys_of_job[one.id], other) for other in others)]
+        started.append(_together(VMS, job, free, members))
+        taken.update(one.id for one in started[-1].jobs)
     return started
 
 

@@ -80,7 +80,7 @@ class Program:
             frozenset(arguments.variables_of_roles(roles)),
             configuration.get("environment") or {},
         )
-        self.dispatch = Dispatch(self.journal, self.runner, places.members(self.desk.description), time.time)
+        self.dispatch = Dispatch(self.journal, self.runner, places.members(self.desk.known), time.time)
         paths = (configuration.get(name) for name in ("certificate", "key", "authority"))
         self._queue_options = (configuration["queue"], *(Path(one) if one else None for one in paths))
         self._generation = 0
@@ -120,7 +120,7 @@ class Program:
     # What is done.
 
     def _do(self) -> None:
-        followed = ticked = 0.0
+        followed = ticked = dispatched = 0.0
         while not self._stop.is_set():
             now = time.monotonic()
             if now - followed > FOLLOW or not self._wishes.empty():
@@ -138,7 +138,9 @@ class Program:
                 self._work.wait(1.0)
                 continue
             busy = self.desk.work()
-            busy = self.dispatch.work() or busy
+            if not busy or now - dispatched > PAUSE:
+                dispatched = now
+                busy = self.dispatch.work() or busy
             if busy:
                 self._news.set()
             else:

@@ -23,8 +23,9 @@ Reason = Callable[[Description, str, Mapping[str, Any]], str]
 Its docstring says in the documentation when it is needed.
 """
 
-QUEUE = ("approve", "decline")
-"""What is asked of the queue itself: to consent to the request of somebody else, or not to."""
+RETRY = "retry"
+QUEUE = ("approve", "decline", RETRY)
+"""What is asked of the queue itself: consent to the request of somebody else, or none; to run again what failed."""
 
 
 def _never(_found: Description, _person: str, _values: Mapping[str, Any]) -> str:
@@ -134,6 +135,8 @@ RULES: Mapping[str, Reason] = {
 def needs(found: Description, person: str, verb: str, arguments: Mapping[str, Any]) -> str:
     """Say why a request needs a signature of its own; an empty text where that of the sign-in is enough."""
     rule = RULES.get(verb)
+    if verb == RETRY:
+        return ""
     if rule is None:
         return "its answer counts for somebody else's request" if verb in QUEUE else "it is not known"
     asked = table.VERBS[verb]
