@@ -34,15 +34,10 @@ from listeners import Listener, certificate, closing, context_of, steward_side
 from portal.queue import models, snapshots, store
 
 sys.path.append(str(Path(__file__).parents[1] / "steward"))
-from desks import FakeRunner
+from desks import FakeRunner, git
 
 pytestmark = pytest.mark.thorough
 ORDER = ("order_vm", {"project": "shop"})
-
-
-def git(folder: Path, *arguments: str) -> str:
-    names = ["-c", "user.name=Somebody", "-c", "user.email=somebody@example.org"]
-    return subprocess.check_output(["git", "-C", str(folder), *names, *arguments], text=True).strip()
 
 
 def wait_for(what: Callable[[], Any], seconds: float = 60) -> Any:

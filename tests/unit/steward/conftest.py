@@ -6,12 +6,11 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 from pathlib import Path
 
 import askers
 import pytest
-from desks import NAMES, Steward
+from desks import NAMES, Steward, git
 
 
 @pytest.fixture(scope="session")
@@ -36,11 +35,6 @@ def make_source(tmp_path: Path, _town: Path) -> Path:
 @pytest.fixture
 def steward(tmp_path: Path, make_source: Path) -> Steward:
     return Steward(tmp_path, make_source, tmp_path / "roles")
-
-
-def git(folder: Path, *arguments: str) -> str:
-    names = ["-c", "user.name=Somebody", "-c", "user.email=somebody@example.org"]
-    return subprocess.check_output(["git", "-C", str(folder), *names, *arguments], text=True).strip()
 
 
 @pytest.fixture

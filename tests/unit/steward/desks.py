@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime
 import json
+import subprocess
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -113,3 +114,8 @@ class Steward:
 
     def read(self) -> Any:
         return self.desk.description()
+
+
+def git(folder: Path, *arguments: str) -> str:
+    names = ["-c", "user.name=Somebody", "-c", "user.email=somebody@example.org"]
+    return subprocess.check_output(["git", "-C", str(folder), *names, *arguments], text=True).strip()

@@ -16,8 +16,7 @@ from ansible_collections.ringmaster.hosting.plugins.module_utils.platform import
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.proofs.nonces import Store
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.verbs import edit
 from ansible_collections.ringmaster.hosting.plugins.module_utils.steward import journal
-from conftest import git
-from desks import FakeRunner, Steward
+from desks import FakeRunner, Steward, git
 
 pytestmark = pytest.mark.thorough
 ORDER = ("order_vm", {"project": "shop"})

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from ansible_collections.ringmaster.hosting.plugins.module_utils.steward import seed
 from ansible_collections.ringmaster.hosting.plugins.module_utils.steward.seed import SeedError
-from conftest import git
+from desks import git
 
 pytestmark = pytest.mark.thorough
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import datetime
 import logging
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -32,6 +33,8 @@ from .journal import DROPPED, FAILED, Entry, Journal
 LOG = logging.getLogger("steward")
 UNAPPROVED = datetime.timedelta(days=7)
 """After which a request that nobody consented to has expired."""
+FRESH = 1.0
+"""Seconds for which nobody looks whether the copy here has changed; what is written is judged by the newest one."""
 PATIENCE = 10.0
 """Seconds after which what could not be read or written is tried again."""
 NOT_HERE: Mapping[str, str] = {
@@ -69,11 +72,14 @@ class Desk:
     now: Callable[[], datetime.datetime]
 
     _kept: tuple[str, Description | DescriptionError] | None = None
+    _looked: float = 0.0
 
     # What the description says.
 
     def description(self) -> Description:
         """Return the description at the commit that is here; raises DescriptionError for one that is not valid."""
+        if self._looked and time.monotonic() - self._looked < FRESH:
+            return self.known()
         commit = standing.commit(self.options.source.parent)
         if self._kept is None or self._kept[0] != commit or not commit or commit.endswith("+"):
             try:
@@ -83,16 +89,19 @@ class Desk:
                 self._kept = (commit, error)
         if isinstance(self._kept[1], DescriptionError):
             raise self._kept[1]
+        self._looked = time.monotonic() if commit and not commit.endswith("+") else 0.0
         return self._kept[1]
 
     def known(self) -> Description:
         """Return the description as it was read last, without looking whether it has changed."""
-        return self._kept[1] if self._kept and isinstance(self._kept[1], Description) else self.description()
+        kept = self._kept[1] if self._kept else None
+        return kept if isinstance(kept, Description) else self.description()
 
     def follow(self) -> None:
         """Bring the copy here to what was pushed by others; raises DescriptionError."""
         if self.options.repository:
             repository.follow(self.options)
+            self._looked = 0.0
 
     def _described_for(self, verbs: Sequence[str]) -> Description:
         """Return the description for some verbs: what takes something from people works in spite of mistakes."""
@@ -246,6 +255,7 @@ class Desk:
             raise
         except DescriptionError as error:
             raise Refused(*_sentences(error)) from None
+        self._looked = 0.0
         follows = outcome.follows
         if not outcome.parent:
             # It was done before, and the note of it is missing; perhaps the copy here lacks it as well.
