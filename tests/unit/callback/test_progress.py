@@ -180,7 +180,7 @@ def test_a_run_that_goes_well_is_a_line_for_each_play(tmp_path: Path) -> None:
     steps = {(event["host"], event["step"]): event for event in events if event["event"] == "step"}
     assert steps["one", "Change it"]["state"] == "changed" and steps["two", "Say it is as it was"]["state"] == "ok"
     assert steps["one", "Fail, and nobody minds"]["state"] == "ignored"
-    assert steps["two", "Break for …"]["state"] == "skipped"
+    assert {event["state"] for (_host, step), event in steps.items() if step.startswith("Break")} == {"skipped"}
     assert all(event["ms"] > 0 for event in steps.values())
     assert events[-1]["event"] == "end" and events[-1]["state"] == "ok"
     assert "canary" not in (tmp_path / "events").read_text()

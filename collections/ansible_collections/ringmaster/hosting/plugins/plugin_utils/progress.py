@@ -25,7 +25,7 @@ _TEMPLATE = re.compile(r"\{\{.*?\}\}", re.DOTALL)
 
 
 def words(name: object) -> str:
-    """Return a name as one line that a terminal and a page can bear; templates in it are "…", whatever they stand for."""
+    """Return a name as one line that a terminal and a page can bear; "…" stands for templates in it."""
     text = _TEMPLATE.sub("…", str(name).strip())
     text = "".join(sign if sign.isprintable() else " " for sign in text)
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
