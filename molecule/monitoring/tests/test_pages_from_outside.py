@@ -64,7 +64,7 @@ def test_pages_have_a_certificate_for_their_name(address: str, source: str) -> N
     assert "<h1" in text
     with pytest.raises(ssl.SSLCertVerificationError):
         Connection(address, source, "status.example.org").connect()
-    connection = http.client.HTTPConnection(address, timeout=10, source_address=(source, 0))
+    connection = http.client.HTTPConnection(address, 80, timeout=10, source_address=(source, 0))
     connection.request("GET", "/checks.html", headers={"Host": NAME})
     answer = connection.getresponse()
     assert (answer.status, answer.headers["Location"]) == (308, f"https://{NAME}/checks.html")
