@@ -17,7 +17,8 @@ description:
   - The source is always the file that ends in C(.ringmaster.yml), never the folder.
   - Groups are V(vms), V(hypervisors), V(machines), V(unallocated) (VMs without addresses yet),
     V(without_host_key) (VMs whose SSH host key is not in the ledger yet), V(orphans) (VMs that only the ledger
-    knows), C(project_<project>), C(component_<component>), C(service_<service>), C(state_<state>) and C(hypervisor_<hypervisor>_vms).
+    knows), C(project_<project>), C(component_<component>), C(service_<service>), C(state_<state>) and
+    C(hypervisor_<hypervisor>_vms).
   - Text of the description is data. A template in it is shown, never run.
 extends_documentation_fragment:
   - constructed

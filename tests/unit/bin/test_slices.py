@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, Ringmaster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Several processes with a part of the VMs each: whole projects, one log, one recap, and one that dies costs its own."""
+"""Several processes with a part of the VMs each: whole projects, one log and recap, and one that dies costs its own."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ case "$*" in
   host="${{RINGMASTER_ONLY%%,*}}00";;
 esac
 echo "PLAY RECAP ****"
-echo "$host                : ok=3    changed=1    unreachable=0    failed=$failed    skipped=0    rescued=0    ignored=0   "
+echo "$host : ok=3  changed=1  unreachable=0  failed=$failed  skipped=0  rescued=0  ignored=0"
 [ $failed = 0 ] || exit 2
 """
 

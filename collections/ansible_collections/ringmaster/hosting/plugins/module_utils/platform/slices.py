@@ -11,8 +11,8 @@ from typing import Any
 PLAYBOOKS = ("base", "certificates", "components", "set_up_vms", "withdrawn")
 """Those that need nothing of VMs of other projects. Services are set up for all VMs, and would lose the others."""
 REFUSED = (
-    "The inventory is narrowed (option 'only', RINGMASTER_ONLY), and this playbook needs all VMs: services would lose the "
-    f"others. Leave it out, or run one of these: {', '.join(PLAYBOOKS)}"
+    "The inventory is narrowed (option 'only', RINGMASTER_ONLY), and this playbook needs all VMs: services would lose "
+    f"the others. Leave it out, or run one of these: {', '.join(PLAYBOOKS)}"
 )
 
 
