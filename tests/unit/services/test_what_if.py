@@ -222,6 +222,8 @@ def test_live_runs_the_proposed_description_in_check_mode(allocated, tmp_path: A
                 str(allocated.source),
                 "-e",
                 json.dumps(change),
+                "-e",
+                "ansible_port=2222",
             ),
             str(ROOT / "playbooks/what_if.yml"),
         ],
@@ -235,4 +237,5 @@ def test_live_runs_the_proposed_description_in_check_mode(allocated, tmp_path: A
     assert done.returncode == 2
     assert "The run for myapp00 in check mode has failed" in said
     assert "hv0" in said and "UNREACHABLE" in said
+    assert "port 2222" in said, "extra variables that are not for this playbook alone, such as secrets, go with the run"
     assert allocated.snapshot() == before

@@ -5,16 +5,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from ansible import context
 from ansible.errors import AnsibleActionFail
+from ansible.utils.vars import load_extra_vars
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.model import Options
+from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.verbs import arguments as of_playbooks
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.verbs import table
 from ansible_collections.ringmaster.hosting.plugins.module_utils.services import what_if
 from ansible_collections.ringmaster.hosting.plugins.plugin_utils.platform_action import PlatformAction
@@ -71,24 +76,34 @@ class ActionModule(PlatformAction):
         """Return what runs in check mode say that would be done on VMs, and notes those that fail in the result."""
         lines = []
         for vm in vms:
-            done = subprocess.run(
-                _check(proposed, vm),
-                env={**os.environ, **ONLY_CHANGES},
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-                errors="replace",
-                check=False,
-            )
+            with self._variables() as variables:
+                done = subprocess.run(
+                    _check(proposed, vm, variables),
+                    env={**os.environ, **ONLY_CHANGES},
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.STDOUT,
+                    text=True,
+                    errors="replace",
+                    check=False,
+                )
             said = done.stdout.splitlines()
             lines += [f"vm {vm}, by a run in check mode:", *(f"  {line}" for line in said if line.strip())]
             if done.returncode:
                 result.update(failed=True, msg=f"The run for {vm} in check mode has failed:\n{done.stdout[-4000:]}")
         return lines
 
+    @contextlib.contextmanager
+    def _variables(self) -> Iterator[str]:
+        """Give a file with the extra variables of this run that are not for it alone, such as the platform's secret."""
+        given = load_extra_vars(self._loader)
+        with tempfile.NamedTemporaryFile("w", suffix=".json") as file:  # for its owner only
+            json.dump({name: given[name] for name in of_playbooks.strangers(["what_if"], given)}, file)
+            file.flush()
+            yield file.name
 
-def _check(proposed: Options, vm: str) -> list[str]:
+
+def _check(proposed: Options, vm: str, variables: str) -> list[str]:
     """Return argv of a run of a proposed description for one VM, which changes nothing."""
     program = Path(sys.argv[0]).with_name("ansible-playbook")
     argv = [str(program) if program.exists() else "ansible-playbook", "-i", str(proposed.source), "--check", "--diff"]
@@ -100,4 +115,4 @@ def _check(proposed: Options, vm: str) -> list[str]:
             if not value.endswith("prompt")
             for word in (option, value)
         ]
-    return [*argv, "-e", json.dumps({"vm": vm}), "ringmaster.hosting.converge_vm"]
+    return [*argv, "-e", f"@{variables}", "-e", json.dumps({"vm": vm}), "ringmaster.hosting.converge_vm"]
