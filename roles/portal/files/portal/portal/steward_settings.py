@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Settings of the steward's listener: the same project with other addresses."""
 
-from .settings import *  # noqa: F403
+from . import settings
 
+globals().update({name: value for name, value in vars(settings).items() if name.isupper()})
 ROOT_URLCONF = "portal.steward_urls"
 ALLOWED_HOSTS = ["*"]  # Whoever reaches it has shown a certificate; names of machines are not the portal's.

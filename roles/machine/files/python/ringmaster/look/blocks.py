@@ -220,7 +220,7 @@ def page(
         f'<nav class="way" aria-label="Where you are"><ol>{trail}<li aria-current="page">{text(title)}</li></ol></nav>'
     )
     lede = f'<p class="lede">{lede}</p>' if lede else ""
-    bar = "".join(f'<a href="{text(address)}">{text(name)}</a>' for name, address in links)
+    pages = "".join(f'<a href="{text(address)}">{text(name)}</a>' for name, address in links)
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
         f"<title>{text(f'{mark} {NOTHING} ' if mark else '')}{text(title)}</title>"
@@ -230,7 +230,7 @@ def page(
         f'<link rel="icon" href="{root}{icon}.svg" type="image/svg+xml"></head><body>'
         '<a class="skip" href="#main">To the content</a>'
         f'<header><nav class="bar" aria-label="Pages"><a class="brand" href="{root or "./"}">{RING}{text(brand)}</a>'
-        f"{bar}</nav>"
+        f"{pages}</nav>"
         f'<div class="wide">{above}{trail if way else ""}<div class="head"><h1>{text(title)}</h1>{beside}</div>'
         f"{lede}</div></header>"
         f'<main class="wide" id="main" tabindex="-1">{main}</main>'

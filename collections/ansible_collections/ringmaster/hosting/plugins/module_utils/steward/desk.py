@@ -260,7 +260,9 @@ class Desk:
         if not outcome.parent:
             # It was done before, and the note of it is missing; perhaps the copy here lacks it as well.
             self.follow()
-            follows = effects.together(self._described_for([verb for verb, _ in changes]), changes, outcome.subjects)
+            follows = effects.together(
+                self._described_for([verb for verb, _arguments in changes]), changes, outcome.subjects
+            )
         entry.move(
             states.DESCRIBED if follows else states.APPLIED,
             commit=outcome.commit,

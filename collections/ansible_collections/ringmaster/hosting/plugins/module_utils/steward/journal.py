@@ -339,7 +339,7 @@ def _parts(run: Run) -> dict[str, Any]:
 
 def _entry(data: str) -> Entry:
     found = Entry(**json.loads(data))
-    found.changes = [(verb, arguments) for verb, arguments in found.changes]
+    found.changes = [(one[0], one[1]) for one in found.changes]
     return found
 
 

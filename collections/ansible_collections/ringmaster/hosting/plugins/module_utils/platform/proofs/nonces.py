@@ -94,7 +94,7 @@ class Store:
             found.pop()
         lines = [(line[1], line[2], line[3]) for line in found if line]
         try:
-            times = [moment(time) for time in [*([head[3], head[4]] if head else []), *(end for _, end, _ in lines)]]
+            times = [moment(time) for time in [*([head[3], head[4]] if head else []), *(line[1] for line in lines)]]
         except ValueError:
             times = []
         if not head or not times or len(lines) < len(found):
