@@ -43,6 +43,7 @@ KINDS: dict[str, str] = {
     "ringmaster-firewall.service": OTHER,
     "ringmaster-firstboot.service": OTHER,
     "ringmaster-gateway.service": OTHER,
+    "ringmaster-graphs.service": NETWORK,
     "ringmaster-grow-root.service": OTHER,
     "ringmaster-guard.service": OTHER,
     "ringmaster-host-keys.service": OTHER,

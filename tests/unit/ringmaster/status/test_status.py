@@ -59,7 +59,8 @@ def test_every_page_is_valid_html_and_links_only_to_what_is_there(site: dict[str
                 assert f'id="{parsed_address.fragment or "main"}"' in RUNBOOKS, (path, address)
             elif target.endswith(".json"):
                 assert target.removesuffix(".json") in site, (path, address)
-            elif not target.endswith((".css", ".svg")):
+            # Pages of graphs are made beside; test_graphs.py follows the links to them.
+            elif not target.endswith((".css", ".svg")) and "/graphs/" not in target:
                 page = target.removesuffix(".html") if target.endswith(".html") else f"{target}index"
                 assert page in site, (path, address)
 
@@ -250,6 +251,17 @@ def test_a_page_shows_further_addresses_after_the_first_ones() -> None:
         ("fe", "198.51.100.3"),
         ("fe", "198.51.100.4"),
     ]
+
+
+def test_limits_that_are_set_for_a_machine_are_told_for_its_graphs() -> None:
+    machine = {
+        "monitoring_agent_disk_warning": 70,
+        "monitoring_agent_swap_critical_mib": 4096,
+        "monitoring_agent_memory_pressure_warning": "many",
+        "monitoring_agent_listen": [],
+        "redis_memory_warning": 60,
+    }
+    assert status.limits(machine) == {"monitoring_agent_disk_warning": 70, "monitoring_agent_swap_critical_mib": 4096}
 
 
 def test_secrets_among_settings_are_hidden() -> None:

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from ringmaster.check import definitions, execution, local, results
+from ringmaster.check import definitions, execution, figures, local, results
 from ringmaster.check.definitions import Definition
 from ringmaster.core.checks import CRITICAL, OK
 from ringmaster.core.files import publish
@@ -111,6 +111,8 @@ def _run(options: argparse.Namespace) -> dict:
         execution.Modules(options.functions),
         *((OWN_AT_ONCE, OWN_SECONDS) if options.own else ()),
     )
+    if not options.own:
+        publish(options.metrics.with_name("figures.prom"), figures.text(options.functions))
     with _lock(options.results.with_suffix(".publish.lock")):
         outcomes.append(_own_outcome(len(found), problems, now))
         if report is not None:

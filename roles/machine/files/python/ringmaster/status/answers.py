@@ -38,8 +38,11 @@ UNPRINTABLE = re.compile(
 )
 
 
-def parse(content: bytes) -> Any:
-    """Return what strict JSON holds; raise NotAgreed for infinite numbers, too, for what is there twice, or deep."""
+def parse(content: bytes, nodes: int = NODES_LIMIT) -> Any:
+    """Return what strict JSON holds; raise NotAgreed for infinite numbers, too, for what is there twice, or deep.
+
+    :param nodes: parts that it may have: values, and keys of objects.
+    """
     try:
         found = json.loads(
             content.decode("utf-8"),
@@ -55,8 +58,8 @@ def parse(content: bytes) -> Any:
     except ValueError as error:
         raise NotAgreed("it is no JSON") from error
     for number, (text, depth) in enumerate(_nodes(found)):
-        if number >= NODES_LIMIT:
-            raise NotAgreed(f"it has more than {NODES_LIMIT} parts")
+        if number >= nodes:
+            raise NotAgreed(f"it has more than {nodes} parts")
         if depth > DEPTH_LIMIT:
             raise NotAgreed("it is nested too deeply")
         if text and UNPRINTABLE.search(text):

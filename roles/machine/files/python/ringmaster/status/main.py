@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, Ringmaster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Make the status pages once. A timer does so every half a minute."""
+"""Make the status pages once, or the graphs that are due. Timers do so every half a minute, and every minute."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from typing import Any
 from ringmaster.core.files import publish
 from ringmaster.look import blocks
 from ringmaster.status import model, pages, sources
+from ringmaster.status.graphs import make as graphs
 from ringmaster.status.history import History
 
 STATIC = Path(__file__).parent / "static"
@@ -26,6 +27,7 @@ STATIC = Path(__file__).parent / "static"
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     result = argparse.ArgumentParser(prog="ringmaster status", description=__doc__)
+    result.add_argument("what", nargs="?", choices=("pages", "graphs"), default="pages", help="what is made (pages)")
     result.add_argument("--description", type=Path, default=Path("/etc/ringmaster/status/platform.json"))
     result.add_argument("--folder", type=Path, default=Path("/var/lib/ringmaster-status"))
     result.add_argument("--static", type=Path, default=STATIC)
@@ -38,13 +40,19 @@ def main(words: Sequence[str] | None = None) -> int:
     options = parser().parse_args(words)
     described = json.loads(options.description.read_text())
     now = time.time()
+    if options.what == "graphs":
+        return _tell(graphs.run(described, options.folder / graphs.FOLDER, sources.endpoint(options.prometheus), now))
     history = History(options.folder / "history.json")
     figures = gather(described, options, history, now)
     platform = model.build(described, figures, history, now)
     write(options.folder, options.static, platform, now)
     publish(options.folder / "convergence.prom", metrics(platform))
-    if figures.trouble:
-        print(f"<4>{figures.trouble}.", file=sys.stderr)  # the journal reads the priority
+    return _tell(figures.trouble)
+
+
+def _tell(trouble: str) -> int:
+    if trouble:
+        print(f"<4>{trouble.rstrip('.')}.", file=sys.stderr)  # the journal reads the priority
     return 0
 
 
@@ -119,6 +127,7 @@ def write(folder: Path, static: Path, platform: Mapping[str, Any], now: float) -
             place.parent.mkdir(parents=True, exist_ok=True)
             place.with_name(f"{place.name}.html").write_text(html, encoding="utf-8")
             place.with_name(f"{place.name}.json").write_text(json.dumps(part, ensure_ascii=False), encoding="utf-8")
+        graphs.put(folder / graphs.FOLDER, fresh, platform)
         # What the look has comes last: an older version had files of the same names beside ours.
         for asset in (*static.iterdir(), *blocks.STATIC.iterdir()):
             shutil.copyfile(asset, fresh / asset.name)

@@ -142,7 +142,9 @@ def _vm(vm: Mapping[str, Any], project: str, figures: Figures, history: History,
         "project": project,
         "wanted": vm["state"],
         "configuration": {
-            key: value for key, value in vm.items() if key not in ("name", "state", "maintenance", "results", "digest")
+            key: value
+            for key, value in vm.items()
+            if key not in ("name", "state", "limits", "maintenance", "results", "digest")
         },
         "pending_restart": on_hypervisor.get("pending_restart", []),
         "maintenance": _maintenance(vm["maintenance"], now),

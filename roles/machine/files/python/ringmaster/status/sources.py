@@ -32,6 +32,11 @@ Labels = Mapping[str, str]
 _READING = threading.Lock()
 
 
+def endpoint(url: str) -> str:
+    """Return ``address:port`` of an address."""
+    return urllib.parse.urlsplit(url).netloc
+
+
 class NoFigures(Exception):
     """Prometheus gave no answer; the text says why."""
 
@@ -41,7 +46,7 @@ class Prometheus:
 
     def __init__(self, url: str) -> None:
         """Take the address of its HTTP interface: ``http://address:port``."""
-        self._endpoint = urllib.parse.urlsplit(url).netloc
+        self._endpoint = endpoint(url)
 
     def now(self, expression: str) -> list[tuple[Labels, float]]:
         """Return labels and value of each series at this moment; values that are no numbers are left out."""
@@ -81,7 +86,7 @@ class Prometheus:
         except NotAgreed as error:
             raise NoFigures(f"Prometheus {NOT_AGREED}{error}") from error
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise NoFigures(f"Prometheus does not answer: {_why(error)}") from error
+            raise NoFigures(f"Prometheus does not answer: {why(error)}") from error
 
 
 def _number(text: Any) -> float | None:
@@ -128,8 +133,9 @@ def _answer(endpoint: str, path: str, judge: Callable[[Any], dict[str, Any]]) ->
     except NotAgreed as error:
         return f"{NOT_AGREED}{error}"
     except (OSError, ValueError) as error:  # a ValueError of the address, which the description names
-        return _why(error)
+        return why(error)
 
 
-def _why(error: Exception) -> str:
+def why(error: Exception) -> str:
+    """Say in a few words what kept somebody from answering."""
     return str(getattr(error, "strerror", None) or error) or type(error).__name__

@@ -18,6 +18,8 @@ from .exporters import PROBED, RESULTS_PORT, address_of, endpoint
 #: Settings whose values are not shown to anybody.
 SECRET = re.compile(r"password|passwd|secret|token|credential|private|(^|_)key($|_)|hash", re.IGNORECASE)
 HIDDEN = "(hidden)"
+#: Limits of the checks of every machine; those of components are among their settings.
+LIMIT = re.compile(r"monitoring_agent_\w*(warning|critical)\w*")
 
 
 def description(
@@ -110,6 +112,7 @@ def _vm(machine: Mapping[str, Any]) -> dict[str, Any]:
         "components": {
             component: settings(machine, component) for component in machine.get("ringmaster_components") or []
         },
+        "limits": limits(machine),
         "maintenance": _maintenance(machine),
         "results": endpoint(address_of(machine), RESULTS_PORT),
         "digest": convergence.wanted(machine),
@@ -127,9 +130,16 @@ def _machine(machine: Mapping[str, Any], services: Mapping[str, str]) -> dict[st
         "name": name,
         "hypervisor": "hypervisors" in (machine.get("group_names") or []),
         "services": sorted(service for service, host in services.items() if host == name),
+        "limits": limits(machine),
         "results": endpoint(address_of(machine), RESULTS_PORT),
         "digest": convergence.wanted(machine),
     }
+
+
+def limits(machine: Mapping[str, Any]) -> dict[str, float]:
+    """Return the limits of checks that are set for a machine, for its graphs; others are those of the role."""
+    found = ((name, machine[name]) for name in sorted(machine) if isinstance(name, str) and LIMIT.fullmatch(name))
+    return {name: value for name, value in found if type(value) in (int, float)}
 
 
 def settings(machine: Mapping[str, Any], component: str) -> dict[str, Any]:

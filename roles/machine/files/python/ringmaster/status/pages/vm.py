@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 from ringmaster.look.blocks import NOTHING, box, copy, facts, inner, number, on, state, table, text, when
 from ringmaster.status import markup
+from ringmaster.status.graphs import frame as graphs
 from ringmaster.status.history import SPANS
 from ringmaster.status.pages import parts
 from ringmaster.status.pages.parts import Part
@@ -101,6 +102,8 @@ def _figures(vm: Part, made: float) -> str:
         + _uptime(vm["uptime"])
         + markup.strip(vm["curves"].get("reachable", {}), vm["curves"].get("checks", {}), made)
         + f'<h3>The last 24 hours</h3><div class="curves">{curves}</div>'
+        + "<h3>Graphs</h3>"
+        + graphs.links(vm["name"], "")
     )
 
 
