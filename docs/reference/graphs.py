@@ -48,6 +48,14 @@ Its [rules](../../{rules}) are made from the [catalogue]({catalogue}), and so is
 """
 
 
+class Indented(yaml.SafeDumper):
+    """Writes lists as the other files of the house have them."""
+
+    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
+        """Put the items of a list below its name."""
+        super().increase_indent(flow, indentless=False)
+
+
 def page() -> str:
     """Return the page."""
     groups: dict[str, list[Graph]] = {}
@@ -83,10 +91,9 @@ def _lines(graph: Graph) -> str:
 
 def rules() -> str:
     """Return the file of rules."""
-    head = (
-        "# Made by docs/reference/generate from the catalogue of graphs: changes made here will be overwritten.\n---\n"
-    )
-    return head + yaml.safe_dump(catalogue.rules(), sort_keys=False, width=1000)
+    head = "# Made by docs/reference/generate from the catalogue of graphs: changes made here will be overwritten.\n"
+    head += "# Expressions are as Prometheus shows them, each in one line.\n# yamllint disable rule:line-length\n---\n"
+    return head + yaml.dump(catalogue.rules(), Dumper=Indented, sort_keys=False, width=1000)
 
 
 def limits() -> str:

@@ -24,11 +24,3 @@ def _of(part: str) -> Iterator[str]:
         yield from list(importlib.import_module(f"ringmaster.{part}.figures").metrics())
     except (OSError, ValueError, KeyError) as error:
         print(f"<4>No figures of {part}: {error}", file=sys.stderr)  # the journal reads the priority
-
-
-def metric(name: str, kind: str, values: dict[str, float], label: str = "") -> Iterator[str]:
-    """Yield the lines of a metric; ``values`` are by the value of the label, or by an empty text without one."""
-    if values:
-        yield f"# TYPE {name} {kind}"
-    for key, value in values.items():
-        yield f'{name}{{{label}="{key}"}} {value:.12g}' if label else f"{name} {value:.12g}"

@@ -10,7 +10,7 @@ import pwd
 from collections.abc import Iterator
 from pathlib import Path
 
-from ringmaster.check.figures import metric
+from ringmaster.core.figures import metric
 
 GROUPS = Path("/sys/fs/cgroup/user.slice")
 PROC = Path("/proc")

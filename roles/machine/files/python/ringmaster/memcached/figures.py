@@ -13,7 +13,7 @@ import socket
 import time
 from collections.abc import Iterator
 
-from ringmaster.check.figures import metric
+from ringmaster.core.figures import metric
 from ringmaster.memcached.client import PORT
 
 SECONDS = 2.0
