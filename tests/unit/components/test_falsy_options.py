@@ -31,7 +31,6 @@ NOT_OPTIONS_OF_ROLES = {
     "roles/dns/templates/exporter.conf.j2": 1,
     "roles/base/templates/hosts.j2": 2,
     "playbooks/shared/move_one_vm.yml": 1,
-    "playbooks/provision.yml": 1,
     "playbooks/drain_member.yml": 1,
 }
 

@@ -40,7 +40,7 @@ pytestmark = pytest.mark.thorough
 ORDER = ("order_vm", {"project": "shop"})
 
 
-def wait_for(what: Callable[[], Any], seconds: float = 60) -> Any:
+def wait_for(what: Callable[[], Any], seconds: float = 180) -> Any:
     end = time.monotonic() + seconds
     while not (found := what()):
         assert time.monotonic() < end, "it did not come"
@@ -233,7 +233,14 @@ def test_a_queue_that_is_away_loses_nothing(line: Line, mara: Person) -> None:
     assert mara.get(f"requests/{first}").json()["state"] != "applied", "it cannot have been told"
     line.runner.result = lambda _run: ""
     line.listener.open()
-    assert [ended(mara, one)["state"] for one in (first, second)] == ["applied", "applied"]
+
+    def both_ended() -> bool:
+        # The second one may have been handed over before the listener closed, and then runs since.
+        for process in line.runner.begun:
+            process.result = ""
+        return all(mara.get(f"requests/{one}").json()["state"] == "applied" for one in (first, second))
+
+    wait_for(both_ended)
     assert line.log() == ["stop_vm shop00", "order_vm shop03", "Begin"]
 
 
