@@ -89,6 +89,8 @@ def test_variables_of_a_vm_are_those_of_the_contract(allocated) -> None:
         "10.77.0.20",
         "172.20.0.20",
         "2001:db8:3::20",
+        "198.51.100.20",
+        "2001:db8:2::20",
     ]
 
 

@@ -66,7 +66,10 @@ PLAYBOOKS: dict[str, Playbook] = {
     "backup_platform": Playbook(),
     "base": Playbook({"base_hosts": PATTERN, "end_service_sessions": Boolean()}, narrows=("base_hosts",)),
     "behind": Playbook(
-        {"full": Boolean(), "hand_over": Text("the path of a file that the VMs to visit are written to")}
+        {
+            "full": Boolean(),
+            "hand_over": Text("the path, from / on, of a file that VMs to visit are written to", r"^/[\w./+-]+$"),
+        }
     ),
     "certificates": _pattern("certificates_hosts"),
     "components": Playbook({"components_hosts": PATTERN, "leave_in_use": Boolean()}, narrows=("components_hosts",)),
