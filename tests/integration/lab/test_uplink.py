@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from ansible_collections.ringmaster.hosting.plugins.module_utils.lab import network
 from ansible_collections.ringmaster.hosting.plugins.module_utils.lab.network import LabNetwork, absent, present
-from ansible_collections.ringmaster.hosting.plugins.module_utils.lab.run import run
+from ansible_collections.ringmaster.hosting.plugins.module_utils.lab.run import end_all, run
 
 CONNECT = "import socket, sys; socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=5)"
 
@@ -54,7 +54,7 @@ def test_an_uplink_that_was_open_is_started_again_once(
         pytest.skip("no pasta, or this machine's only resolver is on its loopback")
     with monkeypatch.context() as before:
         before.setattr(network, "_loopback", list)
-        network._end(lambda: network._uplink_pids(lab))
+        end_all(lambda: network._uplink_pids(lab))
         assert present(lab) == ["uplink"]
         assert present(lab) == []
         # What the word is for.

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.ringmaster.hosting.plugins.module_utils.lab import cgroup, network
+from ansible_collections.ringmaster.hosting.plugins.module_utils.lab import run as running
 from ansible_collections.ringmaster.hosting.plugins.module_utils.lab.run import LabError, locked, run
 
 ETC, RESOLVED = "/etc/resolv.conf", "/run/systemd/resolve/resolv.conf"
@@ -55,22 +56,22 @@ STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); 
 
 @pytest.mark.parametrize(("program", "status"), [("time.sleep(60)", signal.SIGTERM), (STUBBORN, signal.SIGKILL)])
 def test_processes_are_ended_by_force_if_need_be(program: str, status: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(network, "PATIENCE", 0.3)
+    monkeypatch.setattr(running, "PATIENCE", 0.3)
     argv = [sys.executable, "-c", f"import time; print(flush=True); {program}"]
     with subprocess.Popen(argv, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         process.stdout.readline()
         if program == STUBBORN:
             process.stdout.readline()
-        network._end(lambda: [process.pid] if cgroup.lives(process.pid) else [])
+        running.end_all(lambda: [process.pid] if cgroup.lives(process.pid) else [])
     assert process.returncode == -status
 
 
 def test_a_process_that_does_not_end_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(network, "PATIENCE", 0.1)
-    monkeypatch.setattr(network.os, "kill", lambda pid, number: None)
+    monkeypatch.setattr(running, "PATIENCE", 0.1)
+    monkeypatch.setattr(running.os, "kill", lambda pid, number: None)
     with pytest.raises(LabError, match=r"processes \[4711\] do not end"):
-        network._end(lambda: [4711])
+        running.end_all(lambda: [4711])
 
 
 def test_parents_and_life_of_processes() -> None:

@@ -17,17 +17,20 @@ import json
 import os
 import secrets
 import shutil
-import signal
 import socket
 import subprocess
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ansible_collections.ringmaster.hosting.plugins.module_utils.lab import cgroup
 from ansible_collections.ringmaster.hosting.plugins.module_utils.lab.links import Link
-from ansible_collections.ringmaster.hosting.plugins.module_utils.lab.run import LabError, locked, namespace_path
+from ansible_collections.ringmaster.hosting.plugins.module_utils.lab.run import (
+    LabError,
+    end_all,
+    locked,
+    namespace_path,
+)
 
 PROGRAM = "haproxy"
 OPERATOR = "operator"
@@ -36,7 +39,6 @@ PORTS = range(8400, 8600)
 """None of them is one that browsers refuse."""
 LOOPBACK = {"IPV4": (socket.AF_INET, "127.0.0.1"), "IPV6": (socket.AF_INET6, "::1")}
 NO_SUCH_FAMILY = (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL)
-PATIENCE = 5.0
 CONFIGURATION, CA, STATE = "forward.cfg", "ca.pem", "forward.json"
 
 
@@ -86,7 +88,7 @@ def present(
         names = [link.name for link in links]
         if _holds(place, files) and names == [*now.ports] and len(_pids(place, lab)) == 1:
             return now
-        _stop(place)
+        end_all(lambda: _pids(place))
         if not links:
             return now
         for name, text in files.items():
@@ -108,7 +110,7 @@ def stop(state_folder: Path, *, dry_run: bool = False) -> list[str]:
     if not _pids(place):
         return []
     if not dry_run:
-        _stop(place)
+        end_all(lambda: _pids(place))
     return ["links"]
 
 
@@ -215,18 +217,6 @@ def _pids(place: Path, lab: str = "") -> list[int]:
         if Path(program).name == PROGRAM and str(place / CONFIGURATION) in arguments and inside == wanted:
             found.append(pid)
     return [pid for pid in found if cgroup.lives(pid)]
-
-
-def _stop(place: Path) -> None:
-    begin = time.monotonic()
-    while pids := _pids(place):
-        elapsed = time.monotonic() - begin
-        if elapsed > 2 * PATIENCE:
-            raise LabError(f"processes {sorted(pids)} do not end")
-        for pid in pids:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL if elapsed > PATIENCE else signal.SIGTERM)
-        time.sleep(0.05)
 
 
 def _holds(place: Path, files: Mapping[str, str]) -> bool:

@@ -12,20 +12,22 @@ import contextlib
 import ipaddress
 import json
 import os
-import signal
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ansible_collections.ringmaster.hosting.plugins.module_utils.lab import cgroup, forward
-from ansible_collections.ringmaster.hosting.plugins.module_utils.lab.run import LabError, locked, namespace_path, run
+from ansible_collections.ringmaster.hosting.plugins.module_utils.lab.run import (
+    LabError,
+    end_all,
+    locked,
+    namespace_path,
+    run,
+)
 
 UPLINK = "uplink"
 UPLINK_PROGRAMS = ("pasta", "slirp4netns")
-PATIENCE = 5.0
-"""Seconds that a process has to end by itself."""
 SYSCTLS = {
     "net.ipv4.ip_forward": "1",
     "net.ipv6.conf.all.forwarding": "1",
@@ -146,10 +148,10 @@ def _remove(network: LabNetwork) -> None:
     path = namespace_path(network.name)
     cgroup.kill(network.group)
     cgroup.remove(network.group)
-    _end(lambda: _uplink_pids(network))
+    end_all(lambda: _uplink_pids(network))
     forward.stop(network.state_folder)
     if lives(network.name):
-        _end(lambda: _processes_inside(network))
+        end_all(lambda: _processes_inside(network))
         run(["ip", "netns", "del", network.name])
     path.unlink(missing_ok=True)
     if path.parent.is_mount() and not list(path.parent.iterdir()):
@@ -174,19 +176,6 @@ def _processes_inside(network: LabNetwork) -> list[int]:
         own.add(pid)
     listed = run(["ip", "netns", "pids", network.name]).stdout.split()
     return [int(pid) for pid in listed if int(pid) not in own and cgroup.lives(int(pid))]
-
-
-def _end(listing: Callable[[], list[int]]) -> None:
-    """End the processes that `listing` returns, after PATIENCE by force; raise LabError when some do not end."""
-    begin = time.monotonic()
-    while pids := listing():
-        elapsed = time.monotonic() - begin
-        if elapsed > 2 * PATIENCE:
-            raise LabError(f"processes {sorted(pids)} do not end")
-        for pid in pids:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL if elapsed > PATIENCE else signal.SIGTERM)
-        time.sleep(0.05)
 
 
 def _links(lab: str) -> dict[str, dict[str, Any]]:
@@ -276,7 +265,7 @@ def _start_uplink(network: LabNetwork) -> None:
             "/dev/net/tun is missing, and the lab's uplink needs it: load the kernel's module 'tun', "
             "or start this container with access to /dev/net/tun"
         )
-    _end(lambda: _uplink_pids(network))
+    end_all(lambda: _uplink_pids(network))
     refusals = []
     for start in (_start_pasta, _start_slirp):
         try:

@@ -7,9 +7,15 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import os
+import signal
 import subprocess
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
+
+PATIENCE = 5.0
+"""Seconds for which processes may take to end by themselves."""
 
 
 class LabError(Exception):
@@ -44,3 +50,16 @@ def run(argv: list[str], *, lab: str | None = None, check: bool = True) -> subpr
     if check and done.returncode != 0:
         raise LabError(f"{' '.join(argv)}: {(done.stderr or done.stdout).strip()} (exit {done.returncode})")
     return done
+
+
+def end_all(listing: Callable[[], list[int]]) -> None:
+    """End the processes that `listing` returns, after PATIENCE by force; raise LabError when some do not end."""
+    begin = time.monotonic()
+    while pids := listing():
+        elapsed = time.monotonic() - begin
+        if elapsed > 2 * PATIENCE:
+            raise LabError(f"processes {sorted(pids)} do not end")
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL if elapsed > PATIENCE else signal.SIGTERM)
+        time.sleep(0.05)
