@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import re
 import statistics
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.language.files import write_atomically
 
 KEPT = 9
 """Earlier runs of a play whose times count."""
@@ -68,11 +69,9 @@ class Times:
         """Write the file, whole or not at all."""
         if not self._path:
             return
-        new = self._path.with_name(f".{self._path.name}.{os.getpid()}")
         with contextlib.suppress(OSError):
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            new.write_text(json.dumps(dict(list(self._seconds.items())[-PLAYS:]), indent=1))
-            new.replace(self._path)
+            write_atomically(self._path, json.dumps(dict(list(self._seconds.items())[-PLAYS:]), indent=1))
 
 
 @dataclass

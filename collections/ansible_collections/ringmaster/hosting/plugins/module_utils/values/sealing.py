@@ -20,11 +20,18 @@ import re
 import secrets
 from collections.abc import Iterable
 
+from . import base64url
+
 try:
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives import hashes
     from cryptography.hazmat.primitives.asymmetric import padding, rsa
-    from cryptography.hazmat.primitives.serialization import load_ssh_private_key, load_ssh_public_key
+    from cryptography.hazmat.primitives.serialization import (
+        Encoding,
+        PublicFormat,
+        load_ssh_private_key,
+        load_ssh_public_key,
+    )
 except ImportError:
     load_ssh_public_key = None  # type: ignore[assignment]
 
@@ -66,7 +73,7 @@ def seal(public: str, purpose: str, value: bytes) -> str:
     sealed = [
         key.encrypt(block, _padding(_label(purpose, word, number, len(blocks)))) for number, block in enumerate(blocks)
     ]
-    return ":".join(["sealed", "1", key_id(public), word, *map(_text, sealed)])
+    return ":".join(["sealed", "1", key_id(public), word, *map(base64url.encode, sealed)])
 
 
 def opened(privates: Iterable[bytes], purpose: str, sealed: str) -> bytes:
@@ -80,7 +87,7 @@ def opened(privates: Iterable[bytes], purpose: str, sealed: str) -> bytes:
     blocks = found[3].split(":")[1:]
     try:
         return b"".join(
-            private.decrypt(_data(block), _padding(_label(purpose, found[2], number, len(blocks))))
+            private.decrypt(base64url.decode(block), _padding(_label(purpose, found[2], number, len(blocks))))
             for number, block in enumerate(blocks)
         )
     except ValueError:
@@ -98,10 +105,7 @@ def _private(key: bytes) -> rsa.RSAPrivateKey:
 
 
 def _public(key: rsa.RSAPrivateKey) -> str:
-    numbers = key.public_key().public_numbers()
-    fields = [b"ssh-rsa", *(n.to_bytes(n.bit_length() // 8 + 1, "big") for n in (numbers.e, numbers.n))]
-    blob = b"".join(len(one).to_bytes(4, "big") + one for one in fields)
-    return f"ssh-rsa {base64.b64encode(blob).decode()}"
+    return key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
 
 
 def _label(purpose: str, word: str, number: int, count: int) -> bytes:
@@ -110,11 +114,3 @@ def _label(purpose: str, word: str, number: int, count: int) -> bytes:
 
 def _padding(label: bytes) -> padding.OAEP:
     return padding.OAEP(padding.MGF1(hashes.SHA256()), hashes.SHA256(), label)
-
-
-def _text(data: bytes) -> str:
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
-
-
-def _data(text: str) -> bytes:
-    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))

@@ -8,8 +8,9 @@ Both are written as base64url without padding. A key is a map in CTAP2's canonic
 
 from __future__ import annotations
 
-import base64
 import re
+
+from ansible_collections.ringmaster.hosting.plugins.module_utils.values import base64url
 
 MOST = 10
 """Passkeys that a person has at most."""
@@ -77,9 +78,9 @@ def parts(text: str) -> tuple[str, dict[int, bytes]]:
 def _decoded(text: str) -> bytes | None:
     if not re.fullmatch(r"[A-Za-z0-9_-]+", text) or len(text) % 4 == 1:
         return None
-    found = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    found = base64url.decode(text)
     # The last letter may hold bits that no byte has: then two texts would be one id.
-    return found if base64.urlsafe_b64encode(found).rstrip(b"=").decode() == text else None
+    return found if base64url.encode(found) == text else None
 
 
 def _key(data: bytes) -> dict[int, int | bytes]:

@@ -26,6 +26,7 @@ import secrets
 from collections.abc import Iterable
 from pathlib import Path
 
+from ..language.files import write_atomically
 from .statements import LEEWAY, SESSION, ProofError, Statement, moment, written
 
 ENDED = "ended"
@@ -79,7 +80,9 @@ class Store:
         self._word = self._word or secrets.token_urlsafe(16)
         base = self._count - len(self._used)
         rows = [f"{one} {end} {use}" for one, (end, use) in self._used.items()]
-        _write(self.path, "\n".join([f"nonces {self._word} {base} {self.dropped} {self.signed_after}", *rows, ""]))
+        write_atomically(
+            self.path, "\n".join([f"nonces {self._word} {base} {self.dropped} {self.signed_after}", *rows, ""]), 0o600
+        )
         self._mark()
         self._file = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
 
@@ -102,7 +105,7 @@ class Store:
         return head, lines
 
     def _mark(self) -> None:
-        _write(self.marker, f"{self._word} {self._count}")
+        write_atomically(self.marker, f"{self._word} {self._count}", 0o600)
 
     def check(self, statements: Iterable[Statement], use: str) -> None:
         """Raise ProofError for a statement that was used for something else, or that nothing is known of any more."""
@@ -153,19 +156,3 @@ class Store:
         """Let another process have it."""
         os.close(self._file)
         os.close(self._lock)
-
-
-def _write(path: Path, text: str) -> None:
-    """Write a file for good, whole or not at all."""
-    new = path.with_suffix(".new")
-    new.touch(0o600)
-    with new.open("w", encoding="ascii") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    new.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

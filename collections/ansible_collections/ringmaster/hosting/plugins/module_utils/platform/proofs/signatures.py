@@ -23,6 +23,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.ringmaster.hosting.plugins.module_utils.values import base64url
+
 from ..language import passkeys, ssh_keys
 from .statements import ProofError
 
@@ -140,7 +142,7 @@ def _decoded(text: Any, name: str) -> bytes:
     if not isinstance(text, str) or len(text) > LONGEST or not re.fullmatch(r"[A-Za-z0-9_-]+", text):
         raise ProofError("form", f"{name} of a passkey's signature is not in base64url without padding")
     try:
-        return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+        return base64url.decode(text)
     except binascii.Error:
         raise ProofError("form", f"{name} of a passkey's signature is cut off") from None
 
@@ -153,7 +155,7 @@ def _check_client(client: bytes, place: Place, text: str) -> None:
         said = None
     if not isinstance(said, dict):
         raise ProofError("form", "client_data of a passkey's signature is no map in JSON")
-    challenge = base64.urlsafe_b64encode(hashlib.sha256(text.encode("ascii")).digest()).rstrip(b"=").decode()
+    challenge = base64url.encode(hashlib.sha256(text.encode("ascii")).digest())
     if said.get("type") != "webauthn.get" or said.get("challenge") != challenge:
         raise ProofError("signature", "the passkey signed something else than this statement")
     if said.get("origin") not in place.origins or said.get("crossOrigin") not in (None, False) or "topOrigin" in said:
