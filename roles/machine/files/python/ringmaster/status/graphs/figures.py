@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from math import isnan
 from typing import Any
 
-from ringmaster.look.blocks import NOTHING, text
+from ringmaster.look.blocks import NOTHING, table, text
 from ringmaster.status.graphs import svg, units
 from ringmaster.status.graphs.events import Event
 from ringmaster.status.graphs.kinds import MOST, Graph, Limit, Span, Time
@@ -56,13 +56,13 @@ def figure(
     lines = [line for line in lines_of(graph, rows) if svg.peak([line.mean]) is not None]
     limits = limits_of(graph, settings)
     columns = _columns(lines)
-    table = list(_table(time, columns))
+    values = list(_table(time, columns))
     told = {
         "title": graph.title,
         "unit": graph.unit,
         "limits": {limit.name: limit.value for limit in limits},
         "columns": [name for name, _row, _how in columns],
-        "rows": [[moment, *values] for moment, values in table],
+        "rows": [[moment, *shown] for moment, shown in values],
     }
     if not lines:
         none = f"<b>{text(graph.title)}</b> <small>no figures of these {text(time.span.title)}</small>"
@@ -72,7 +72,7 @@ def figure(
     return (
         f'<figure class="graph" id="{graph.name}"><figcaption><b>{text(graph.title)}</b> {_newest(graph, lines)}'
         f"</figcaption>{drawing}{_legend(graph, lines, limits)}"
-        f"<details><summary>As a table</summary>{about}{_html(graph, time.span, columns, table)}</details></figure>",
+        f"<details><summary>As a table</summary>{about}{_html(graph, time.span, columns, values)}</details></figure>",
         told,
     )
 
@@ -104,18 +104,15 @@ def _of(how: Callable[[Iterable[float]], float], points: Iterable[float]) -> flo
     return float(f"{how(found):.4g}") if found else None
 
 
-def _html(graph: Graph, span: Span, columns: Sequence[Column], table: Iterable[tuple[int, list[float | None]]]) -> str:
-    head = "".join(f'<th scope="col">{text(name)}</th>' for name, _row, _how in columns)
-    body = "".join(
-        f'<tr><th scope="row">{text(units.beginning(moment, span.row))}</th>'
-        + "".join(f"<td>{NOTHING if value is None else text(units.shown(value, graph.unit))}</td>" for value in values)
-        + "</tr>"
-        for moment, values in table
-    )
-    return (
-        f'<table><caption class="hidden">{text(graph.title)}</caption><thead><tr><th scope="col">From, UTC</th>{head}'
-        f"</tr></thead><tbody>{body}</tbody></table>"
-    )
+def _html(graph: Graph, span: Span, columns: Sequence[Column], found: Iterable[tuple[int, list[float | None]]]) -> str:
+    lines = [
+        (
+            text(units.beginning(moment, span.row)),
+            *(NOTHING if value is None else text(units.shown(value, graph.unit)) for value in values),
+        )
+        for moment, values in found
+    ]
+    return table(graph.title, ("From, UTC", *(name for name, _row, _how in columns)), lines)
 
 
 def _newest(graph: Graph, lines: Sequence[Drawn]) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ringmaster.look.blocks import NOTHING, box, inner, text
+from ringmaster.look.blocks import NOTHING, box, inner, table, text
 from ringmaster.status import markup
 from ringmaster.status.graphs import figures, units
 from ringmaster.status.graphs.events import WORDS, Event
@@ -114,20 +114,14 @@ def _group(graph: Graph) -> tuple[str, str]:
 def _events(events: Sequence[Event]) -> str:
     """Say what the marks are, and list what happened, the newest first."""
     keys = "".join(f'<li class="{kind}">{_shape(kind)} {text(word)}</li>' for kind, word in WORDS.items())
-    lines = "".join(
-        f'<tr><th scope="row">{text(units.minute(event.begin))}</th><td>{text(WORDS[event.kind])}</td>'
-        f"<td>{text(event.words) or NOTHING}</td><td>{_length(event)}</td></tr>"
+    lines = [
+        (text(units.minute(event.begin)), text(WORDS[event.kind]), text(event.words) or NOTHING, _length(event))
         for event in sorted(events, key=lambda event: -event.begin)[:TOLD]
-    )
+    ]
     more = f"<p>The {TOLD} newest of {len(events)}.</p>" if len(events) > TOLD else ""
-    table = (
-        '<table><caption class="hidden">What happened</caption><thead><tr><th scope="col">When</th>'
-        '<th scope="col">What</th><th scope="col">Which</th><th scope="col">How long</th></tr></thead>'
-        f"<tbody>{lines}</tbody></table>"
-        if lines
-        else "<p>Nothing that would be marked in the graphs.</p>"
-    )
-    return inner(f'<ul class="legend marks">{keys}</ul>{table}{more}')
+    nothing = "<p>Nothing that would be marked in the graphs.</p>"
+    listed = table("What happened", ("When", "What", "Which", "How long"), lines) if lines else nothing
+    return inner(f'<ul class="legend marks">{keys}</ul>{listed}{more}')
 
 
 def _shape(kind: str) -> str:

@@ -146,10 +146,9 @@ def rate(metric: str, labels: str = "", by: str = "instance") -> str:
     return f"sum by ({by}) (rate({metric}{chosen}[3m]))"
 
 
-def most(metric: str, labels: str = "") -> str:
+def most(metric: str) -> str:
     """Return the highest value of a metric on a machine; one that is there once is meant."""
-    chosen = f"{{{labels}}}" if labels else ""
-    return f"max by (instance) ({metric}{chosen})"
+    return f"max by (instance) ({metric})"
 
 
 def levels(

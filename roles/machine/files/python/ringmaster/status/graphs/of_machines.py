@@ -29,11 +29,10 @@ def waiting(resource: str) -> tuple[Line, ...]:
     return share(f"max by (instance) (rate(node_pressure_{resource}_waiting_seconds_total[3m]))")
 
 
-def full(left: str, free: str, whole: str) -> tuple[Line, ...]:
+def full() -> tuple[Line, ...]:
     """Return the share in use of the fullest file system, without what root has in reserve, as df counts."""
-    found = {name: f"node_filesystem_{name}{{{DISKS}}}" for name in (left, free, whole)}
-    usable = f"({found[whole]} - {found[free]} + {found[left]} > 0)"
-    return share(f"max by (instance) (1 - {found[left]} / {usable})")
+    left, free, whole = (f"node_filesystem_{name}_bytes{{{DISKS}}}" for name in ("avail", "free", "size"))
+    return share(f"max by (instance) (1 - {left} / ({whole} - {free} + {left} > 0))")
 
 
 HOST = (
@@ -84,7 +83,7 @@ HOST = (
         "disk",
         "Fullest file system",
         SHARE,
-        full("avail_bytes", "free_bytes", "size_bytes"),
+        full(),
         check="host/disk",
         limits=levels("monitoring_agent_disk"),
         top=1.0,
