@@ -15,7 +15,7 @@ from typing import Any
 
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform import people
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.language.errors import DescriptionError
-from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.proofs import client, judge
+from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.proofs import client, judge, statements
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.proofs.statements import ProofError
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.verbs import edit, policy, signing
 from ansible_collections.ringmaster.hosting.plugins.module_utils.steward import ids, messages, questions
@@ -60,7 +60,7 @@ def sign_in(request: HttpRequest) -> HttpResponse:
     given = messages.keys(body(request, messages.REQUEST_BYTES), ("proof",))
     sessions.swept()
     token, session = sessions.sign_in(given["proof"])
-    until = session.not_after.strftime("%Y-%m-%dT%H:%M:%SZ")
+    until = statements.written(session.not_after)
     return JsonResponse({"token": token, "person": session.person, "not_after": until}, status=201)
 
 

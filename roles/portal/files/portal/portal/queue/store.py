@@ -15,6 +15,7 @@ import logging
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.proofs import statements
 from ansible_collections.ringmaster.hosting.plugins.module_utils.steward import ids, messages, states
 from django.db import transaction
 from django.utils import timezone
@@ -214,10 +215,6 @@ def unsealed(value: Any) -> Any:
     return None if isinstance(value, str) and value.startswith("sealed:") else value
 
 
-def _moment(when: datetime.datetime) -> str:
-    return when.astimezone(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
 def digest(text: str) -> str:
     """Return the SHA-256 of a text."""
     return hashlib.sha256(text.encode()).hexdigest()
@@ -231,7 +228,7 @@ def shown(request: models.Request) -> dict[str, Any]:
         "person": request.person,
         "state": request.state,
         "about": request.about,
-        "made": _moment(request.made),
+        "made": statements.written(request.made),
         "changes": unsealed(request.changes),
         "subject": request.subject,
         "problem": request.problem,

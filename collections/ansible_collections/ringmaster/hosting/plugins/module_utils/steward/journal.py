@@ -167,7 +167,6 @@ class Journal:
         """Keep what became of requests, and what is to be run for the first of them."""
         with self._lock, self._transaction():
             for entry in entries:
-                entry.number += 1
                 self._write(entry)
             for n, run in enumerate(runs):
                 self._put(Job(0, entries[0].id, n, WAITING, time.time(), run, alone))
@@ -298,7 +297,6 @@ class Journal:
                     later = (DROPPED, job.request, WAITING)
                     self._base.execute("UPDATE job SET state = ? WHERE request = ? AND state = ?", later)
             for entry in entries:
-                entry.number += 1
                 self._write(entry)
 
     def _put(self, job: Job) -> None:
@@ -307,6 +305,8 @@ class Journal:
         self._base.execute("INSERT INTO job (request, n, state, made, data) VALUES (?, ?, ?, ?, ?)", row)
 
     def _write(self, entry: Entry, *, is_new: bool = False) -> None:
+        if not is_new:
+            entry.number += 1
         data = json.dumps(dataclasses.asdict(entry))
         if is_new:
             row = (entry.id, entry.state, entry.urgent, entry.retry_at, entry.made, entry.number, data)

@@ -15,6 +15,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
+from ..platform.proofs.canonical import DEEPEST, LARGEST
+from ..platform.proofs.judge import MOST_CHANGES
 from . import states
 
 REQUEST_BYTES = 64 * 1024
@@ -23,8 +25,7 @@ ANSWER_BYTES = 256 * 1024
 """The answer to a question."""
 REPORT_BYTES = 1024 * 1024
 """What the steward says at once."""
-DEEPEST, LARGEST = 20, 2**53 - 1
-CHANGES, EXPECTED, ARGUMENTS, PROOFS = 50, 50, 60, 51
+CHANGES, EXPECTED, ARGUMENTS, PROOFS = MOST_CHANGES, 50, 60, MOST_CHANGES + 1
 """How many there may be in one request."""
 SENTENCE = 4000
 """Characters of a text for people."""
@@ -140,13 +141,13 @@ class Submission:
 def submission(value: Any) -> Submission:
     """Return a submitted request; raises MessageError."""
     if isinstance(value, dict) and "newcomer" in value:
-        _keys(value, "", ("newcomer",))
-        given = _keys(value["newcomer"], "/newcomer", ("full_name", "invitation", "possession"))
-        _text(given["full_name"], "/newcomer/full_name", 200)
+        keys(value, ("newcomer",))
+        given = keys(value["newcomer"], ("full_name", "invitation", "possession"), pointer="/newcomer")
+        text(given["full_name"], "/newcomer/full_name", 200)
         for name in ("invitation", "possession"):
             _map(given[name], f"/newcomer/{name}")
         return Submission({}, newcomer=given)
-    given = _keys(value, "", ("request", "proofs"))
+    given = keys(value, ("request", "proofs"))
     request = given["request"]
     changes, expect = wanted(request)
     proofs = _list(given["proofs"], "/proofs", PROOFS)
@@ -159,7 +160,7 @@ def submission(value: Any) -> Submission:
 
 def wanted(request: Any) -> tuple[tuple[Change, ...], tuple[Expected, ...]]:
     """Return the changes of a request, and what they rest upon; raises MessageError."""
-    _keys(request, "/request", ("changes",), ("expect",))
+    keys(request, ("changes",), ("expect",), pointer="/request")
     changes = _list(request["changes"], "/request/changes", CHANGES)
     if not changes:
         raise MessageError("/request/changes", "there is none", allowed=f"1 to {CHANGES} changes")
@@ -171,7 +172,7 @@ def wanted(request: Any) -> tuple[tuple[Change, ...], tuple[Expected, ...]]:
 
 
 def _change(item: Any, pointer: str) -> Change:
-    _keys(item, pointer, ("verb", "arguments"))
+    keys(item, ("verb", "arguments"), pointer=pointer)
     verb = _match(_WORD, item["verb"], f"{pointer}/verb", "the name of a verb")
     arguments = _map(item["arguments"], f"{pointer}/arguments")
     if len(arguments) > ARGUMENTS:
@@ -182,7 +183,7 @@ def _change(item: Any, pointer: str) -> Change:
 
 
 def _expected(item: Any, pointer: str) -> Expected:
-    _keys(item, pointer, ("file", "path", "value"))
+    keys(item, ("file", "path", "value"), pointer=pointer)
     file = _match(_FILE, item["file"], f"{pointer}/file", "a file of the description")
     path = _list(item["path"], f"{pointer}/path", DEEPEST)
     for step in path:
@@ -215,7 +216,7 @@ class Report:
 
 def report(value: Any, pointer: str = "") -> Report:
     """Return what the steward reports; raises MessageError."""
-    _keys(value, pointer, tuple(Report.__dataclass_fields__))
+    keys(value, tuple(Report.__dataclass_fields__), pointer=pointer)
     state = value["state"]
     if state not in states.STATES:
         raise MessageError(f"{pointer}/state", "is no state", str(state)[:40], ", ".join(states.STATES))
@@ -224,15 +225,15 @@ def report(value: Any, pointer: str = "") -> Report:
         wanted(undo)
     left = value["left"]
     return Report(
-        id=_match(_ID, value["id"], f"{pointer}/id", "the id of a request"),
-        number=_number(value["number"], f"{pointer}/number"),
+        id=identifier(value["id"], f"{pointer}/id"),
+        number=number(value["number"], f"{pointer}/number"),
         state=state,
-        **{name: _text(value[name], f"{pointer}/{name}", SENTENCE) for name in ("about", "subject", "problem")},
+        **{name: text(value[name], f"{pointer}/{name}", SENTENCE) for name in ("about", "subject", "problem")},
         person="" if value["person"] == "" else _match(_NAME, value["person"], f"{pointer}/person", "a person"),
-        reasons=tuple(_text(one, f"{pointer}/reasons", SENTENCE) for one in _list(value["reasons"], pointer, 50)),
+        reasons=tuple(text(one, f"{pointer}/reasons", SENTENCE) for one in _list(value["reasons"], pointer, 50)),
         waits_for=tuple(_match(_NAME, one, pointer, "a person") for one in _list(value["waits_for"], pointer, 1000)),
         commit=_match(_COMMIT, value["commit"], f"{pointer}/commit", "a commit"),
-        left=None if left is None else _number(left, f"{pointer}/left"),
+        left=None if left is None else number(left, f"{pointer}/left"),
         undo=undo,
     )
 
@@ -258,26 +259,26 @@ class Step:
 
 def step(value: Any, pointer: str = "") -> Step:
     """Return a step that the steward reports; raises MessageError."""
-    _keys(value, pointer, tuple(Step.__dataclass_fields__))
+    keys(value, tuple(Step.__dataclass_fields__), pointer=pointer)
     if value["state"] not in STEP_STATES:
         raise MessageError(f"{pointer}/state", "is no state of a step", allowed=", ".join(STEP_STATES))
     return Step(
-        id=_match(_ID, value["id"], f"{pointer}/id", "the id of a request"),
-        n=_number(value["n"], f"{pointer}/n"),
-        text=_text(value["text"], f"{pointer}/text", 200),
+        id=identifier(value["id"], f"{pointer}/id"),
+        n=number(value["n"], f"{pointer}/n"),
+        text=text(value["text"], f"{pointer}/text", 200),
         host=_match(_PLACE, value["host"], f"{pointer}/host", "a machine"),
         state=value["state"],
-        ms=_number(value["ms"], f"{pointer}/ms"),
+        ms=number(value["ms"], f"{pointer}/ms"),
     )
 
 
 def delivery(value: Any, pointer: str) -> tuple[str, str]:
     """Return id and text of what the queue hands to the steward, as it came in; raises MessageError."""
-    _keys(value, pointer, ("id", "body"))
+    keys(value, ("id", "body"), pointer=pointer)
     body = value["body"]
     if not isinstance(body, str) or len(body) > REQUEST_BYTES:
         raise MessageError(f"{pointer}/body", "is no text", allowed=f"at most {REQUEST_BYTES} characters")
-    return _match(_ID, value["id"], f"{pointer}/id", "the id of a request"), body
+    return identifier(value["id"], f"{pointer}/id"), body
 
 
 def identifier(value: Any, pointer: str = "") -> str:
@@ -290,22 +291,8 @@ def items(value: Any, name: str, most: int, read: Callable[[Any, str], Any]) -> 
     return [read(one, f"/{name}/{n}") for n, one in enumerate(_list(value.get(name, []), f"/{name}", most))]
 
 
-def keys(value: Any, needed: tuple[str, ...], optional: tuple[str, ...] = ()) -> dict[str, Any]:
+def keys(value: Any, needed: tuple[str, ...], optional: tuple[str, ...] = (), *, pointer: str = "") -> dict[str, Any]:
     """Return a map that has all keys that are needed, and no other than those that may be; raises MessageError."""
-    return _keys(value, "", needed, optional)
-
-
-def number(value: Any, pointer: str) -> int:
-    """Return a whole number that is not negative; raises MessageError."""
-    return _number(value, pointer)
-
-
-def text(value: Any, pointer: str, most: int = SENTENCE) -> str:
-    """Return a text that is not too long; raises MessageError."""
-    return _text(value, pointer, most)
-
-
-def _keys(value: Any, pointer: str, needed: tuple[str, ...], optional: tuple[str, ...] = ()) -> dict[str, Any]:
     found = _map(value, pointer)
     lacking, odd = [name for name in needed if name not in found], found.keys() - {*needed, *optional}
     if lacking or odd:
@@ -327,7 +314,8 @@ def _list(value: Any, pointer: str, most: int) -> list[Any]:
     return value
 
 
-def _text(value: Any, pointer: str, most: int) -> str:
+def text(value: Any, pointer: str, most: int = SENTENCE) -> str:
+    """Return a text that is not too long; raises MessageError."""
     if not isinstance(value, str) or len(value) > most:
         raise MessageError(pointer, "is no text, or too long", allowed=f"at most {most} characters")
     return value
@@ -339,7 +327,8 @@ def _match(pattern: re.Pattern[str], value: Any, pointer: str, what: str) -> str
     return value
 
 
-def _number(value: Any, pointer: str) -> int:
+def number(value: Any, pointer: str) -> int:
+    """Return a whole number that is not negative; raises MessageError."""
     if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= LARGEST:
         raise MessageError(pointer, "is no number", str(value)[:40], "a whole number")
     return value
