@@ -20,6 +20,7 @@ sys.path[:0] = [
     str(PROGRAM),
     str(PORTAL),
     str(SCENARIOS),
+    str(UNIT.parent),
     str(UNIT),
     *(str(path) for path in UNIT.rglob("*") if path.is_dir()),
 ]

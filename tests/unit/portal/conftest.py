@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -56,6 +57,9 @@ def empty(_database: None) -> Iterator[None]:
     for model in (models.Session, models.Request, models.Question, models.Steward, models.Snapshot):
         model.objects.all().delete()
     snapshots._kept = None
+    # Where each test is a process of its own, each has other people, and their description the same commit.
+    for path in (HERE / "description").iterdir():
+        shutil.rmtree(path)
     yield
     connection.close()
 

@@ -16,7 +16,7 @@ import yaml
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform import inventory
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.language.errors import DescriptionError
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.language.passkeys import MOST
-from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.verbs import accounts, edit, vms
+from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.verbs import accounts, credentials, edit, vms
 from ansible_collections.ringmaster.hosting.plugins.module_utils.values import passwords
 from passkey_samples import passkey
 
@@ -34,6 +34,13 @@ INVITED: dict[str, Any] = {
 def allocated(platform):
     platform.allocate()
     return platform
+
+
+@pytest.fixture(autouse=True)
+def _one_moment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a dry run and what follows it be of the same second."""
+    moment = credentials.now()
+    monkeypatch.setattr(credentials, "now", lambda: moment)
 
 
 def do(platform, verb: str, **arguments: Any) -> edit.Outcome:
