@@ -19,6 +19,7 @@ from ansible_collections.ringmaster.hosting.plugins.module_utils.values.answers 
     DEPTH,
     SHOWN,
     AnswerError,
+    one_line,
     parse,
     visible,
 )
@@ -143,7 +144,7 @@ class _Judge:
     def key(self, name: str) -> str:
         if name.startswith(OWN) or len(name) > KEY:
             raise self.refuse(name, "no name that is Ansible's own, nor one of more than 1000 characters")
-        return visible(name, keep="")
+        return one_line(name)
 
 
 def _list(value: Any) -> list[Any]:

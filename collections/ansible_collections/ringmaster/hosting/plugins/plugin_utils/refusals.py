@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 from ansible import constants
-from ansible_collections.ringmaster.hosting.plugins.module_utils.values.answers import visible
+from ansible_collections.ringmaster.hosting.plugins.module_utils.values.answers import one_line
 
 SENTENCE = 500
 """Characters of a refusal that are kept."""
@@ -25,7 +25,7 @@ HEARD, REFUSED = "heard", "refused"
 
 def refused(machine: str, sentence: str) -> None:
     """Remember that an answer of a machine was not taken; the newest sentence stays."""
-    _write(REFUSED, machine, visible(sentence, keep="")[:SENTENCE])
+    _write(REFUSED, machine, one_line(sentence)[:SENTENCE])
 
 
 def remembering(

@@ -79,7 +79,7 @@ def published(
         try:
             server = declared(vm, ours, is_signed=is_signed)
         except (mailserver.ObjectError, KeyError, TypeError, AttributeError) as error:
-            result.left_out[name] = answers.visible(f"all records: {error}", keep="")
+            result.left_out[name] = answers.one_line(f"all records: {error}")
             continue
         keys = _keys(name, server, (vm.get("__mail_records"), earlier.get(name)), result)
         result.records += taken.free(name, mail_records.records(server, keys), ours, result)
@@ -98,7 +98,7 @@ def _keys(name: str, server: Server, said: Iterable[Any], result: Published) -> 
             raw = base64.b64decode(str(one["content"]), validate=True)
             keys = mail_records.keys_of(raw, server, name)
         except (answers.AnswerError, mail_records.MailRecordError, binascii.Error, ValueError) as error:
-            result.left_out.setdefault(name, answers.visible(str(error), keep=""))
+            result.left_out.setdefault(name, answers.one_line(str(error)))
             continue
         result.kept[name] = keys.text()
         return keys
@@ -189,7 +189,7 @@ def _faults(
 def _leave_out(result: Published, vm: str, reasons: Iterable[str]) -> None:
     parts = [part for part in (result.left_out.get(vm), *dict.fromkeys(reasons)) if part]
     if parts:
-        text = answers.visible("; ".join(parts), keep="")
+        text = answers.one_line("; ".join(parts))
         result.left_out[vm] = text if len(text) <= 500 else f"{text[:500]}…"
 
 

@@ -12,7 +12,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.ringmaster.hosting.plugins.module_utils.values.answers import visible
+from ansible_collections.ringmaster.hosting.plugins.module_utils.values.answers import one_line
 
 BAD = {"failed": "failed", "unreachable": "could not be reached"}
 """States of a step on a host, and what is said of the host."""
@@ -72,15 +72,15 @@ class Watch:
             self._end(at)
             number, name = found.get("number"), found.get("play")
             if isinstance(number, int) and not isinstance(number, bool) and isinstance(name, str):
-                self._now = Progress(max(0, number - 1), visible(name[:120], keep=""), "", "running", 0)
+                self._now = Progress(max(0, number - 1), one_line(name[:120]), "", "running", 0)
                 self._began = at
                 self._news.append(self._now)
         elif found.get("event") == "step" and found.get("state") in BAD:
             host, task = found.get("host"), found.get("step")
             if isinstance(host, str) and isinstance(task, str):
                 why = BAD[found["state"]]
-                known = visible(host[:64], keep="")
-                self.bad.setdefault(known, f"{why} at '{visible(task[:120], keep='')}'" if why == "failed" else why)
+                known = one_line(host[:64])
+                self.bad.setdefault(known, f"{why} at '{one_line(task[:120])}'" if why == "failed" else why)
                 if self._now:
                     self._now = Progress(self._now.n, self._now.text, known, "failed", 0)
         elif found.get("event") == "end":

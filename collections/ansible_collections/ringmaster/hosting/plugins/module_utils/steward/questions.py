@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.ringmaster.hosting.plugins.module_utils.values.answers import visible
+from ansible_collections.ringmaster.hosting.plugins.module_utils.values.answers import one_line
 
 from ..platform import people, placement
 from ..platform.language import names
@@ -160,9 +160,9 @@ def answer(description: Description, person: str, asked: Question, means: Means)
 def escaped(value: Any) -> Any:
     """Return a value in which each text is fit for people, and is not too long."""
     if isinstance(value, str):
-        return visible(value[:CELL], keep="")
+        return one_line(value[:CELL])
     if isinstance(value, Mapping):
-        return {visible(str(key)[:CELL], keep=""): escaped(item) for key, item in value.items()}
+        return {one_line(str(key)[:CELL]): escaped(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [escaped(item) for item in value]
     return value

@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What a machine answers is data: the one judge of it, before the controller uses or shows it.
 
-``parse`` reads JSON strictly, ``judge`` compares a value with what was expected, ``visible`` and ``shown`` make
-text fit for a terminal. What is expected is written beside who asks::
+``parse`` reads JSON strictly, ``judge`` compares a value with what was expected, ``visible``, ``one_line`` and
+``shown`` make text fit for a terminal. What is expected is written beside who asks::
 
     EXPECTED = Record({"changed": Flag()}, optional={"paths": ListOf(Text(r"/.*"), most=5000)})
     answer = judge(EXPECTED, parse(stdout, machine="web00"), machine="web00", what="the answer of files")
@@ -33,6 +33,8 @@ DIGITS = 20
 _SPECIAL = re.compile(r"[^\x20-\x7e]")
 _HIDDEN = frozenset(("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"))
 """Categories of characters that are no sign on a terminal, or change what others look like."""
+_UNPRINTABLE = _HIDDEN | {"Zs"}
+"""These, and spaces: what str.isprintable() says no to. The blank itself is never asked about."""
 
 
 class AnswerError(ValueError):
@@ -43,14 +45,22 @@ class AnswerError(ValueError):
         self.machine = machine
 
 
-def visible(text: str, *, keep: str = "\n\t") -> str:
+def visible(text: str) -> str:
     """Return text in which every control, bidirectional, unassigned or half character is written as an escape.
 
-    What is in ``keep`` stays. A return before a line feed is dropped, so that lines stay lines.
+    Line feeds and tabs stay. A return before a line feed is dropped, so that lines stay lines.
     """
-    if "\n" in keep and "\r\n" in text:
+    if "\r\n" in text:
         text = text.replace("\r\n", "\n")
-    return _SPECIAL.sub(lambda found: found[0] if found[0] in keep else _fit(found[0]), text)
+    return _SPECIAL.sub(lambda found: found[0] if found[0] in "\n\t" else _fit(found[0], _HIDDEN), text)
+
+
+def one_line(text: str) -> str:
+    """Return text on one line, in which what is hidden is written as an escape, and so is each space that is no blank.
+
+    In a sentence about a value, a no-break space would look like the blank that is allowed.
+    """
+    return _SPECIAL.sub(lambda found: _fit(found[0], _UNPRINTABLE), text)
 
 
 def shown(value: object, limit: int = SHOWN) -> str:
@@ -62,7 +72,7 @@ def shown(value: object, limit: int = SHOWN) -> str:
             value = json.dumps(value, default=lambda other: type(other).__name__)
         except (RecursionError, ValueError, TypeError):
             value = type(value).__name__
-    text = visible(value[: limit + 1], keep="")
+    text = one_line(value[: limit + 1])
     return f"'{text[:limit]}…'" if len(text) > limit else f"'{text}'"
 
 
@@ -81,7 +91,7 @@ def parse(text: str | bytes, *, machine: str, what: str = "an answer") -> Any:
     except RecursionError:
         refuse(f"JSON of at most {DEPTH} levels")
     except ValueError as error:
-        refuse(f"JSON ({visible(str(error), keep='')[:SHOWN]})")
+        refuse(f"JSON ({one_line(str(error))[:SHOWN]})")
 
 
 def judge(expected: Kind, value: Any, *, machine: str, what: str = "an answer") -> Any:
@@ -283,6 +293,6 @@ def _constant(text: str) -> NoReturn:
 
 
 @lru_cache(4096)
-def _fit(sign: str) -> str:
-    hidden = unicodedata.category(sign) in _HIDDEN
+def _fit(sign: str, escaped: frozenset[str]) -> str:
+    hidden = unicodedata.category(sign) in escaped
     return sign.encode("unicode_escape", "backslashreplace").decode() if hidden else sign

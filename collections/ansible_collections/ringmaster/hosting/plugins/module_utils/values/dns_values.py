@@ -103,7 +103,7 @@ def owner_problem(kind: str, name: str) -> str:
 
 def shown(text: str) -> str:
     """Return a name or value for an error: on one line, escaped and cut."""
-    return answers.visible(text[:60], keep="")
+    return answers.one_line(text[:60])
 
 
 def host_name(text: str) -> str:
