@@ -4,7 +4,8 @@
 """What there is to test: items, each of them one command, in the sets check, test, drill and bench.
 
 Items of one lane run one after the other, and the two lanes beside each other: the scenarios share a platform and its
-host keys, so that no two of them can run at once, and what boots a real VM wants a processor of its own.
+host keys, so that no two of them can run at once, and what boots a real VM wants a processor of its own. What may run
+beside anything waits for the lane that has nothing of its own left.
 
 usual.json has how many seconds an item usually takes in its set, on two processors with nothing else to do.
 """
@@ -37,9 +38,9 @@ LONG_SCENARIOS = (
 """Scenarios that take more than two minutes: they are drills."""
 USUAL = ROOT / "tests/usual.json"
 BUDGETS = {"check": 2 * MINUTE, "test": 60 * MINUTE}
-"""How many seconds a whole set may take: the longer one of its lanes."""
-PYTESTS, SCENARIOS = range(2)
-"""The lanes: tests of one process (and real VMs), and static gates followed by the scenarios."""
+"""How many seconds a whole set may take."""
+MACHINES, SCENARIOS, EITHER = range(3)
+"""The lanes: real services and VMs on this machine; scenarios; and what whichever of both is free first takes."""
 INVENTORY_BENCHMARK = ("tests/bench/bench_inventory.py", "1", "100")
 """Once, with a hundred VMs."""
 LINT = {"ANSIBLE_INVENTORY": str(EXAMPLE), "ANSIBLE_HOST_PATTERN_MISMATCH": "ignore"}
@@ -53,7 +54,7 @@ class Item:
     title: str
     argv: list[str]
     environment: Mapping[str, str] = field(default_factory=dict)
-    lane: int = PYTESTS
+    lane: int = MACHINES
     limit: int = 25 * MINUTE
     """Seconds after which it hangs, and is interrupted: several times what it takes."""
 
@@ -68,7 +69,7 @@ def pytest(*arguments: str) -> list[str]:
     return [str(BIN / "python"), "-m", "pytest", f"--durations={SLOWEST}", "--durations-min=1", *arguments]
 
 
-def published(name: str, lane: int = SCENARIOS) -> Item:
+def published(name: str, lane: int = EITHER) -> Item:
     """Return a gate of the collection as it is published."""
     return Item(f"collection: {name}", [str(BIN / "python"), "tests/gates/collection.py", name], lane=lane)
 
@@ -96,7 +97,7 @@ def gates() -> list[Item]:
             ),
         ),
         Item("changelog", ["env", f"--chdir={COLLECTION}", *tool("antsibull-changelog", "lint")]),
-        published("build"),
+        published("build", lane=MACHINES),
     ]
 
 
@@ -120,29 +121,30 @@ def test() -> list[Item]:
     return [
         *gates(),
         supported("--tell"),
-        published("units", lane=PYTESTS),
-        Item("ansible-lint", tool("ansible-lint", "-q"), LINT, lane=SCENARIOS),
+        Item("unit tests", pytest("-q", "-n", "2", "-m", "not slow", "tests/unit"), lane=EITHER),
+        *(other_end(name) for name in ("units", "sanity", "lint", "inventory")),
+        published("units"),
+        Item("ansible-lint", tool("ansible-lint", "-q"), LINT, lane=EITHER),
         published("docs"),
         published("importer"),
         published("sanity"),
-        *(other_end(name) for name in ("units", "sanity", "lint", "inventory")),
         inventory(),
-        *integration(),
         Item("controller: Debian 13", pytest("-x", "tests/controller"), lane=SCENARIOS),
         *scenarios(long=False),
         Item("end to end", pytest("-x", "-s", "tests/e2e"), limit=45 * MINUTE),
+        *integration(),
     ]
 
 
 def other_end(name: str) -> Item:
     """Return a gate that runs with another Python and ansible-core as well."""
     argv = [str(BIN / "python"), "tests/gates/other_end.py", name]
-    return Item(f"other ansible-core: {name}", argv, LINT if name == "lint" else {}, lane=SCENARIOS)
+    return Item(f"other ansible-core: {name}", argv, LINT if name == "lint" else {}, lane=EITHER)
 
 
 def inventory() -> Item:
     """Return the inventory's benchmark with a small platform: what measures must run, whatever it measures."""
-    return Item("inventory benchmark", [str(BIN / "python"), *INVENTORY_BENCHMARK], lane=SCENARIOS)
+    return Item("inventory benchmark", [str(BIN / "python"), *INVENTORY_BENCHMARK], lane=EITHER)
 
 
 def drill() -> list[Item]:

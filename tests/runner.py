@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import difflib
-import itertools
 import json
 import os
 import re
@@ -21,6 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import deque
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
@@ -239,15 +239,20 @@ def main(words: Sequence[str] | None = None) -> int:
 
 
 def execute(chosen: Sequence[Item], records: Records, at: str) -> dict[str, Result]:
-    """Run items in their lanes and return how they ended, by title."""
-    lanes = [[item for item in chosen if item.lane == lane] for lane in sorted({item.lane for item in chosen})]
+    """Run items in their lanes, and then what may run in either; return how they ended, by title."""
+    shared = deque(item for item in chosen if item.lane == known.EITHER)
+    own = sorted({item.lane for item in chosen} - {known.EITHER})
+    lanes = [deque(item for item in chosen if item.lane == lane) for lane in own] or [shared]
     now: dict[str, Result] = {}
     stop = Event()
 
-    def walk(lane: Sequence[Item]) -> None:
-        for item in itertools.takewhile(lambda _item: not stop.is_set(), lane):
-            now[item.title] = run(item, len(lanes) > 1, at)
-            records.keep(item.title, now[item.title])
+    def walk(lane: deque[Item]) -> None:
+        for queue in (lane, shared):
+            with contextlib.suppress(IndexError):  # popleft is atomic: both lanes may take from what they share
+                while not stop.is_set():
+                    item = queue.popleft()
+                    now[item.title] = run(item, len(lanes) > 1, at)
+                    records.keep(item.title, now[item.title])
 
     if lanes:
         # What a shell puts into the background ignores interrupts, and so would all that it starts.

@@ -17,7 +17,8 @@ HEAD = """<!-- Made by docs/reference/generate: changes made here will be overwr
 # What there is to test
 
 Seconds on two processors that have nothing else to do, as `tests/run SET --keep` writes them into `tests/usual.json`.
-Items of one lane run one after the other, the two lanes beside each other.
+Items of one lane run one after the other, the two lanes beside each other; those without a lane run in whichever has
+nothing left.
 Run some with `make test ONLY=redis`, or those that have not passed with `make test RESUME=1`.
 """
 
@@ -27,7 +28,7 @@ def page() -> str:
     parts = [HEAD]
     for name, meaning in SETS.items():
         usual, every = items.usual(name), items.SETS[name]()
-        rows = [f"| {each.title} | {each.lane + 1} | {in_words(usual.get(each.title))} |" for each in every]
+        rows = [f"| {each.title} | {lane(each)} | {in_words(usual.get(each.title))} |" for each in every]
         parts += [
             f"\n## make {name}: {meaning}\n\n",
             "| item | lane | usually |\n|---|---|---|\n",
@@ -35,6 +36,11 @@ def page() -> str:
             "\n",
         ]
     return "".join(parts)
+
+
+def lane(item: items.Item) -> str:
+    """Return the number of an item's lane, from 1; "either" where it has none."""
+    return "either" if item.lane == items.EITHER else str(item.lane + 1)
 
 
 def in_words(usual: float | None) -> str:

@@ -24,13 +24,15 @@ sys.path[:0] = [
     str(UNIT),
     *(str(path) for path in UNIT.rglob("*") if path.is_dir()),
 ]
+LEFT_OUT = ("slow", "thorough")
+"""Marks of tests that the gate leaves to pytest: what starts programs is the same there and takes half the time."""
 os.environ["CI"] = "true"  # ansible-test passes no variables on; see unit/conftest.py
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "slow: minutes; not run here")
-    config.addinivalue_line("markers", "thorough: starts programs or playbooks")
+    for name in LEFT_OUT:
+        config.addinivalue_line("markers", f"{name}: not run here")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items[:] = [item for item in items if not item.get_closest_marker("slow")]
+    items[:] = [item for item in items if not any(map(item.get_closest_marker, LEFT_OUT))]
