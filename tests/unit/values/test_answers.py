@@ -23,6 +23,7 @@ from ansible_collections.ringmaster.hosting.plugins.module_utils.values.answers 
     Record,
     Text,
     judge,
+    one_line,
     parse,
     shown,
     visible,
@@ -151,8 +152,8 @@ def test_nothing_hidden_reaches_a_terminal(text: str) -> None:
 
 
 def test_a_space_that_is_no_blank_is_seen_in_a_sentence() -> None:
-    assert answers.one_line("a\u00a0b c\u2003d\n") == "a\\xa0b c\\u2003d\\n"
-    assert answers.visible("a\u00a0b\tc\n") == "a\u00a0b\tc\n"
+    assert one_line("a\u00a0b c\u2003d\n") == "a\\xa0b c\\u2003d\\n"
+    assert visible("a\u00a0b\tc\n") == "a\u00a0b\tc\n"
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,9 @@ from typing import Any
 import pytest
 import yaml
 from ansible_collections.ringmaster.hosting.plugins.module_utils.services import maintenance
+from hypothesis import given
+from hypothesis import strategies as st
+from ringmaster.maintenance.window import Window as MaintenanceWindow
 from ringmaster.updates import checks, decisions, main
 from ringmaster.updates.decisions import Update
 
@@ -37,17 +40,18 @@ def test_what_apt_prints() -> None:
 
 
 @pytest.mark.parametrize(
-    ("in_window", "now", "window"),
+    ("due", "now", "window"),
     [
-        (False, ("cron.service",), ("postgresql@17-main.service",)),
-        (True, ("cron.service", "postgresql@17-main.service"), ()),
+        ((), ("cron.service",), ("postgresql@17-main.service",)),
+        (("mysql.service",), ("cron.service",), ("postgresql@17-main.service",)),
+        (("postgresql@17-main.service",), ("cron.service", "postgresql@17-main.service"), ()),
     ],
 )
-def test_what_is_restarted(in_window: bool, now: tuple[str, ...], window: tuple[str, ...]) -> None:
+def test_what_is_restarted(due: tuple[str, ...], now: tuple[str, ...], window: tuple[str, ...]) -> None:
     names = ("postgresql@17-main", "cron", "dbus")
     printed = "NEEDRESTART-VER: 3.8\n" + "".join(f"NEEDRESTART-SVC: {name}.service\n" for name in names)
     services = decisions.services_to_restart(printed)
-    found = decisions.sort_services(services, ["postgresql*"], in_window)
+    found = decisions.sort_services(services, ["postgresql*"], due)
     assert (found.now, found.window, found.reboot) == (now, window, ("dbus.service",))
 
 
@@ -65,7 +69,7 @@ def test_what_the_role_leaves_to_the_window() -> None:
         "virtqemud",
     ]
     names = tuple(f"{name}.service" for name in (*guarded, "haproxy", "nginx"))
-    found = decisions.sort_services(names, defaults["updates_guarded_services"], False)
+    found = decisions.sort_services(names, defaults["updates_guarded_services"])
     assert (sorted(found.window), sorted(found.now)) == (sorted(names[:-2]), sorted(names[-2:]))
 
 
@@ -195,12 +199,14 @@ class Window:
 
     def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.folder, self.asked, self.fails = folder, [], ""
+        self.reason, self.services = "", []
         self.configuration: dict[str, Any] = {
             "automatic": True,
             "window": self.now(60),
             "guarded_packages": [],
             "guarded_services": [],
             "security_labels": [],
+            "notice_hours": 24,
             "work_seconds": 300,
             "reboot_seconds": 600,
             "announce_seconds": 0,
@@ -209,7 +215,8 @@ class Window:
             monkeypatch.setattr(main, name, folder / name)
         monkeypatch.setattr(main, "LOCK", folder / "lock")
         monkeypatch.setattr(main, "_run", self.run)
-        monkeypatch.setattr(main, "_reboot_reason", lambda: "")
+        monkeypatch.setattr(main, "_reboot_reason", lambda: self.reason)
+        monkeypatch.setattr(main, "_lists_of", lambda: 0.0)
 
     @staticmethod
     def now(minutes_left: float) -> dict[str, Any]:
@@ -225,6 +232,8 @@ class Window:
             raise SystemExit(1)
         if "install" in argv and self.fails == "signal":
             raise KeyboardInterrupt
+        if argv[0] == "needrestart":
+            return "".join(f"NEEDRESTART-SVC: {name}\n" for name in self.services)
         return "Inst nano [8.4-1] (8.4-1+deb13u1 Debian:13.2/stable [amd64])\n" if "--simulate" in argv else ""
 
     def work(self) -> None:
@@ -267,3 +276,102 @@ def test_work_does_not_begin_when_it_would_run_into_the_neighbours_part(
     maintained.configuration["window"] = maintained.now(minutes)
     maintained.work()
     assert maintained.has_installed is begins and not maintained.is_said_to_run
+
+
+def hours_ago(hours: float) -> float:
+    return datetime.datetime.now(datetime.UTC).timestamp() - hours * 3600
+
+
+@pytest.mark.parametrize(("known", "acts"), [(30, True), (24.5, False), (0.3, False), (None, False)])
+@pytest.mark.parametrize(
+    ("what", "done"),
+    [
+        ("the machine", "systemctl reboot"),
+        ("postgresql@17-main.service", "systemctl try-restart postgresql@17-main.service"),
+        ("nano", "install --only-upgrade nano"),
+    ],
+)
+def test_nothing_is_restarted_that_was_not_announced_in_time(
+    maintained: Window, what: str, done: str, known: float | None, acts: bool
+) -> None:
+    """The window of an hour began half an hour ago: the day's notice has been kept from 24.5 hours ago on."""
+    maintained.configuration |= {
+        "window": maintained.now(30),
+        "guarded_packages": ["nano"] if what == "nano" else [],
+        "guarded_services": ["postgresql*"],
+    }
+    maintained.reason = "a package asks for it" if what == "the machine" else ""
+    maintained.services = [what] if what.endswith(".service") else []
+    kept = {} if known is None else {what: hours_ago(known)}
+    (maintained.folder / "STATE").write_text(json.dumps({"seen": {}, "restarts": kept}))
+    maintained.work()
+    assert any(done in line for line in maintained.asked) is acts
+    if not acts:
+        planned = json.loads((maintained.folder / "PLANNED").read_text())
+        assert any(line.startswith(f"restart of {what}, from ") for line in planned), planned
+        assert f'{{what="{what}"}}' in (maintained.folder / "METRICS").read_text()
+    # It is done in the next window at the latest, which begins a week after this one.
+    maintained.asked.clear()
+    state = json.loads((maintained.folder / "STATE").read_text())
+    (maintained.folder / "STATE").write_text(json.dumps({**state, "restarts": {what: hours_ago(7 * 24)}}))
+    maintained.work()
+    assert any(done in line for line in maintained.asked)
+
+
+def test_only_the_windows_own_run_restarts_what_is_due(maintained: Window) -> None:
+    """The hourly run for security comes in a window as well, and says nothing of maintenance."""
+    maintained.configuration |= {"guarded_services": ["postgresql*"]}
+    maintained.services = ["postgresql@17-main.service"]
+    kept = {"postgresql@17-main.service": hours_ago(100)}
+    (maintained.folder / "STATE").write_text(json.dumps({"seen": {}, "restarts": kept}))
+    (maintained.folder / "CONFIGURATION").write_text(json.dumps(maintained.configuration))
+    main.main(["security"])
+    assert not [line for line in maintained.asked if "try-restart" in line]
+
+
+def test_what_needs_no_restart_any_more_is_not_announced(maintained: Window) -> None:
+    kept = {"the machine": hours_ago(3), "postgresql@17-main.service": hours_ago(3)}
+    (maintained.folder / "STATE").write_text(json.dumps({"seen": {}, "restarts": kept}))
+    maintained.work()
+    assert json.loads((maintained.folder / "STATE").read_text())["restarts"] == {}
+    assert "restart_planned" not in (maintained.folder / "METRICS").read_text()
+
+
+def test_a_newer_version_keeps_the_announcement_of_the_one_before() -> None:
+    assert decisions.since_when({"postgresql-17": 2000.0}, {"postgresql-17": 1000.0}) == {"postgresql-17": 1000.0}
+    assert decisions.since_when({"postgresql-17": 500.0}, {}) == {"postgresql-17": 500.0}
+    assert decisions.since_when({}, {"postgresql-17": 1000.0}) == {}
+
+
+def test_a_look_keeps_what_nobody_asked_about(maintained: Window) -> None:
+    """Only who restarts asks which services use replaced code: it takes seconds."""
+    kept = {"postgresql@17-main.service": hours_ago(3)}
+    (maintained.folder / "STATE").write_text(json.dumps({"seen": {}, "restarts": kept}))
+    (maintained.folder / "CONFIGURATION").write_text(json.dumps(maintained.configuration))
+    main.main(["look"])
+    assert json.loads((maintained.folder / "STATE").read_text())["restarts"] == kept
+
+
+DAYS = st.lists(st.sampled_from(["mon", "tue", "wed", "thu", "fri", "sat", "sun"]), min_size=1, unique=True)
+
+
+WINDOWS = st.builds(
+    MaintenanceWindow,
+    DAYS.map(tuple),
+    st.times().map(lambda time: f"{time:%H:%M}"),
+    st.integers(1, 12),
+    st.sampled_from(["Etc/UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe"]),
+)
+
+
+@given(WINDOWS, st.floats(0, 240), st.integers(0, 366 * 24 * 60), st.integers(0, 60 * 24 * 60))
+def test_the_notice_is_kept_whatever_the_window(
+    window: MaintenanceWindow, notice: float, minute: int, later: int
+) -> None:
+    """Also over changes of the clock: never sooner than promised, and there always is a time."""
+    known = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC) + datetime.timedelta(minutes=minute)
+    now = known + datetime.timedelta(minutes=later)
+    found = decisions.appointment(window, known.timestamp(), notice, now)
+    assert found is not None
+    assert found.begin - known > datetime.timedelta(hours=notice) - datetime.timedelta(seconds=1)
+    assert found.end > now

@@ -5,11 +5,14 @@
 
 from __future__ import annotations
 
+import datetime
 import fnmatch
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
+
+from ringmaster.maintenance.window import Span, Window
 
 # Inst libssl3 [3.0.1-1] (3.0.2-1 Debian-Security:13/stable-security [amd64])
 INSTALL = re.compile(r"Inst (?P<name>\S+) \[(?P<old>[^\]]+)\] \((?P<new>\S+) (?P<origins>[^\[]*)\[")
@@ -76,14 +79,17 @@ class Restarts:
     reboot: tuple[str, ...]
 
 
-def sort_services(services: Iterable[str], guarded: Iterable[str], in_window: bool) -> Restarts:
-    """Divide services: restart now, wait for the window, or only a reboot helps."""
+def sort_services(services: Iterable[str], guarded: Iterable[str], due: Container[str] = ()) -> Restarts:
+    """Divide services: restart now, wait for the window, or only a reboot helps.
+
+    :param due: guarded services whose announced window is now.
+    """
     patterns = tuple(guarded)
     now, window, reboot = [], [], []
     for service in services:
         if any(fnmatch.fnmatchcase(service, pattern) for pattern in NEVER):
             reboot.append(service)
-        elif not in_window and any(fnmatch.fnmatchcase(service, pattern) for pattern in patterns):
+        elif service not in due and any(fnmatch.fnmatchcase(service, pattern) for pattern in patterns):
             window.append(service)
         else:
             now.append(service)
@@ -111,6 +117,27 @@ def remember(
             patched.append((Update(package, entry["installed"], candidate, True), now - entry["since"]))
     history = [*(state.get("patched") or []), *({"package": u.key, "seconds": s, "at": now} for u, s in patched)]
     return {"seen": seen, "patched": history[-50:], "looked": now}, patched
+
+
+def since_when(needed: Mapping[str, float], before: Mapping[str, float]) -> dict[str, float]:
+    """Return since when each restart has been known, in Unix seconds.
+
+    :param needed: what is to be restarted -> when that was found now.
+    :param before: the same as it was kept last time.
+    """
+    return {what: min(since, before.get(what, since)) for what, since in needed.items()}
+
+
+def appointment(window: Window, since: float, notice_hours: float, moment: datetime.datetime) -> Span | None:
+    """Return the machine's part of the first window that begins so long after a restart was known.
+
+    It is the one that has begun, where the notice has been kept; whoever reads the announcement can rely on it.
+    """
+    announced = datetime.datetime.fromtimestamp(since, datetime.UTC) + datetime.timedelta(hours=notice_hours)
+    current = window.current(moment)
+    if current and announced < current.begin:
+        return current
+    return window.following(max(moment, announced))
 
 
 def fits(seconds_left: float, needed: float) -> bool:

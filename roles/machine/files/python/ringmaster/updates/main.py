@@ -5,7 +5,8 @@
 
 look      what waits; writes metrics and the state that checks and status pages read
 security  security updates now, except of what only the window may restart (hourly)
-window    in the maintenance window everything, with restarts, and a reboot where one is needed (every ten minutes)
+window    in the maintenance window everything, with restarts, and a reboot where one is needed (every ten minutes);
+          what people would notice, a reboot and the restart of a database, only where it was announced in time
 now PACKAGE ...  these packages at once, window or not
 """
 
@@ -19,8 +20,10 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from ringmaster.core.files import publish
@@ -42,6 +45,8 @@ ENVIRONMENT = {
     # apt's hook would restart services by rules of its own; we do it once, at the end.
     "NEEDRESTART_SUSPEND": "1",
 }
+MACHINE = "the machine"
+"""What is restarted by a reboot; no package or service is called like this."""
 LOCK_SECONDS = 300
 APT = ["apt-get", "-q", "-y", "-o", f"DPkg::Lock::Timeout={LOCK_SECONDS}", "-o", "Dpkg::Options::=--force-confold"]
 
@@ -78,6 +83,7 @@ def _work(options: argparse.Namespace, configuration: dict[str, Any]) -> int:
     moment = datetime.datetime.now(datetime.UTC)
     window = Window.from_mapping(configuration["window"]) if configuration["window"] else None
     span = window.current(moment) if window else None
+    waits: tuple[str, ...] | None = None
     report: dict[str, Any] = {"installed": [], "restarted": [], "waits": [], "reboot": ""}
     if options.what == "window" and (span is None or not _may_begin(span, configuration)):
         _maintained(False)
@@ -86,19 +92,22 @@ def _work(options: argparse.Namespace, configuration: dict[str, Any]) -> int:
     if options.what != "look":
         _run([*APT, "update"])
         waiting = _pending(configuration)
-        chosen = _choose(options, configuration, waiting)
-        if options.what == "window" and (chosen or _reboot_reason()):
+        # Also so that it is known since when each has waited, where nobody has looked before.
+        told = _tell(configuration, window, moment, waiting)
+        due = _due(told.planned, span) if options.what == "window" else set()
+        chosen = _choose(options, configuration, waiting, due)
+        if options.what == "window" and (chosen or MACHINE in due):
             _maintained(True)
         if chosen:
-            # So that it is known since when each waited, also where nobody has looked before.
-            _tell(configuration, window, moment)
             _run([*APT, "install", "--only-upgrade", *(update.package for update in chosen)])
             report["installed"] = [f"{u.package} {u.installed} -> {u.candidate}" for u in chosen]
-        found = _restart(configuration, in_window=span is not None)
-        report["restarted"], report["waits"] = list(found.now), list(found.window)
-    reason, patched = _tell(configuration, window, datetime.datetime.now(datetime.UTC))
-    report["patched"] = {update.key: round(seconds) for update, seconds in patched}
+        found = _restart(configuration, due)
+        waits = found.window
+        report["restarted"], report["waits"] = list(found.now), list(waits)
+    told = _tell(configuration, window, datetime.datetime.now(datetime.UTC), services=waits)
+    report["patched"] = {update.key: round(seconds) for update, seconds in told.patched}
     if options.what == "window" and span is not None:
+        reason = told.reason if MACHINE in _due(told.planned, span) else ""
         if reason and decisions.fits(_left(span), configuration["reboot_seconds"]):
             report["reboot"] = reason
             _maintained(True)
@@ -120,13 +129,23 @@ def _may_begin(span: Span, configuration: dict[str, Any]) -> bool:
     return decisions.fits(_left(span), configuration.get("work_seconds", 0))
 
 
-def _choose(options: argparse.Namespace, configuration: dict[str, Any], waiting: list[Update]) -> list[Update]:
+def _due(planned: Mapping[str, Span | None], span: Span | None) -> set[str]:
+    """Return what is to be restarted in this part of the window."""
+    return {what for what, appointment in planned.items() if span is not None and appointment == span}
+
+
+def _choose(
+    options: argparse.Namespace, configuration: dict[str, Any], waiting: list[Update], due: Container[str]
+) -> list[Update]:
     if options.what == "now":
         return [update for update in waiting if decisions.is_guarded(update.package, options.packages)]
-    if options.what == "window":
-        return waiting
     guarded = configuration["guarded_packages"]
-    return [update for update in waiting if update.security and not decisions.is_guarded(update.package, guarded)]
+    return [
+        update
+        for update in waiting
+        if (update.security or options.what == "window")
+        and (update.package in due or not decisions.is_guarded(update.package, guarded))
+    ]
 
 
 def _pending(configuration: dict[str, Any]) -> list[Update]:
@@ -134,9 +153,9 @@ def _pending(configuration: dict[str, Any]) -> list[Update]:
     return decisions.pending(answer, configuration["security_labels"])
 
 
-def _restart(configuration: dict[str, Any], in_window: bool) -> decisions.Restarts:
+def _restart(configuration: dict[str, Any], due: Container[str]) -> decisions.Restarts:
     services = decisions.services_to_restart(_run(["needrestart", "-b", "-r", "l"], check=False))
-    found = decisions.sort_services(services, configuration["guarded_services"], in_window)
+    found = decisions.sort_services(services, configuration["guarded_services"], due)
     for service in found.now:
         _run(["systemctl", "try-restart", service], check=False)
     return found
@@ -153,16 +172,33 @@ def _reboot_reason() -> str:
     return "a package asks for it" if REBOOT_FLAG.exists() else ""
 
 
+@dataclass(frozen=True)
+class Told:
+    """What was written: why a reboot is needed, what is restarted when, and what was installed since the last time.
+
+    Of what is restarted, MACHINE is the machine; others are names of guarded packages and services. Security updates
+    that were installed stand there with the seconds that they had waited.
+    """
+
+    reason: str
+    planned: dict[str, Span | None]
+    patched: list[tuple[Update, float]]
+
+
 def _tell(
-    configuration: dict[str, Any], window: Window | None, moment: datetime.datetime
-) -> tuple[str, list[tuple[Update, float]]]:
+    configuration: dict[str, Any],
+    window: Window | None,
+    moment: datetime.datetime,
+    updates: list[Update] | None = None,
+    services: Iterable[str] | None = None,
+) -> Told:
     """Write state, metrics and what is planned.
 
-    :returns: why a reboot is needed, and the security updates that were installed since the last time, with the
-        seconds that they had waited.
+    :param updates: what waits; asked for where it is not given.
+    :param services: guarded ones that use replaced code; where nobody asked, those of the last time.
     """
     now = moment.timestamp()
-    updates = _pending(configuration)
+    updates = _pending(configuration) if updates is None else updates
     try:
         before = json.loads(STATE.read_text())
     except (OSError, ValueError):
@@ -171,19 +207,53 @@ def _tell(
     STATE.parent.mkdir(parents=True, exist_ok=True)
     state["waiting"] = [update.key for update in updates if update.security]
     reason = _reboot_reason()
+    kept = before.get("restarts") or {}
+    if services is None:
+        services = [what for what in kept if what.endswith(".service")]
+    guarded = configuration["guarded_packages"]
+    needed = {MACHINE: now} if reason else {}
+    needed |= {u.package: state["seen"][u.key]["since"] for u in updates if decisions.is_guarded(u.package, guarded)}
+    state["restarts"] = decisions.since_when(needed | dict.fromkeys(services, now), kept)
+    acts = window if configuration["automatic"] else None
+    notice = configuration.get("notice_hours", 0)  # see _may_begin
+    planned = {
+        what: decisions.appointment(acts, since, notice, moment) if acts else None
+        for what, since in state["restarts"].items()
+    }
     following = window.following(moment) if window else None
     state["lists"] = _lists_of()
     state["orphans"] = decisions.orphans(_run(["apt", "list", "?obsolete"], check=False))
     publish(STATE, json.dumps(state, indent=1) + "\n")
-    publish(METRICS, metrics(state, updates, reason, following.begin.timestamp() if following else 0, now))
-    planned = [f"restart: {reason}"] if reason else []
-    planned += [f"update: {update.package} {update.candidate}" for update in updates[:20]]
-    publish(PLANNED, json.dumps(planned) + "\n")
-    return reason, patched
+    begins = {what: span.begin.timestamp() for what, span in planned.items() if span}
+    text = metrics(state, updates, reason, following.begin.timestamp() if following else 0, now, restarts=begins)
+    publish(METRICS, text)
+    publish(PLANNED, json.dumps(announcement(planned, reason, updates)) + "\n")
+    return Told(reason, planned, patched)
 
 
-def metrics(state: dict[str, Any], updates: Iterable[Update], reason: str, begin: float, now: float) -> str:
-    """Return what node exporter hands out."""
+def announcement(planned: Mapping[str, Span | None], reason: str, updates: Sequence[Update]) -> list[str]:
+    """Return what is planned, as people read it on the status page."""
+    lines = []
+    for what, span in planned.items():
+        why = f": {reason}" if what == MACHINE else ""
+        when = f", from {span.begin:%Y-%m-%d %H:%M} UTC" if span else ""
+        lines.append(f"restart of {what}{when}{why}")
+    return lines + [f"update: {update.package} {update.candidate}" for update in updates[:20]]
+
+
+def metrics(
+    state: dict[str, Any],
+    updates: Iterable[Update],
+    reason: str,
+    begin: float,
+    now: float,
+    *,
+    restarts: Mapping[str, float] = MappingProxyType({}),
+) -> str:
+    """Return what node exporter hands out.
+
+    :param begin: Unix seconds of the next window, and of those in which ``restarts`` are planned.
+    """
     waiting = list(updates)
     security = [entry["since"] for entry in state["seen"].values() if entry["security"]]
     took = max((entry["seconds"] for entry in state["patched"]), default=None)
@@ -193,6 +263,9 @@ def metrics(state: dict[str, Any], updates: Iterable[Update], reason: str, begin
         f"ringmaster_updates_oldest_security_seconds {now - min(security) if security else 0:.0f}",
         f"ringmaster_reboot_needed {int(bool(reason))}",
         f"ringmaster_maintenance_next_timestamp_seconds {begin:.0f}",
+    ]
+    lines += [
+        f'ringmaster_restart_planned_timestamp_seconds{{what="{what}"}} {at:.0f}' for what, at in restarts.items()
     ]
     if took is not None:
         lines.append(f"ringmaster_updates_longest_time_to_patched_seconds {took:.0f}")
