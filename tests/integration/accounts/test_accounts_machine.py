@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from light_machine import LightMachine
+from light_machine import REPOSITORY, LightMachine
 
 APP = """[Service]
 ExecStart=/bin/sleep 100000
@@ -193,6 +193,30 @@ def test_a_user_unit_of_a_service_user_starts_at_boot(machine, app):
     assert machine.ssh("bob", "sudo -n -u s-myapp -i systemctl --user restart app").returncode == 0
     assert "XDG_RUNTIME_DIR=/run/user/20110" in machine.ssh("bob", "sudo -n -u s-myapp -i env").stdout
     assert not machine.apply(roster(machine)), "a reboot is no drift"
+
+
+BROKEN = """[Service]
+ExecStart=/bin/false
+"""
+
+
+def test_a_failed_unit_of_a_service_user_is_seen(machine, app):
+    """The real check with real managers: the machine's own list of units says nothing of them."""
+    program = REPOSITORY / "roles/machine/files/python/ringmaster"
+    packed = subprocess.run(["tar", "-C", str(program.parent), "-c", "ringmaster"], check=True, capture_output=True)
+    unpack = [*machine.ssh_argv("root", key="operator"), "mkdir -p /run/program && tar -x -C /run/program"]
+    subprocess.run(unpack, check=True, input=packed.stdout)
+    check = "cd /run/program && python3 -c 'from ringmaster.host.checks import user_units; print(user_units())'"
+    assert machine.root(check) == "(0, 'No unit of a service user has failed.')"
+    encoded = base64.b64encode(BROKEN.encode()).decode()
+    machine.root(
+        f"echo {encoded} | base64 -d > ~s-myapp/.config/systemd/user/broken.service;"
+        " systemctl --user -M s-myapp@ daemon-reload; systemctl --user -M s-myapp@ start --no-block broken; sleep 2"
+    )
+    assert machine.root(check) == "(1, '1 unit of s-myapp has failed: broken.service.')"
+    assert "broken" not in machine.root("systemctl list-units --state=failed")
+    machine.root("rm ~s-myapp/.config/systemd/user/broken.service; systemctl --user -M s-myapp@ reset-failed")
+    assert machine.root(check).startswith("(0, ")
 
 
 def test_drift_is_repaired_without_the_controller(machine):

@@ -19,6 +19,7 @@ from typing import Any
 
 from ringmaster.core.checks import CRITICAL, DAY, OK, UNKNOWN, WARNING, level
 from ringmaster.core.report import counted
+from ringmaster.host.user_units import failed as failed_user_units
 
 DISK_FILESYSTEMS = frozenset({"ext2", "ext3", "ext4", "xfs", "btrfs", "f2fs", "zfs"})
 FOREIGN = "/run/host/"  # what a container shows of its host
@@ -129,6 +130,11 @@ def failed_units() -> tuple[int, str]:
     if units:
         return WARNING, f"{counted(len(units), 'unit has', 'units have')} failed: {', '.join(units)}."
     return OK, "No unit has failed."
+
+
+def user_units() -> tuple[int, str]:
+    """Units of service users that have failed; their own managers answer. Needs root, to ask as each of them."""
+    return failed_user_units()
 
 
 def clock(grace: int) -> tuple[int, str]:
