@@ -11,6 +11,7 @@ from typing import Any
 
 import askers
 import pytest
+from ansible_collections.ringmaster.hosting.plugins.module_utils.platform import rescue
 from callers import Person, Steward
 from django.utils import timezone
 from portal.queue import models, snapshots, store
@@ -68,10 +69,11 @@ def test_a_request_is_given_until_it_is_safely_there(steward: Steward) -> None:
     assert given(steward, id_) == []
 
 
-def test_who_must_not_get_in_any_more_goes_ahead_of_all(steward: Steward) -> None:
+@pytest.mark.parametrize("verb", rescue.VERBS)
+def test_what_takes_something_from_a_person_goes_ahead_of_all(steward: Steward, verb: str) -> None:
     order = asked()
-    mixed = asked(("revoke_key", {}), ORDER)
-    revoked = asked(("revoke_key", {"user": "mara", "ssh_key": "SHA256:x"}))
+    mixed = asked((verb, {}), ORDER)
+    revoked = asked((verb, {"user": "mara"}))
     assert given(steward) == [revoked, order, mixed]
 
 

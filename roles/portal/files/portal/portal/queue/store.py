@@ -15,6 +15,7 @@ import logging
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from ansible_collections.ringmaster.hosting.plugins.module_utils.platform import rescue
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.proofs import statements
 from ansible_collections.ringmaster.hosting.plugins.module_utils.steward import ids, messages, states
 from django.db import transaction
@@ -34,8 +35,6 @@ ANSWERED = datetime.timedelta(minutes=2)
 """In which a question is answered, or never."""
 WRITES_AN_HOUR, OPEN_OF_ONE, OPEN_OF_ALL = 60, 100, 5000
 STEPS = 2000
-URGENT = frozenset(("revoke_key", "lock_user", "remove_user"))
-"""Verbs that go ahead of all others: somebody must not get in any more."""
 
 
 # Handed in.
@@ -60,7 +59,7 @@ def submit(person: str, value: Mapping[str, Any], dedupe: str = "") -> tuple[mod
             body=body,
             changes=[dict(vars(one)) for one in given.changes],
             dedupe=dedupe or None,
-            urgent=bool(given.changes) and all(one.verb in URGENT for one in given.changes),
+            urgent=bool(given.changes) and all(one.verb in rescue.VERBS for one in given.changes),
             made=timezone.now(),
         )
     return made, True

@@ -16,6 +16,7 @@ from .language.errors import DescriptionError, Mistake
 from .model import Description, Options
 
 VERBS = ("revoke_key", "remove_user", "lock_user", "remove_passkey", "clear_web_password")
+"""Verbs that take something from a person: they go ahead of all others, here, in the queue and with the steward."""
 PLAYBOOKS = ("accounts", *VERBS)
 """Playbooks that bring people to VMs or take something from a person, and nothing else."""
 ROUNDS = 5
