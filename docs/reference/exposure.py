@@ -47,6 +47,7 @@ KINDS: dict[str, str] = {
     "ringmaster-grow-root.service": OTHER,
     "ringmaster-guard.service": OTHER,
     "ringmaster-host-keys.service": OTHER,
+    "ringmaster-hypervisor-reboots.service": DATA,
     "ringmaster-hypervisor.service": OTHER,
     "ringmaster-inbox-again@.service": DATA,
     "ringmaster-mail-metrics.service": OTHER,

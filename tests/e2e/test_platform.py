@@ -289,6 +289,16 @@ def test_pages_and_names_answer_from_outside_and_nothing_else_of_their_machine(s
         assert site.outside("nc", "-z", "-w", "2", *source, address, port).returncode != 0, port
 
 
+def test_the_vm_has_what_is_described_and_waits_for_no_restart(site: Site) -> None:
+    """As the maintenance window sees it: a difference would restart the VM."""
+    program = "from ringmaster.updates import hardware as h; print(h.memory_mib(), h.most_cores())"
+    said = site.root(f"cd /usr/lib/ringmaster/python && python3 -B -c '{program}'").stdout.split()
+    assert int(said[0]) == site.hostvars["ringmaster_memory_max_mib"]
+    assert int(said[1]) >= site.hostvars["ringmaster_cores"]
+    done = site.root("ringmaster-updates look && cat /run/ringmaster/planned.json")
+    assert "restart of the machine" not in done.stdout, done.stdout + done.stderr
+
+
 UNIT = """
 mkdir -p ~/.config/systemd/user && cat > ~/.config/systemd/user/hello.service << 'EOF'
 [Service]

@@ -16,7 +16,7 @@ from ansible_collections.ringmaster.hosting.plugins.module_utils.services import
 from hypothesis import given
 from hypothesis import strategies as st
 from ringmaster.maintenance.window import Window as MaintenanceWindow
-from ringmaster.updates import checks, decisions, main
+from ringmaster.updates import checks, decisions, hardware, main
 from ringmaster.updates.decisions import Update
 
 ROLES = Path(__file__).parents[4] / "roles"
@@ -316,6 +316,69 @@ def test_nothing_is_restarted_that_was_not_announced_in_time(
     (maintained.folder / "STATE").write_text(json.dumps({**state, "restarts": {what: hours_ago(7 * 24)}}))
     maintained.work()
     assert any(done in line for line in maintained.asked)
+
+
+def test_a_vm_whose_size_was_changed_is_restarted_once(maintained: Window, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the hypervisor does not make a restart of it, the next window does not try again."""
+    wanted = {"memory_max_mib": 4096, "cores": 2}
+    maintained.configuration |= {"hardware": wanted, "window": maintained.now(30)}
+    monkeypatch.setattr(hardware, "memory_mib", lambda *_none: 1024)
+    monkeypatch.setattr(hardware, "most_cores", lambda *_none: 1)
+    monkeypatch.setattr(hardware, "CONTAINER", maintained.folder / "container")
+    (maintained.folder / "STATE").write_text(json.dumps({"seen": {}, "restarts": {main.MACHINE: hours_ago(48)}}))
+    maintained.work()
+    said = json.loads((maintained.folder / "PLANNED").read_text())[0]
+    assert said.endswith(": it brings 4096 MiB of memory instead of 1024 and 2 cores instead of 1")
+    assert "systemctl reboot" in maintained.asked
+    maintained.asked.clear()
+    maintained.work()
+    assert "systemctl reboot" not in maintained.asked
+    assert json.loads((maintained.folder / "STATE").read_text())["restarts"] == {}
+    # Another size is another matter.
+    wanted["cores"] = 3
+    maintained.work()
+    assert main.MACHINE in json.loads((maintained.folder / "STATE").read_text())["restarts"]
+
+
+def memory_device(size: int, extended: int = 0) -> bytes:
+    table = bytearray(0x54)
+    table[0:2] = (17, 0x54)
+    table[0x0C:0x0E] = size.to_bytes(2, "little")
+    table[0x1C:0x20] = extended.to_bytes(4, "little")
+    return bytes(table)
+
+
+@pytest.mark.parametrize(
+    ("devices", "possible", "found"),
+    [
+        ([memory_device(2048)], "0-3", (2048, 4)),
+        ([memory_device(16384), memory_device(16384), memory_device(0)], "0", (32768, 1)),
+        ([memory_device(0x7FFF, 131072)], "0-1,4-5", (131072, 4)),
+        ([memory_device(0x8000 | 2048), memory_device(0xFFFF)], "0-7", (2, 8)),
+        ([b"\x11\x08"], None, (0, 0)),
+    ],
+)
+def test_what_the_machine_was_started_with(
+    tmp_path: Path, devices: list[bytes], possible: str | None, found: tuple[int, int]
+) -> None:
+    for number, device in enumerate(devices):
+        (tmp_path / f"firmware/dmi/entries/17-{number}").mkdir(parents=True)
+        (tmp_path / f"firmware/dmi/entries/17-{number}/raw").write_bytes(device)
+    if possible is not None:
+        (tmp_path / "devices/system/cpu").mkdir(parents=True)
+        (tmp_path / "devices/system/cpu/possible").write_text(f"{possible}\n")
+    assert (hardware.memory_mib(tmp_path), hardware.most_cores(tmp_path)) == found
+
+
+def test_only_a_vm_has_a_size_that_waits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hardware, "memory_mib", lambda *_none: 1024)
+    monkeypatch.setattr(hardware, "most_cores", lambda *_none: 4)
+    monkeypatch.setattr(hardware, "CONTAINER", tmp_path / "container")
+    assert hardware.waiting({}) == ""
+    assert hardware.waiting({"memory_max_mib": 1024, "cores": 2}) == "", "cores come and go while it runs"
+    assert hardware.waiting({"memory_max_mib": 512, "cores": 2}) == "it brings 512 MiB of memory instead of 1024"
+    (tmp_path / "container").touch()
+    assert hardware.waiting({"memory_max_mib": 512, "cores": 2}) == ""
 
 
 def test_only_the_windows_own_run_restarts_what_is_due(maintained: Window) -> None:

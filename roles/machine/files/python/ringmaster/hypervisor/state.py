@@ -65,14 +65,13 @@ def _domain(domain: Any, chains: set[str] | None) -> dict[str, Any]:
     element = _element(domain, libvirt.VIR_DOMAIN_AFFECT_CONFIG)
     if element is None:
         return {}
-    running = _element(domain, libvirt.VIR_DOMAIN_AFFECT_LIVE) if domain.isActive() else None
-    pending = running.findall(f"{{{NAMESPACE}}}pending") + running.findall("pending") if running is not None else []
+    is_running = bool(domain.isActive())
     return {
         "state": STATES.get(domain.state()[0], "other"),
         "project": element.get("project", ""),
         "wanted": bool(domain.autostart()) and not element.get("moved_to"),
         "memory_mib": domain.maxMemory() // 1024,
-        "cards": _cards(domain.XMLDesc(), chains) if running is not None else {},
+        "cards": _cards(domain.XMLDesc(), chains) if is_running else {},
         "pending_restart": [
             {
                 "field": entry.get("field", ""),
@@ -80,9 +79,15 @@ def _domain(domain: Any, chains: set[str] | None) -> dict[str, Any]:
                 "wanted": json.loads(entry.get("wanted") or "null"),
                 "reason": entry.get("reason", ""),
             }
-            for entry in pending
+            for entry in (pending(domain) if is_running else [])
         ],
     }
+
+
+def pending(domain: Any) -> list[ET.Element]:
+    """Return what of a running VM waits for its restart, as is noted in it."""
+    element = _element(domain, libvirt.VIR_DOMAIN_AFFECT_LIVE)
+    return [] if element is None else element.findall(f"{{{NAMESPACE}}}pending") + element.findall("pending")
 
 
 def _element(domain: Any, whose: int) -> ET.Element | None:

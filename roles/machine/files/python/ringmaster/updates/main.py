@@ -28,7 +28,7 @@ from typing import Any
 
 from ringmaster.core.files import publish
 from ringmaster.maintenance.window import Span, Window
-from ringmaster.updates import decisions
+from ringmaster.updates import decisions, hardware
 from ringmaster.updates.decisions import Update
 
 CONFIGURATION = Path("/etc/ringmaster/maintenance.json")
@@ -113,6 +113,8 @@ def _work(options: argparse.Namespace, configuration: dict[str, Any]) -> int:
             _maintained(True)
             print(json.dumps(report), flush=True)
             time.sleep(configuration["announce_seconds"])  # for the last reading of the metric
+            state = json.loads(STATE.read_text())
+            publish(STATE, json.dumps({**state, "rebooted_for": configuration.get("hardware")}, indent=1) + "\n")
             _run(["systemctl", "reboot"])
             return 0
         _maintained(False)
@@ -206,7 +208,10 @@ def _tell(
     state, patched = decisions.remember(before, updates, now)
     STATE.parent.mkdir(parents=True, exist_ok=True)
     state["waiting"] = [update.key for update in updates if update.security]
-    reason = _reboot_reason()
+    wanted = configuration.get("hardware") or {}
+    state["rebooted_for"] = before.get("rebooted_for")
+    # Once: where it did not help, the hypervisor's own check says that settings wait.
+    reason = _reboot_reason() or ("" if state["rebooted_for"] == wanted else hardware.waiting(wanted))
     kept = before.get("restarts") or {}
     if services is None:
         services = [what for what in kept if what.endswith(".service")]
