@@ -93,6 +93,8 @@ def test_every_machine_has_a_valid_page_for_each_span(whole: Path) -> None:
         ids = [element.get("id") for element in parsed.iter() if element.get("id")]
         assert len(ids) == len(set(ids)), name
         assert "style=" not in html and "<script" not in html, name
+        head, _, body = html.partition("</head>")
+        assert 'href="../../../' in head and "graphs.css" in head and 'rel="stylesheet"' not in body, name
         assert "no figures" not in html, name
     for graph in ALL:
         assert f'<figure class="graph" id="{graph.name}">' in page(whole / make.FOLDER)

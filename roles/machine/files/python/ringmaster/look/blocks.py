@@ -201,6 +201,7 @@ def page(
     above: str = "",
     foot: str = "",
     icon: str = "ok",
+    sheets: Sequence[str] = (),
     more: str = "",
 ) -> str:
     """A whole page.
@@ -213,6 +214,7 @@ def page(
     :param way: name and address of each page above.
     :param beside: what stands beside the title; ``lede`` below it, ``above`` before all, ``foot`` behind all: HTML.
     :param icon: name of the file with the icon.
+    :param sheets: names of further style sheets, for what only this page has; they lie beside ``ringmaster.css``.
     :param more: further elements of the head.
     """
     trail = "".join(f'<li><a href="{text(address)}">{text(name)}</a></li>' for name, address in way)
@@ -221,12 +223,13 @@ def page(
     )
     lede = f'<p class="lede">{lede}</p>' if lede else ""
     pages = "".join(f'<a href="{text(address)}">{text(name)}</a>' for name, address in links)
+    styles = "".join(f'<link rel="stylesheet" href="{root}{text(name)}">' for name in (SHEET, *sheets))
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
         f"<title>{text(f'{mark} {NOTHING} ' if mark else '')}{text(title)}</title>"
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f'<meta name="color-scheme" content="light dark">{more}'
-        f'<link rel="stylesheet" href="{root}{SHEET}">'
+        f"{styles}"
         f'<link rel="icon" href="{root}{icon}.svg" type="image/svg+xml"></head><body>'
         '<a class="skip" href="#main">To the content</a>'
         f'<header><nav class="bar" aria-label="Pages"><a class="brand" href="{root or "./"}">{RING}{text(brand)}</a>'

@@ -125,6 +125,7 @@ def page(
     twin: str = "index.json",
     fresh: int = FRESH_MINUTES,
     refresh: int = REFRESH,
+    sheets: Sequence[str] = (),
 ) -> str:
     """A whole status page.
 
@@ -132,6 +133,7 @@ def page(
     :param way: the way from the start page: (name, address) of each page above.
     :param twin: the address of the same as data.
     :param fresh: minutes in which it is not old; ``refresh``: seconds after which it renews itself.
+    :param sheets: names of further style sheets, for what only this page has.
     """
     root, state = "../" * len(way), part["state"]
     at = datetime.datetime.fromtimestamp(made, datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -158,6 +160,7 @@ def page(
         above=banner(made, part["trouble"], fresh),
         foot=foot,
         icon=state.lower() or "ok",
+        sheets=sheets,
         more=f'<!--# if expr="$arg_still = 1" --><!--# else -->{renew}<!--# endif -->',
     )
 

@@ -85,8 +85,7 @@ def page(
         html, told["graphs"][graph.name] = figures.figure(graph, time, rows, machine.settings, since)
         groups.setdefault(_group(graph), []).append(html)
     told["events"] = [{"kind": one.kind, "begin": one.begin, "end": one.end, "words": one.words} for one in since]
-    root = "../" * len(way)
-    content = f'<link rel="stylesheet" href="{root}{SHEET}">{links(machine.name, "../../", span.name)}'
+    content = links(machine.name, "../../", span.name)
     for (identifier, title), drawings in groups.items():
         content += box(identifier, title, inner(f'<div class="graphs">{"".join(drawings)}</div>'))
     content += box("events", "What happened", _events(since))
@@ -100,6 +99,7 @@ def page(
             twin=f"{machine.name}.json",
             fresh=FRESH * span.pause // 60,
             refresh=span.pause,
+            sheets=(SHEET,),
         ),
         told,
     )
