@@ -34,6 +34,7 @@ HEAD = """<!-- Made by docs/reference/generate: changes made here will be overwr
 # Graphs
 
 Each VM has a page of graphs, for each of {spans}; the VM's own page links to them.
+Hypervisors and service machines have them as well, linked from the operators' page.
 They need no script and are also in the copy elsewhere.
 
 - A single line stands in a **band** from the lowest to the highest value, so that a short peak is seen in a long span.

@@ -116,11 +116,17 @@ def test_pages_link_to_each_other_and_the_machine_to_them(whole: Path, monkeypat
     monkeypatch.setattr(make, "SPANS", SPANS)
     main.write(whole, main.STATIC, graph_samples.status_samples.platform(whole), NOW)
     site = whole / "site"
-    for path in [*site.rglob("graphs/*/*.html"), site / "projects/myapp/myapp00.html"]:
+    for path in [*site.rglob("graphs/*/*.html"), site / "projects/myapp/myapp00.html", site / "all/index.html"]:
         for address in re.findall(r'href="([^"#?]+)', path.read_text()):
             target = (path.parent / address).resolve()
             assert target.exists(), (path, address)
     assert 'href="graphs/7d/myapp00.html"' in (site / "projects/myapp/myapp00.html").read_text()
+    operators = (site / "all/index.html").read_text()
+    for name in ("hv0", "svc0"):
+        back = re.search(r'href="\.\./\.\./#([^"]+)"', (site / f"all/graphs/24h/{name}.html").read_text())
+        assert f'href="graphs/90d/{name}.html"' in operators
+        assert back is not None and f'id="{back[1]}"' in operators
+    assert "graphs/" not in (site / "index.html").read_text(), "they are for operators"
     # The next site has the same files, without a copy.
     one_of_them = site / "projects/myapp/graphs/24h/myapp00.html"
     assert one_of_them.stat().st_nlink > 1

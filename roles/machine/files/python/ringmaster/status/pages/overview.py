@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 
 from ringmaster.look.blocks import NOTHING, box, inner, number, rows, state, table, text
 from ringmaster.status import markup
+from ringmaster.status.graphs import frame as graphs
 from ringmaster.status.model import ORDER
 from ringmaster.status.pages import parts
 from ringmaster.status.pages.parts import NAMED, Part
@@ -25,10 +26,12 @@ def page(part: Part, title: str, way: tuple[tuple[str, str], ...], made: float) 
         content += box("platform", "Platform", rows(map(_service, parts.worst_first(part["services"])), across=True))
     content += box("projects", "Projects", _projects(part["projects"], up, "machines" in part))
     for machine in part.get("machines", ()):
-        if machine["checks"]:
-            title_of_box = f"Machine {machine['name']}"
-            shown = parts.checks(machine["checks"], up, made)
-            content += box(f"machine-{machine['name']}", title_of_box, shown, beside=state(machine["state"]))
+        content += box(
+            f"machine-{machine['name']}",
+            f"Machine {machine['name']}",
+            inner(f"<h3>Graphs</h3>{graphs.links(machine['name'], '')}") + parts.checks(machine["checks"], up, made),
+            beside=state(machine["state"]),
+        )
     content += parts.past(part["incidents"], made)
     return markup.page(title, content, part, made, way=way, lede=_lede(part))
 
