@@ -101,7 +101,7 @@ REDIS = (
         "redis_clients",
         "Redis: connections",
         SHARE,
-        share(of("redis_connected_clients", "redis_config_maxclients")),
+        share(of("redis_connected_clients", "redis_max_clients")),
         check="redis/connections",
         limits=levels("redis_connections"),
         top=1.0,
