@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import re
 import shlex
 import shutil
 import subprocess
@@ -401,6 +402,67 @@ def test_a_failing_step_and_a_silent_one(
     with pytest.raises(tool.StepFailed, match="refuse"):
         tool.run_step(lab, "refuse", ["false"])
     assert [title for title, _seconds in lab.timings] == ["sleep", "refuse"]
+
+
+PLAYS = """\
+- name: Prepare
+  hosts: localhost
+  gather_facts: false
+  tasks:
+    - name: Change it
+      ansible.builtin.command: "true"
+    - name: Break it
+      ansible.builtin.command: sh -c 'echo why-it-broke; exit 3'
+      when: broken | bool
+"""
+ON_A_TERMINAL = """\
+import pathlib, sys
+sys.path.insert(0, sys.argv[1])
+from programs import load
+tool = load(pathlib.Path(sys.argv[2]))
+lab = tool.Lab("test-lab", pathlib.Path("."))
+tool.run_step(lab, "site.yml", sys.argv[3:], is_live=True, **tool.calm())
+"""
+
+
+@pytest.fixture
+def playbook(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return a command line of ansible-playbook, with times of its own."""
+    monkeypatch.setenv("RINGMASTER_PROGRESS_TIMES", str(tmp_path / "times"))
+    monkeypatch.setenv("ANSIBLE_INVENTORY_ENABLED", "host_list")
+    monkeypatch.delenv("ANSIBLE_STDOUT_CALLBACK", raising=False)
+    book = tmp_path / "site.yml"
+    book.write_text(PLAYS)
+    program = str(Path(sys.executable).with_name("ansible-playbook"))
+    own = f"ansible_python_interpreter={sys.executable}"
+    return [program, "-i", "localhost,", "-c", "local", str(book), "-e", own, "-e"]
+
+
+def test_a_long_run_is_a_line_for_each_play_and_what_fails_is_shown_in_full(
+    lab: Any, playbook: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    tool.run_step(lab, "site.yml", [*playbook, "broken=false"], is_live=True, **tool.calm())
+    shown = capsys.readouterr().out
+    assert "✓ Prepare  1 changed" in shown
+    assert "TASK [" not in shown and "\r" not in shown, "it is a log, no terminal"
+    with pytest.raises(tool.StepFailed):
+        tool.run_step(lab, "site.yml", [*playbook, "broken=true"], is_live=True, **tool.calm())
+    shown = capsys.readouterr().out
+    assert "why-it-broke" in shown and "Break it" in shown and "✗ Prepare  1 failed" in shown
+
+
+def test_on_a_terminal_a_long_run_shows_what_it_is_at(playbook: list[str]) -> None:
+    own = [str(ROOT / "tests/unit"), str(ROOT / "bin/lab")]
+    command = shlex.join([sys.executable, "-c", ON_A_TERMINAL, *own, *playbook, "broken=false"])
+    done = subprocess.run(["script", "-qec", command, "/dev/null"], capture_output=True, check=True)
+    shown = done.stdout.decode()
+    assert re.search(r"\r\033\[K  … Prepare  \d+ s · Change it", shown)
+    assert "✓ Prepare  1 changed" in shown
+
+
+def test_who_wants_another_view_of_a_long_run_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ANSIBLE_STDOUT_CALLBACK", "ansible.builtin.default")
+    assert tool.calm() == {"ANSIBLE_STDOUT_CALLBACK": "ansible.builtin.default"}
 
 
 def test_down_needs_no_platform(lab: Any, monkeypatch: pytest.MonkeyPatch) -> None:
