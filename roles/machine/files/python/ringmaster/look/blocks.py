@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import datetime
 import html as _html
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -24,6 +25,7 @@ STATES = {
     "UNKNOWN": ("unknown", "Unknown"),
 }
 """The states of checks: class and word. Other classes of the style sheet: off, work, waits."""
+SPECIAL = re.compile("[&<>\"']")
 MINUTE, HOUR, DAY = 60, 3600, 86400
 MANY_ROWS = 40
 """A table with more rows is set closely."""
@@ -35,7 +37,8 @@ RING = (
 
 def text(value: object) -> str:
     """Make anything safe inside an element or an attribute in double quotes."""
-    return _html.escape(str(value), quote=True)
+    found = str(value)
+    return _html.escape(found, quote=True) if SPECIAL.search(found) else found
 
 
 def number(count: int, one: str, many: str = "") -> str:
@@ -126,18 +129,24 @@ def table(caption: str, head: Sequence[str | tuple[str, str]], lines: Iterable[S
     """
     columns = [(name, "") if isinstance(name, str) else name for name in head]
     titles = "".join(f'<th scope="col"{_class(kind)}>{text(name)}</th>' for name, kind in columns)
-    found = [f"<tr>{''.join(_cells(columns, line))}</tr>" for line in lines]
+    openings = [_openings(name, kind) for name, kind in columns[1:]]
+    found = [f"<tr>{''.join(_cells(openings, line))}</tr>" for line in lines]
     return (
         f'<table{_class("dense" if len(found) > MANY_ROWS else "")}><caption class="hidden">{text(caption)}</caption>'
         f"<thead><tr>{titles}</tr></thead><tbody>{''.join(found)}</tbody></table>"
     )
 
 
-def _cells(columns: Sequence[tuple[str, str]], line: Sequence[str]) -> Iterable[str]:
+def _openings(name: str, kind: str) -> tuple[str, str]:
+    """Return how a cell of a column begins, and how one does that holds nothing."""
+    label = f' data-label="{text(name)}"' if "rest" in kind else ""
+    return f"<td{label}{_class(kind)}>", f"<td{label}{_class(kind, 'none')}>"
+
+
+def _cells(openings: Sequence[tuple[str, str]], line: Sequence[str]) -> Iterable[str]:
     yield f'<th scope="row">{line[0]}</th>'
-    for (name, kind), cell in zip(columns[1:], line[1:], strict=True):
-        label = f' data-label="{text(name)}"' if "rest" in kind else ""
-        yield f"<td{label}{_class(kind, 'none' if cell == NOTHING else '')}>{cell}</td>"
+    for opening, cell in zip(openings, line[1:], strict=True):
+        yield f"{opening[cell == NOTHING]}{cell}</td>"
 
 
 def _class(*kinds: str) -> str:

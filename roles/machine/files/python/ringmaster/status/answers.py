@@ -67,8 +67,14 @@ def parse(content: bytes, nodes: int = NODES_LIMIT) -> Any:
     return found
 
 
-def results(answer: Any) -> dict[str, Any]:
+class Judged(dict[str, Any]):
+    """What passed, so that nobody judges it again."""
+
+
+def results(answer: Any) -> Judged:
     """Return ``{time, checks, planned, convergence}`` of a machine's results, with nothing that was not judged."""
+    if isinstance(answer, Judged):
+        return answer
     _agree(isinstance(answer, Mapping), "the results are no object")
     _agree(answer.get("format", 1) == 1, "the results are in an unknown form")
     checks = answer.get("checks")
@@ -77,12 +83,12 @@ def results(answer: Any) -> dict[str, Any]:
     found = [_check(number, check) for number, check in enumerate(checks, start=1)]
     names = [(check["component"], check["check"]) for check in found]
     _agree(len(names) == len(set(names)), "a check is there twice")
-    return {
-        "time": _moment("'time'", answer.get("time")),
-        "checks": found,
-        "planned": _planned(answer),
-        "convergence": _convergence(answer),
-    }
+    return Judged(
+        time=_moment("'time'", answer.get("time")),
+        checks=found,
+        planned=_planned(answer),
+        convergence=_convergence(answer),
+    )
 
 
 def vms(answer: Any) -> dict[str, dict[str, Any]]:

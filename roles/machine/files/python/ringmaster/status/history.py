@@ -64,7 +64,7 @@ class History:
     def refresh(self, prometheus: Prometheus, machines: Iterable[str], now: float) -> None:
         """Ask for what is due; raises NoFigures."""
         names = sorted(machines)
-        known = set(names)
+        known, before = set(names), dict(self._asked)
         for span, seconds in SPANS.items():
             if self._is_due(span, SLOW if seconds == DAY else SLOWEST, now):
                 for begin in range(0, len(names), BATCH):
@@ -86,7 +86,8 @@ class History:
         for table in (self.uptime, *self.curves.values()):
             for gone in set(table) - known:
                 del table[gone]
-        self._keep()
+        if self._asked != before:
+            self._keep()
 
     def _is_due(self, what: str, seconds: float, now: float) -> bool:
         # Short spans of a young platform change quickly, so the first hour asks each time.
@@ -101,4 +102,6 @@ class History:
 
 def _numbers(found: dict[str, Any]) -> dict[str, float]:
     """Return figures that can be counted with, whatever wrote them."""
+    if set(map(type, found.values())) <= {int, float} and math.isfinite(sum(found.values())):
+        return found
     return {name: value for name, value in found.items() if type(value) in (int, float) and math.isfinite(value)}

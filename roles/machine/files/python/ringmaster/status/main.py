@@ -121,12 +121,15 @@ def metrics(platform: Mapping[str, Any]) -> str:
 def write(folder: Path, static: Path, platform: Mapping[str, Any], now: float) -> None:
     """Write the whole site beside the present one, and exchange them at once."""
     fresh = Path(tempfile.mkdtemp(prefix="site-", dir=folder))
+    folders = {fresh}
     try:
         for path, html, part in pages.site(platform, now):
             place = fresh / path
-            place.parent.mkdir(parents=True, exist_ok=True)
-            place.with_name(f"{place.name}.html").write_text(html, encoding="utf-8")
-            place.with_name(f"{place.name}.json").write_text(json.dumps(part, ensure_ascii=False), encoding="utf-8")
+            if place.parent not in folders:
+                place.parent.mkdir(parents=True, exist_ok=True)
+                folders.add(place.parent)
+            Path(f"{place}.html").write_text(html, encoding="utf-8")
+            Path(f"{place}.json").write_text(json.dumps(part, ensure_ascii=False), encoding="utf-8")
         graphs.put(folder / graphs.FOLDER, fresh, platform)
         # What the look has comes last: an older version had files of the same names beside ours.
         for asset in (*static.iterdir(), *blocks.STATIC.iterdir()):

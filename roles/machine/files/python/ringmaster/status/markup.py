@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
 from ringmaster.look import blocks
@@ -16,6 +17,9 @@ FRESH_MINUTES = 3
 REFRESH = 60
 STEP = 900
 WIDTH, HEIGHT = 240, 40
+TENTHS = tuple(f"{number / 10:.1f}" for number in range(10 * HEIGHT + 1))
+"""How far from above a point of a curve lies, in tenths of a unit."""
+FLOOR, ROOM = 10 * (HEIGHT - 1) + 0.5, 10 * (HEIGHT - 2)
 STRIPE = {"ok": 8, "warning": 16, "critical": 24}
 """How high the stripe of a quarter of an hour is, so that its state is seen without its colour."""
 RUNBOOKS = "checks.html"
@@ -25,17 +29,20 @@ def sparkline(title: str, values: Mapping[str, float], top: float | None, unit: 
     """A small curve of 24 hours. ``top`` is the value at its upper edge; None takes the highest."""
     if not values:
         return f"<figure><figcaption>{text(title)}: no figures yet</figcaption></figure>"
-    moments = sorted((int(moment), value) for moment, value in values.items())
-    last = moments[-1][1]
-    limit = top or max((value for _moment, value in moments), default=0) or 1
-    end = moments[-1][0]
-    begin = end - 86400
+    places = _places(tuple(values))
+    if not places:
+        return sparkline(title, dict(sorted(values.items(), key=lambda one: int(one[0]))), top, unit)
+    figures = list(values.values())
+    last, highest = figures[-1], max(figures)
+    limit = top or highest or 1
+    # What is above the limit, or below 0, lies at the edge.
     points = " ".join(
-        f"{WIDTH * (moment - begin) / 86400:.1f},{HEIGHT - 1 - (HEIGHT - 2) * min(1, value / limit):.1f}"
-        for moment, value in moments
-        if moment >= begin
+        [
+            place + TENTHS[int(FLOOR - ROOM * (value / limit if 0 < value < limit else value > 0))]
+            for place, value in zip(places, figures, strict=True)
+            if place
+        ]
     )
-    highest = max(value for _moment, value in moments)
     label = f"{title} over 24 hours: now {quantity(last, unit)}, at most {quantity(highest, unit)}"
     return (
         f"<figure><figcaption>{text(title)} <b>{text(quantity(last, unit))}</b> "
@@ -43,6 +50,23 @@ def sparkline(title: str, values: Mapping[str, float], top: float | None, unit: 
         f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{text(label)}" preserveAspectRatio="none">'
         f'<polyline points="{points}"/></svg></figure>'
     )
+
+
+@cache
+def _places(moments: tuple[str, ...]) -> tuple[str, ...]:
+    """Return how far from the left each moment lies, which is the same for all curves; empty for one of before.
+
+    Nothing is returned of moments that are not in their order.
+    """
+    found = [int(moment) for moment in moments]
+    begin = found[-1] - 86400
+    places = (f"{WIDTH * (moment - begin) / 86400:.1f}," if moment >= begin else "" for moment in found)
+    return tuple(places) if found == sorted(found) else ()
+
+
+@cache
+def _clock(moment: int) -> str:
+    return datetime.datetime.fromtimestamp(moment, datetime.UTC).strftime("%H:%M UTC")
 
 
 def quantity(value: float, unit: str) -> str:
@@ -70,9 +94,8 @@ def strip(reachable: Mapping[str, float], checks: Mapping[str, float], now: floa
             continue
         counts[state] += 1
         high = STRIPE[state]
-        at = datetime.datetime.fromtimestamp(begin, datetime.UTC).strftime("%H:%M UTC")
         shape = f'<rect class="{state}" x="{number * 5}" y="{24 - high}" width="4" height="{high}"'
-        parts.append(f"{shape}/>" if state == "ok" else f"{shape}><title>{at}: {word}</title></rect>")
+        parts.append(f"{shape}/>" if state == "ok" else f"{shape}><title>{_clock(begin)}: {word}</title></rect>")
     if not parts:
         return ""
     label = "Last 24 hours: " + ", ".join(

@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from ringmaster.maintenance.window import Window
@@ -53,6 +54,17 @@ class Figures:
     alerts: list[dict[str, Any]] = field(default_factory=list)
     trouble: str = ""
     """Why there are no figures of Prometheus; empty when there are."""
+
+    def probes_of(self, name: str) -> list[tuple[Mapping[str, str], float]]:
+        """Return the probes of a machine."""
+        return self._by_instance.get(name, [])
+
+    @cached_property
+    def _by_instance(self) -> dict[str, list[tuple[Mapping[str, str], float]]]:
+        found: dict[str, list[tuple[Mapping[str, str], float]]] = {}
+        for labels, value in self.probes:
+            found.setdefault(labels.get("instance", ""), []).append((labels, value))
+        return found
 
 
 def remember(known: Mapping[str, Any], found: Mapping[str, Any], now: float) -> dict[str, dict[str, Any]]:
@@ -168,7 +180,7 @@ def _watched(name: str, figures: Figures, history: History, now: float) -> dict[
         checks = [{**check, "state": "OK"} if check["state"] == "UNKNOWN" else check for check in checks]
     checks += _alerts(name, figures)
     checks.sort(key=lambda check: (ORDER.index(check["state"]), check["component"], check["check"]))
-    answers = [value for labels, value in figures.probes if labels.get("instance") == name]
+    answers = [value for _labels, value in figures.probes_of(name)]
     maintained = name in figures.maintenance
     return {
         "state": "OK" if maintained else worst(check["state"] for check in checks),
@@ -182,7 +194,7 @@ def _watched(name: str, figures: Figures, history: History, now: float) -> dict[
 
 def _reachable(name: str, figures: Figures) -> list[dict[str, Any]]:
     """Make one check of all probes from outside."""
-    found = [(labels, value) for labels, value in figures.probes if labels.get("instance") == name]
+    found = figures.probes_of(name)
     if not found:
         sentence = figures.trouble or "It has not been tried yet."
         return [_check("host", "reachable", "UNKNOWN", sentence)]

@@ -5,9 +5,7 @@
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from math import isnan
 from typing import Any
 
 from ringmaster.look.blocks import NOTHING, table, text
@@ -77,38 +75,47 @@ def figure(
     )
 
 
-Column = tuple[str, Sequence[float], Callable[[Iterable[float]], float]]
+Column = tuple[str, Sequence[float], Callable[[Sequence[float]], float]]
 """Its name, its points, and how many of them become one."""
 
 
 def _columns(lines: Sequence[Drawn]) -> list[Column]:
     if len(lines) == 1 and lines[0].low is not None and lines[0].high is not None:
         line = lines[0]
-        return [("lowest", lines[0].low, min), ("mean", line.mean, statistics.fmean), ("highest", lines[0].high, max)]
-    return [(line.name or "mean", line.mean, statistics.fmean) for line in lines]
+        return [("lowest", lines[0].low, min), ("mean", line.mean, _mean), ("highest", lines[0].high, max)]
+    return [(line.name or "mean", line.mean, _mean) for line in lines]
 
 
 def _table(time: Time, columns: Sequence[Column]) -> Iterator[tuple[int, list[float | None]]]:
     """Yield the moment at which each part of the time begins, the newest first, and a value of each column."""
-    span = time.span
+    span, before = time.span, time.first - time.span.step
     many = span.row // span.step
-    for last in range(span.points, 0, -many):
-        first = max(0, last - many)
-        values = [_of(how, row[first:last]) for _name, row, how in columns]
+    parts = [(max(0, last - many), last) for last in range(span.points, 0, -many)]
+    found = [_of_parts(how, row, parts) for _name, row, how in columns]
+    for (first, _last), *values in zip(parts, *found, strict=True):
         if any(value is not None for value in values):
-            yield time.first + (first - 1) * span.step, values
+            yield before + first * span.step, values
 
 
-def _of(how: Callable[[Iterable[float]], float], points: Iterable[float]) -> float | None:
-    found = [value for value in points if not isnan(value)]
-    return float(f"{how(found):.4g}") if found else None
+def _of_parts(
+    how: Callable[[Sequence[float]], float], row: Sequence[float], parts: Iterable[tuple[int, int]]
+) -> list[float | None]:
+    if svg.known(row) is row:
+        return [float(f"{how(row[first:last]):.4g}") for first, last in parts]
+    known = (svg.known(row[first:last]) for first, last in parts)
+    return [float(f"{how(some):.4g}") if some else None for some in known]
+
+
+def _mean(points: Sequence[float]) -> float:
+    return sum(points) / len(points)
 
 
 def _html(graph: Graph, span: Span, columns: Sequence[Column], found: Iterable[tuple[int, list[float | None]]]) -> str:
+    # A value with its unit is no text from outside.
     lines = [
         (
             text(units.beginning(moment, span.row)),
-            *(NOTHING if value is None else text(units.shown(value, graph.unit)) for value in values),
+            *(NOTHING if value is None else units.shown(value, graph.unit) for value in values),
         )
         for moment, values in found
     ]

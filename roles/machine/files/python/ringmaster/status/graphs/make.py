@@ -8,7 +8,9 @@ They lie in a folder of their own, from which each new site takes them, so that 
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -59,13 +61,17 @@ def put(folder: Path, site: Path, platform: Mapping[str, Any]) -> None:
     """Put the pages of machines that are shown into a new site, as links to the same files."""
     shown = [("all", machine["name"]) for machine in platform["machines"]]
     shown += [(f"projects/{project['name']}", vm["name"]) for project in platform["projects"] for vm in project["vms"]]
+    folders = {f"{below}/{frame.FOLDER}/{span.name}" for below, _name in shown for span in SPANS}
+    for place in folders:
+        if (folder / "pages" / place).is_dir():
+            (site / place).mkdir(parents=True, exist_ok=True)
+    # Some thousands of files: their paths are put together as text.
     for below, name in shown:
         for span in SPANS:
-            place = Path(below) / frame.FOLDER / span.name
-            for made in (folder / "pages" / place / f"{name}.html", folder / "pages" / place / f"{name}.json"):
-                if made.exists():
-                    (site / place).mkdir(parents=True, exist_ok=True)
-                    (site / place / made.name).hardlink_to(made)
+            for ending in ("html", "json"):
+                path = f"{below}/{frame.FOLDER}/{span.name}/{name}.{ending}"
+                with contextlib.suppress(FileNotFoundError):
+                    os.link(f"{folder}/pages/{path}", f"{site}/{path}")
 
 
 def run(described: Mapping[str, Any], folder: Path, endpoint: str, now: float) -> str:
@@ -149,7 +155,7 @@ class Maker:
         rows = {name: _by_machine(series, when) for name, series in found.items()}
         for machine in self._known:
             graphs = catalogue.of(machine.components)
-            own = ((graph, rows[graph.name].get(machine.name, {})) for graph in graphs)
+            own = ((graph, _lists(rows[graph.name].get(machine.name, {}))) for graph in graphs)
             html, told = frame.page(machine, when, own, events.of.get(machine.name, ()), moment)
             place = self._folder / "pages" / machine.folder / frame.FOLDER / when.span.name
             publish(place / f"{machine.name}.html", html)
@@ -165,6 +171,11 @@ def _keyed(
         machine, line, band = (labels.get(name, "") for name in ("instance", "line", "band"))
         if machine in concerned and band in graph.bands and (line in lines or not lines):
             yield (machine, line, band), row
+
+
+def _lists(rows: Rows) -> Rows:
+    """Return the rows as lists, which are quicker to read and larger: of one machine at a time."""
+    return {key: list(row) for key, row in rows.items()}
 
 
 def _by_machine(series: Series, when: Time) -> dict[str, Rows]:

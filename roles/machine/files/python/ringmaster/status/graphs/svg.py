@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
 from itertools import pairwise
 from math import isnan
 from typing import NamedTuple
@@ -25,6 +26,11 @@ BROAD, HIGH = WIDTH - LEFT - RIGHT, HEIGHT - TOP - BOTTOM
 UNITS = 200
 MARKS = 20
 """Marks of one kind in a graph; what happens at the same place is one. Of more than these there is but a tick each."""
+WAYS = {
+    forward: {way: f"{forward}{way}" if way < 0 else f"{forward} {way}" for way in range(-UNITS, UNITS + 1)}
+    for forward in (1, -1)
+}
+"""Each way from one point to the next, forward and up or down."""
 Row = Sequence[float]
 
 
@@ -83,7 +89,13 @@ def newest(row: Row) -> float | None:
 
 def peak(rows: Iterable[Row]) -> float | None:
     """Return the highest value of all rows, None where there is none."""
-    return max((value for row in rows for value in row if not isnan(value)), default=None)
+    return max((max(found) for row in rows if (found := known(row))), default=None)
+
+
+def known(row: Row) -> Row:
+    """Return the values of a row that are not missing."""
+    # Most rows have no gap, and a sum says so in a twentieth of the time.
+    return row if not isnan(sum(row)) else [value for value in row if not isnan(value)]
 
 
 def scale(graph: Graph, lines: Sequence[Drawn], limits: Sequence[Level]) -> float:
@@ -98,6 +110,9 @@ def scale(graph: Graph, lines: Sequence[Drawn], limits: Sequence[Level]) -> floa
 def _heights(row: Row, top: float) -> list[int | None]:
     """Return how far from above each point lies; None is a gap."""
     factor = UNITS / top
+    found = known(row)
+    if len(found) == len(row) and row and min(row) >= 0 and max(row) <= top:
+        return [UNITS - int(factor * value + 0.5) for value in row]
     return [
         (UNITS - int(factor * value + 0.5) if 0 <= value <= top else 0 if value > top else UNITS)
         if not isnan(value)
@@ -106,8 +121,11 @@ def _heights(row: Row, top: float) -> list[int | None]:
     ]
 
 
-def _runs(heights: Sequence[int | None]) -> Iterator[tuple[int, list[int]]]:
+def _runs(heights: Sequence[int | None]) -> Iterator[tuple[int, Sequence[int]]]:
     """Yield the pieces between gaps, each with the number of its first point."""
+    if heights and None not in heights:
+        yield 0, heights  # type: ignore[misc]
+        return
     run: list[int] = []
     for number, height in enumerate(heights):
         if height is not None:
@@ -129,8 +147,8 @@ def _path(heights: Sequence[int | None]) -> str:
 
 def _steps(run: Sequence[int], forward: int) -> str:
     """Return the ways from each point to the next; a minus parts numbers as well as a space."""
-    ways = [after - before for before, after in pairwise(run)]
-    return " ".join([f"{forward}{way}" if way < 0 else f"{forward} {way}" for way in ways])
+    written = WAYS[forward]
+    return " ".join([written[after - before] for before, after in pairwise(run)])
 
 
 def _band(low: Sequence[int | None], high: Sequence[int | None]) -> str:
@@ -150,11 +168,19 @@ def _grid(graph: Graph, time: Time, top: float) -> Iterator[str]:
         yield f'<path class="grid" d="M{LEFT} {y:g}h{BROAD}"/>'
         told = text(units.shown(share * top, graph.unit))
         yield f'<text x="{LEFT - 4}" y="{y + 3.5:g}" text-anchor="end">{told}</text>'
+    yield _of_time(time)
+
+
+@cache
+def _of_time(time: Time) -> str:
+    """Return what is the same in all graphs of a time."""
+    parts = []
     for moment, label in units.ticks(time.first, time.end, _between(time.span)):
         x = _x(time, moment)
         anchor = "middle" if LEFT + 12 < x < WIDTH - RIGHT - 12 else "start" if x <= LEFT + 12 else "end"
-        yield f'<path class="grid" d="M{x:.1f} {TOP}v{HIGH}"/>'
-        yield f'<text x="{x:.1f}" y="{HEIGHT - 5}" text-anchor="{anchor}">{text(label)}</text>'
+        parts.append(f'<path class="grid" d="M{x:.1f} {TOP}v{HIGH}"/>')
+        parts.append(f'<text x="{x:.1f}" y="{HEIGHT - 5}" text-anchor="{anchor}">{text(label)}</text>')
+    return "".join(parts)
 
 
 def _between(span: Span) -> int:

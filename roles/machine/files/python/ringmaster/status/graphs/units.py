@@ -8,12 +8,14 @@ from __future__ import annotations
 import datetime
 import math
 from collections.abc import Iterator
+from functools import cache, lru_cache
 
 from ringmaster.status.graphs.kinds import BYTE_RATE, BYTES, DAY, SECONDS, SHARE
 
 POWERS = ("", "k", "M", "G", "T", "P")
 
 
+@lru_cache(maxsize=1 << 15)
 def shown(value: float, unit: str) -> str:
     """Return a value with its unit, in three digits at most."""
     if unit == SHARE:
@@ -61,11 +63,13 @@ def ticks(begin: int, end: int, between: int) -> Iterator[tuple[int, str]]:
             yield moment, at.strftime("%-d %b")
 
 
+@cache
 def minute(moment: float) -> str:
     """Return a moment with its day."""
     return datetime.datetime.fromtimestamp(moment, datetime.UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
+@cache
 def beginning(moment: int, length: int) -> str:
     """Return when a part of the time of that length begins, as short as it is clear."""
     at = datetime.datetime.fromtimestamp(moment, datetime.UTC)

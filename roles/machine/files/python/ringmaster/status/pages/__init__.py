@@ -42,7 +42,9 @@ def site(model: Part, made: float) -> Iterator[tuple[str, str, Part]]:
             for incident in model["incidents"]
             if incident["projects"] is None or one["name"] in incident["projects"]
         ]
-        part = {**shown, **one, "incidents": incidents}
+        # Curves are on the pages of VMs only.
+        vms = [{key: value for key, value in vm.items() if key != "curves"} for vm in one["vms"]]
+        part = {**shown, **one, "vms": vms, "incidents": incidents}
         yield f"projects/{one['name']}/index", project.page(part, made), part
         for found in one["vms"]:
             alone = {**shown, **found}
