@@ -19,6 +19,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar
 
+import real_exporters
 import yaml
 from ansible_collections.ringmaster.hosting.plugins.module_utils.components import leaving
 from ansible_collections.ringmaster.hosting.plugins.module_utils.components.catalogue import COMPONENTS, Component
@@ -153,6 +154,11 @@ class Contract:
         """Return the data that are there, with a sum of their names."""
         paths = [path for path in self.component.data if host.file(path).exists]
         return {path: host.check_output(f"find {path} -xdev | wc -l") for path in paths}
+
+    def test_each_of_its_graphs_has_figures(self, hostvars: dict[str, dict[str, Any]], tmp_path: Path) -> None:
+        """By the names that its exporter has."""
+        with real_exporters.prometheus(tmp_path, {"inventory_hostname": self.vm, **hostvars[self.vm]}) as ask:
+            assert real_exporters.without_figures(real_exporters.of_component(self.name), self.vm, ask) == []
 
     def test_a_stopped_service_turns_a_check_red(
         self, machine: Callable[[str], Host], eventually: Callable[..., None]

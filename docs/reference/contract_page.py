@@ -18,6 +18,7 @@ SCENARIOS = ROOT / "molecule"
 WITHOUT_SCENARIO = {"mailstub": "mailserver"}
 """Components that are tested in another one's scenario."""
 OF_CLASS = {
+    "each of its graphs has figures": "test_each_of_its_graphs_has_figures",
     "a stopped service turns its check red": "test_a_stopped_service_turns_a_check_red",
     "what would go is shown, and nothing goes": "test_what_would_go_is_shown_and_nothing_goes",
     "it goes in one piece, and its data stay": "test_it_goes_in_one_piece_and_its_data_stay",

@@ -295,7 +295,9 @@ def test_the_look_comes_with_the_pages(page: Callable[..., tuple[int, str]]) -> 
     assert page("/style.css")[0] == 404
 
 
-def test_pages_say_when_prometheus_is_gone(server: Host, page: Callable[..., tuple[int, str]]) -> None:
+def test_pages_say_when_prometheus_is_gone(
+    server: Host, page: Callable[..., tuple[int, str]], eventually: Callable[..., None]
+) -> None:
     server.run_expect([0], "systemctl stop prometheus")
     try:
         server.run_expect([0], "systemctl start ringmaster-status.service")
@@ -303,6 +305,7 @@ def test_pages_say_when_prometheus_is_gone(server: Host, page: Callable[..., tup
         assert checks_of(page, server, "mon01")["host/disk"]["state"] == "OK"
     finally:
         server.run_expect([0], "systemctl start prometheus")
+        eventually(lambda: server.run("curl -sf http://127.0.0.1:9090/-/ready").rc == 0, 60)
 
 
 def test_a_refused_rule_changes_nothing(server: Host) -> None:
