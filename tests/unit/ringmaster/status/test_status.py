@@ -213,6 +213,24 @@ def test_a_copy_elsewhere_holds_the_open_pages_and_no_other(tmp_path: Path, plat
     assert not [path for path in found if path.startswith(("all/", "projects/shop"))]
 
 
+def test_a_curve_lies_where_its_figures_are_and_within_its_edges() -> None:
+    figures = {str(900 * number): value for number, value in enumerate((0.0, 0.25, 0.5, 1.0, 2.0, -1.0))}
+    drawn = re.search(r'points="([^"]*)"', markup.sparkline("CPU", figures, 1.0, "%"))
+    assert drawn is not None
+    assert drawn[1] == "227.5,39.0 230.0,29.5 232.5,20.0 235.0,1.0 237.5,1.0 240.0,39.0"
+    turned = dict(reversed(figures.items()))
+    assert markup.sparkline("CPU", turned, 1.0, "%") == markup.sparkline("CPU", figures, 1.0, "%")
+    long = {"0": 1.0, **{str(86400 + 900 * number): 0.5 for number in range(3)}}
+    assert drawn[1].count(",") == 6 and markup.sparkline("CPU", long, 1.0, "%").count(",20.0") == 3
+    assert ",1.0" not in markup.sparkline("CPU", long, 1.0, "%"), "that was more than a day ago"
+
+
+def test_curves_stand_in_the_data_of_each_vm_only(site: dict[str, Any]) -> None:
+    (project,) = (part for path, (_html, part) in site.items() if path == "projects/myapp/index")
+    assert all("curves" not in vm for vm in project["vms"])
+    assert site["projects/myapp/myapp00"][1]["curves"]["cpu"]
+
+
 def test_availability_is_never_rounded_up_to_a_hundred() -> None:
     assert parts.percent(0.999999) == "99.99 %"
     assert parts.percent(1.0) == "100 %"

@@ -172,7 +172,11 @@ def test_what_is_not_agreed_is_said_on_the_machines_page(path: list[Any], value:
 def test_a_good_answer_passes_and_passes_again() -> None:
     once = answers.results(answers.parse(GOOD.encode()))
     assert [check["check"] for check in once["checks"]] == ["disk", "memory", "failed-units", "firewall"]
-    assert answers.results(copy.deepcopy(once)) == once
+    assert answers.results(dict(copy.deepcopy(once))) == once
+    # What came from elsewhere is judged, whatever it looks like; what was judged is not judged again.
+    with pytest.raises(NotAgreed):
+        answers.results({**once, "checks": "none"})
+    assert answers.results(once) is once
 
 
 def test_results_of_the_future_are_never_fresh() -> None:
