@@ -8,6 +8,7 @@ from __future__ import annotations
 import http.server
 import json
 import ssl
+import subprocess
 import threading
 import time
 import urllib.error
@@ -114,11 +115,16 @@ def test_who_sees_what(page: Callable[..., tuple[int, str]], hostvars: dict[str,
     assert code == 200 and "mon" in text
 
 
-def test_the_key_and_the_passwords_of_the_pages_are_kept(page: Callable[..., tuple[int, str]], server: Host) -> None:
+def test_the_key_and_the_passwords_of_the_pages_are_kept(
+    page: Callable[..., tuple[int, str]], hostvars: dict[str, dict[str, Any]], server: Host
+) -> None:
     key = "/etc/ringmaster/certificates/status/privkey.pem"
     assert server.run(f"setpriv --reuid=www-data --regid=www-data --init-groups cat {key}").rc != 0
-    codes = [page("/projects/mon/")[0] for _number in range(120)]
-    assert codes[0] == 401 and codes[-1] == 429
+    # Over one connection: 120 new ones take longer on a busy machine than the limit looks back.
+    many = f"https://{hostvars[SERVER]['ringmaster_srv_ipv4']}/projects/mon/?[1-120]"
+    argv = ["curl", "-sk", "-o", "/dev/null", "-w", "%{http_code}\n", many]
+    codes = subprocess.run(argv, capture_output=True, text=True, check=True).stdout.split()
+    assert codes[0] == "401" and codes[-1] == "429"
     assert page("/")[0] == 200
 
 
