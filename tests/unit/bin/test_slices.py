@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import importlib.machinery
 import importlib.util
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -83,6 +85,20 @@ def test_nothing_runs_in_slices_where_the_first_part_failed(tool, tmp_path: Path
     assert len((tmp_path / "asked").read_text().splitlines()) == 1
 
 
+def test_two_runs_do_not_write_to_one_log(tool, tmp_path: Path, capsys) -> None:
+    visits(tmp_path, "aa")
+    (tmp_path / "slices.log").write_text("site| of the other run\n")
+    with (tmp_path / "slices.log").open("a") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        with pytest.raises(SystemExit):
+            tool.main(["-i", "p.ringmaster.yml", "--slices", "2"])
+        assert "another run writes to slices.log; name another file: --log FILE" in capsys.readouterr().err
+        assert (tmp_path / "slices.log").read_text() == "site| of the other run\n"
+        assert not (tmp_path / "asked").exists()
+    assert tool.main(["-i", "p.ringmaster.yml", "--slices", "2"]) == 0
+    assert "of the other run" not in (tmp_path / "slices.log").read_text()
+
+
 @pytest.fixture
 def described(platform):
     platform.write("projects/other.yml", "permissions: {alice: [manager]}\nvms: {other00: {}, other01: {}}\n")
@@ -121,3 +137,87 @@ def test_services_are_not_set_up_with_a_part_of_the_vms(described, playbook, is_
     )  # fmt: skip
     assert ("The inventory is narrowed" in done.stdout + done.stderr) is is_refused, done.stderr
     assert ("other01" in done.stdout and "myapp00" not in done.stdout) is not is_refused
+
+
+FIRST = """\
+- hosts: localhost
+  connection: local
+  gather_facts: false
+  tasks:
+    - ansible.builtin.copy:
+        content: "{{ {'vms': groups['vms'] | zip(groups['vms'] | map('extract', hostvars, 'ringmaster_project')) | list,
+                      'provisioned': []} | to_json }}"
+        dest: "{{ hand_over }}"
+"""
+INSIDE = """\
+- hosts: "{{ vm }}"
+  gather_facts: false
+  tasks:
+    - ansible.builtin.debug:
+        msg: "with {{ groups['vms'] | sort | join(' ') }}"
+    - ansible.builtin.ping:
+"""
+# In the place of ssh: on one VM it ends the process that runs the playbook, and another is away.
+SSH = """\
+#!/bin/sh
+for last; do :; done
+case "$*" in
+*{dies}*) kill -KILL $(ps -o ppid= -p $PPID); exit 255;;
+*{away}*) exit 255;;
+esac
+cat >/dev/null
+echo '{{"ping": "pong"}}'
+"""
+
+
+@pytest.fixture
+def real(described, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Four projects with a VM or two each, plays that are short, and a program in the place of ssh."""
+    for project in ("gone", "sound"):
+        described.write(f"projects/{project}.yml", f"permissions: {{alice: [manager]}}\nvms: {{{project}00: {{}}}}\n")
+    described.allocate()
+    hosts = inventory.build(described.read()).hosts
+    dies, away = (hosts[name]["ansible_host"] for name in ("gone00", "other01"))
+    (tmp_path / "ssh").write_text(SSH.format(dies=dies, away=away))
+    (tmp_path / "ssh").chmod(0o755)
+    (tmp_path / "playbooks").mkdir()
+    (tmp_path / "playbooks/site.yml").write_text(FIRST)
+    (tmp_path / "playbooks/set_up_vms.yml").write_text(INSIDE)
+    (tmp_path / "slices").write_text((ROOT / "bin/slices").read_text().replace(
+        "ROOT = Path(__file__).resolve().parents[1]", f"ROOT = Path({str(ROOT)!r})").replace(
+        'ROOT / "playbooks', f'Path({str(tmp_path)!r}) / "playbooks'))  # fmt: skip
+    variables = {
+        "ansible_ssh_executable": str(tmp_path / "ssh"),
+        "ansible_control_path": "none",
+        "ansible_ssh_retries": 0,
+    }
+    monkeypatch.setenv("RINGMASTER_CACHE_DIRECTORY", "")
+    monkeypatch.setenv("ANSIBLE_CONFIG", str(ROOT / "ansible.cfg"))
+
+    def start(log: str) -> subprocess.Popen[str]:
+        argv = [sys.executable, tmp_path / "slices", "-i", described.source, "--slices", "4", "--log", tmp_path / log]
+        return subprocess.Popen(
+            [*argv, "-e", json.dumps(variables)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+
+    return start
+
+
+@pytest.mark.thorough
+def test_real_playbooks_in_slices_two_runs_at_once(real, tmp_path: Path) -> None:
+    runs = {log: real(log) for log in ("one.log", "two.log")}
+    for log, process in runs.items():
+        out, _err = process.communicate(timeout=200)
+        text = (tmp_path / log).read_text()
+        assert out == text
+        assert process.returncode == 1, text
+        assert all(re.match(r"(site|   \d|all )\|( |$)", line) for line in text.splitlines()), text
+        told = text.split("RECAP OF ALL SLICES")[1]
+        assert text.count("RECAP OF ALL SLICES") == 1 and told.count(": ended, ") == 4, told
+        assert told.count("died (exit code -9); its VMs are visited by the next run") == 1
+        assert re.findall(r"failed on (\w+)", told) == ["other01"]
+        # Each slice knows its own projects only, and whoever was sound was visited.
+        seen = sorted(re.findall(r"with ([a-z0-9 ]+)", text))
+        assert {*seen} == {"gone00", "myapp00", "other00 other01", "sound00"}
+        for name in ("myapp00", "other00", "sound00"):
+            assert re.search(rf"{name} +: ok=2 ", text), text
