@@ -156,7 +156,7 @@ from ansible_collections.ringmaster.hosting.plugins.module_utils.platform import
 )
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.component_options import roles_folder
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.inventory import CONNECTION
-from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.language import files
+from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.language import files, load
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.language.errors import (
     DescriptionError,
     summarize,
@@ -244,7 +244,8 @@ class InventoryModule(BaseInventoryPlugin, Constructable):
         extra_vars.Inventory.data, extra_vars.Inventory.only = data, chosen
         # Here, before a process is made for each task: reading its options takes longer than many a task.
         connection_loader.get(CONNECTION, class_only=True)
-        self._populate(data)
+        with load.without_collector():
+            self._populate(data)
 
     def _need_passwords(self, path: str, loader: Any) -> None:
         """Say which file beside the source is encrypted while there is no password: Ansible would not say which."""

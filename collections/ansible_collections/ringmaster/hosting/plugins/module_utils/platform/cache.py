@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from . import convergence, description, inventory, rescue
-from .language import files
+from .language import files, load
 from .language.files import write_atomically
 from .model import Options
 
@@ -28,6 +28,7 @@ def rescued(options: Options) -> tuple[dict[str, Any], list[str]]:
     return {"groups": built.groups, "hosts": built.hosts}, result.warnings()
 
 
+@load.without_collector()
 def resolve(options: Options, folder: Path | None, use_cache: bool = True) -> dict[str, Any]:
     """Return ``{groups, hosts}`` of a platform; raises DescriptionError. Faulty ones are never kept."""
     if folder is None:

@@ -10,19 +10,42 @@ import gc
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from . import files
 from .errors import Mistake, printable, shorten
 from .files import Form
 
+LONGEST_WORD = 40
+"""Characters of a word whose tag is remembered: longer ones, such as keys, stand once."""
+MOST_WORDS = 100_000
+"""So many of them are remembered."""
+
 try:
     import yaml
 
-    Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+    class Loader(_Loader):  # type: ignore[misc]
+        """The usual loader, which asks once what a word is that stands in many places of many files."""
+
+        _tags: ClassVar[dict[tuple[str, tuple[bool, bool]], Any]] = {}
+
+        def resolve(self, kind: Any, value: Any, implicit: Any) -> Any:
+            """Return the tag of a node."""
+            if kind is not yaml.ScalarNode or len(value) > LONGEST_WORD:
+                return super().resolve(kind, value, implicit)
+            tags, key = self._tags, (value, implicit)
+            tag = tags.get(key)
+            if tag is None:
+                if len(tags) >= MOST_WORDS:
+                    tags.clear()
+                tag = tags[key] = super().resolve(kind, value, implicit)
+            return tag
+
 except ImportError:  # sanity tests import module_utils without third-party libraries
     yaml = None  # type: ignore[assignment]
-    Loader = None
+    Loader = None  # type: ignore[assignment, misc]
 
 NULL = "tag:yaml.org,2002:null"
 MAP = "tag:yaml.org,2002:map"
