@@ -90,3 +90,16 @@ RECORD = json.dumps({"digest": "a" * 20, "commit": "", "at": 1})
 )
 def test_what_a_machine_keeps_counts_only_as_a_whole(text, digest) -> None:
     assert visits.kept(text) == digest
+
+
+@pytest.mark.parametrize(
+    "lie",
+    [TRUE["shop00"], TRUE["shop01"], "", "d" * 20, "x" * 1_000_000, "{{ lookup('pipe', 'id') }}", "shop01", "*"],
+    ids=["its own, of which it has nothing", "another VM's", "nothing", "plain", "long", "template", "name", "star"],
+)
+def test_a_lie_costs_who_lies_and_is_found_within_a_week(lie) -> None:
+    days = range(20000, 20007)
+    others = [set(visits.choose(VMS, TRUE, day).vms) - {"shop00"} for day in days]
+    found = [visits.choose(VMS, {**TRUE, "shop00": lie}, day).vms for day in days]
+    assert [set(day) - {"shop00"} for day in found] == others
+    assert any("shop00" in day for day in found)
