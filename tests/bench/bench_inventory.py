@@ -12,10 +12,7 @@ of the processor, user and system: these programs wait for nothing, and what els
 
 from __future__ import annotations
 
-import contextlib
-import json
 import os
-import platform
 import resource
 import shutil
 import statistics
@@ -31,54 +28,11 @@ sys.path[:0] = [str(ROOT / "tests/bench"), str(ROOT / "collections")]
 
 import large_platform  # noqa: E402
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform import cache, operations  # noqa: E402
+from peers_of_inventory import SETTERS, machine, write_peers  # noqa: E402
 
 RUNS = int(sys.argv[1]) if len(sys.argv) > 1 else 3
 SIZES = [int(word) for word in sys.argv[2:]] or [1000, 10000]
 
-PEERS = '''
-import json
-from ansible.plugins.inventory import BaseInventoryPlugin
-from ansible.template import trust_as_template
-
-DOCUMENTATION = """
-name: NAME
-short_description: Emit finished data.
-description: [Emit finished data.]
-options: {plugin: {description: Name., type: str}}
-"""
-
-def mark(value):
-    if isinstance(value, str):
-        return trust_as_template(value)
-    if isinstance(value, dict):
-        return {key: mark(item) for key, item in value.items()}
-    return [mark(item) for item in value] if isinstance(value, list) else value
-
-class InventoryModule(BaseInventoryPlugin):
-    NAME = "NAME"
-
-    def parse(self, inventory, loader, path, cache=True):
-        super().parse(inventory, loader, path, cache)
-        with open(path.replace("NAME.yml", "inventory.json")) as file:
-            data = json.load(file)
-        for host in data["hosts"]:
-            self.inventory.add_host(host)
-        for name, group in data["groups"].items():
-            self.inventory.add_group(name)
-            self.set(name, self.inventory.groups, group["vars"])
-            for host in group["hosts"]:
-                self.inventory.add_child(name, host)
-        for name, variables in data["hosts"].items():
-            self.set(name, self.inventory.hosts, variables)
-
-    def set(self, name, entities, variables):
-        for key, value in variables.items():
-            SET
-'''
-SETTERS = {
-    "trivial": "entities[name].set_variable(key, mark(value))",
-    "ordinary": "self.inventory.set_variable(name, key, mark(value))",
-}
 PLAY = """\
 - hosts: shopaaa00
   gather_facts: false
@@ -131,13 +85,8 @@ def prepare(folder: Path, vms: int) -> Bench:
     begin = time.process_time()
     operations.allocate(options)
     print(f"{vms} VMs: allocated in {time.process_time() - begin:.1f} s", flush=True)
-    peers = folder / "peers"
-    peers.mkdir()
-    (peers / "inventory.json").write_text(json.dumps(cache.resolve(options, None)))
+    write_peers(folder / "peers", cache.resolve(options, None), tuple(SETTERS))
     (folder / "play.yml").write_text(PLAY)
-    for name, setter in SETTERS.items():
-        (peers / f"{name}.py").write_text(PEERS.replace("NAME", name).replace("SET", setter))
-        (peers / f"{name}.yml").write_text(f"plugin: {name}\n")
     return Bench(folder, source)
 
 
@@ -158,15 +107,6 @@ def table(vms: int, what: str, found: dict[str, list[float]]) -> None:
         middle = statistics.median(seconds)
         ratio = f"{middle / trivial:.2f}" if trivial else "-"
         print(f"| {vms:,} | {what} | {kind} | {middle:.2f} | {min(seconds):.2f} | {ratio} |", flush=True)
-
-
-def machine() -> str:
-    """Describe the machine in a line."""
-    model = "unknown"
-    with contextlib.suppress(OSError, StopIteration):
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        model = next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return f"{os.cpu_count()} cores ({model}), load {os.getloadavg()[0]:.1f}, Python {platform.python_version()}"
 
 
 def main() -> None:

@@ -43,9 +43,9 @@ def word(number: int) -> str:
     return letters[number // 676] + letters[number // 26 % 26] + letters[number % 26]
 
 
-def _project(number: int, people: int) -> str:
+def _project(number: int, people: int, each: int) -> str:
     name = f"shop{word(number)}"
-    members = sorted({(number * 2 + step) % people for step in range(PEOPLE_PER_PROJECT)})
+    members = sorted({(number * each + step) % people for step in range(PEOPLE_PER_PROJECT)})
     lines = [f"description: Project {number}", "permissions:"]
     for member in members:
         more = ", wheel, manager" if member == members[0] else ""
@@ -58,10 +58,10 @@ def _project(number: int, people: int) -> str:
     return "\n".join(lines) + "\n"
 
 
-def write(folder: Path, vms: int) -> Path:
-    """Write a platform with so many VMs, one project for each 20 and two people for each project; return its source."""
+def write(folder: Path, vms: int, people_per_project: int = 2) -> Path:
+    """Write a platform with so many VMs, one project for each 20, and so many people for each; return its source."""
     projects = vms // VMS_PER_PROJECT
-    people = 2 * projects
+    people = people_per_project * projects
     for name in ("users", "projects"):
         (folder / name).mkdir(parents=True)
     hypervisors = [
@@ -74,7 +74,7 @@ def write(folder: Path, vms: int) -> Path:
         record = f"full_name: Person {number}\nemail: {name}@example.org\nssh_keys:\n  - {key(name)}\n"
         (folder / "users" / f"{name}.yml").write_text(record)
     for number in range(projects):
-        (folder / "projects" / f"shop{word(number)}.yml").write_text(_project(number, people))
+        (folder / "projects" / f"shop{word(number)}.yml").write_text(_project(number, people, people_per_project))
     source = folder / "platform.ringmaster.yml"
     source.write_text("plugin: ringmaster.hosting.platform\n")
     return source
