@@ -60,6 +60,15 @@ def test_what_a_machine_offers_follows_from_its_services() -> None:
     assert listed("platform00", backup_server_port=8443) == {("tcp", 8443, "172.20.1.1")}
 
 
+def test_two_services_that_share_a_port_are_one_offer() -> None:
+    found = offers.of("svc0", {**HOSTS["svc0"], "ringmaster_services": {"status": "svc0", "portal": "svc0"}})
+    ports = [one.port for one in found if one.service != offers.CACHE]
+    assert sorted(ports) == [80, 443]
+    alone = offers.of("svc0", {**HOSTS["svc0"], "ringmaster_services": {"status": "svc1", "portal": "svc0"}})
+    # The steward's listener is for nobody among the VMs.
+    assert [one.port for one in alone if one.service != offers.CACHE] == [443]
+
+
 @pytest.mark.parametrize(
     ("proxy", "expected"),
     [

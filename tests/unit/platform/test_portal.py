@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import pytest
+import yaml
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform import operations
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.language.errors import DescriptionError
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.verbs import edit
@@ -83,3 +84,26 @@ def test_nobody_gets_the_portals_name(platform) -> None:
     assert "dns_owners: 'app.shop.example' belongs to the portal (portal.host)" in [
         mistake.message for mistake in platform.mistakes()
     ]
+
+
+@pytest.mark.parametrize(
+    ("services", "message"),
+    [
+        ("portal: svc0, steward: hv0", "services.steward: it runs on neither a VM nor a hypervisor"),
+        ("portal: hv0", "services.portal: it runs on neither a VM nor a hypervisor"),
+        ("steward: svc0", "services.steward: there is no queue that it could work through"),
+        ("portal: svc9", "services.portal: the machine 'svc9' is not known"),
+    ],
+)
+def test_who_takes_requests_is_a_machine_of_ours(platform, services: str, message: str) -> None:
+    platform.edit(PLATFORM, lambda data: data["services"].update(yaml.safe_load(f"{{{services}}}")))
+    assert message in [mistake.message for mistake in platform.mistakes()]
+
+
+def test_who_takes_requests_has_a_name_for_which_people_sign(platform) -> None:
+    platform.edit(PLATFORM, lambda data: data["services"].update(portal="svc0", steward="svc0"))
+    assert platform.mistakes() == []
+    platform.edit(PLATFORM, lambda data: data.update(portal={}))
+    assert {mistake.message for mistake in platform.mistakes()} == {
+        f"services.{name}: portal.host is missing, for which people sign" for name in ("portal", "steward")
+    }

@@ -50,6 +50,7 @@ OFFERS = (
     Offer("backup", "backups, over TLS", "tcp", 8000, variable="backup_server_port", connections=32),
     Offer("status", "status pages, redirected to HTTPS", "tcp", 80, everybody=True, connections=64),
     Offer("status", "status pages", "tcp", 443, everybody=True, connections=64),
+    Offer("portal", "requests of people", "tcp", 443, everybody=True, connections=64),
     Offer(CACHE, "packages of Debian", "tcp", 3142, connections=32),
 )
 """All that a VM may reach of a hypervisor or a service machine, with ICMP's :data:`.icmp.ICMP`."""
@@ -95,7 +96,7 @@ def of(name: str, host: Host) -> list[Offer]:
     """
     services = host.get("ringmaster_services") or {}
     own = tuple(addresses_of(host))
-    result = [
+    found = [
         dataclasses.replace(
             offer,
             port=int(host.get(offer.variable) or offer.port),
@@ -104,6 +105,8 @@ def of(name: str, host: Host) -> list[Offer]:
         for offer in OFFERS
         if name and services.get(offer.service) == name
     ]
+    # Two services of one machine may share a web server.
+    result = list({(one.protocol, one.port): one for one in reversed(found)}.values())[::-1]
     url = urlsplit(str(host.get("ringmaster_package_cache") or ""))
     cache_at = _at(name, host, url.hostname) if url.hostname else ()
     if cache_at:

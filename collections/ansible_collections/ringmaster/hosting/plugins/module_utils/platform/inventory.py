@@ -22,6 +22,7 @@ from .firewall_rules import resolve_rules
 from .language import load, names, ssh_keys
 from .model import Description, Vm
 from .schema.common import PERMISSIONS
+from .schema.platform import REQUESTS
 
 # Namespace of the UUIDs of VMs; a constant for ever.
 UUID_NAMESPACE = uuid.UUID("b3cbf565-5471-4818-8229-39140514104e")
@@ -90,6 +91,10 @@ def build(description: Description) -> Inventory:
             if name in wanted and not description.vms_of(name)
         ],
     )
+    for service in REQUESTS:
+        inventory.group(
+            f"service_{service}", ringmaster_portal_host=(description.platform["portal"] or {})["host"] or ""
+        )
     services = inventory.groups["all"]["vars"]["ringmaster_services"].values()
     beside = convergence.beside(description.options.source.parent)
     convergence.add_digests(inventory.groups, inventory.hosts, services, beside)

@@ -25,6 +25,7 @@ from .language.errors import did_you_mean, one_of
 from .language.load import Source
 from .language.ssh_keys import key_blob
 from .model import Description, Vm
+from .schema.platform import REQUESTS
 
 
 def check(description: Description) -> None:
@@ -426,6 +427,37 @@ def _check_services(description: Description) -> None:
     for service, host in (description.platform.get("services") or {}).items():
         if host and host not in known:
             unknown(source, ("services", service), "machine", host, sorted(known, key=names.natural))
+    _check_requests(description)
+
+
+def _check_requests(description: Description) -> None:
+    """Check the services that take requests, and who works through them."""
+    source = description.sources["platform.yml"]
+    services = description.platform.get("services") or {}
+    for service in REQUESTS:
+        host = services.get(service)
+        if not host:
+            continue
+        # Who has the steward has the platform, and root of a VM has all that is on it.
+        if host in description.vms or host in (description.platform.get("hypervisors") or {}):
+            source.wrong(
+                source.find("services", service),
+                f"services.{service}: it runs on neither a VM nor a hypervisor",
+                found=host,
+                allowed="one of machines",
+            )
+        if not (description.platform.get("portal") or {}).get("host"):
+            source.wrong(
+                source.find("services", service),
+                f"services.{service}: portal.host is missing, for which people sign",
+                allowed="a host name in portal.host",
+            )
+    if services.get("steward") and not services.get("portal"):
+        source.wrong(
+            source.find("services", "steward"),
+            "services.steward: there is no queue that it could work through",
+            allowed="a machine in services.portal as well",
+        )
 
 
 def _check_images(description: Description) -> None:

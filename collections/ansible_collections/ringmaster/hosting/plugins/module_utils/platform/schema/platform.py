@@ -19,7 +19,15 @@ APPROVABLE = (
 )
 """Verbs that people may do without an operator, unless the description says otherwise."""
 APPROVERS = ("manager", "operator")
-SERVICES = ("gateway", "dns", "monitoring", "status", "backup")
+SERVICES = ("gateway", "dns", "monitoring", "status", "backup", "portal", "steward")
+
+REQUESTS = ("portal", "steward")
+"""Services that take requests and work through them."""
+
+
+def _places(service: str) -> str:
+    return "a machine" if service in REQUESTS else "a hypervisor, a machine or a VM of project `platform`"
+
 
 _INTERFACE = Text("a network interface, at most 15 characters", pattern=r"^[a-z][a-z0-9._-]{0,14}$")
 _IPV6 = Text("an IPv6 address", check=checks.ipv6_address)
@@ -253,7 +261,7 @@ PLATFORM = Record(
                     Key(
                         name,
                         Name("machine", refers=True),
-                        f"Where `{name}` runs: a hypervisor, a machine or a VM of project `platform`.",
+                        f"Where `{name}` runs: {_places(name)}.",
                     )
                     for name in SERVICES
                 ),
