@@ -288,6 +288,31 @@ def test_regular_runs_are_run_and_how_it_goes_is_written_down(line: Line, monkey
     assert "projects/shop.yml" in wait_for(lambda: health()["description"])
 
 
+def test_a_steward_begins_again_with_what_it_is_made_of_but_cuts_no_run_off(
+    line: Line, mara: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(programs, "TICK", 0.2)
+    current, old, new = (line.folder / name for name in ("current", "old", "new"))
+    old.mkdir()
+    new.mkdir()
+    current.symlink_to(old)
+    line.end()
+    line.runner.result = lambda _run: None
+    line.start(made_of=[str(current), str(line.folder / "none")])
+    _program, thread = line.stewards[0]
+    id_ = ask(mara)
+    wait_for(lambda: line.runner.begun)
+    current.unlink()
+    current.symlink_to(new)
+    thread.join(1.5)
+    assert thread.is_alive(), "a run goes on"
+    line.runner.result = lambda _run: ""
+    line.runner.begun[0].result = ""
+    assert ended(mara, id_)["state"] == "applied"
+    thread.join(20)
+    assert not thread.is_alive()
+
+
 def test_what_is_no_configuration_is_refused(line: Line) -> None:
     with pytest.raises(ValueError, match="regular: 'evacuate' is not run regularly"):
         line.start(regular={"evacuate": "10m"})

@@ -217,6 +217,14 @@ def test_a_run_gets_names_as_data(runner: AnsibleRunner) -> None:
     assert len(runner.argv(Run("dns"))) == 4
 
 
+def test_a_run_gets_the_secrets_that_an_operator_would_give(runner: AnsibleRunner) -> None:
+    runner.secrets = Path("/etc/secrets.yml")
+    assert runner.argv(Run("dns"))[4:] == ["-e", "@/etc/secrets.yml"]
+    words = runner.argv(Run("restart_vm", {"vm": ("shop00",)}))
+    # What a run is given comes last, and wins.
+    assert (words[4:6], json.loads(words[-1])) == (["-e", "@/etc/secrets.yml"], {"vm": "shop00"})
+
+
 @pytest.mark.parametrize(
     "run",
     [

@@ -8,8 +8,12 @@ the journal only, so that a queue that is away holds up nothing that was taken a
 
 The configuration is JSON. Needed are ``queue`` (its address), ``host`` (for which people sign), ``source`` (of the
 description, which is in a repository), ``state`` (a folder of its own) and ``playbooks``; ``certificate``, ``key``,
-``authority``, ``roles``, ``origins``, ``rp_id``, ``ansible_playbook``, ``environment`` and ``regular`` (playbooks with
-times such as 10m or 02:30) where they are needed. How it goes stands in ``health.json`` of the state's folder.
+``authority``, ``roles``, ``origins``, ``rp_id``, ``ansible_playbook``, ``environment``, ``secrets``, ``made_of`` and
+``regular`` (playbooks with times such as 10m or 02:30) where they are needed. How it goes stands in ``health.json`` of
+the state's folder.
+
+A run of ``site.yml`` may renew what the steward is made of, on the machine where it runs, and nobody ends the steward
+for that: it would end the run as well. It looks at the paths of ``made_of``, and ends by itself between two runs.
 """
 
 from __future__ import annotations
@@ -79,7 +83,10 @@ class Program:
             state / "runs",
             frozenset(arguments.variables_of_roles(roles)),
             configuration.get("environment") or {},
+            Path(configuration["secrets"]) if configuration.get("secrets") else None,
         )
+        self._made_of = [Path(one) for one in configuration.get("made_of") or []]
+        self._began_with = self._made()
         self.dispatch = Dispatch(self.journal, self.runner, places.members(self.desk.known), time.time)
         paths = (configuration.get(name) for name in ("certificate", "key", "authority"))
         self._queue_options = (configuration["queue"], *(Path(one) if one else None for one in paths))
@@ -103,6 +110,16 @@ class Program:
         self._stop.set()
         self._news.set()
         self._work.set()
+
+    def _made(self) -> list[str]:
+        """Return what changes whenever one of the files or links does that the steward is made of."""
+        found = []
+        for path in self._made_of:
+            try:
+                found.append(f"{path.resolve()} {path.stat().st_mtime_ns}")
+            except OSError:
+                found.append("")
+        return found
 
     def run(self) -> None:
         """Work until somebody ends it, or another steward takes over."""
@@ -132,6 +149,9 @@ class Program:
                 self.journal.sweep()
                 self._schedule()
                 self._say()
+                if self._made() != self._began_with and self.dispatch.is_idle():
+                    LOG.info("what the steward is made of has changed; it begins again with that")
+                    break
             self._listen()
             if not self._generation:
                 # Another steward may be at work, with a copy of the same journal.

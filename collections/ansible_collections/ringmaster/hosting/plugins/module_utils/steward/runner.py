@@ -62,7 +62,8 @@ class Runner(Protocol):
 class AnsibleRunner:
     """Runs playbooks by ansible-playbook.
 
-    ``source`` is that of the inventory, ``known`` the variables of roles, which a run may set beside its arguments.
+    ``source`` is that of the inventory, ``known`` the variables of roles, which a run may set beside its arguments, and
+    ``secrets`` a file with variables for each run, as an operator names it by ``-e @FILE``.
     """
 
     program: str
@@ -71,12 +72,14 @@ class AnsibleRunner:
     logs: Path
     known: frozenset[str] = frozenset()
     environment: Mapping[str, str] = field(default_factory=dict)
+    secrets: Path | None = None
 
     def argv(self, run: Run) -> list[str]:
         """Return the command; raises RequestError for anything that is no name and no word of the playbook."""
         variables = run.as_dict()["variables"]
         arguments.judge([run.playbook], variables, self.known)
         words = [self.program, "-i", str(self.source), str(self.playbooks / f"{run.playbook}.yml")]
+        words += ["-e", f"@{self.secrets}"] if self.secrets else []
         return [*words, "-e", json.dumps(variables)] if variables else words
 
     def start(self, run: Run, label: str) -> Process:
