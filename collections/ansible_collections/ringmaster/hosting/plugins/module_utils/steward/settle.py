@@ -1,0 +1,101 @@
+# Copyright: (c) 2026, Ringmaster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Bring a platform's folder to the steward: packed on a controller, taken into the repository on the machine.
+
+``python -m …module_utils.steward.settle ARCHIVE SOURCE REPOSITORY`` takes a packed folder into the bare repository, and
+makes the checkout of SOURCE where there is none. It ends with 0 and says what it did, or with 1 and says why not.
+"""
+
+from __future__ import annotations
+
+import sys
+import tarfile
+import tempfile
+from pathlib import Path
+from typing import Any
+
+try:
+    import yaml
+except ImportError:  # Ansible brings it
+    yaml = None  # type: ignore[assignment]
+
+from ..platform import git, operations
+from ..platform.language.errors import DescriptionError
+from ..platform.model import Options
+from . import archive, seed
+
+LEFT_OUT = (".git", "secrets", "known_hosts", "__pycache__")
+OPTIONS_OF_LABS = ("key_directory", "private_key_file")
+
+
+def packed(source: Path) -> bytes:
+    """Return the folder of an inventory source as an archive, with the keys of a lab written into it where it has some.
+
+    The keys of a lab lie beside the checkout that it was made from, and are nowhere else.
+    """
+    options = operations.options_of(source, None)
+    folder = source.parent
+    files = {name: path.read_bytes() for name, path in archive.files(folder, "", LEFT_OUT)}
+    keys = _keys(options)
+    if keys:
+        _give(files, "platform.yml", "operators", keys.pop("operator", []))
+        for person, found in keys.items():
+            _give(files, f"users/{person}.yml", "ssh_keys", found)
+    lines = files[source.name].decode().splitlines(keepends=True)
+    files[source.name] = "".join(one for one in lines if one.split(":")[0] not in OPTIONS_OF_LABS).encode()
+    return archive.packed(files)
+
+
+def _keys(options: Options) -> dict[str, list[str]]:
+    folder = options.key_directory
+    if folder is None or not folder.is_dir():
+        return {}
+    return {path.stem: [path.read_text().strip()] for path in sorted(folder.glob("*.pub"))}
+
+
+def _give(files: dict[str, bytes], name: str, key: str, lines: list[str]) -> None:
+    if name not in files or not lines:
+        return
+    record: dict[str, Any] = yaml.safe_load(files[name]) or {}
+    before = record.get(key) or []
+    record[key] = [*before, *(line for line in lines if line not in before)]
+    files[name] = yaml.safe_dump(record, sort_keys=False, allow_unicode=True, width=1000).encode()
+
+
+def take(given: Path, source: Path, repository: Path) -> str:
+    """Take a packed folder into the repository, and say what was done; raises SeedError."""
+    with tempfile.TemporaryDirectory(prefix="ringmaster-") as place:
+        with tarfile.open(given) as found:
+            found.extractall(place, filter="data")
+        options = operations.options_of(Path(place) / source.name, None)
+        return seed.seed(options, repository)
+
+
+def clone(source: Path, repository: Path) -> bool:
+    """Make the checkout where there is none, with known host keys beside it; tells whether it was made."""
+    folder = source.parent
+    if (folder / ".git").is_dir():
+        return False
+    done = git.run(["clone", "--quiet", "--branch", "main", "--", str(repository), str(folder)])
+    if done.returncode != 0:
+        raise seed.SeedError(f"{repository} cannot be cloned: {git.said(done.stderr)}")
+    operations.allocate(operations.options_of(source, None))
+    return True
+
+
+def main() -> int:
+    """Do what the command line says."""
+    given, source, repository = (Path(word) for word in sys.argv[1:4])
+    try:
+        said = take(given, source, repository)
+        made = clone(source, repository)
+    except (seed.SeedError, DescriptionError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    print(f"{said}; the checkout was made" if made else said)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,102 @@
+# Copyright: (c) 2026, Ringmaster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The same files are the same archive, wherever they lie; and what a lab knows comes with its description."""
+
+from __future__ import annotations
+
+import io
+import os
+import tarfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from ansible_collections.ringmaster.hosting.plugins.module_utils.steward import archive, seed, settle
+
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIPVGmECtw+Roq5w5HYwo9eBo8hg8lPKcjEU+U280gBaY"
+OTHER = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGzQpU9+OHNJ2csusWyqCmNc5dPnJJipRGTPQDtlQt4Q"
+
+
+def members(data: bytes) -> dict[str, tarfile.TarInfo]:
+    with tarfile.open(fileobj=io.BytesIO(data)) as found:
+        return {one.name: one for one in found.getmembers()}
+
+
+def text(data: bytes, name: str) -> str:
+    with tarfile.open(fileobj=io.BytesIO(data)) as found:
+        file = found.extractfile(name)
+        assert file is not None
+        return file.read().decode()
+
+
+def test_an_archive_has_the_files_and_nothing_of_the_place(tmp_path: Path) -> None:
+    made = []
+    for place, umask in (("one", 0o022), ("two", 0o077)):
+        folder = tmp_path / place
+        before = os.umask(umask)
+        (folder / "plugins/__pycache__").mkdir(parents=True)
+        (folder / "plugins/b.py").write_text("b = 1\n")
+        (folder / "plugins/__pycache__/b.pyc").write_text(place)
+        (folder / "run").write_text("#!/bin/sh\n")
+        (folder / "run").chmod(0o777 & ~umask)
+        os.umask(before)
+        made.append(archive.pack(folder, "in/"))
+    assert made[0] == made[1]
+    found = members(made[0])
+    assert {name: one.mode for name, one in found.items()} == {"in/plugins/b.py": 0o644, "in/run": 0o755}
+    assert {(one.uid, one.mtime) for one in found.values()} == {(0, archive.TIME)}
+
+
+def test_links_of_a_checkout_are_followed(tmp_path: Path) -> None:
+    (tmp_path / "roles/one").mkdir(parents=True)
+    (tmp_path / "roles/one/main.yml").write_text("---\n")
+    (tmp_path / "collection").mkdir()
+    (tmp_path / "collection/roles").symlink_to("../roles")
+    assert list(members(archive.pack(tmp_path / "collection"))) == ["roles/one/main.yml"]
+
+
+def test_what_pip_cannot_fetch_is_named(tmp_path: Path) -> None:
+    wanted = tmp_path / "requirements.txt"
+    wanted.write_text(f"ringmaster-no-such-package @ file://{tmp_path}/none.whl --hash=sha256:{'0' * 64}\n")
+    with pytest.raises(archive.ArchiveError, match=r"requirements\.txt: .*needs pip"):
+        archive.installed(wanted, tmp_path / "target")
+
+
+def test_a_description_comes_without_secrets_and_with_the_keys_of_its_lab(platform: Any, tmp_path: Path) -> None:
+    platform.allocate()
+    platform.write("secrets/ca.key", "secret\n")
+    keys = tmp_path / "keys"
+    keys.mkdir()
+    (keys / "alice.pub").write_text(f"{KEY} alice@lab\n")
+    (keys / "operator.pub").write_text(f"{OTHER} operator@lab\n")
+    source = platform.options.source
+    source.write_text(
+        f"plugin: ringmaster.hosting.platform\nkey_directory: {keys}\nprivate_key_file: {keys}/operator\n"
+    )
+    data = settle.packed(source)
+    assert not [name for name in members(data) if name.startswith("secrets") or name == "known_hosts"]
+    assert text(data, source.name) == "plugin: ringmaster.hosting.platform\n"
+    assert yaml.safe_load(text(data, "users/alice.yml"))["ssh_keys"][-1] == f"{KEY} alice@lab"
+    assert yaml.safe_load(text(data, "platform.yml"))["operators"][-1] == f"{OTHER} operator@lab"
+    assert settle.packed(source) == data
+
+
+def test_it_is_taken_in_once_and_a_checkout_is_made(
+    platform: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    platform.allocate()
+    given, bare, source = tmp_path / "given.tar", tmp_path / "bare.git", tmp_path / "home/platform.ringmaster.yml"
+    given.write_bytes(settle.packed(platform.options.source))
+    monkeypatch.setenv("RINGMASTER_DESCRIPTION_REPO", str(bare))
+    assert "begins with" in settle.take(given, source, bare)
+    assert settle.clone(source, bare)
+    assert (source.parent / "platform.yml").is_file()
+    assert settle.take(given, source, bare) == "nothing was changed in the folder"
+    assert not settle.clone(source, bare)
+    platform.write("projects/broken.yml", "nonsense: 1\n")
+    given.write_bytes(settle.packed(platform.options.source))
+    with pytest.raises(seed.SeedError, match="nonsense"):
+        settle.take(given, source, bare)
