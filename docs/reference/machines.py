@@ -42,7 +42,9 @@ HAVE: dict[str, tuple[str, str]] = {
     "monitoring_agent": (EVERY, "playbooks/monitoring.yml"),
     "nginx": ("VMs with component `webgateway` or with webmail", "roles/webgateway/tasks/main.yml"),
     "package_cache": ("service machines that keep packages", "playbooks/package_cache.yml"),
+    "portal": ("the machine of service `portal`", "playbooks/steward.yml"),
     "status": ("the machine of service `status`", "playbooks/monitoring.yml"),
+    "steward": ("the machine of service `steward`", "playbooks/steward.yml"),
     "updates": (EVERY, "playbooks/monitoring.yml"),
     "vm_image": ("VMs, from their image", "playbooks/vm_image.yml"),
     **{

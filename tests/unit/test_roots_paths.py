@@ -49,6 +49,8 @@ OWNERS = {
     "/var/lib/redis": "redis",
     "/var/lib/ringmaster-backup": "restic-rest-server",
     "/var/lib/ringmaster-mail-redis": "_rspamd",
+    "/var/lib/ringmaster-portal": "ringmaster-portal",
+    "/var/lib/ringmaster-steward": "ringmaster-steward",
     "/var/lib/valkey": "valkey",
     "/var/log": "root",
     "/var/log/mysql": "mysql",
@@ -58,6 +60,8 @@ OWNERS = {
 # What root says on the command line, and other paths that no constant stands behind.
 DUMP = "/var/backups/ringmaster/*"
 GIVEN = {
+    "archives.main:archive": "/usr/share/ringmaster-*.tar",
+    "archives.main:folder": "/usr/share/ringmaster/*",
     "backup_server.repositories:folder": "/srv/backups",
     "backup_server.repositories:self.path": "/srv/backups/*",
     "check.main:options.convergence": "/etc/ringmaster/convergence",
@@ -81,9 +85,10 @@ GIVEN = {
     **{f"{one}.{part}:folder": DUMP for one in ("mysql", "postgresql", "redis") for part in ("dumps", "restores")},
 }
 # Parts that never run as root.
-OTHERS = ("status",)
+OTHERS = ("portal", "status")
 # Uses that are right although their places are not root's: the function, and why.
 RIGHT = {
+    "archives.main:take": "reads an archive that root has put in place",
     "backup.files:_merge": "lists folders by their descriptors",
     "backup.files:_staging": "has just seen that only root can exchange the folder",
     "backup.proof:files_of": "is asked for folders below one of root's that nobody else may enter",

@@ -14,7 +14,19 @@ from ansible_collections.ringmaster.hosting.plugins.module_utils.services import
 from prose import ROOT
 
 PAGE = (ROOT / "docs/replace-the-secret.md").read_text()
-DESCRIBED = {"backup", "backup_server", "base", "dns", "mailserver", "mailstub", "mysql", "postgresql", "redis"}
+DESCRIBED = {
+    "backup",
+    "backup_server",
+    "base",
+    "dns",
+    "mailserver",
+    "mailstub",
+    "mysql",
+    "portal",
+    "postgresql",
+    "redis",
+    "steward",
+}
 """Roles that derive something from the secret; the page says what a new one does to it."""
 MACHINES = [
     {"inventory_hostname": "myapp00", "ringmaster_project": "myapp"},

@@ -74,7 +74,7 @@ def test_the_core_brings_the_packages_own_files() -> None:
 
 
 def test_an_unknown_part_is_named() -> None:
-    with pytest.raises(ValueError, match="has no part 'rediss'; it has: backup, "):
+    with pytest.raises(ValueError, match="has no part 'rediss'; it has: archives, backup, "):
         program.entries(["rediss"], SOURCE)
 
 

@@ -38,7 +38,7 @@ def test_nothing_asked_for_is_a_usage_error_that_shows_the_help(capsys: pytest.C
     ("words", "said"),
     [
         (["rediss", "converge"], "has no part 'rediss'; did you mean 'redis'? It has: "),
-        (["zzz"], "has no part 'zzz'. It has: backup, "),
+        (["zzz"], "has no part 'zzz'. It has: archives, backup, "),
         (["../redis"], "has no part '../redis'"),
         (["core"], "has no part 'core'"),
     ],

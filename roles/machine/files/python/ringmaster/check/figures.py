@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-PARTS = ("host", "memcached")
+PARTS = ("host", "memcached", "steward")
 """Parts with a function ``figures.metrics()``, which yields lines and waits for nobody longer than some seconds."""
 
 

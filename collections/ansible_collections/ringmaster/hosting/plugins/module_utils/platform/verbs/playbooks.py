@@ -39,7 +39,7 @@ _SOURCE: dict[str, Type] = {"source": Text("the path of a file that ends in .rin
 _VM: dict[str, Type] = {"vm": Name("VM")}
 _ANY: dict[str, Type] = {"vm": MACHINE}
 _MOVE: dict[str, Type] = {"to": MACHINE, "fenced": MACHINE, "live": Boolean(), **_SOURCE}
-_SETS_UP = ("machine", "dns", "base", "certificates", "components", "backup", "monitoring", "withdrawn")
+_SETS_UP = ("machine", "dns", "base", "certificates", "components", "backup", "monitoring", "steward", "withdrawn")
 
 
 def _pattern(name: str) -> Playbook:
@@ -122,6 +122,7 @@ PLAYBOOKS: dict[str, Playbook] = {
     ),
     "show_firewall": Playbook(_VM, refers=("vm",), narrows=("vm",)),
     "site": Playbook(imports=("allocate", "provision", "behind", "set_up")),
+    "steward": Playbook(),
     "update": Playbook(
         {
             "package": Text(
