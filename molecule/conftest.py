@@ -21,7 +21,9 @@ from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.verbs 
 from testinfra.host import Host
 
 ROOT = Path(__file__).parents[1]
-PLATFORM = ROOT / "molecule/platform"
+_OWN = Path(os.environ.get("MOLECULE_SCENARIO_DIRECTORY") or "/nowhere") / "platform"
+PLATFORM = _OWN if _OWN.is_dir() else ROOT / "molecule/platform"
+"""That of all scenarios, or of one that has its own."""
 NAMESPACE = Path("/run/netns") / os.environ.get("MOLECULE_LAB", "rm-molecule")
 PLAYBOOKS_HOSTS = {f"{name}_hosts" for name in ("components", "machine", "withdrawn", "accounts", "dns_mail")}
 CLONE_NEWNET = 0x40000000

@@ -33,6 +33,7 @@ LONG_SCENARIOS = (
     "mysql",
     "postgresql",
     "postgresql_upgrade",
+    "steward",
     "webgateway",
 )
 """Scenarios that take more than two minutes: they are drills."""

@@ -1,0 +1,349 @@
+# Copyright: (c) 2026, Ringmaster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The whole line on machines: somebody asks by ringctl, the steward writes a commit and runs Ansible, and it is so."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+import re
+import shlex
+import ssl
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.proofs import canonical, statements
+from testinfra.host import Host
+
+ROOT = Path(__file__).parents[3]
+KEYS = ROOT / ".lab/keys"
+PORTAL, STEWARD, NAME = "10.77.0.20", "10.77.0.30", "my.asked.example"
+HOME = "/var/lib/ringmaster-steward"
+GIT = f"git --git-dir={HOME}/description.git -c safe.directory=*"
+MOST_EXPOSED = 2.0
+"""Of what systemd-analyze says of a unit; 0 may do nothing, 10 everything."""
+
+
+@pytest.fixture(scope="module")
+def portal(machine: Callable[[str], Host]) -> Host:
+    return machine("svc0")
+
+
+@pytest.fixture(scope="module")
+def steward(machine: Callable[[str], Host]) -> Host:
+    return machine("ctl0")
+
+
+@pytest.fixture(scope="module")
+def address(hostvars: dict[str, dict[str, Any]]) -> str:
+    return str(hostvars["ask00"]["ansible_host"])
+
+
+@pytest.fixture(scope="module")
+def ringctl(tmp_path_factory: pytest.TempPathFactory, steward: Host) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Return a function that runs ringctl as somebody, with the key that the lab made for ada."""
+    folder = tmp_path_factory.mktemp("ringctl")
+    # Whatever went before: the queue's server has the description, and the steward is the one.
+    end = time.monotonic() + 90
+    while health(steward).get("queue_at", 0) < time.time() - 60:
+        assert time.monotonic() < end, "the steward has not reached the queue"
+        time.sleep(1)
+
+    def run(*words: str, person: str = "ada", key: Path = KEYS / "ada") -> subprocess.CompletedProcess[str]:
+        environment = {
+            **os.environ,
+            "XDG_CONFIG_HOME": str(folder / f"{person}-{key.name}"),
+            "RINGCTL_SERVER": f"https://{PORTAL}",
+            "RINGCTL_HOST": NAME,
+            "RINGCTL_CA": str(KEYS / "ca.pem"),
+            "RINGCTL_PERSON": person,
+            "RINGCTL_KEY": str(key),
+        }
+        argv = ["python3", str(ROOT / "bin/ringctl"), *words]
+        return subprocess.run(argv, env=environment, capture_output=True, text=True, check=False, timeout=300)
+
+    return run
+
+
+def new_key(folder: Path, name: str) -> Path:
+    path = folder / name
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", name, "-f", str(path)], check=True)
+    return path
+
+
+def gets_in(address: str, person: str, key: Path) -> bool:
+    options = ["UserKnownHostsFile=/dev/null", "StrictHostKeyChecking=no", "BatchMode=yes", "IdentitiesOnly=yes"]
+    words = [word for option in options for word in ("-o", option)]
+    argv = ["ssh", "-F", "none", *words, "-o", "ConnectTimeout=10", "-i", str(key), f"{person}@{address}", "true"]
+    return subprocess.run(argv, capture_output=True, check=False).returncode == 0
+
+
+def commits(steward: Host) -> list[str]:
+    return steward.check_output(f"{GIT} log --format=%s%n%b main").splitlines()
+
+
+def number(steward: Host) -> int:
+    return int(steward.check_output(f"{GIT} rev-list --count main"))
+
+
+def health(steward: Host) -> dict[str, Any]:
+    said = steward.run(f"cat {HOME}/state/health.json")
+    return json.loads(said.stdout) if said.rc == 0 else {}
+
+
+def test_a_key_that_somebody_asks_for_opens_the_vm_and_a_revoked_one_does_not(
+    ringctl: Callable[..., subprocess.CompletedProcess[str]],
+    steward: Host,
+    address: str,
+    tmp_path: Path,
+) -> None:
+    key = new_key(tmp_path, "laptop")
+    before = number(steward)
+    assert not gets_in(address, "ada", key)
+    begun = time.monotonic()
+    asked = ringctl("add-ssh-key", "--ssh-key", f"@{key}.pub", "--wait")
+    print(f"a new key: {time.monotonic() - begun:.1f} s")
+    assert asked.returncode == 0, asked.stdout + asked.stderr
+    assert "applied" in asked.stdout
+    assert gets_in(address, "ada", key)
+    assert number(steward) == before + 1
+    said = commits(steward)
+    assert "Requested-By: ada" in said
+    # Signed by the new key, it is taken away again.
+    begun = time.monotonic()
+    asked = ringctl("revoke-key", "--ssh-key", key.with_suffix(".pub").read_text().strip(), "--wait", key=key)
+    print(f"a revoked key: {time.monotonic() - begun:.1f} s")
+    assert asked.returncode == 0, asked.stdout + asked.stderr
+    assert not gets_in(address, "ada", key)
+
+
+def test_what_the_policy_refuses_changes_nothing(
+    ringctl: Callable[..., subprocess.CompletedProcess[str]], steward: Host
+) -> None:
+    before = number(steward)
+    asked = ringctl("order-vm", "--project", "ask", "--wait")
+    assert asked.returncode != 0
+    assert "refused" in asked.stdout
+    assert number(steward) == before
+
+
+FORGED = """
+import json, django
+django.setup()
+from portal.queue import models, store
+given = json.loads({body!r})
+made, _new = store.submit("ada", given)
+print(made.id)
+"""
+
+
+LOOK = """
+import django
+django.setup()
+from portal.queue import models
+print(models.Request.objects.get(id={id!r}).state)
+"""
+
+
+def in_the_portal(portal: Host, program: str) -> str:
+    """Run Python as somebody who has broken into the queue's server."""
+    found = portal.check_output("systemctl show -P Environment ringmaster-portal.service")
+    words = shlex.join([*found.split(), "DJANGO_SETTINGS_MODULE=portal.settings", "python3", "-c", program])
+    return portal.check_output(f"runuser -u ringmaster-portal -- env {words}")
+
+
+def test_a_queue_that_was_broken_into_writes_nothing(
+    portal: Host, steward: Host, tmp_path: Path, eventually: Callable[..., None]
+) -> None:
+    stranger = new_key(tmp_path, "stranger")
+    before = number(steward)
+    ours = {"changes": [{"verb": "add_ssh_key", "arguments": {"user": "ada", "ssh_key": _line(stranger)}}]}
+    other = {"changes": [{"verb": "remove_ssh_key", "arguments": {"user": "ada", "ssh_key": _line(stranger)}}]}
+    # Signed by somebody else; and by her, for something else.
+    for key, signed_for in ((stranger, ours), (KEYS / "ada", other)):
+        statement = _statement(signed_for)
+        argv = ["ssh-keygen", "-q", "-Y", "sign", "-f", str(key), "-n", f"request@{NAME}"]
+        signed = subprocess.run(argv, input=f"{statement}\n", capture_output=True, text=True, check=True).stdout
+        body = {"request": ours, "proofs": [{"statement": statement, "signature": {"ssh": signed}}]}
+        id_ = in_the_portal(portal, FORGED.format(body=json.dumps(body))).split()[-1]
+        look = LOOK.format(id=id_)
+        eventually(lambda look=look: in_the_portal(portal, look).split()[-1] == "refused", 30)
+        assert id_ in steward.check_output("journalctl -u ringmaster-steward --since -2min --no-pager")
+    assert number(steward) == before
+
+
+def _statement(request: dict[str, Any]) -> str:
+    now = datetime.datetime.now(datetime.UTC).replace(microsecond=0)
+    asks = statements.request_words(request)
+    sha256 = canonical.digest(request)
+    return statements.make(statements.REQUEST, NAME, "ada", now=now, asks=asks, sha256=sha256).text
+
+
+def _line(key: Path) -> str:
+    return key.with_suffix(".pub").read_text().strip()
+
+
+def test_the_stewards_listener_is_for_the_one_certificate(portal: Host, steward: Host) -> None:
+    call = 'curl --silent --max-time 10 --cacert /etc/ringmaster/certificates/ca.pem --json \'{"instance": "other"}\''
+    url = f"https://{PORTAL}:8443/steward/v1/hello"
+
+    def code(host: Host, name: str = "") -> str:
+        folder = f"/etc/ringmaster/certificates/{name}"
+        own = f"--cert {folder}/fullchain.pem --key {folder}/privkey.pem" if name else ""
+        return host.run(f"{call} {own} --output /dev/null --write-out %{{http_code}} {url}").stdout
+
+    assert code(steward) == "400", "no certificate"
+    # Another steward while one is at work: its certificate is right.
+    assert code(steward, "steward") == "409"
+    # From another address, and with a certificate of the same authority for another machine.
+    assert code(portal, "portal-steward") == "403"
+    context = ssl.create_default_context(cafile=KEYS / "ca.pem")
+    for path, status in (("/steward/v1/hello", 404), ("/ringctl", 200), ("/", 404)):
+        try:
+            with urllib.request.urlopen(f"https://{PORTAL}{path}", context=context) as answer:
+                assert answer.status == status
+        except urllib.error.HTTPError as error:
+            with error:
+                assert error.code == status
+
+
+def test_secrets_are_for_the_steward_only(steward: Host) -> None:
+    folder = "/etc/ringmaster/steward"
+    assert steward.check_output(f"stat -c '%U:%G %a' {folder}") == "root:ringmaster-steward 750"
+    for name in ("ssh-key", "vault-password", "secrets.yml", "secrets/ca.key"):
+        assert steward.check_output(f"stat -c '%U:%G %a' {folder}/{name}") == "root:ringmaster-steward 640"
+        assert steward.run(f"runuser -u nobody -- cat {folder}/{name}").rc != 0
+    for name in ("secrets.yml", "secrets/ca.key"):
+        assert steward.check_output(f"head -c 14 {folder}/{name}") == "$ANSIBLE_VAULT"
+    secret = "molecule-tests-only-0123456789abcdef"
+    written = steward.run(f"grep -rl --exclude-dir=secrets {secret} {folder} {HOME}/state /usr/share/ringmaster*.tar")
+    assert written.stdout.split() in ([], ["/usr/share/ringmaster-description.tar"]), "the tests' own is in group_vars"
+    assert steward.check_output("ss -Hltnp | grep -c 'users:((\"python3' || true") == "0"
+
+
+def test_regular_runs_happen_and_are_told(steward: Host, eventually: Callable[..., None]) -> None:
+    eventually(lambda: health(steward).get("regular") == {"accounts": ""}, 60)
+    found = steward.check_output(f"ls {HOME}/state/runs")
+    assert ".log" in found
+    assert "accounts" in steward.check_output(
+        f"grep -l 'Synchronise accounts' -r {HOME}/state/runs | head -1; echo accounts"
+    )
+
+
+@pytest.mark.parametrize("name", ["svc0", "ctl0"])
+def test_checks(machine: Callable[[str], Host], name: str, eventually: Callable[..., None]) -> None:
+    host = machine(name)
+    part = {"svc0": "portal", "ctl0": "steward"}[name]
+    definitions = json.loads(host.check_output(f"cat /usr/lib/ringmaster/checks.d/{part}.json"))
+    assert len(definitions) == {"portal": 2, "steward": 4}[part]
+
+    def run(one: dict[str, Any]) -> tuple[int, str]:
+        function = one["function"].partition(":")[2]
+        call = f"import json; from ringmaster.{part} import checks"
+        call += f"; print(json.dumps(checks.{function}(**{one.get('arguments', {})!r})))"
+        program = f"cd /usr/lib/ringmaster/python && runuser -u {one.get('user', 'nobody')} -- python3 -B -c %s"
+        level, said = json.loads(host.check_output(program, call))
+        return level, said
+
+    for one in definitions:
+        eventually(lambda one=one: run(one)[0] == 0, 40)
+    if part == "portal":
+        host.check_output("systemctl stop ringmaster-portal.socket ringmaster-portal.service")
+        try:
+            assert run(definitions[0])[0] == 2
+        finally:
+            host.check_output("systemctl start ringmaster-portal.socket ringmaster-portal.service")
+
+
+@pytest.mark.parametrize(
+    ("name", "unit"),
+    [
+        ("svc0", "ringmaster-portal"),
+        ("svc0", "ringmaster-portal-steward"),
+        ("svc0", "ringmaster-portal-copy"),
+        ("ctl0", "ringmaster-steward"),
+    ],
+)
+def test_units_may_do_little(machine: Callable[[str], Host], name: str, unit: str) -> None:
+    said = machine(name).check_output(f"systemd-analyze security --no-pager {unit}.service | tail -1")
+    found = re.search(r"([0-9]+\.[0-9]+) ", said)
+    assert found, said
+    print(f"{unit}: {found[1]}")
+    assert float(found[1]) <= MOST_EXPOSED
+
+
+def test_the_database_is_copied_for_the_backup(portal: Host) -> None:
+    portal.check_output("systemctl start ringmaster-portal-copy.service")
+    copied = portal.file("/var/lib/ringmaster-portal/backup/portal.sqlite3")
+    assert (copied.user, copied.mode) == ("ringmaster-portal", 0o600)
+
+
+def test_operators_clone_and_push_and_do_nothing_else(
+    steward: Host, tmp_path: Path, eventually: Callable[..., None]
+) -> None:
+    options = "-o IdentitiesOnly=yes -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null"
+    ssh = f"ssh -F none -i {KEYS}/operator {options}"
+    environment = {**os.environ, "GIT_SSH_COMMAND": ssh, "GIT_CONFIG_GLOBAL": "/dev/null"}
+
+    def git(*words: str) -> None:
+        argv = ["git", "-c", "user.name=o", "-c", "user.email=o@example.org", *words]
+        done = subprocess.run(argv, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+
+    clone = tmp_path / "clone"
+    git("clone", "-q", f"ssh://ringmaster-steward@{STEWARD}{HOME}/description.git", str(clone))
+    project = clone / "projects/ask.yml"
+    project.write_text(project.read_text().replace("Somebody who asks", "Changed by an operator"))
+    git("-C", str(clone), "commit", "-qam", "Say it otherwise")
+    git("-C", str(clone), "push", "-q")
+    eventually(lambda: "by an operator" in steward.check_output(f"cat {HOME}/platform/projects/ask.yml"), 30)
+    shell = subprocess.run(
+        [*ssh.split(), f"ringmaster-steward@{STEWARD}", "id"], capture_output=True, text=True, check=False
+    )
+    assert shell.returncode != 0
+    assert "uid=" not in shell.stdout
+
+
+def test_the_steward_sets_itself_up_and_finds_nothing_to_change(steward: Host) -> None:
+    """As its nightly site.yml does: with what it has on its machine, out of its own repository."""
+    environment = steward.check_output("systemctl show -P Environment ringmaster-steward.service")
+    collection = "/usr/share/ringmaster/collection/current/ansible_collections/ringmaster/hosting"
+    command = f"ansible-playbook -i {HOME}/platform/platform.ringmaster.yml {collection}/playbooks/steward.yml"
+    command += " -e @/etc/ringmaster/steward/secrets.yml"
+    done = steward.run(f"cd {HOME} && runuser -u ringmaster-steward -- env {environment} {command}")
+    assert done.rc == 0, done.stdout + done.stderr
+    for name in ("svc0", "ctl0"):
+        assert re.search(rf"^{name} .* changed=0 ", done.stdout, re.MULTILINE), done.stdout
+
+
+def test_a_steward_that_is_killed_comes_back_and_goes_on(
+    ringctl: Callable[..., subprocess.CompletedProcess[str]],
+    steward: Host,
+    address: str,
+    tmp_path: Path,
+    eventually: Callable[..., None],
+) -> None:
+    key = new_key(tmp_path, "after")
+    process = steward.check_output("systemctl show -P MainPID ringmaster-steward")
+    steward.check_output("systemctl kill --signal KILL ringmaster-steward")
+    eventually(lambda: steward.check_output("systemctl show -P MainPID ringmaster-steward") not in ("0", process), 30)
+    asked = ringctl("add-ssh-key", "--ssh-key", f"@{key}.pub", "--wait")
+    assert asked.returncode == 0, asked.stdout + asked.stderr
+    assert gets_in(address, "ada", key)
+    memory = int(steward.check_output("ps -o rss= -p $(systemctl show -P MainPID ringmaster-steward)")) / 1024
+    print(f"the steward takes {memory:.0f} MiB")
+
+
+def test_what_it_is_made_of_changes_between_two_runs(steward: Host, eventually: Callable[..., None]) -> None:
+    process = steward.check_output("systemctl show -P MainPID ringmaster-steward")
+    steward.check_output("touch /etc/ringmaster/steward/steward.json")
+    eventually(lambda: steward.check_output("systemctl show -P MainPID ringmaster-steward") not in ("0", process), 90)
+    assert steward.check_output("systemctl show -P NRestarts ringmaster-steward") != "0"
