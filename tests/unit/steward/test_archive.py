@@ -83,6 +83,13 @@ def test_a_description_comes_without_secrets_and_with_the_keys_of_its_lab(platfo
     assert settle.packed(source) == data
 
 
+def test_what_comes_out_of_a_repository_is_not_taken_into_another_one(platform: Any, tmp_path: Path) -> None:
+    source = platform.options.source
+    source.write_text(f"plugin: ringmaster.hosting.platform\ndescription_repo: {tmp_path}/bare.git\n")
+    with pytest.raises(archive.ArchiveError, match="say -e steward_seed=false"):
+        settle.packed(source)
+
+
 def test_it_is_taken_in_once_and_a_checkout_is_made(
     platform: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -97,6 +104,7 @@ def test_it_is_taken_in_once_and_a_checkout_is_made(
     assert settle.take(given, source, bare) == "nothing was changed in the folder"
     assert not settle.clone(source, bare)
     platform.write("projects/broken.yml", "nonsense: 1\n")
+    monkeypatch.delenv("RINGMASTER_DESCRIPTION_REPO")
     given.write_bytes(settle.packed(platform.options.source))
     with pytest.raises(seed.SeedError, match="nonsense"):
         settle.take(given, source, bare)

@@ -50,6 +50,7 @@ OFFERS = (
     Offer("backup", "backups, over TLS", "tcp", 8000, variable="backup_server_port", connections=32),
     Offer("status", "status pages, redirected to HTTPS", "tcp", 80, everybody=True, connections=64),
     Offer("status", "status pages", "tcp", 443, everybody=True, connections=64),
+    Offer("portal", "requests of people, redirected to HTTPS", "tcp", 80, everybody=True, connections=64),
     Offer("portal", "requests of people", "tcp", 443, everybody=True, connections=64),
     Offer(CACHE, "packages of Debian", "tcp", 3142, connections=32),
 )

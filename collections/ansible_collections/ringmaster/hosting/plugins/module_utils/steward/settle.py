@@ -35,6 +35,10 @@ def packed(source: Path) -> bytes:
     The keys of a lab lie beside the checkout that it was made from, and are nowhere else.
     """
     options = operations.options_of(source, None)
+    if options.repository:
+        raise archive.ArchiveError(
+            f"{source}: this description comes out of a repository, which is the one truth; say -e steward_seed=false"
+        )
     folder = source.parent
     files = {name: path.read_bytes() for name, path in archive.files(folder, "", LEFT_OUT)}
     keys = _keys(options)
