@@ -301,10 +301,11 @@ def test_operators_clone_and_push_and_do_nothing_else(
     clone = tmp_path / "clone"
     git("clone", "-q", f"ssh://ringmaster-steward@{STEWARD}{HOME}/description.git", str(clone))
     project = clone / "projects/ask.yml"
-    project.write_text(project.read_text().replace("Somebody who asks", "Changed by an operator"))
+    said = f"Changed by an operator at {time.time():.0f}"
+    project.write_text(re.sub("^description: .*", f"description: {said}", project.read_text(), flags=re.MULTILINE))
     git("-C", str(clone), "commit", "-qam", "Say it otherwise")
     git("-C", str(clone), "push", "-q")
-    eventually(lambda: "by an operator" in steward.check_output(f"cat {HOME}/platform/projects/ask.yml"), 30)
+    eventually(lambda: said in steward.check_output(f"cat {HOME}/platform/projects/ask.yml"), 30)
     shell = subprocess.run(
         [*ssh.split(), f"ringmaster-steward@{STEWARD}", "id"], capture_output=True, text=True, check=False
     )

@@ -70,9 +70,11 @@ def _give(files: dict[str, bytes], name: str, key: str, lines: list[str]) -> Non
 def take(given: Path, source: Path, repository: Path) -> str:
     """Take a packed folder into the repository, and say what was done; raises SeedError."""
     with tempfile.TemporaryDirectory(prefix="ringmaster-") as place:
+        # The first commit names the folder.
+        folder = Path(place) / source.parent.name
         with tarfile.open(given) as found:
-            found.extractall(place, filter="data")
-        options = operations.options_of(Path(place) / source.name, None)
+            found.extractall(folder, filter="data")
+        options = operations.options_of(folder / source.name, None)
         return seed.seed(options, repository)
 
 
