@@ -117,9 +117,8 @@ def test_a_key_that_somebody_asks_for_opens_the_vm_and_a_revoked_one_does_not(
     assert number(steward) == before + 1
     said = commits(steward)
     assert "Requested-By: ada" in said
-    # Signed by the new key, it is taken away again.
     begun = time.monotonic()
-    asked = ringctl("revoke-key", "--ssh-key", key.with_suffix(".pub").read_text().strip(), "--wait", key=key)
+    asked = ringctl("revoke-key", "--ssh-key", _line(key), "--wait")
     print(f"a revoked key: {time.monotonic() - begun:.1f} s")
     assert asked.returncode == 0, asked.stdout + asked.stderr
     assert not gets_in(address, "ada", key)
