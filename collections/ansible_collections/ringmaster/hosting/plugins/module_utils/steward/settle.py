@@ -97,9 +97,9 @@ def main() -> int:
         said = take(given, source, repository)
         made = clone(source, repository)
     except (seed.SeedError, DescriptionError) as error:
-        print(error, file=sys.stderr)
+        sys.stderr.write(f"{error}\n")
         return 1
-    print(f"{said}; the checkout was made" if made else said)
+    sys.stdout.write(f"{said}; the checkout was made\n" if made else f"{said}\n")
     return 0
 
 
