@@ -28,6 +28,7 @@ LONG = 120 * MINUTE
 LONG_SCENARIOS = (
     "backup",
     "disaster",
+    "mail",
     "mailserver",
     "monitoring",
     "mysql",

@@ -39,6 +39,7 @@ HAVE: dict[str, tuple[str, str]] = {
     "hypervisor_agent": ("hypervisors", "playbooks/monitoring.yml"),
     "machine": (EVERY, "playbooks/machine.yml"),
     "monitoring": ("the machine of service `monitoring`", "playbooks/monitoring.yml"),
+    "mail_out": ("the machine of service `mail`", "playbooks/mail.yml"),
     "monitoring_agent": (EVERY, "playbooks/monitoring.yml"),
     "nginx": ("VMs with component `webgateway` or with webmail", "roles/webgateway/tasks/main.yml"),
     "package_cache": ("service machines that keep packages", "playbooks/package_cache.yml"),

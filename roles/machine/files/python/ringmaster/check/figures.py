@@ -6,11 +6,12 @@
 from __future__ import annotations
 
 import importlib
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-PARTS = ("host", "memcached", "steward")
+PARTS = ("host", "mail_out", "memcached", "steward")
 """Parts with a function ``figures.metrics()``, which yields lines and waits for nobody longer than some seconds."""
 
 
@@ -22,5 +23,5 @@ def text(folder: Path) -> str:
 def _of(part: str) -> Iterator[str]:
     try:
         yield from list(importlib.import_module(f"ringmaster.{part}.figures").metrics())
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, TypeError, subprocess.SubprocessError) as error:
         print(f"<4>No figures of {part}: {error}", file=sys.stderr)  # the journal reads the priority

@@ -30,13 +30,14 @@ class Surroundings:
 
     ``vms`` are the project's VMs with their components, and the options of those where they are known; ``vm`` is the
     component's own, ``hostname`` its name on the frontend network. ``managed_settings`` are those of the component's
-    server that the platform decides.
+    server that the platform decides. ``has_mail_out`` says whether the platform has the service ``mail``.
     """
 
     vm: str
     vms: Mapping[str, Collection[str]]
     hostname: str = ""
     managed_settings: frozenset[str] = frozenset()
+    has_mail_out: bool = False
 
 
 def entries(options: Mapping[str, Any], name: str) -> Iterator[tuple[int, Mapping[str, Any]]]:

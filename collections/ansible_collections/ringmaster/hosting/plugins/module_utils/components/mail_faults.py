@@ -256,7 +256,7 @@ def of_mailstub(options: Mapping[str, Any], around: Surroundings) -> Iterator[Fa
             allowed="one of the two",
             is_key=True,
         )
-    elif not servers:
+    elif not servers and not around.has_mail_out:
         yield Fault(
             (), "there is no mail server in the project", allowed="a VM with the component mailserver", is_key=True
         )
@@ -265,6 +265,11 @@ def of_mailstub(options: Mapping[str, Any], around: Surroundings) -> Iterator[Fa
         yield from tried(("local_mail",), ObjectError, mailserver.target_address, reader, "it")
     if account is not None and not NAME.fullmatch(account):
         yield Fault(("user",), f"'{account[:40]}' is no name of an account", account, NAME_IN_WORDS)
+    if not servers and around.has_mail_out:
+        for name in ("server", "login", "user"):
+            if options.get(name):
+                said = f"there is no mail server in the project, and the platform's takes mail without '{name}'"
+                yield Fault((name,), said, str(options[name]), "nothing", is_key=True)
     if "mailserver" in around.vms.get(around.vm, ()) or not servers:
         return
     chosen = options.get("server")

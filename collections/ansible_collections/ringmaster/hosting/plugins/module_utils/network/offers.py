@@ -52,6 +52,7 @@ OFFERS = (
     Offer("status", "status pages", "tcp", 443, everybody=True, connections=64),
     Offer("portal", "requests of people, redirected to HTTPS", "tcp", 80, everybody=True, connections=64),
     Offer("portal", "requests of people", "tcp", 443, everybody=True, connections=64),
+    Offer("mail", "mail that leaves, over TLS", "tcp", 25, connections=20),
     Offer(CACHE, "packages of Debian", "tcp", 3142, connections=32),
 )
 """All that a VM may reach of a hypervisor or a service machine, with ICMP's :data:`.icmp.ICMP`."""

@@ -104,6 +104,17 @@ class Owners:
         return any(f".{name}".endswith(f".{zone}") for zone in self.zones)
 
 
+def mail_names(description: Description) -> dict[str, list[str]]:
+    """Return by project the names, beside those of its VMs, at which and below which it may send mail."""
+    owners = Owners(description)
+    result: dict[str, list[str]] = {}
+    for project in description.projects:
+        own = f"{project}.{owners.domain}"
+        names = [own, *owners.given]
+        result[project] = sorted({name for name in names if project in owners.of(name)})
+    return {project: found for project, found in result.items() if found}
+
+
 def check(description: Description) -> None:
     """Note names that a project uses and that are not its own, and mistakes in what was given away."""
     owners = Owners(description)

@@ -12,11 +12,12 @@ import uuid
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.ringmaster.hosting.plugins.module_utils.network import offers
 from ansible_collections.ringmaster.hosting.plugins.module_utils.network.zones import is_private
 from ansible_collections.ringmaster.hosting.plugins.module_utils.values import addresses
 from ansible_collections.ringmaster.hosting.plugins.module_utils.values.fqdn import fqdn, frontend_fqdn
 
-from . import allocation, convergence, dns_records, roster
+from . import allocation, convergence, dns_owners, dns_records, roster
 from .allocation import gateway
 from .firewall_rules import resolve_rules
 from .language import load, names, ssh_keys
@@ -82,6 +83,8 @@ def build(description: Description) -> Inventory:
             inventory.join(host, f"service_{service}")
     if inventory.group("service_dns")["hosts"]:
         _serve_names(inventory, description)
+    if inventory.group("service_mail")["hosts"]:
+        _send_mail(inventory, description)
     inventory.group(
         "service_status",
         ringmaster_incidents=description.incidents,
@@ -115,6 +118,16 @@ def _serve_names(inventory: Inventory, description: Description) -> None:
     )
     found = [server.get(f"ringmaster_srv_{family}") for family in ("ipv4", "ipv6")]
     inventory.group("vms", ringmaster_resolvers=[address for address in found if address])
+
+
+def _send_mail(inventory: Inventory, description: Description) -> None:
+    """Give all machines the one by which mail leaves, and that one whose names are whose."""
+    (name,) = inventory.groups["service_mail"]["hosts"]
+    inventory.group("service_mail", ringmaster_mail_names=dns_owners.mail_names(description))
+    found = offers.addresses_of(inventory.hosts[name])
+    if found:
+        fqdn_there = inventory.hosts[name]["ringmaster_fqdn"]
+        inventory.group("all", ringmaster_mail_out={"name": name, "fqdn": fqdn_there, "address": found[0]})
 
 
 def _allocated_addresses(description: Description, vm: Vm) -> dict[str, str]:

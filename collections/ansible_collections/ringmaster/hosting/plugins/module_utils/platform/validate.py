@@ -427,6 +427,7 @@ def _check_services(description: Description) -> None:
     for service, host in (description.platform.get("services") or {}).items():
         if host and host not in known:
             unknown(source, ("services", service), "machine", host, sorted(known, key=names.natural))
+    _check_mail(description)
     _check_requests(description)
 
 
@@ -457,6 +458,24 @@ def _check_requests(description: Description) -> None:
             source.find("services", "steward"),
             "services.steward: there is no queue that it could work through",
             allowed="a machine in services.portal as well",
+        )
+
+
+def _check_mail(description: Description) -> None:
+    """Check that the service for mail that leaves has a machine without another Postfix."""
+    source = description.sources["platform.yml"]
+    relay = (description.platform.get("services") or {}).get("mail")
+    taken = [
+        name
+        for name in ("mailserver", "mailstub")
+        if relay in description.vms and name in description.vms[relay].components
+    ]
+    for component in taken:
+        source.wrong(
+            source.find("services", "mail"),
+            f"services.mail: {relay} has the component {component}, which has a Postfix of its own",
+            found=str(relay),
+            allowed="a machine, or a VM of project platform without it",
         )
 
 

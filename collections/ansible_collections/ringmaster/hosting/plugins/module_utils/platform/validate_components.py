@@ -68,7 +68,11 @@ def _check_vm(description: Description, vm: Vm, roles: Roles, available: list[st
             if len(source.mistakes) == before and component in vm.components:
                 domain = description.platform.get("domain") or ""
                 around = Surroundings(
-                    vm.name, neighbours, frontend_fqdn(vm.name, domain), roles.managed_settings(component)
+                    vm.name,
+                    neighbours,
+                    frontend_fqdn(vm.name, domain),
+                    roles.managed_settings(component),
+                    bool((description.platform.get("services") or {}).get("mail")),
                 )
                 _note(source, place, catalogue.COMPONENTS[component].judge(options or {}, around))
 

@@ -39,7 +39,10 @@ _SOURCE: dict[str, Type] = {"source": Text("the path of a file that ends in .rin
 _VM: dict[str, Type] = {"vm": Name("VM")}
 _ANY: dict[str, Type] = {"vm": MACHINE}
 _MOVE: dict[str, Type] = {"to": MACHINE, "fenced": MACHINE, "live": Boolean(), **_SOURCE}
-_SETS_UP = ("machine", "dns", "base", "certificates", "components", "backup", "monitoring", "steward", "withdrawn")
+_SETS_UP = (
+    *("machine", "dns", "base", "certificates", "mail", "components", "backup", "monitoring", "steward"),
+    "withdrawn",
+)
 
 
 def _pattern(name: str) -> Playbook:
@@ -86,6 +89,7 @@ PLAYBOOKS: dict[str, Playbook] = {
     "lab": Playbook(on_its_own=True),
     "list_backups": Playbook(_ANY),
     "machine": _pattern("machine_hosts"),
+    "mail": Playbook(),
     "mail_selftest": Playbook(_VM, refers=("vm",), narrows=("vm",)),
     "monitoring": _pattern("monitoring_hosts"),
     "move_vm": Playbook({**_VM, **_MOVE, "call_off": Boolean()}, refers=("to", "fenced")),
