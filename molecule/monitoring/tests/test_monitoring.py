@@ -144,8 +144,8 @@ def test_a_stopped_component_is_critical_on_its_page_and_well_again(
     stopped = time.time()
     vm.run_expect([0], "systemctl stop redis-server")
     try:
-        # The check's interval of a minute, and half a minute of the pages.
-        eventually(lambda: checks_of(page, server, "mon00")["redis/login"]["state"] == "CRITICAL", 100)
+        # A minute until the check is due, one until it has failed again and is certain, and half a minute of the pages.
+        eventually(lambda: checks_of(page, server, "mon00")["redis/login"]["state"] == "CRITICAL", 180)
         told = checks_of(page, server, "mon00")["redis/login"]
         assert "No round trip" in told["sentence"]
         print(f"red after {time.time() - stopped:.0f} s")
