@@ -11,6 +11,7 @@ from typing import Any
 
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform import convergence, visits
 from ansible_collections.ringmaster.hosting.plugins.plugin_utils.filters import wrap
+from ansible_collections.ringmaster.hosting.plugins.plugin_utils.glance import glancing
 
 DAY = 86400
 KEPT = "__converged_kept"
@@ -39,7 +40,7 @@ class FilterModule:
     def filters(self) -> dict[str, Any]:
         """Return the filters by name."""
         return {
-            "behind": wrap("behind: the variable {} is missing", _behind, KeyError),
+            "behind": wrap("behind: the variable {} is missing", glancing(_behind), KeyError),
             "converged": wrap("converged: the variable {} is missing", _converged, KeyError),
             "converged_wanted": convergence.wanted,
         }

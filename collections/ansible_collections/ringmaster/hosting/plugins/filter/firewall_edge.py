@@ -10,6 +10,7 @@ from typing import Any
 
 from ansible_collections.ringmaster.hosting.plugins.module_utils.services import firewall
 from ansible_collections.ringmaster.hosting.plugins.plugin_utils.filters import wrap
+from ansible_collections.ringmaster.hosting.plugins.plugin_utils.glance import glancing
 
 
 def firewall_edge(hostvars: Mapping[str, Any], vms: Sequence[str]) -> dict[str, Any]:
@@ -22,4 +23,4 @@ class FilterModule:
 
     def filters(self) -> dict[str, Any]:
         """Return the filters by name."""
-        return {"firewall_edge": wrap("firewall_edge: {}", firewall_edge, ValueError)}
+        return {"firewall_edge": wrap("firewall_edge: {}", glancing(firewall_edge), ValueError)}

@@ -9,6 +9,7 @@ from typing import Any
 
 from ansible_collections.ringmaster.hosting.plugins.module_utils.network import offers
 from ansible_collections.ringmaster.hosting.plugins.plugin_utils.filters import wrap
+from ansible_collections.ringmaster.hosting.plugins.plugin_utils.glance import glancing
 
 
 class FilterModule:
@@ -17,8 +18,8 @@ class FilterModule:
     def filters(self) -> dict[str, Any]:
         """Return the filters by name."""
         return {
-            "machine_addresses": wrap("machine_addresses: {}", offers.addresses, ValueError),
-            "machine_compare": wrap("machine_compare: {}", offers.compare, ValueError),
-            "machine_guard": wrap("machine_guard: {}", offers.guard, ValueError),
-            "vms_beyond": wrap("vms_beyond: {}", offers.beyond, ValueError),
+            "machine_addresses": wrap("machine_addresses: {}", glancing(offers.addresses), ValueError),
+            "machine_compare": wrap("machine_compare: {}", glancing(offers.compare), ValueError),
+            "machine_guard": wrap("machine_guard: {}", glancing(offers.guard), ValueError),
+            "vms_beyond": wrap("vms_beyond: {}", glancing(offers.beyond), ValueError),
         }
