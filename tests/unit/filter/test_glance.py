@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, Ringmaster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A look at many machines says what ``hostvars`` says, and asks Ansible for one machine only, however many there are."""
+"""A look at many machines says what ``hostvars`` says, and asks Ansible for one of them, however many there are."""
 
 from __future__ import annotations
 
@@ -103,7 +103,9 @@ def test_also_where_operators_have_another_order(known: HostVars, monkeypatch, s
         monkeypatch.setattr("ansible.constants.DEFAULT_HASH_BEHAVIOUR", "merge")
         known._variable_manager._extra_vars = {"deep": {"three": 3}}
     else:
-        monkeypatch.setattr("ansible.constants.VARIABLE_PRECEDENCE", ["groups_plugins_inventory", "all_plugins_inventory"])
+        monkeypatch.setattr(
+            "ansible.constants.VARIABLE_PRECEDENCE", ["groups_plugins_inventory", "all_plugins_inventory"]
+        )
     same(known)
 
 
@@ -123,7 +125,7 @@ def test_ansible_is_asked_for_one_machine_and_for_templates_that_are_looked_at(
 ) -> None:
     looked = machines(known, VMS)
     wanted = ("inventory_hostname", "ansible_host", "ringmaster_project", "ringmaster_services", "same", "braces")
-    assert [[one[key] for key in wanted][0] for one in looked] == VMS
+    assert [[one[key] for key in wanted][:1] for one in looked] == [[name] for name in VMS]
     assert [one.get("ringmaster_web_passwords") for one in looked] == [None] * 40
     assert asked == ["shop00"]
     # Operators may write templates; those of whom one is looked at are rendered, once each.
@@ -155,7 +157,7 @@ def test_filters_of_all_machines_ask_for_one(known: HostVars, asked: list[str]) 
         "ringmaster_digest": "d" * 20,
         "ringmaster_hypervisor": "hv0",
     }
-    Converged().filters()["behind"](known, VMS, said={name: "x" for name in VMS})
+    Converged().filters()["behind"](known, VMS, said=dict.fromkeys(VMS, "x"))
     assert asked == ["shop00"] * 2
 
 
@@ -186,7 +188,8 @@ SAME = """\
         dest: "{{ folder }}/{{ item }}.json"
         mode: "0600"
       vars:
-        found: "{{ hostvars | ringmaster.hosting.machines(names) if item == 'new' else names | map('extract', hostvars) | list }}"
+        found: "{{ hostvars | ringmaster.hosting.machines(names) if item == 'new' else
+                   names | map('extract', hostvars) | list }}"
         says:
           - "{{ names }}"
           - "{{ found | ringmaster.hosting.monitored(one) }}"
@@ -211,8 +214,9 @@ def test_files_of_the_example_are_the_same_to_the_byte(platform: Any, tmp_path: 
     (tmp_path / "same.yml").write_text(SAME)
     environment = {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_LOCAL_TEMP": str(tmp_path / "t")}
     words = json.dumps({"folder": str(tmp_path), "platform_secret": "a-secret-of-tests-that-is-long"})
+    program = Path(sys.executable).parent / "ansible-playbook"
     done = subprocess.run(
-        [str(Path(sys.executable).parent / "ansible-playbook"), "-i", str(platform.source), "-e", words, f"{tmp_path}/same.yml"],
+        [str(program), "-i", str(platform.source), "-e", words, f"{tmp_path}/same.yml"],
         check=False, cwd=ROOT, env=environment, capture_output=True, text=True,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr

@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from ansible.plugins.filter.core import to_nice_json
 from ansible_collections.ringmaster.hosting.plugins.filter.monitoring_targets import FilterModule
 from ansible_collections.ringmaster.hosting.plugins.module_utils.services import alerting, exporters, fetching
 
@@ -42,9 +43,12 @@ def test_each_machine_is_looked_at_once() -> None:
             looked.append(machine["inventory_hostname"])
             yield machine
 
+    targets, fetch = exporters.targets(MACHINES), fetching.rules(MACHINES, PLATFORM)
     assert FilterModule().filters()["monitored"](machines(), PLATFORM) == {
-        "targets": exporters.targets(MACHINES),
-        "fetch": fetching.rules(MACHINES, PLATFORM),
+        # To the byte what the files had in them when templates made them.
+        "texts": {name: to_nice_json(data, indent=1) + "\n" for name, data in {**targets, "fetch": fetch}.items()},
+        "checks": targets["http"],
+        "fetch": fetch,
         "projects": alerting.projects(MACHINES),
     }
     assert looked == ["shop01", "shop02", "shop03"]

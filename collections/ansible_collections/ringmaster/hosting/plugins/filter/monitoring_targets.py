@@ -5,21 +5,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ansible_collections.ringmaster.hosting.plugins.module_utils.services import alerting, exporters, fetching
+from ansible_collections.ringmaster.hosting.plugins.module_utils.services import exporters, fetching
+from ansible_collections.ringmaster.hosting.plugins.module_utils.services.monitored import monitored
 from ansible_collections.ringmaster.hosting.plugins.plugin_utils.filters import wrap
-
-
-def _monitored(machines: Iterable[Mapping[str, Any]], platform: Mapping[str, Any]) -> dict[str, Any]:
-    """Look at each machine once: with 10,000 of them, putting together their variables takes most of the time."""
-    once = [*machines]
-    return {
-        "targets": exporters.targets(once),
-        "fetch": fetching.rules(once, platform),
-        "projects": alerting.projects(once),
-    }
 
 
 class FilterModule:
@@ -29,6 +19,6 @@ class FilterModule:
         """Return the filters by name."""
         return {
             "monitoring_targets": wrap("monitoring_targets: a host lacks the variable {}", exporters.targets, KeyError),
-            "monitored": wrap("monitored: a host lacks the variable {}", _monitored, KeyError),
+            "monitored": wrap("monitored: a host lacks the variable {}", monitored, KeyError),
             "fetch_rules": wrap("fetch_rules: {} is missing", fetching.rules, KeyError),
         }

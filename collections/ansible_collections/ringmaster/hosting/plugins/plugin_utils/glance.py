@@ -50,7 +50,7 @@ def machines(hostvars: Mapping[str, Any], names: Sequence[str]) -> list[Any]:
 def is_plain(value: Any) -> bool:
     """Whether a value is said as it is: it holds no template, and nothing that is decrypted when it is read."""
     if isinstance(value, str):
-        return not (any(mark in value for mark in MARKS) and is_trusted_as_template(value))
+        return "{" not in value or not (any(mark in value for mark in MARKS) and is_trusted_as_template(value))
     if isinstance(value, Mapping):
         return all(is_plain(one) for both in value.items() for one in both)
     if isinstance(value, list | tuple):
