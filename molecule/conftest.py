@@ -10,9 +10,10 @@ import json
 import os
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import contract
 import pytest
@@ -29,13 +30,29 @@ PLAYBOOKS_HOSTS = {f"{name}_hosts" for name in ("components", "machine", "withdr
 CLONE_NEWNET = 0x40000000
 
 
+OUTSIDE = Path("/proc/thread-self/ns/net").open()  # noqa: SIM115 - a namespace that somebody leaves is open as long
+"""The network in which the tests began: this machine's own."""
+
+
 @pytest.fixture(scope="session", autouse=True)
 def inside_the_lab() -> None:
-    """Move this process into the lab's network namespace, for good."""
+    """Move this thread, and what it starts, into the lab's network namespace, for good."""
     with NAMESPACE.open() as namespace:
-        libc = ctypes.CDLL(None, use_errno=True)
-        if libc.setns(namespace.fileno(), CLONE_NEWNET):
-            raise OSError(ctypes.get_errno(), f"cannot enter {NAMESPACE}: is the scenario created?")
+        enter(namespace)
+
+
+def enter(namespace: IO[str]) -> None:
+    """Move this thread into a network namespace."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.setns(namespace.fileno(), CLONE_NEWNET):
+        raise OSError(ctypes.get_errno(), f"cannot enter {NAMESPACE}: is the scenario created?")
+
+
+@pytest.fixture
+def outside_the_lab() -> Iterator[Callable[[Callable[[], Any]], Any]]:
+    """Return a function that calls another one in this machine's own network, and returns what it returns."""
+    with ThreadPoolExecutor(1, initializer=enter, initargs=(OUTSIDE,)) as thread:
+        yield lambda function: thread.submit(function).result()
 
 
 @pytest.fixture(scope="session")

@@ -10,26 +10,35 @@ import contextlib
 import json
 import subprocess
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from typing import Any
 
 WAIT = 20.0
 """Seconds that the driver may take until it answers."""
+LOADS = 30.0
+"""Seconds until something stands on a page."""
+ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
+"""The name of an element's number in the protocol."""
 NARROW = 360
 
 
 class Browser:
     """A session of the driver at a port of this machine."""
 
-    def __init__(self, port: int) -> None:
-        """Begin a session."""
+    def __init__(self, port: int, *further: str) -> None:
+        """Begin a session.
+
+        :param further: arguments of Chromium beside the usual ones.
+        """
         arguments = [
             "--headless=new",
             "--no-sandbox",
             "--disable-gpu",
             "--hide-scrollbars",
             "--force-color-profile=srgb",
+            *further,
         ]
         wanted = {"alwaysMatch": {"goog:chromeOptions": {"args": arguments}}}
         self._place = f"http://127.0.0.1:{port}/session"
@@ -58,6 +67,24 @@ class Browser:
         self.tell("Emulation.setEmulatedMedia", features=features)
         self._ask("/url", {"url": address})
 
+    def find(self, selector: str) -> str:
+        """Return the number of the element that a CSS selector names, as soon as it is there."""
+        end = time.monotonic() + LOADS
+        while True:
+            try:
+                return self._ask("/element", {"using": "css selector", "value": selector})[ELEMENT]
+            except urllib.error.HTTPError:
+                assert time.monotonic() < end, f"no {selector} on the page '{self._ask('/title', method='GET')}'"
+                time.sleep(0.3)
+
+    def type(self, selector: str, text: str) -> None:
+        """Type a text into an element."""
+        self._ask(f"/element/{self.find(selector)}/value", {"text": text})
+
+    def click(self, selector: str) -> None:
+        """Click on an element."""
+        self._ask(f"/element/{self.find(selector)}/click")
+
     def run(self, script: str, *arguments: Any) -> Any:
         """Run a script in the page; return what it returns."""
         return self._ask("/execute/sync", {"script": script, "args": list(arguments)})
@@ -76,8 +103,8 @@ class Browser:
 
 
 @contextlib.contextmanager
-def browser(port: int = 9517) -> Iterator[Browser]:
-    """Start a driver and a browser, and end both."""
+def browser(*further: str, port: int = 9517) -> Iterator[Browser]:
+    """Start a driver and a browser with further arguments, and end both."""
     driver = subprocess.Popen(
         ["chromedriver", f"--port={port}"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
     )
@@ -91,7 +118,7 @@ def browser(port: int = 9517) -> Iterator[Browser]:
                 if time.monotonic() > end:
                     raise
                 time.sleep(0.1)
-        session = Browser(port)
+        session = Browser(port, *further)
         try:
             yield session
         finally:
