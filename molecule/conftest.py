@@ -135,7 +135,7 @@ def machine(hostvars: dict[str, dict[str, Any]], tmp_path_factory: pytest.TempPa
 def eventually() -> Callable[..., None]:
     """Return a function that waits until a condition holds."""
 
-    def wait(condition: Callable[[], object], seconds: float = 20.0) -> None:
+    def wait(condition: Callable[[], object], seconds: float = 60.0) -> None:
         end = time.monotonic() + seconds
         while not condition():
             assert time.monotonic() < end, f"not within {seconds} s: {condition}"
