@@ -14,9 +14,8 @@ from pathlib import Path
 
 from ringmaster.core.checks import OK, UNKNOWN, WARNING
 from ringmaster.core.report import counted
+from ringmaster.host.figures import PREFIX
 
-PREFIX = "s-"
-"""What names of service users begin with."""
 RUNTIME = Path("/run/user")
 ASK = ("systemctl", "--user", "list-units", "--state=failed", "--plain", "--no-legend", "--no-pager", "--full")
 SECONDS = 4

@@ -14,7 +14,7 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ringmaster.core.checks import CRITICAL, OK, WARNING, needs_answer
+from ringmaster.core.checks import CRITICAL, OK, WARNING, level, needs_answer
 from ringmaster.core.report import counted
 
 LONGEST = 4 * 1024 * 1024
@@ -63,5 +63,5 @@ def steward(warning_seconds: float, critical_seconds: float, database: str = str
         return CRITICAL, f"No steward has come yet; {said} open."
     seen = datetime.fromisoformat(str(row[0])).replace(tzinfo=UTC)
     passed = (datetime.now(UTC) - seen).total_seconds()
-    level = CRITICAL if passed >= critical_seconds else WARNING if passed >= warning_seconds else OK
-    return level, f"The steward was heard {max(0, passed):.0f} seconds ago; {said} open."
+    sentence = f"The steward was heard {max(0, passed):.0f} seconds ago; {said} open."
+    return level(passed, warning_seconds, critical_seconds), sentence

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ringmaster.core import below
-from ringmaster.core.checks import CRITICAL, OK, WARNING
+from ringmaster.core.checks import CRITICAL, OK, level
 from ringmaster.core.report import counted
 
 HEALTH = Path("/var/lib/ringmaster-steward/state/health.json")
@@ -45,8 +45,7 @@ def queue(warning_seconds: float, critical_seconds: float, path: Path = HEALTH) 
     if not heard:
         return CRITICAL, "The queue has not answered yet."
     passed = time.time() - heard
-    level = CRITICAL if passed >= critical_seconds else WARNING if passed >= warning_seconds else OK
-    return level, f"The queue answered {passed:.0f} seconds ago."
+    return level(passed, warning_seconds, critical_seconds), f"The queue answered {passed:.0f} seconds ago."
 
 
 def description(path: Path = HEALTH) -> tuple[int, str]:

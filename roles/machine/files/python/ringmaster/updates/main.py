@@ -92,13 +92,16 @@ def _work(options: argparse.Namespace, configuration: dict[str, Any]) -> int:
     if options.what != "look":
         _run([*APT, "update"])
         waiting = _pending(configuration)
-        # Also so that it is known since when each has waited, where nobody has looked before.
-        told = _tell(configuration, window, moment, waiting)
-        due = _due(told.planned, span) if options.what == "window" else set()
+        due: set[str] = set()
+        if options.what == "window":
+            due = _due(_tell(configuration, window, moment, waiting).planned, span)
         chosen = _choose(options, configuration, waiting, due)
         if options.what == "window" and (chosen or MACHINE in due):
             _maintained(True)
         if chosen:
+            if options.what != "window":
+                # So that it is known since when each waited, also where nobody has looked before.
+                _tell(configuration, window, moment, waiting)
             _run([*APT, "install", "--only-upgrade", *(update.package for update in chosen)])
             report["installed"] = [f"{u.package} {u.installed} -> {u.candidate}" for u in chosen]
         found = _restart(configuration, due)
