@@ -16,13 +16,18 @@ description:
   - The file is transferred from the controller, and only when the pool does not have the image yet.
   - An import that broke off is done again.
   - An image is never changed and never deleted.
+  - With O(newest) nothing is imported, and the image is chosen that the pool got last.
 extends_documentation_fragment:
   - ringmaster.hosting.libvirt
 options:
   src:
-    description: Path of the qcow2 file, on the controller, or with O(remote_src) on the hypervisor.
+    description:
+      - Path of the qcow2 file, on the controller, or with O(remote_src) on the hypervisor.
+      - Needed unless O(newest) is given.
     type: path
-    required: true
+  newest:
+    description: Debian release of which the image is taken that the pool got last, for a controller that builds none.
+    type: str
   remote_src:
     description: Whether O(src) lies on the hypervisor.
     type: bool
@@ -60,6 +65,11 @@ EXAMPLES = r"""
     src: /var/tmp/debian-13-genericcloud-amd64.qcow2
     remote_src: true
     checksum: 7f3fe0f8b5b1a9e1b9a6b7b3ea2a1e4f0b2f7a1ffb9a2a6ae1d2a2b3c4d5e6f7
+
+- name: Take the image that the hypervisor has
+  ringmaster.hosting.image:
+    newest: trixie
+  register: __image
 """
 
 RETURN = r"""
@@ -95,7 +105,8 @@ def argument_spec() -> dict[str, Any]:
     """Options of the module."""
     return {
         **connection_arguments(),
-        "src": {"type": "path", "required": True},
+        "src": {"type": "path"},
+        "newest": {"type": "str"},
         "remote_src": {"type": "bool", "default": False},
         "name": {"type": "str"},
         "checksum": {"type": "str", "default": ""},
@@ -104,8 +115,10 @@ def argument_spec() -> dict[str, Any]:
 
 
 def run(module: AnsibleModule) -> dict[str, Any]:
-    """Import the image if it is missing."""
+    """Import the image if it is missing, or choose one that is there."""
     parameters = module.params
+    if parameters["newest"]:
+        return images.newest(uri=parameters["uri"], pool_name=parameters["pool"], release=parameters["newest"])
     source = Path(parameters["src"])
     return images.ensure(
         uri=parameters["uri"],
@@ -119,7 +132,13 @@ def run(module: AnsibleModule) -> dict[str, Any]:
 
 def main() -> None:
     """Run the module."""
-    run_module(AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True), run)
+    one = [("src", "newest")]
+    run_module(
+        AnsibleModule(
+            argument_spec=argument_spec(), required_one_of=one, mutually_exclusive=one, supports_check_mode=True
+        ),
+        run,
+    )
 
 
 if __name__ == "__main__":

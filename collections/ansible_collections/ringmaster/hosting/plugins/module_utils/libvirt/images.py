@@ -76,6 +76,25 @@ def ensure(*, uri: str, pool_name: str, source: Path, name: str, checksum: str, 
         return {**result, "present": True}
 
 
+def newest(*, uri: str, pool_name: str, release: str) -> dict[str, Any]:
+    """Choose the image of a Debian release that the pool got last: for whoever cannot build one.
+
+    :returns: the result of module ``image``.
+    :raises HypervisorError: when there is none.
+    """
+    start = f"{storage.OUR_PREFIX}{release}-"
+    with connect(uri) as connection:
+        pool = find_pool(connection, pool_name)
+        names = [name for name in pool.listVolumes() if name.startswith(start) and has_digest(name)]
+        complete = [name for name in names if storage.image_is_complete(pool, name)]
+        if not complete:
+            raise HypervisorError(
+                f"pool {pool_name} has no image of {release} yet, and none is built here: run site.yml once as root on"
+                " a controller, which builds it, or name a file (hypervisor_image_file)"
+            )
+        return _result(max(complete, key=lambda name: (storage.changed_at(pool, name), name)), present=True)
+
+
 def _result(name: str, present: bool) -> dict[str, Any]:
     result: dict[str, Any] = {"changed": not present, "name": name, "present": present}
     if not present:

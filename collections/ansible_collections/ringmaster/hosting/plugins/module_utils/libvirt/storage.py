@@ -166,6 +166,11 @@ def image_is_complete(pool: Any, name: str) -> bool:
     return int(mode, 8) & 0o222 == 0
 
 
+def changed_at(pool: Any, name: str) -> float:
+    """Return when a volume that exists was written last, in seconds; that of an image is when it was imported."""
+    return float(ET.fromstring(lookup(pool, name).XMLDesc()).findtext("target/timestamps/mtime") or 0)
+
+
 def image_capacity(pool: Any, name: str) -> int | None:
     """Virtual size of a complete image in bytes; None when the pool does not have it."""
     if not image_is_complete(pool, name):
