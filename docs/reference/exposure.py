@@ -67,6 +67,7 @@ KINDS: dict[str, str] = {
     "ringmaster-redis-inbox.service": DATA,
     "ringmaster-series.service": NETWORK,
     "ringmaster-status.service": NETWORK,
+    "ringmaster-steward-commit.service": OTHER,
     "ringmaster-steward.service": NETWORK,
     "ringmaster-swap.service": OTHER,
     "ringmaster-tmp.service": OTHER,

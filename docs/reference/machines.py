@@ -229,6 +229,8 @@ def does(unit: Unit) -> str:
         when = [f"`{key}={value}`" for key in _TIMES for value in unit.values(key)]
         return f"starts `{_starts(unit)[0]}`: {', '.join(when)}"
     if kind == "path":
+        if there := unit.values("PathExists"):
+            return f"starts `{_starts(unit)[0]}` while there is `{there[0]}`"
         watched = [f"`{value}`" for key in ("PathChanged", "PathExistsGlob") for value in unit.values(key)]
         return f"starts `{_starts(unit)[0]}` when there is something new in {', '.join(watched)}"
     if kind == "socket":

@@ -5,11 +5,9 @@
 
 from __future__ import annotations
 
-import datetime
 import json
 import os
 import re
-import shlex
 import ssl
 import subprocess
 import time
@@ -20,83 +18,25 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.proofs import canonical, statements
+from asking import (
+    HOME,
+    KEYS,
+    PORTAL,
+    STEWARD,
+    commits,
+    gets_in,
+    hand_in,
+    health,
+    line_of,
+    new_key,
+    number,
+    signed,
+    state_in_queue,
+)
 from testinfra.host import Host
 
-ROOT = Path(__file__).parents[3]
-KEYS = ROOT / ".lab/keys"
-PORTAL, STEWARD, NAME = "10.77.0.20", "10.77.0.30", "my.asked.example"
-HOME = "/var/lib/ringmaster-steward"
-GIT = f"git --git-dir={HOME}/description.git -c safe.directory=*"
 MOST_EXPOSED = 2.0
 """Of what systemd-analyze says of a unit; 0 may do nothing, 10 everything."""
-
-
-@pytest.fixture(scope="module")
-def portal(machine: Callable[[str], Host]) -> Host:
-    return machine("svc0")
-
-
-@pytest.fixture(scope="module")
-def steward(machine: Callable[[str], Host]) -> Host:
-    return machine("ctl0")
-
-
-@pytest.fixture(scope="module")
-def address(hostvars: dict[str, dict[str, Any]]) -> str:
-    return str(hostvars["ask00"]["ansible_host"])
-
-
-@pytest.fixture(scope="module")
-def ringctl(tmp_path_factory: pytest.TempPathFactory, steward: Host) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Return a function that runs ringctl as somebody, with the key that the lab made for ada."""
-    folder = tmp_path_factory.mktemp("ringctl")
-    # Whatever went before: the queue's server has the description, and the steward is the one.
-    end = time.monotonic() + 90
-    while health(steward).get("queue_at", 0) < time.time() - 60:
-        assert time.monotonic() < end, "the steward has not reached the queue"
-        time.sleep(1)
-
-    def run(*words: str, person: str = "ada", key: Path = KEYS / "ada") -> subprocess.CompletedProcess[str]:
-        environment = {
-            **os.environ,
-            "XDG_CONFIG_HOME": str(folder / f"{person}-{key.name}"),
-            "RINGCTL_SERVER": f"https://{PORTAL}",
-            "RINGCTL_HOST": NAME,
-            "RINGCTL_CA": str(KEYS / "ca.pem"),
-            "RINGCTL_PERSON": person,
-            "RINGCTL_KEY": str(key),
-        }
-        argv = ["python3", str(ROOT / "bin/ringctl"), *words]
-        return subprocess.run(argv, env=environment, capture_output=True, text=True, check=False, timeout=300)
-
-    return run
-
-
-def new_key(folder: Path, name: str) -> Path:
-    path = folder / name
-    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", name, "-f", str(path)], check=True)
-    return path
-
-
-def gets_in(address: str, person: str, key: Path) -> bool:
-    options = ["UserKnownHostsFile=/dev/null", "StrictHostKeyChecking=no", "BatchMode=yes", "IdentitiesOnly=yes"]
-    words = [word for option in options for word in ("-o", option)]
-    argv = ["ssh", "-F", "none", *words, "-o", "ConnectTimeout=10", "-i", str(key), f"{person}@{address}", "true"]
-    return subprocess.run(argv, capture_output=True, check=False).returncode == 0
-
-
-def commits(steward: Host) -> list[str]:
-    return steward.check_output(f"{GIT} log --format=%s%n%b main").splitlines()
-
-
-def number(steward: Host) -> int:
-    return int(steward.check_output(f"{GIT} rev-list --count main"))
-
-
-def health(steward: Host) -> dict[str, Any]:
-    said = steward.run(f"cat {HOME}/state/health.json")
-    return json.loads(said.stdout) if said.rc == 0 else {}
 
 
 def test_a_key_that_somebody_asks_for_opens_the_vm_and_a_revoked_one_does_not(
@@ -118,7 +58,7 @@ def test_a_key_that_somebody_asks_for_opens_the_vm_and_a_revoked_one_does_not(
     said = commits(steward)
     assert "Requested-By: ada" in said
     begun = time.monotonic()
-    asked = ringctl("revoke-key", "--ssh-key", _line(key), "--wait")
+    asked = ringctl("revoke-key", "--ssh-key", line_of(key), "--wait")
     print(f"a revoked key: {time.monotonic() - begun:.1f} s")
     assert asked.returncode == 0, asked.stdout + asked.stderr
     assert not gets_in(address, "ada", key)
@@ -134,60 +74,19 @@ def test_what_the_policy_refuses_changes_nothing(
     assert number(steward) == before
 
 
-FORGED = """
-import json, django
-django.setup()
-from portal.queue import models, store
-given = json.loads({body!r})
-made, _new = store.submit("ada", given)
-print(made.id)
-"""
-
-
-LOOK = """
-import django
-django.setup()
-from portal.queue import models
-print(models.Request.objects.get(id={id!r}).state)
-"""
-
-
-def in_the_portal(portal: Host, program: str) -> str:
-    """Run Python as somebody who has broken into the queue's server."""
-    found = portal.check_output("systemctl show -P Environment ringmaster-portal.service")
-    words = shlex.join([*found.split(), "DJANGO_SETTINGS_MODULE=portal.settings", "python3", "-c", program])
-    return portal.check_output(f"runuser -u ringmaster-portal -- env {words}")
-
-
 def test_a_queue_that_was_broken_into_writes_nothing(
     portal: Host, steward: Host, tmp_path: Path, eventually: Callable[..., None]
 ) -> None:
     stranger = new_key(tmp_path, "stranger")
     before = number(steward)
-    ours = {"changes": [{"verb": "add_ssh_key", "arguments": {"user": "ada", "ssh_key": _line(stranger)}}]}
-    other = {"changes": [{"verb": "remove_ssh_key", "arguments": {"user": "ada", "ssh_key": _line(stranger)}}]}
+    ours = {"changes": [{"verb": "add_ssh_key", "arguments": {"user": "ada", "ssh_key": line_of(stranger)}}]}
+    other = {"changes": [{"verb": "remove_ssh_key", "arguments": {"user": "ada", "ssh_key": line_of(stranger)}}]}
     # Signed by somebody else; and by her, for something else.
     for key, signed_for in ((stranger, ours), (KEYS / "ada", other)):
-        statement = _statement(signed_for)
-        argv = ["ssh-keygen", "-q", "-Y", "sign", "-f", str(key), "-n", f"request@{NAME}"]
-        signed = subprocess.run(argv, input=f"{statement}\n", capture_output=True, text=True, check=True).stdout
-        body = {"request": ours, "proofs": [{"statement": statement, "signature": {"ssh": signed}}]}
-        id_ = in_the_portal(portal, FORGED.format(body=json.dumps(body))).split()[-1]
-        look = LOOK.format(id=id_)
-        eventually(lambda look=look: in_the_portal(portal, look).split()[-1] == "refused", 30)
+        id_ = hand_in(portal, {"request": ours, "proofs": [signed(signed_for, key)]})
+        eventually(lambda id_=id_: state_in_queue(portal, id_) == "refused", 30)
         assert id_ in steward.check_output("journalctl -u ringmaster-steward --since -2min --no-pager")
     assert number(steward) == before
-
-
-def _statement(request: dict[str, Any]) -> str:
-    now = datetime.datetime.now(datetime.UTC).replace(microsecond=0)
-    asks = statements.request_words(request)
-    sha256 = canonical.digest(request)
-    return statements.make(statements.REQUEST, NAME, "ada", now=now, asks=asks, sha256=sha256).text
-
-
-def _line(key: Path) -> str:
-    return key.with_suffix(".pub").read_text().strip()
 
 
 def test_the_stewards_listener_is_for_the_one_certificate(portal: Host, steward: Host) -> None:

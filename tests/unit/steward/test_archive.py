@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import os
+import subprocess
 import tarfile
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 import pytest
 import yaml
 from ansible_collections.ringmaster.hosting.plugins.module_utils.steward import archive, seed, settle
+from desks import git
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIPVGmECtw+Roq5w5HYwo9eBo8hg8lPKcjEU+U280gBaY"
 OTHER = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGzQpU9+OHNJ2csusWyqCmNc5dPnJJipRGTPQDtlQt4Q"
@@ -76,7 +78,7 @@ def test_a_description_comes_without_secrets_and_with_the_keys_of_its_lab(platfo
         f"plugin: ringmaster.hosting.platform\nkey_directory: {keys}\nprivate_key_file: {keys}/operator\n"
     )
     data = settle.packed(source)
-    assert not [name for name in members(data) if name.startswith("secrets") or name == "known_hosts"]
+    assert not [name for name in members(data) if name.startswith("secrets")]
     assert text(data, source.name) == "plugin: ringmaster.hosting.platform\n"
     assert yaml.safe_load(text(data, "users/alice.yml"))["ssh_keys"][-1] == f"{KEY} alice@lab"
     assert yaml.safe_load(text(data, "platform.yml"))["operators"][-1] == f"{OTHER} operator@lab"
@@ -101,10 +103,34 @@ def test_it_is_taken_in_once_and_a_checkout_is_made(
     assert "begins with" in settle.take(given, source, bare)
     assert settle.clone(source, bare)
     assert (source.parent / "platform.yml").is_file()
-    assert settle.take(given, source, bare) == "nothing was changed in the folder"
+    assert settle.take(given, source, bare) == ""
     assert not settle.clone(source, bare)
     platform.write("projects/broken.yml", "nonsense: 1\n")
     monkeypatch.delenv("RINGMASTER_DESCRIPTION_REPO")
     given.write_bytes(settle.packed(platform.options.source))
     with pytest.raises(seed.SeedError, match="nonsense"):
         settle.take(given, source, bare)
+
+
+def test_host_keys_of_machines_come_along_and_are_for_the_steward_alone(
+    platform: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The operator of a real platform has them in known_hosts, hashed or not, and no ledger has them."""
+    monkeypatch.setenv("HOME", str(tmp_path / "operator"))
+    own = tmp_path / "operator/.ssh/known_hosts"
+    own.parent.mkdir(parents=True)
+    address = next(iter(yaml.safe_load((platform.folder / "platform.yml").read_text())["hypervisors"].values()))[
+        "address"
+    ]
+    own.write_text(f"{address} {KEY}\nelsewhere.example.org {OTHER}\n")
+    subprocess.run(["ssh-keygen", "-q", "-H", "-f", str(own)], check=True, capture_output=True)
+    given, known, bare = tmp_path / "given.tar", tmp_path / "steward/known_hosts", tmp_path / "bare.git"
+    given.write_bytes(settle.packed(platform.options.source))
+    assert KEY in text(given.read_bytes(), "known_hosts")
+    assert OTHER not in text(given.read_bytes(), "known_hosts")
+    assert settle.learn(given, known)
+    assert not settle.learn(given, known)
+    found = subprocess.run(["ssh-keygen", "-f", str(known), "-F", address], capture_output=True, text=True, check=True)
+    assert KEY in found.stdout
+    settle.take(given, tmp_path / "home/platform.ringmaster.yml", bare)
+    assert "known_hosts" not in git(bare, "ls-tree", "-r", "--name-only", "main")

@@ -45,7 +45,7 @@ def test_all_of_it_is_there_but_secrets(bare: Path, platform: Any) -> None:
     listed = git(bare, "ls-tree", "-r", "--name-only", "main").splitlines()
     assert {"platform.yml", "platform.ringmaster.yml", "projects/myapp.yml", "allocations.yml"} <= set(listed)
     assert not [name for name in listed if name.startswith("secrets") or name == "known_hosts"]
-    assert seed.seed(platform.options, bare) == "nothing was changed in the folder"
+    assert seed.seed(platform.options, bare) == ""
     assert git(bare, "rev-list", "--count", "main") == "1"
 
 
@@ -58,7 +58,7 @@ def test_changes_of_both_sides_are_kept(bare: Path, platform: Any) -> None:
     assert "by a request" in show(bare, "projects/myapp.yml")
     assert "A blog" in show(bare, "projects/blog.yml")
     assert "grown" in show(bare, "allocations.yml") and "of the folder" not in show(bare, "allocations.yml")
-    assert seed.seed(platform.options, bare) == "nothing was changed in the folder"
+    assert seed.seed(platform.options, bare) == ""
     # And again, from there on.
     platform.write("projects/blog.yml", "description: Our blog\n")
     seed.seed(platform.options, bare)

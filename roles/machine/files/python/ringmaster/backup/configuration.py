@@ -26,10 +26,13 @@ CACHE = Path("/var/cache/ringmaster-backup")
 
 #: What is backed up where it exists. Crontabs belong to service users; the rest of the system is reinstalled.
 STANDARD_PATHS = ("/srv", "/home", "/root", "/etc/local", "/etc/ringmaster", "/var/spool/cron/crontabs")
-#: What is never backed up: caches, what a restore put aside, and the key to the backups themselves.
+#: What is never backed up: caches, what a restore put aside, and keys: to the backups themselves, to vaults that are
+#: backed up, and to all machines. The backup machine reads what it keeps.
 STANDARD_EXCLUDES = (
     "/etc/ringmaster/backup",
     "/etc/ringmaster/backup-server",
+    "/etc/ringmaster/steward/ssh-key",
+    "/etc/ringmaster/steward/vault-password",
     "/root/.cache",
     "/home/*/.cache",
     "/srv/*/.cache",

@@ -30,7 +30,7 @@ class SeedError(Exception):
 
 
 def seed(options: Options, repository: Path) -> str:
-    """Bring the description's folder into a bare repository, and say what was done; raises SeedError."""
+    """Bring the description's folder into a bare repository, and say what was done, if anything; raises SeedError."""
     folder = options.source.parent
     if not (repository / "HEAD").exists():
         repository.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -45,7 +45,7 @@ def seed(options: Options, repository: Path) -> str:
     if not base:
         raise SeedError(f"{repository} was not begun from a folder: clone it, change it there, and push")
     if tree == _git(repository, "rev-parse", f"{base}^{{tree}}"):
-        return "nothing was changed in the folder"
+        return ""
     own = _commit(repository, tree, f"Change {folder.name}", base)
     merged = git.run(["-C", str(repository), "merge-tree", "--write-tree", "--name-only", "--no-messages", head, own])
     first_line, *others = merged.stdout.splitlines() or [""]
