@@ -11,7 +11,7 @@ CHOICE = $(foreach word,$(ONLY),--only $(word)) $(if $(RESUME),--resume)
 LABTOOL = .venv/bin/python bin/lab --lab $(LAB) --platform $(PLATFORM)
 
 .DEFAULT_GOAL := help
-.PHONY: help ready tools up open status ssh down clean check test drill bench generate docs pictures lock
+.PHONY: help ready tools up open status ssh ringctl down clean check test drill bench generate docs pictures lock
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
@@ -33,6 +33,9 @@ status: ready ## show the VMs with their checks
 
 ssh: ready ## log in: make ssh VM=myapp00 AS=bob [CMD="..."]
 	@$(LABTOOL) ssh $(VM) $(AS) "$(CMD)"
+
+ringctl: ready ## ask for a change: make ringctl AS=alice CMD="order-vm --project myapp --wait"
+	@$(LABTOOL) ringctl $(AS) "$(CMD)"
 
 down: ready ## remove every process, mount, namespace and link of the lab; keep caches
 	@$(LABTOOL) down

@@ -91,6 +91,13 @@ def test_what_is_not_there_has_no_link(without: dict[str, Any]) -> None:
     assert links.of(without, "ringmaster-lab") == []
 
 
+def test_requests_are_asked_for_at_the_portals_host() -> None:
+    there = {**SERVER, "ringmaster_portal_host": "my.ringmaster.example", "ringmaster_fe_ipv4": "198.51.100.20"}
+    (link,) = links.portal(inventory(there, service_portal=["svc0"]), "mine")
+    assert (link.name, link.host, link.address) == ("my.mine", "my.ringmaster.example", "198.51.100.20")
+    assert list(links.portal(inventory(), "mine")) == []
+
+
 def person(name: str, state: str = "active", *permissions: str) -> dict[str, Any]:
     return {"name": name, "state": state, "permissions": permissions or ["login"]}
 
@@ -123,6 +130,19 @@ def test_hints_name_those_who_may_log_in_there() -> None:
         "make ssh LAB=open VM=blog00 AS=alice   # or carol",
         "make ssh LAB=open VM=shop00 AS=dave",
         "make ssh LAB=open VM=shop01 AS=operator   # root; nobody of its project may log in",
+    ]
+
+
+def test_a_hint_shows_how_a_manager_with_a_key_asks() -> None:
+    found = platform(
+        blog00=[person("zoe", "active", "manager"), person("bob")], shop00=[person("dave", "active", "manager")]
+    )
+    for name, host in found["_meta"]["hostvars"].items():
+        host["ringmaster_project"] = name[:-2]
+    assert hints.requests(found, KEYS, " LAB=open") == []
+    found["service_steward"] = {"hosts": ["ctl0"]}
+    assert hints.requests(found, KEYS, " LAB=open") == [
+        'make ringctl LAB=open AS=dave CMD="order-vm --project shop --wait"'
     ]
 
 

@@ -55,6 +55,23 @@ def _who_may(host: Mapping[str, Any]) -> list[str]:
     return [one["name"] for one in people if one["state"] == "active" and "login" in one["permissions"]]
 
 
+def requests(inventory: Mapping[str, Any], keys: Collection[str], given: str) -> list[str]:
+    """Return a line that shows how somebody asks for a change, where somebody may; nothing without a steward.
+
+    :param keys: names of people whose private key the lab has.
+    :param given: from :func:`words`.
+    """
+    hostvars = inventory["_meta"]["hostvars"]
+    if not inventory.get("service_steward", {}).get("hosts"):
+        return []
+    for vm in sorted(inventory.get("vms", {}).get("hosts", [])):
+        for one in hostvars[vm].get("ringmaster_roster", {}).get("people", []):
+            if one["name"] in keys and one["state"] == "active" and "manager" in one["permissions"]:
+                wish = f"order-vm --project {hostvars[vm]['ringmaster_project']} --wait"
+                return [f'make ringctl{given} AS={one["name"]} CMD="{wish}"']
+    return []
+
+
 def _others(names: Sequence[str]) -> str:
     """Return a comment of the shell with who else may."""
     if not names:

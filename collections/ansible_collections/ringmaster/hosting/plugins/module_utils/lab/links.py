@@ -53,7 +53,20 @@ def of(inventory: Mapping[str, Any], lab: str) -> list[Link]:
 
     :param inventory: as ansible-inventory lists it.
     """
-    return [*_status(inventory, lab), *_webmail(inventory, lab)]
+    return [*_status(inventory, lab), *_webmail(inventory, lab), *portal(inventory, lab)]
+
+
+def portal(inventory: Mapping[str, Any], lab: str) -> Iterator[Link]:
+    """Yield the link to where people ask for changes, which is how ``ringctl`` gets there as well."""
+    for host in _there(inventory, "service_portal")[:1]:
+        asked = _from_outside(host)
+        if asked:
+            yield Link(
+                name=_name("my", lab),
+                what="requests of people, by ringctl",
+                host=_host_name(host.get("ringmaster_portal_host"), f"my.{host['ringmaster_domain']}"),
+                **asked,
+            )
 
 
 def _status(inventory: Mapping[str, Any], lab: str) -> Iterator[Link]:
