@@ -5,17 +5,15 @@
 
 from __future__ import annotations
 
-import email
-import imaplib
 import json
 import secrets
 import shlex
 import socket
-import ssl
 from collections.abc import Callable, Iterator
 from email.message import Message
 from pathlib import Path
 
+import mailbox_of_catcher as mailbox
 import pytest
 from steps import check_of, checks_of
 from testinfra.host import Host
@@ -37,14 +35,6 @@ print(*client.mail(sender))
 for receiver in receivers: print(*client.rcpt(receiver))
 if text: print(*client.data(text.replace("~", "\\r\\n").encode()))
 """
-
-
-class Imap(imaplib.IMAP4_SSL):
-    """A connection to an address whose certificate is for a name."""
-
-    def _create_socket(self, timeout: float | None) -> socket.socket:
-        plain = socket.create_connection((self.host, self.port), timeout)
-        return self.ssl_context.wrap_socket(plain, server_hostname=CATCHER[1])
 
 
 @pytest.fixture(scope="module")
@@ -79,15 +69,7 @@ def smarthost_away(machine: Callable[[str], Host]) -> Iterator[Callable[[], None
 
 def caught(token: str) -> list[Message]:
     """Return the messages whose subject has a token."""
-    client = Imap(CATCHER[0], ssl_context=ssl.create_default_context(cafile=str(CA)), timeout=30)
-    try:
-        client.login("caught", "caught-secret-1")
-        client.select(readonly=True)
-        _status, found = client.search(None, "SUBJECT", token)
-        parts = [client.fetch(number.decode(), "(RFC822)")[1][0] for number in found[0].split()]
-        return [email.message_from_bytes(part[1]) for part in parts if isinstance(part, tuple)]
-    finally:
-        client.shutdown()
+    return mailbox.caught(CATCHER[1], token)
 
 
 def speak(host: Host, sender: str, receivers: str, text: str = "", address: str = RELAYS[0], *words: str) -> list[str]:

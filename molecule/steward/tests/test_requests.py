@@ -33,6 +33,7 @@ from asking import (
     signed,
     state_in_queue,
 )
+from mailbox_of_catcher import caught
 from testinfra.host import Host
 
 MOST_EXPOSED = 2.0
@@ -44,6 +45,7 @@ def test_a_key_that_somebody_asks_for_opens_the_vm_and_a_revoked_one_does_not(
     steward: Host,
     address: str,
     tmp_path: Path,
+    eventually: Callable[..., None],
 ) -> None:
     key = new_key(tmp_path, "laptop")
     before = number(steward)
@@ -57,6 +59,13 @@ def test_a_key_that_somebody_asks_for_opens_the_vm_and_a_revoked_one_does_not(
     assert number(steward) == before + 1
     said = commits(steward)
     assert "Requested-By: ada" in said
+    fingerprint = subprocess.check_output(["ssh-keygen", "-lf", f"{key}.pub"], text=True).split()[1]
+
+    def is_told() -> bool:
+        found = [str(one.get_payload()) for one in caught("out0.asked.example", "Your keys have changed")]
+        return any(fingerprint in text and "(ada) asked for it." in text for text in found)
+
+    eventually(is_told, 60)
     begun = time.monotonic()
     asked = ringctl("revoke-key", "--ssh-key", line_of(key), "--wait")
     print(f"a revoked key: {time.monotonic() - begun:.1f} s")
@@ -141,7 +150,7 @@ def test_checks(machine: Callable[[str], Host], name: str, eventually: Callable[
     host = machine(name)
     part = {"svc0": "portal", "ctl0": "steward"}[name]
     definitions = json.loads(host.check_output(f"cat /usr/lib/ringmaster/checks.d/{part}.json"))
-    assert len(definitions) == {"portal": 2, "steward": 4}[part]
+    assert len(definitions) == {"portal": 2, "steward": 5}[part]
 
     def run(one: dict[str, Any]) -> tuple[int, str]:
         function = one["function"].partition(":")[2]

@@ -56,6 +56,15 @@ def test_mistakes_and_runs_that_did_not_happen_are_named(health: Path) -> None:
     assert 'ringmaster_steward_run_overdue{run="site"} 1' in lines
 
 
+def test_notices_that_do_not_leave_are_told(health: Path) -> None:
+    say(health)
+    assert checks.notices(path=health) == (0, "0 notices to people wait.")
+    say(health, notices={"waiting": 1, "since": time.time() - 60})
+    assert checks.notices(path=health) == (0, "1 notice to people waits.")
+    say(health, notices={"waiting": 2, "since": time.time() - 3 * 3600})
+    assert checks.notices(path=health)[0] == 1
+
+
 def test_without_a_word_there_are_no_figures(health: Path) -> None:
     assert list(figures.metrics(health)) == []
     health.write_text("{")

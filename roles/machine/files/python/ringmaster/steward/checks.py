@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ringmaster.core import below
-from ringmaster.core.checks import CRITICAL, OK, level
+from ringmaster.core.checks import CRITICAL, OK, WARNING, level
 from ringmaster.core.report import counted
 
 HEALTH = Path("/var/lib/ringmaster-steward/state/health.json")
@@ -54,6 +54,17 @@ def description(path: Path = HEALTH) -> tuple[int, str]:
     if problem:
         return CRITICAL, f"Requests wait, since the description has a mistake: {problem}"
     return OK, "The description can be read."
+
+
+def notices(warning_hours: float = 1, path: Path = HEALTH) -> tuple[int, str]:
+    """What people are told by mail leaves."""
+    found = health(path).get("notices") or {}
+    waiting = int(found.get("waiting") or 0)
+    passed = time.time() - float(found.get("since") or 0) if waiting else 0.0
+    said = f"{counted(waiting, 'notice', 'notices')} to people {'waits' if waiting == 1 else 'wait'}"
+    if passed > warning_hours * 3600:
+        return WARNING, f"{said}, the oldest for {passed / 3600:.0f} hours: journalctl -u ringmaster-steward says why."
+    return OK, f"{said}."
 
 
 def regular(path: Path = HEALTH) -> tuple[int, str]:

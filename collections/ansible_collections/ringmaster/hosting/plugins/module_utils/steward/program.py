@@ -4,13 +4,14 @@
 """The steward: ``python -m …module_utils.steward.program CONFIGURATION`` runs until it is ended.
 
 Three threads: one asks the queue for what is to be done, one tells it what became of it, and one does it. They meet in
-the journal only, so that a queue that is away holds up nothing that was taken already.
+the journal only, so that a queue that is away holds up nothing that was taken already. A fourth one tells people by
+mail what was written that concerns them; it looks at commits, and meets the others nowhere.
 
 The configuration is JSON. Needed are ``queue`` (its address), ``host`` (for which people sign), ``source`` (of the
 description, which is in a repository), ``state`` (a folder of its own) and ``playbooks``; ``certificate``, ``key``,
 ``authority``, ``roles``, ``origins``, ``rp_id``, ``ansible_playbook``, ``environment``, ``secrets``, ``made_of`` and
-``regular`` (playbooks with times such as 10m or 02:30) where they are needed. How it goes stands in ``health.json`` of
-the state's folder.
+``regular`` (playbooks with times such as 10m or 02:30) and ``mail`` (``server``, ``port``, ``sender``, ``authority``:
+where notices are handed in) where they are needed. How it goes stands in ``health.json`` of the state's folder.
 
 A run of ``site.yml`` may renew what the steward is made of, on the machine where it runs, and nobody ends the steward
 for that: it would end the run as well. It looks at the paths of ``made_of``, and ends by itself between two runs.
@@ -41,12 +42,13 @@ from . import messages, places, questions, regular, snapshot, states
 from .desk import Desk
 from .dispatch import Dispatch
 from .journal import RUNNING, WAITING, Journal, JournalError
+from .outbox import Courier
 from .queue_client import Delivery, Queue, QueueError, SupersededError
 from .runner import AnsibleRunner, Runner
 
 LOG = logging.getLogger("steward")
-WAIT, PAUSE, FOLLOW, TICK = 20, 0.2, 10.0, 20.0
-"""Seconds: of a call for what is to be done, between two looks, two pulls, and two looks for what is over."""
+WAIT, PAUSE, FOLLOW, TICK, MAIL = 20, 0.2, 10.0, 20.0, 5.0
+"""Seconds: of a call for what is to be done, between two looks, two pulls, two looks for what is over, and for mail."""
 OPEN = tuple(one for one in states.STATES if one not in states.FINAL)
 LONGEST_PAUSE = 30.0
 """Between two tries to reach the queue."""
@@ -102,6 +104,8 @@ class Program:
         for one in self.regular:
             self.journal.expect(one.playbook, time.time())
         self._health = state / "health.json"
+        self._state, self._mail = state, configuration.get("mail")
+        self._mail_waits: tuple[int, float] = (0, 0.0)
         self.problem = ""
         """Why the steward has ended by itself."""
 
@@ -123,7 +127,7 @@ class Program:
 
     def run(self) -> None:
         """Work until somebody ends it, or another steward takes over."""
-        threads = [threading.Thread(target=one, daemon=True) for one in (self._fetch, self._tell)]
+        threads = [threading.Thread(target=one, daemon=True) for one in (self._fetch, self._tell, self._write)]
         for thread in threads:
             thread.start()
         try:
@@ -189,6 +193,7 @@ class Program:
             "queue_at": int(self.heard),
             "description": description,
             "open": len(self.journal.of_states(*OPEN)),
+            "notices": dict(zip(("waiting", "since"), self._mail_waits, strict=True)),
             "regular": regular.problems(self.regular, self.journal.past(), utc()),
         }
         write_atomically(self._health, json.dumps(said))
@@ -211,6 +216,17 @@ class Program:
                 nonce, proof = what
                 self.desk.end_session(proof)
                 self._ended.append(nonce)
+
+    # Mail to people.
+
+    def _write(self) -> None:
+        """Tell people what was written that concerns them, where the platform has a machine for mail."""
+        if not self._mail:
+            return
+        courier = Courier(self.options, self._state, self._mail)
+        while not self._stop.wait(MAIL):
+            courier.work(time.time())
+            self._mail_waits = courier.outbox.waiting()
 
     # The queue.
 
