@@ -14,6 +14,8 @@ from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
 from django.db import OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.urls import URLPattern, path
+from django.views.decorators.csrf import csrf_exempt
 
 TITLES = {
     "invalid-request": "This is not of the form that is taken",
@@ -67,7 +69,7 @@ class Problems:
         """Answer."""
         answer = self.get_response(request)
         answer.setdefault("Cache-Control", "no-store")
-        answer["Content-Security-Policy"] = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'"
+        answer.setdefault("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'; base-uri 'none'")
         return answer
 
     def process_exception(self, _request: HttpRequest, error: Exception) -> HttpResponse | None:
@@ -86,6 +88,11 @@ class Problems:
             logging.getLogger("portal").error("the database does not answer: %s", error)
             return Problem(503, "away", "the database does not answer; ask again", wait=5).response()
         return None
+
+
+def for_programs(route: str, view: Callable[..., HttpResponse]) -> URLPattern:
+    """Return an address for programs, which bring a token or a certificate and never a cookie."""
+    return path(route, csrf_exempt(view))
 
 
 def body(request: HttpRequest, most: int) -> Any:

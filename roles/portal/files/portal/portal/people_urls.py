@@ -3,19 +3,22 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Addresses of the people's side."""
 
-from django.urls import path
+from django.urls import include, path
 
+from .answers import for_programs
 from .queue import people
 
 urlpatterns = [
-    path("ringctl", people.ringctl),
-    path("api/v1/client", people.client_table),
-    path("api/v1/sessions", people.sign_in),
-    path("api/v1/sessions/current", people.sign_out),
-    path("api/v1/me", people.me),
-    path("api/v1/requests", people.requests),
-    path("api/v1/requests/<str:id_>", people.one_request),
-    path("api/v1/requests/<str:id_>/cancel", people.cancel),
-    path("api/v1/questions", people.ask),
-    path("api/v1/questions/<str:id_>", people.answered),
+    for_programs("ringctl", people.ringctl),
+    for_programs("api/v1/client", people.client_table),
+    for_programs("api/v1/sessions", people.sign_in),
+    for_programs("api/v1/sessions/current", people.sign_out),
+    for_programs("api/v1/me", people.me),
+    for_programs("api/v1/requests", people.requests),
+    for_programs("api/v1/requests/<str:id_>", people.one_request),
+    for_programs("api/v1/requests/<str:id_>/cancel", people.cancel),
+    for_programs("api/v1/questions", people.ask),
+    for_programs("api/v1/questions/<str:id_>", people.answered),
+    path("", include("portal.pages.urls")),
 ]
+handler404 = "portal.pages.frame.missing"

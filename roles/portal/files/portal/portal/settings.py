@@ -23,13 +23,32 @@ ROLES = Path(CONFIGURATION["roles"]) if CONFIGURATION.get("roles") else None
 SECRET_KEY = Path(CONFIGURATION["secret_key_file"]).read_text(encoding="utf-8").strip()
 DEBUG = False
 ALLOWED_HOSTS = [HOST, *CONFIGURATION.get("hosts", [])]
-INSTALLED_APPS = ["portal.queue"]
-# No session, no cookie, no form: what is here is for programs, which bring a token or a certificate.
-MIDDLEWARE = ["django.middleware.security.SecurityMiddleware", "portal.answers.Problems"]
+INSTALLED_APPS = ["portal.queue", "portal.pages"]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "portal.answers.Problems",
+    "portal.pages.frame.Guard",
+    "django.middleware.csrf.CsrfViewMiddleware",
+]
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {"builtins": ["portal.pages.templatetags.words"], "string_if_invalid": ""},
+    }
+]
+# Names with __Host- are set by this very host only, and not by a VM whose name ends like ours.
+CSRF_COOKIE_NAME = "__Host-ringmaster-forms"
+CSRF_COOKIE_SECURE = CSRF_COOKIE_HTTPONLY = True
+CSRF_COOKIE_SAMESITE = "Strict"
+CSRF_COOKIE_AGE = None
+CSRF_TRUSTED_ORIGINS = list(ORIGINS)
+CSRF_FAILURE_VIEW = "portal.pages.frame.refused"
 ROOT_URLCONF = "portal.people_urls"
 APPEND_SLASH = False
 SECURE_CONTENT_TYPE_NOSNIFF = True
-SECURE_REFERRER_POLICY = "no-referrer"
+# With no-referrer, browsers would say of our own forms that they come from nowhere (Origin: null).
+SECURE_REFERRER_POLICY = "same-origin"
 # A description of 1,000 VMs takes a few megabytes.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 32 * 1024 * 1024
 

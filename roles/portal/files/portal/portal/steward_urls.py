@@ -3,14 +3,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Addresses of the steward's listener."""
 
-from django.urls import path
-
+from .answers import for_programs
 from .queue import steward
 
 urlpatterns = [
-    path("steward/v1/hello", steward.hello),
-    path("steward/v1/next", steward.next_),
-    path("steward/v1/reports", steward.reports),
-    path("steward/v1/answer", steward.answer),
-    path("steward/v1/snapshot", steward.snapshot),
+    for_programs("steward/v1/hello", steward.hello),
+    for_programs("steward/v1/next", steward.next_),
+    for_programs("steward/v1/reports", steward.reports),
+    for_programs("steward/v1/answer", steward.answer),
+    for_programs("steward/v1/snapshot", steward.snapshot),
 ]

@@ -22,6 +22,8 @@ class Session(models.Model):
     not_after = models.DateTimeField()
     made = models.DateTimeField(auto_now_add=True)
     ended = models.DateTimeField(null=True)
+    agent = models.CharField(max_length=200, blank=True)
+    """What the browser or the client calls itself."""
     told = models.BooleanField(default=False)
     """Whether the steward knows that it ended."""
 

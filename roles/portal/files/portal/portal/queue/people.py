@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import json
 import threading
@@ -17,7 +16,8 @@ from ansible_collections.ringmaster.hosting.plugins.module_utils.platform import
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.language.errors import DescriptionError
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.proofs import client, judge, statements
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.proofs.statements import ProofError
-from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.verbs import edit, policy, signing
+from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.verbs import edit
+from ansible_collections.ringmaster.hosting.plugins.module_utils.services import outlook
 from ansible_collections.ringmaster.hosting.plugins.module_utils.steward import ids, messages, questions
 from django.conf import settings
 from django.db.models import Q, QuerySet
@@ -59,7 +59,7 @@ def sign_in(request: HttpRequest) -> HttpResponse:
     method(request, "POST")
     given = messages.keys(body(request, messages.REQUEST_BYTES), ("proof",))
     sessions.swept()
-    token, session = sessions.sign_in(given["proof"])
+    token, session = sessions.sign_in(given["proof"], request.headers.get("User-Agent", ""))
     until = statements.written(session.not_after)
     return JsonResponse({"token": token, "person": session.person, "not_after": until}, status=201)
 
@@ -91,6 +91,14 @@ def requests(request: HttpRequest) -> HttpResponse:
     if isinstance(value, dict) and "newcomer" in value:
         return _accepted(*_newcomer(value))
     session = sessions.of(request)
+    return _accepted(*handed_in(session, value, request.headers.get("Idempotency-Key", "")))
+
+
+def handed_in(session: models.Session, value: Any, key: str = "") -> tuple[models.Request, bool]:
+    """Keep what somebody who is signed in asks for; tells whether it is new. Raises Problem, MessageError.
+
+    :param key: a word of the asker's: the same word is the same request.
+    """
     value = messages.keys(value, ("request",), ("proofs",))
     given = value.get("proofs", [])
     if not isinstance(given, list):
@@ -101,9 +109,8 @@ def requests(request: HttpRequest) -> HttpResponse:
     messages.submission(value)
     if sessions.signed_by(value["proofs"][0])[0] != session.person:
         raise Problem(403, "not-allowed", f"this was signed by somebody else than {session.person}")
-    key = request.headers.get("Idempotency-Key", "")[:200]
-    dedupe = sessions.statement_of(value["proofs"]) or (key and store.digest(f"{session.person}\n{key}"))
-    return _accepted(*store.submit(session.person, value, dedupe))
+    dedupe = sessions.statement_of(value["proofs"]) or (key and store.digest(f"{session.person}\n{key[:200]}"))
+    return store.submit(session.person, value, dedupe)
 
 
 def _accepted(found: models.Request, is_new: bool) -> HttpResponse:
@@ -128,7 +135,7 @@ def _listed(request: HttpRequest) -> HttpResponse:
         limit = max(1, min(int(request.GET.get("limit", "20")), MOST))
     except ValueError:
         raise messages.MessageError("/limit", "is no number") from None
-    found = _seen(session.person).order_by("-id")
+    found = seen_by(session.person).order_by("-id")
     if after := request.GET.get("after", ""):
         found = found.filter(id__lt=after)
     rows = list(found[: limit + 1])
@@ -136,7 +143,7 @@ def _listed(request: HttpRequest) -> HttpResponse:
     return JsonResponse({"items": [store.shown(one) for one in rows[:limit]], "next": more})
 
 
-def _seen(person: str) -> QuerySet[models.Request]:
+def seen_by(person: str) -> QuerySet[models.Request]:
     """Return what somebody may see: his own requests, and all of them for operators."""
     if people.visible(sessions.described(), person).is_operator:
         return models.Request.objects.all()
@@ -159,7 +166,7 @@ def one_request(request: HttpRequest, id_: str) -> HttpResponse:
         raise messages.MessageError("/wait", "is no number") from None
     end = time.monotonic() + min(wait, LONGEST_WAIT)
     while True:
-        found = _seen(session.person).filter(id=id_).first()
+        found = seen_by(session.person).filter(id=id_).first()
         if found is None:
             raise Problem(404, "not-found", "there is no such request for you")
         if found.version > seen or time.monotonic() >= end:
@@ -177,61 +184,30 @@ def _tried(request: HttpRequest) -> HttpResponse:
     """Say what a request would do, by the description that is here; the steward decides by the newest one."""
     session = sessions.of(request)
     value = messages.keys(body(request, messages.REQUEST_BYTES), ("request",), ("proofs",))
-    changes, expect = messages.wanted(value["request"])
-    found = sessions.described()
-    verdicts = [policy.judge(found, session.person, one.verb, one.arguments) for one in changes]
-    answers = [one.answer for one in verdicts]
-    verdict = next((word for word in (policy.REFUSE, policy.ASK) if word in answers), policy.ALLOW)
-    reasons = [reason for one in verdicts for reason in one.reasons]
-    who = sorted({person for one in verdicts for person in one.who})
-    needs = (
-        [signing.needs(found, session.person, one.verb, one.arguments) for one in changes]
-        if verdict != "refuse"
-        else []
-    )
-    said: dict[str, Any] = {
-        "verdict": verdict,
-        "reasons": reasons,
-        "who": who,
-        "signature": next(filter(None, needs), ""),
-        "files": [],
-        "allocated": [],
-        "warnings": [],
-    }
-    if verdict != policy.REFUSE:
-        said |= _drawn(changes, expect)
-    return JsonResponse(said)
+    said = tried(session.person, value["request"], consequences=False)
+    names = ("verdict", "reasons", "who", "signature", "files", "allocated", "warnings")
+    return JsonResponse({name: getattr(said, name) for name in names})
 
 
-def _drawn(changes: Any, expect: Any) -> dict[str, Any]:
-    """Return what changes would write; one at a time, because a large description takes a second."""
+def tried(person: str, value: Any, *, consequences: bool = True) -> outlook.Outlook:
+    """Return what would come of a request; one at a time, because a large description takes a second."""
+    changes, expect = messages.wanted(value)
     if not _TRIAL.acquire(timeout=5):
         raise Problem(429, "rate-limited", "others try something just now", wait=5)
     try:
-        options = snapshots.options(snapshots.commit())
-        outcome = edit.apply_many(
-            options,
+        return outlook.of(
+            sessions.described(),
+            snapshots.options(snapshots.commit()),
+            person,
             [(one.verb, one.arguments) for one in changes],
-            expect=[edit.Seen(one.file, one.path, one.value) for one in expect],
-            dry_run=True,
+            [edit.Seen(one.file, one.path, one.value) for one in expect],
+            consequences=consequences,
         )
     except DescriptionError as error:
         errors = [{"message": one.message, "found": one.found, "allowed": one.allowed} for one in error.mistakes]
-        raise Problem(422, "invalid", "; ".join(one["message"] for one in errors)[:2000], errors) from None
+        raise Problem(422, "invalid", "; ".join(one["message"] for one in errors)[:2000], errors) from error
     finally:
         _TRIAL.release()
-    files = [
-        {"path": str(Path(one["path"]).relative_to(options.source.parent)), "diff": _difference(one)}
-        for one in outcome.files
-    ]
-    return {"files": files, "allocated": outcome.allocated, "warnings": outcome.warnings}
-
-
-def _difference(file: dict[str, str]) -> str:
-    # What stands beside a line of the ledger is of others.
-    around = 0 if Path(file["path"]).name == "allocations.yml" else 2
-    lines = difflib.unified_diff(file["before"].splitlines(), file["after"].splitlines(), lineterm="", n=around)
-    return "\n".join(list(lines)[2:])
 
 
 def ask(request: HttpRequest) -> HttpResponse:

@@ -17,6 +17,7 @@ from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.proofs
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.proofs.statements import ProofError
 from django.conf import settings
 from django.db import IntegrityError
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
@@ -37,8 +38,11 @@ def described() -> Description:
     return found
 
 
-def sign_in(proof: Any) -> tuple[str, models.Session]:
-    """Return a token and its session for a fresh proof; raises Problem."""
+def sign_in(proof: Any, agent: str = "") -> tuple[str, models.Session]:
+    """Return a token and its session for a fresh proof; raises Problem.
+
+    :param agent: what the program that signs in calls itself, for the list of sessions.
+    """
     try:
         proven = judge.of_session(described(), place(), proof, timezone.now())
     except ProofError as error:
@@ -52,6 +56,7 @@ def sign_in(proof: Any) -> tuple[str, models.Session]:
             proof=proof,
             nonce=statement["nonce"],
             not_after=statement.time("not_after"),
+            agent=agent[:200],
         )
     except IntegrityError:
         raise Problem(403, "not-allowed", "this statement was used before; sign another one") from None
@@ -61,12 +66,27 @@ def sign_in(proof: Any) -> tuple[str, models.Session]:
 def of(request: HttpRequest) -> models.Session:
     """Return the session of whoever asks; raises Problem."""
     word, _blank, token = request.headers.get("Authorization", "").partition(" ")
-    found = models.Session.objects.filter(token=store.digest(token), ended=None).first() if word == "Bearer" else None
-    if found is None or found.not_after <= timezone.now():
+    found = _kept(token) if word == "Bearer" else None
+    if found is None:
         raise Problem(401, "no-session", "there is no session for this token, or it has ended; sign in again")
     if not people.is_active(described(), found.person):
         raise Problem(401, "no-session", f"{found.person} has no account that can be used")
     return found
+
+
+def known(token: str) -> models.Session | None:
+    """Return the session of a token; None where it has ended, or its person has no account that can be used."""
+    found = _kept(token)
+    return found if found and people.is_active(described(), found.person) else None
+
+
+def _kept(token: str) -> models.Session | None:
+    return models.Session.objects.filter(token=store.digest(token), ended=None, not_after__gt=timezone.now()).first()
+
+
+def of_person(person: str) -> QuerySet[models.Session]:
+    """Return the sessions of a person that have not ended."""
+    return models.Session.objects.filter(person=person, ended=None, not_after__gt=timezone.now()).order_by("-made")
 
 
 def end(session: models.Session) -> None:

@@ -67,6 +67,11 @@ def current() -> Description | None:
         return _kept[1] if _kept else None
 
 
+def is_old() -> bool:
+    """Tell whether what is shown is older than what the steward handed over last, which is not valid."""
+    return _kept is not None and _kept[0] != commit()
+
+
 def _read(wanted: str) -> Description:
     return description.read_valid(options(wanted))
 

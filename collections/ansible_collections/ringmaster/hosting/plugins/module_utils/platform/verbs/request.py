@@ -141,7 +141,7 @@ def _as_data(kind: Type, value: Any) -> Any:
     if isinstance(kind, Boolean) and text.lower() in ("true", "yes", "on", "false", "no", "off"):
         return text.lower() in ("true", "yes", "on")
     if isinstance(kind, Record) or (isinstance(kind, ListOf) and isinstance(kind.item, Record)):
-        return [] if text.lower() == NONE and isinstance(kind, ListOf) else _yaml(text)
+        return [] if text.lower() == NONE and isinstance(kind, ListOf) else yaml_data(text)
     if isinstance(kind, OrWord):
         return text if text == kind.word else _as_data(kind.other, text)
     if isinstance(kind, NumberOrList):
@@ -160,7 +160,7 @@ def _is_ssh_key(kind: Type) -> bool:
 def _list(text: str, separator: str) -> Any:
     """Read a list: in JSON, one item a line, or words with commas between them; ``none`` is the empty list."""
     if text.startswith("["):
-        return _yaml(text)
+        return yaml_data(text)
     if text.lower() == NONE:
         return []
     return [item.strip() for item in re.split(separator, text) if item.strip()]
@@ -169,11 +169,17 @@ def _list(text: str, separator: str) -> Any:
 def _map(text: str) -> Any:
     """Read a map: in YAML or JSON, or names alone, each with an empty map."""
     if ":" in text:
-        return _yaml(text)
+        return yaml_data(text)
     return {name: {} for name in re.split(r"[\s,]+", text) if name}
 
 
-def _yaml(text: str) -> Any:
+def yaml_text(value: Any) -> str:
+    """Return data as YAML, as people write it in a form."""
+    return str(yaml.safe_dump(value, sort_keys=False, allow_unicode=True, default_flow_style=False)).strip()
+
+
+def yaml_data(text: str) -> Any:
+    """Return the data of a text in YAML; the text itself where it is none."""
     source = load.read(Path("text"), text)
     if source.mistakes or source.root is None:
         return text

@@ -1,0 +1,14 @@
+# Copyright: (c) 2026, Ringmaster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The pages as Django knows them."""
+
+from django.apps import AppConfig
+
+
+class PagesConfig(AppConfig):
+    """The pages."""
+
+    name = "portal.pages"
+    label = "pages"
+    default_auto_field = "django.db.models.BigAutoField"

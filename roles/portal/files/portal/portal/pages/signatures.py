@@ -1,0 +1,70 @@
+# Copyright: (c) 2026, Ringmaster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What people sign with their SSH key: the command that is copied, and what it printed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.proofs import judge
+from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.proofs.statements import (
+    ProofError,
+    Statement,
+)
+from django.http import HttpRequest
+from django.utils import timezone
+
+from ..queue import sessions
+from . import frame
+
+KEY = "~/.ssh/id_ed25519"
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A statement that is to be signed: its name in the form, what it is for, and with which key."""
+
+    name: str
+    title: str
+    statement: Statement
+    key: str = KEY
+
+    @property
+    def _command(self) -> str:
+        return f"ssh-keygen -Y sign -n {self.statement.kind}@{self.statement['host']} -f {self.key}"
+
+    @property
+    def command(self) -> str:
+        """The command for shells of Linux, macOS and WSL. A statement has no apostrophe (canonical form)."""
+        return f"printf '%s' '{self.statement.text}' | {self._command}"
+
+    @property
+    def powershell(self) -> str:
+        """The same for PowerShell, which adds a line end that counts for nothing."""
+        return f"'{self.statement.text}' | {self._command}"
+
+    @property
+    def about(self) -> str:
+        """What is signed, in words."""
+        return str(self.statement["about"])
+
+
+def posted(request: HttpRequest, name: str) -> Mapping[str, Any] | None:
+    """Return the proof that was pasted into a form; None where there was none."""
+    text, signature = frame.posted(request, f"{name}-statement", 40_000), frame.posted(request, f"{name}-signature")
+    if not text or not signature.strip():
+        return None
+    return {"statement": text, "signature": {"ssh": signature.strip() + "\n"}}
+
+
+def problem(asker: frame.Asker, request: Any, proofs: Any) -> str:
+    """Say what is wrong with the signatures of a request, as the steward would; an empty text where they hold."""
+    try:
+        judge.of_request(asker.description, sessions.place(), request, proofs, timezone.now())
+    except ProofError as error:
+        said = str(error)
+        return f"{said[:1].upper()}{said[1:]}. Run the new command."
+    return ""
