@@ -124,6 +124,14 @@ CHANGES: dict[str, tuple[str, tuple[str | int, ...], Any]] = {
     "project.maintenance.start": (PROJECT, ("maintenance", "start"), "03:00"),
     "project.maintenance.hours": (PROJECT, ("maintenance", "hours"), 5),
     "project.maintenance.timezone": (PROJECT, ("maintenance", "timezone"), "Europe/Oslo"),
+    "project.maintenance.notice_hours": (PROJECT, ("maintenance", "notice_hours"), 48),
+    **{
+        f"project.maintenance.exclusions.{name}": (PROJECT, ("maintenance", "exclusions", 0, name), value)
+        for name, value in (("from", "2026-12-23"), ("to", "2027-01-04"), ("reason", "Another one"))
+    },
+    "project.maintenance.keep.vms": (PROJECT, ("maintenance", "keep", 0, "vms"), ["myapp00", "myapp02"]),
+    "project.maintenance.keep.in_service": (PROJECT, ("maintenance", "keep", 0), {"vms": ["myapp00", "myapp01"]}),
+    "project.maintenance.ignore_checks": (PROJECT, ("maintenance", "ignore_checks"), ["redis/memory"]),
     "project.backup.keep_daily": (PROJECT, ("backup", "keep_daily"), 20),
     "project.backup.keep_weekly": (PROJECT, ("backup", "keep_weekly"), 20),
     "project.backup.keep_monthly": (PROJECT, ("backup", "keep_monthly"), 7),
@@ -167,6 +175,13 @@ CHANGES: dict[str, tuple[str, tuple[str | int, ...], Any]] = {
     "project.vms.maintenance.start": (PROJECT, (*VM, "maintenance"), {"start": "05:00"}),
     "project.vms.maintenance.hours": (PROJECT, (*VM, "maintenance"), {"hours": 6}),
     "project.vms.maintenance.timezone": (PROJECT, (*VM, "maintenance"), {"timezone": "Europe/Oslo"}),
+    "project.vms.maintenance.notice_hours": (PROJECT, (*VM, "maintenance"), {"notice_hours": 2}),
+    **{
+        f"project.vms.maintenance.exclusions.{name}": (PROJECT, (*VM, "maintenance"), {"exclusions": [
+            {"from": "2026-12-22", "to": "2026-12-30", "reason": "x"} | {name: value}
+        ]})
+        for name, value in (("from", "2026-12-23"), ("to", "2027-01-04"), ("reason", "Another one"))
+    },
     "project.vms.backup.keep_daily": (PROJECT, (*VM, "backup"), {"keep_daily": 21}),
     "project.vms.backup.keep_weekly": (PROJECT, (*VM, "backup"), {"keep_weekly": 21}),
     "project.vms.backup.keep_monthly": (PROJECT, (*VM, "backup"), {"keep_monthly": 8}),
@@ -252,6 +267,10 @@ def described(platform):
         data["dns_records"][0]["zone"] = "shop.example"
         data["vms"]["myapp01"] = {"frontend_ipv4": True}
         data["vms"]["myapp02"] = {"state": "retiring", "delete_after": "2031-01-01"}
+        data["maintenance"] |= {
+            "exclusions": [{"from": "2026-12-22", "to": "2026-12-30", "reason": "Christmas"}],
+            "keep": [{"vms": ["myapp00", "myapp01"], "in_service": 1}],
+        }
 
     platform.edit(PROJECT, vms)
     (platform.folder / "incidents").mkdir(exist_ok=True)

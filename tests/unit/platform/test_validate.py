@@ -291,6 +291,23 @@ TABLE = [
     ),
     ("bad time zone", PLATFORM, "Europe/Berlin", "Europe/Bärlin", ["is not the name of a time zone"]),
     ("bad window", PROJECT, 'start: "02:00"', "start: 25:00", ["'25:00' is not allowed here"]),
+    *(
+        (name, PROJECT, "hours: 4}", f"hours: 4, {more}}}", said)
+        for name, more, said in (
+            ("nobody to keep", "keep: [{vms: [myapp07]}]", ["the VM 'myapp07' is not known"]),
+            (
+                "all are kept",
+                "keep: [{vms: [myapp00], in_service: 1}]",
+                ["nothing could ever be restarted", "less than 1, the number of VMs"],
+            ),
+            (
+                "an exclusion without days",
+                'exclusions: [{from: "2026-12-24", to: "2026-12-23", reason: x}]',
+                ["it ends before it begins", "2026-12-24 or later"],
+            ),
+            ("no check", "ignore_checks: [memory]", ["'memory' is not allowed here"]),
+        )
+    ),
     ("hypervisor option", PLATFORM, "  hv0:\n", "  hv0:\n    options: []\n", ["options: is not a map"]),
     ("tab", PROJECT, "    cores: 2", "\tcores: 2", ["is not valid YAML", "tabs"]),
     ("not YAML", PROJECT, "cores: 2", "cores: 2: 3", ["is not valid YAML", "in quotes"]),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime
 import itertools
+from typing import Any
 
 import pytest
 from ringmaster.maintenance.window import Window, overlap
@@ -19,7 +20,7 @@ def utc(text: str) -> datetime.datetime:
 
 
 def window(
-    days: tuple[str, ...] = DAILY, start: str = "02:00", hours: float = 4, timezone: str = "UTC", **more: int
+    days: tuple[str, ...] = DAILY, start: str = "02:00", hours: float = 4, timezone: str = "UTC", **more: Any
 ) -> Window:
     return Window(days, start, hours, timezone, **more)
 
@@ -136,3 +137,11 @@ def test_slots_of_one_window_never_meet_in_a_year(timezone: str) -> None:
 def test_windows_of_different_zones_may_meet() -> None:
     assert overlap(window(timezone=BERLIN), window(), utc("2026-11-24T00:00")) is not None
     assert overlap(window(("mon",)), window(("tue",)), utc("2026-11-24T00:00")) is None
+
+
+def test_no_window_begins_on_an_excluded_day_of_its_own_time_zone() -> None:
+    found = window(timezone=NEW_YORK, start="23:00", exclusions=(("2026-12-24", "2026-12-26"),))
+    begins = [f"{span.begin:%d %H}" for span in found.spans(utc("2026-12-23T12:00"))][:3]
+    assert begins == ["24 04", "28 04", "29 04"]
+    record = {"days": DAILY, "start": "23:00", "hours": 4, "timezone": NEW_YORK}
+    assert Window.from_mapping({**record, "exclusions": [{"from": "2026-12-24", "to": "2026-12-26"}]}) == found

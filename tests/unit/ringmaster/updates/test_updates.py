@@ -166,6 +166,26 @@ def test_windows_that_meet_for_two_weeks_a_year_are_found() -> None:
         )
 
 
+def test_vms_that_a_project_keeps_in_service_get_slots_of_their_own() -> None:
+    keep = {"ringmaster_maintenance_keep": [{"vms": ["myapp00", "myapp02", "gone00"], "in_service": None}]}
+    members = [vm(number, []) | keep for number in range(3)]
+    assert slots(*members) == {"myapp00": (0, 2), "myapp01": (0, 2), "myapp02": (1, 2)}
+    with pytest.raises(ValueError, match=r"have myapp00, myapp02 by maintenance\.keep both"):
+        slots(*members[:2], vm(2, [], start="00:00") | keep)
+
+
+@pytest.mark.parametrize(("declared", "expected"), [(None, 2), (1, 1), (9, 2)])
+def test_groups_are_components_backends_and_what_is_declared(declared: int | None, expected: int) -> None:
+    members = [gateway(0, vms=["myapp01", "myapp02"]), vm(1, ["redis"]), vm(2, ["redis"]), vm(3, ["mysql"])]
+    keep = {"ringmaster_maintenance_keep": [{"vms": ["myapp01", "myapp02", "myapp03"], "in_service": declared}]}
+    found = maintenance.groups([{**one, **keep, "ringmaster_project": "myapp"} for one in members])
+    assert [(group.name, group.members, group.in_service) for group in found] == [
+        ("redis in myapp", ("myapp01", "myapp02"), 1),
+        ("the backend shop of myapp00", ("myapp00", "myapp01", "myapp02"), 2),
+        ("myapp01, myapp02, myapp03 by maintenance.keep", ("myapp01", "myapp02", "myapp03"), expected),
+    ]
+
+
 def test_packages_without_an_archive() -> None:
     lines = ("Listing...", "foo/now 1.0 all [installed,local]", "linux-image-6.12.1-amd64/now 6.12.1 amd64 [local]")
     assert decisions.orphans("\n".join(lines)) == ["foo"]

@@ -5,7 +5,8 @@
 
 A window begins at ``start`` on each of ``days`` and lasts ``hours`` real hours, also over a change of the clock. A
 start that the clock skips is as many minutes after the change as it is after the gap's begin; of a start that comes
-twice, the first counts. Machines that must not be worked on together share a window by slots: equal parts of it.
+twice, the first counts. On excluded days no window begins. Machines that must not be worked on together share a window by
+slots: equal parts of it.
 """
 
 from __future__ import annotations
@@ -46,6 +47,8 @@ class Window:
     timezone: str
     slot: int = 0
     slots: int = 1
+    exclusions: tuple[tuple[str, str], ...] = ()
+    """First and last days, such as 2026-12-21, on which no window begins."""
 
     @classmethod
     def from_mapping(cls, record: Mapping[str, Any]) -> Window:
@@ -57,6 +60,7 @@ class Window:
             timezone=str(record["timezone"]),
             slot=int(record.get("slot", 0)),
             slots=int(record.get("slots", 1)),
+            exclusions=tuple((str(one["from"]), str(one["to"])) for one in record.get("exclusions") or ()),
         )
 
     def spans(self, moment: datetime.datetime) -> Iterator[Span]:
@@ -67,12 +71,15 @@ class Window:
         first = moment.astimezone(zone).date() - datetime.timedelta(days=2)
         for number in range(HORIZON_DAYS + 2):
             day = first + datetime.timedelta(days=number)
-            if DAYS[day.weekday()] not in self.days:
+            if DAYS[day.weekday()] not in self.days or self._excludes(day):
                 continue
             local = datetime.datetime.combine(day, datetime.time(hour, minute), tzinfo=zone)
             begin = local.astimezone(datetime.UTC) + self.slot * part
             if begin + part > moment:
                 yield Span(begin, begin + part)
+
+    def _excludes(self, day: datetime.date) -> bool:
+        return any(first <= day.isoformat() <= last for first, last in self.exclusions)
 
     def current(self, moment: datetime.datetime) -> Span | None:
         """Return the window in which the moment lies."""

@@ -241,6 +241,8 @@ def _project_vars(description: Description, project: str) -> dict[str, Any]:
         **_shown_vars(description, project),
         "ringmaster_project_webhooks": record["webhooks"],
         "ringmaster_maintenance": _maintenance(description, record["maintenance"]),
+        "ringmaster_maintenance_keep": record["maintenance"].get("keep") or [],
+        "ringmaster_maintenance_ignore_checks": record["maintenance"].get("ignore_checks") or [],
         "ringmaster_production": bool(record["production"]),
         "ringmaster_roster": roster.build(description, project),
     }
@@ -282,7 +284,9 @@ def _web_passwords(description: Description, project: str) -> dict[str, dict[str
 
 
 def _maintenance(description: Description, record: dict[str, Any]) -> dict[str, Any]:
-    return {**record, "timezone": record.get("timezone") or description.platform["timezone"]}
+    """Return what counts for a VM; what is of the project as a whole stands beside it."""
+    own = {key: value for key, value in record.items() if key not in ("keep", "ignore_checks") and value is not None}
+    return {**own, "timezone": record.get("timezone") or description.platform["timezone"]}
 
 
 def _is_allocated(description: Description, vm: Vm) -> bool:

@@ -252,6 +252,7 @@ def _check_projects(description: Description) -> None:
         for index, check in enumerate(record["checks"] or []):
             if check:
                 _check_check(source, record, index, check)
+        _check_maintenance(source, record)
         for name, limits in (record["service_user_limits"] or {}).items():
             high, most = ((limits or {}).get(key) for key in ("memory_high", "memory_max"))
             if high and most and high > most:
@@ -348,6 +349,38 @@ def _check_check(source: Source, record: dict[str, Any], index: int, check: dict
             f"checks[{index}].name: '{check['name']}' stands twice",
             allowed="a name of its own for each check",
         )
+
+
+def _check_maintenance(source: Source, record: dict[str, Any]) -> None:
+    """Check that exclusions have a length, and that VMs that stand in for each other are there and may be restarted."""
+    places: list[tuple[str | int, ...]] = [("maintenance",)]
+    places += [
+        ("vms", name, "maintenance") for name, vm in (record["vms"] or {}).items() if (vm or {}).get("maintenance")
+    ]
+    for place in places:
+        owner = record if len(place) == 1 else record["vms"][place[1]]
+        for index, one in enumerate((owner["maintenance"] or {}).get("exclusions") or []):
+            if one and one["from"] and one["to"] and one["to"] < one["from"]:
+                source.wrong(
+                    source.find(*place, "exclusions", index, "to"),
+                    f"maintenance.exclusions[{index}]: it ends before it begins",
+                    found=one["to"],
+                    allowed=f"{one['from']} or later",
+                )
+    for index, kept in enumerate((record["maintenance"] or {}).get("keep") or []):
+        if not kept:
+            continue
+        vms = [name for name in kept["vms"] or [] if name]
+        for number, name in enumerate(kept["vms"] or []):
+            if name and name not in (record["vms"] or {}):
+                unknown(source, ("maintenance", "keep", index, "vms", number), "VM", name, record["vms"] or {})
+        if kept["in_service"] is not None and kept["in_service"] >= len(vms):
+            source.wrong(
+                source.find("maintenance", "keep", index, "in_service"),
+                f"maintenance.keep[{index}]: nothing could ever be restarted",
+                found=str(kept["in_service"]),
+                allowed=f"less than {len(vms)}, the number of VMs",
+            )
 
 
 def _check_incidents(description: Description) -> None:

@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Who may be worked on when: VMs that stand in for each other get parts of their window that never meet.
 
-These are the VMs of a project with the same component, and a gateway with the members of its backends.
+These are the VMs of a project with the same component, a gateway with the members of its backends, and those that the
+project says to keep in service.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import datetime
 import importlib.util
 import sys
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from itertools import combinations
 from types import ModuleType
 from typing import Any
@@ -22,6 +24,7 @@ from ansible_collections.ringmaster.hosting.plugins.module_utils.machine import 
 
 SHORTEST_MINUTES = 15
 WEEKS = 54
+WINDOW = ("days", "start", "hours", "timezone")
 
 
 def windows(members: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
@@ -32,6 +35,9 @@ def windows(members: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
     """
     vms = sorted(members, key=lambda vm: int(vm.get("ringmaster_vm_id") or 0))
     components = {str(vm["inventory_hostname"]): set(vm.get("ringmaster_components") or []) for vm in vms}
+    for group in kept(vms):
+        for name in group.members:
+            components[name].add(group.name)
     apart = _slots({name: components[name] | behind for name, behind in backends(vms).items()})
     shortest = min((float(vm["ringmaster_maintenance"]["hours"]) for vm in vms), default=0.0)
     if _minutes(shortest, apart) < SHORTEST_MINUTES:
@@ -40,7 +46,8 @@ def windows(members: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
     number = max(apart.values(), default=0) + 1
     result = {
         str(vm["inventory_hostname"]): {
-            **{key: vm["ringmaster_maintenance"][key] for key in ("days", "start", "hours", "timezone")},
+            **{key: vm["ringmaster_maintenance"][key] for key in WINDOW},
+            "exclusions": list(vm["ringmaster_maintenance"].get("exclusions") or []),
             "slot": apart[str(vm["inventory_hostname"])],
             "slots": number,
         }
@@ -53,6 +60,50 @@ def windows(members: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
                 f"{record['hours']} hours, and each needs {SHORTEST_MINUTES} minutes; make it longer"
             )
     _refuse_meeting(result, components, _window_module())
+    return result
+
+
+@dataclass(frozen=True)
+class Group:
+    """VMs of which so many stay in service while others are worked on. ``name`` says to people why."""
+
+    name: str
+    members: tuple[str, ...]
+    in_service: int
+
+
+def groups(members: Iterable[Mapping[str, Any]]) -> list[Group]:
+    """Return which VMs of a project stand in for each other, and how many of them are kept in service.
+
+    That is all but one, where the project says nothing else. What is a group of one is none.
+
+    :param members: host variables of the project's VMs.
+    """
+    vms = list(members)
+    project = next((str(vm.get("ringmaster_project") or "") for vm in vms), "")
+    found: dict[str, list[str]] = {}
+    for vm in vms:
+        for component in vm.get("ringmaster_components") or []:
+            found.setdefault(f"{component} in {project}", []).append(str(vm["inventory_hostname"]))
+    for name, behind in backends(vms).items():
+        for reason in behind:
+            found.setdefault(reason, []).append(name)
+    known = [Group(name, tuple(sorted(set(names))), len(set(names)) - 1) for name, names in sorted(found.items())]
+    return [group for group in known if len(group.members) > 1] + kept(vms)
+
+
+def kept(vms: Iterable[Mapping[str, Any]]) -> list[Group]:
+    """Return the groups that a project declares (``maintenance.keep``), as far as their VMs are there."""
+    known = list(vms)
+    names = {str(vm["inventory_hostname"]) for vm in known}
+    declared = next((vm.get("ringmaster_maintenance_keep") or [] for vm in known), [])
+    result = []
+    for one in declared:
+        there = tuple(sorted(names & set(one["vms"])))
+        most = len(there) - 1
+        in_service = most if one.get("in_service") is None else min(int(one["in_service"]), most)
+        if most > 0:
+            result.append(Group(f"{', '.join(there)} by maintenance.keep", there, in_service))
     return result
 
 
@@ -99,10 +150,14 @@ def _refuse_meeting(
     begin = datetime.datetime.now(datetime.UTC)
     for one, other in combinations(records, 2):
         shared = components[one] & components[other]
-        alike = all(records[one][key] == records[other][key] for key in ("days", "start", "hours", "timezone"))
+        alike = all(records[one][key] == records[other][key] for key in WINDOW)
         if not shared or alike:
             continue
-        first, second = (module.Window.from_mapping(records[name]) for name in (one, other))
+        # Whether days are excluded or not: some day they are not.
+        first, second = (
+            module.Window.from_mapping({key: records[name][key] for key in (*WINDOW, "slot", "slots")})
+            for name in (one, other)
+        )
         for week in range(WEEKS):
             met = module.overlap(first, second, begin + datetime.timedelta(weeks=week))
             if met:

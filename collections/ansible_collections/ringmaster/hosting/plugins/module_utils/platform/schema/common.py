@@ -80,6 +80,30 @@ DNS_RECORDS = Key(
     default=[],
 )
 
+EXCLUSION = Record(
+    "exclusions",
+    (
+        Key("from", DATE, "First day, in the window's time zone.", required=True, example='"2026-12-21"'),
+        Key("to", DATE, "Last day.", required=True, example='"2027-01-03"'),
+        Key("reason", Text(most=200), "Why.", required=True, example="the shop's Christmas"),
+    ),
+    "Days on which no window begins.",
+)
+KEPT = Record(
+    "keep",
+    (
+        Key(
+            "vms",
+            ListOf(Name("VM", refers=True), filled="there would be nobody to keep in service"),
+            "VMs that stand in for each other.",
+            required=True,
+            example="[myapp01, myapp02, myapp03]",
+        ),
+        Key("in_service", Integer(1, 999), "How many of them stay in service.", default_text="all but one"),
+    ),
+    "VMs that are not worked on together.",
+)
+
 MAINTENANCE = Record(
     "maintenance",
     (
@@ -97,6 +121,26 @@ MAINTENANCE = Record(
         ),
         Key("hours", Integer(1, 24), "Length of the window in hours.", default=4),
         Key("timezone", TIMEZONE, "Time zone of `start`.", default_text="the platform's"),
+        Key(
+            "notice_hours",
+            Integer(0, 336),
+            "Hours ahead at which a restart must have been announced.",
+            default_text="`updates_notice_hours`, 24",
+        ),
+        Key("exclusions", ListOf(EXCLUSION, most=50), "When nothing may be restarted.", default=[]),
+    ),
+)
+PROJECT_MAINTENANCE = Record(
+    "maintenance",
+    (
+        *MAINTENANCE.keys,
+        Key("keep", ListOf(KEPT, most=100), "VMs that stand in for each other, beside those we know of.", default=[]),
+        Key(
+            "ignore_checks",
+            ListOf(Text("a check such as redis/memory", pattern=r"^[a-z][a-z0-9_-]*/[a-z][a-z0-9_-]*$"), most=50),
+            "Checks that may be critical while other VMs are restarted.",
+            default=[],
+        ),
     ),
 )
 

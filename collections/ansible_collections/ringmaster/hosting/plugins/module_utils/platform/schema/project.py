@@ -8,7 +8,7 @@ from __future__ import annotations
 from ..language.containers import Key, ListOf, MapOf, Record
 from ..language.types import Boolean, Choice, Integer, Name, OrWord, Size, Text
 from .backup import BACKUP
-from .common import DEFAULTS, DNS_RECORDS, EMAIL, MAINTENANCE, PERMISSIONS, URL
+from .common import DEFAULTS, DNS_RECORDS, EMAIL, PERMISSIONS, PROJECT_MAINTENANCE, URL
 from .firewall import FIREWALL
 from .vm import VM
 
@@ -100,7 +100,7 @@ PROJECT = Record(
         ),
         Key("firewall", FIREWALL, "What is allowed beyond the standard.", default={}),
         DNS_RECORDS,
-        Key("maintenance", MAINTENANCE, "When VMs may be restarted.", default={}),
+        Key("maintenance", PROJECT_MAINTENANCE, "When VMs may be restarted.", default={}),
         Key(
             "backup",
             OrWord("none", BACKUP),
