@@ -73,8 +73,10 @@ def mistakes(folder: Path, kind: str, piece: dict[str, Any]) -> list[str]:
         names = [re.sub(r"\d+$", "", name) for name in piece.get("vms", {})]
         path = folder / f"projects/{names[0] if names else 'myapp'}.yml"
     whole = yaml.safe_load(path.read_text())
-    machines = {**whole.get("vms", {}), **piece.get("vms", {})} if kind == "project" else {}
-    text = yaml.safe_dump({**whole, **piece, **({"vms": machines} if machines else {})}, allow_unicode=True)
+    # What a piece does not show is still there: other things name it.
+    key = "vms" if kind == "project" else "machines"
+    machines = {**whole.get(key, {}), **piece.get(key, {})}
+    text = yaml.safe_dump({**whole, **piece, **({key: machines} if machines else {})}, allow_unicode=True)
     path.write_text(text.replace("$6$…", HASH))
     options = operations.options_of(folder / "platform.ringmaster.yml", ROOT / "roles")
     return [one.render() for one in description.read_description(options)[1]]
