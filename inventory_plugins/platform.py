@@ -130,6 +130,7 @@ ssh_address: srv4
 #   large: ringmaster_memory_mib | default(0) >= 8192
 """
 
+import gc
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -183,6 +184,14 @@ def mark(value: Any) -> Any:
     if isinstance(value, list):
         return [mark(item) for item in value]
     return value
+
+
+def _forget_earlier() -> None:
+    """Let go of what was read before, when an inventory is read once more: hosts and groups refer to each other."""
+    if gc.get_freeze_count():
+        extra_vars.Inventory.data = None
+        gc.unfreeze()
+        gc.collect()
 
 
 class InventoryModule(BaseInventoryPlugin, Constructable):
@@ -241,11 +250,14 @@ class InventoryModule(BaseInventoryPlugin, Constructable):
         chosen = self.get_option("only")
         if chosen:
             data = slices.only(data, chosen)
+        _forget_earlier()
         extra_vars.Inventory.data, extra_vars.Inventory.only = data, chosen
         # Here, before a process is made for each task: reading its options takes longer than many a task.
         connection_loader.get(CONNECTION, class_only=True)
         with load.without_collector():
             self._populate(data)
+            # It stays as long as the run: Python would walk, and so copy, all of it in the process of each task.
+            gc.freeze()
 
     def _need_passwords(self, path: str, loader: Any) -> None:
         """Say which file beside the source is encrypted while there is no password: Ansible would not say which."""

@@ -21,7 +21,7 @@ from ansible.vars.manager import VariableManager
 from ansible_collections.ringmaster.hosting.plugins.filter.converged import FilterModule as Converged
 from ansible_collections.ringmaster.hosting.plugins.filter.firewall_edge import FilterModule as Firewall
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform import operations
-from ansible_collections.ringmaster.hosting.plugins.plugin_utils.glance import Glance, glance, machines
+from ansible_collections.ringmaster.hosting.plugins.plugin_utils.glance import Glance, glance, machines, once_a_task
 
 ROOT = Path(__file__).parents[3]
 VMS = [f"shop{number:02}" for number in range(40)]
@@ -161,6 +161,33 @@ def test_filters_of_all_machines_ask_for_one(known: HostVars, asked: list[str]) 
     assert asked == ["shop00"] * 2
 
 
+def test_groups_stand_for_those_that_have_an_address(known: HostVars) -> None:
+    inventory = known._inventory
+    inventory.add_group("unallocated")
+    inventory.add_host("shop99", group="unallocated")
+    for name in ("shop99", "shop07"):
+        inventory._inventory.add_child("project_other", name)
+    found = [one["inventory_hostname"] for one in machines(known, ["project_other", "shop01", "hypervisors"])]
+    assert found == ["shop07", *VMS[20:], "shop01"]
+    with pytest.raises(ValueError, match="shop77 is no machine"):
+        machines(known, ["shop77"])
+
+
+@pytest.mark.parametrize("in_a_task", [True, False])
+def test_a_task_looks_once_and_the_first_process_always(known: HostVars, monkeypatch, in_a_task: bool) -> None:
+    looked: list[Any] = []
+
+    @once_a_task
+    def count(_hostvars: Any, *args: Any) -> int:
+        looked.append(args)
+        return len(looked)
+
+    monkeypatch.setattr("multiprocessing.parent_process", lambda: "the first" if in_a_task else None)
+    assert [count(known, ["vms"]), count(known, ["vms"])] == ([1, 1] if in_a_task else [1, 2])
+    other = HostVars(known._inventory, known._variable_manager, known._loader)
+    assert [count(known, ["hypervisors"]), count(other, ["hypervisors"])] == ([2, 3] if in_a_task else [3, 4])
+
+
 ROLES = ("monitoring", "status", "backup_server")
 
 
@@ -192,7 +219,7 @@ SAME = """\
                    names | map('extract', hostvars) | list }}"
         says:
           - "{{ names }}"
-          - "{{ found | ringmaster.hosting.monitored(one) }}"
+          - "{{ hostvars | ringmaster.hosting.monitored(names, one.inventory_hostname) }}"
           - "{{ found | ringmaster.hosting.status_description({}, platform) }}"
           - "{{ found | ringmaster.hosting.status_password_files('/etc/x') }}"
           - "{{ found | ringmaster.hosting.backup_repositories(platform_secret) }}"

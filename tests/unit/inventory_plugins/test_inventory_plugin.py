@@ -319,3 +319,30 @@ def test_a_wrong_value_of_the_source_is_said_with_its_place(platform) -> None:
     assert "platform.ringmaster.yml:2:11: projects: '5' is no name for a project" in result.stderr
     assert "platform.ringmaster.yml:3:14: ssh_address: 'srv5' is not one of the allowed words" in result.stderr
     assert "Traceback" not in result.stderr
+
+
+TWICE = """\
+import gc, sys, weakref
+from ansible.inventory.manager import InventoryManager
+from ansible.parsing.dataloader import DataLoader
+from ansible.plugins.loader import init_plugin_loader
+
+init_plugin_loader()
+inventory = InventoryManager(loader=DataLoader(), sources=[sys.argv[1]])
+old = weakref.ref(inventory._inventory)
+host = inventory.get_host("myapp00")
+assert not any(host is one for one in gc.get_objects()), "it is walked"
+del host
+inventory.refresh_inventory()
+assert gc.get_freeze_count() > 0
+assert old() is None, "what was read before is still there"
+"""
+
+
+def test_pythons_collector_passes_over_what_was_read_and_takes_what_was_read_before(allocated) -> None:
+    environment = {"ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_HOME": str(allocated.folder.parent / "home")}
+    result = subprocess.run(
+        [sys.executable, "-c", TWICE, str(allocated.source)],
+        cwd=ROOT, env={**os.environ, **environment}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr

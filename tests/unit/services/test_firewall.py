@@ -256,6 +256,19 @@ def test_equal_permissions_of_several_vms_are_one_opening() -> None:
     assert len(members["addresses"]) == len(monitoring["addresses"]) == 5
 
 
+def test_openings_are_lines_of_nftables_by_family() -> None:
+    rule = {"from": ["10.0.0.0/8", "::/0"], "to": ["22", "80-90"], "proto": "tcp", "addresses": ["172.20.1.1", "::1"]}
+    assert firewall.openings([rule]).splitlines() == [
+        "\t\tip saddr { 10.0.0.0/8 } ip daddr { 172.20.1.1 } tcp dport { 22, 80-90 } accept",
+        "\t\tip6 saddr { ::/0 } ip6 daddr { ::1 } tcp dport { 22, 80-90 } accept",
+    ]
+    (line,) = firewall.openings([{**rule, "addresses": ["172.20.1.1"], "to": [], "proto": "udp"}]).splitlines()
+    assert line.endswith("meta l4proto udp accept")
+    (line,) = firewall.openings([{**rule, "from": ["::/0"], "to": [], "proto": "any"}]).splitlines()
+    assert line.endswith("ip6 daddr { ::1 } accept")
+    assert firewall.openings([]) == ""
+
+
 def test_questions_are_asked_where_the_asker_has_an_address() -> None:
     asker = {"ringmaster_srv_ipv4": "172.20.0.20", "ringmaster_srv_ipv6": ""}
     vm = {**VM, "ringmaster_srv_ipv4": MEMBER, "ringmaster_srv_ipv6": MEMBER6, "ringmaster_fe_ipv4": OUTSIDE}

@@ -5,14 +5,18 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
-from ansible.plugins.filter.core import to_nice_json
-from ansible_collections.ringmaster.hosting.plugins.filter.monitoring_targets import FilterModule
-from ansible_collections.ringmaster.hosting.plugins.module_utils.services import alerting, exporters, fetching
+from ansible_collections.ringmaster.hosting.plugins.module_utils.services import (
+    alerting,
+    exporters,
+    fetching,
+    monitored,
+)
 
-LOOK = "hostvars | ringmaster.hosting.machines("
+LOOK = "hostvars | ringmaster.hosting.monitored("
 ROLE = Path(__file__).parents[3] / "roles/monitoring"
 PLATFORM = {
     "ringmaster_networks": {
@@ -27,6 +31,7 @@ MACHINES: list[dict[str, Any]] = [
         "ringmaster_project": "shop",
         "ringmaster_project_contacts": ["shop@example.org"],
         "ringmaster_project_webhooks": [],
+        "ringmaster_project_checks": [{"name": "front", "url": "https://shop.example.org/"}],
         "ringmaster_components": ["redis"],
         "ringmaster_srv_ipv4": f"172.20.1.{number}",
         "ansible_host": f"172.20.1.{number}",
@@ -44,18 +49,25 @@ def test_each_machine_is_looked_at_once() -> None:
             yield machine
 
     targets, fetch = exporters.targets(MACHINES), fetching.rules(MACHINES, PLATFORM)
-    assert FilterModule().filters()["monitored"](machines(), PLATFORM) == {
-        # To the byte what the files had in them when templates made them.
-        "texts": {name: to_nice_json(data, indent=1) + "\n" for name, data in {**targets, "fetch": fetch}.items()},
-        "checks": targets["http"],
-        "fetch": fetch,
-        "projects": alerting.projects(MACHINES),
-    }
+    found = monitored.monitored(machines(), PLATFORM)
+    texts = found.pop("texts")
+    assert texts.pop("wall") == fetching.wall(fetch)
+    assert {name: json.loads(text) for name, text in texts.items()} == {**targets, "fetch": fetch}
+    assert found == {"probed": ["shop"], "projects": alerting.projects(MACHINES)}
     assert looked == ["shop01", "shop02", "shop03"]
 
 
-def test_the_role_does_so_in_one_task_and_in_no_variable_that_is_rendered_wherever_it_is_used() -> None:
+def test_a_file_of_targets_has_a_line_for_each() -> None:
+    text = monitored.monitored(MACHINES, PLATFORM)["texts"]["ssh"]
+    assert [json.loads(line.rstrip(","))["targets"] for line in text.splitlines()[1:-1]] == [
+        [f"172.20.1.{number}:22"] for number in (1, 2, 3)
+    ]
+    assert monitored.monitored([], PLATFORM)["texts"]["ssh"] == "[\n\n]\n"
+    assert json.loads("[\n\n]\n") == []
+
+
+def test_the_role_asks_one_filter_of_all_machines_which_remembers_while_a_task_runs() -> None:
     texts = {path: path.read_text() for path in ROLE.rglob("*") if path.suffix in (".yml", ".j2")}
-    looking = [path.relative_to(ROLE).as_posix() for path, text in texts.items() if LOOK in text]
-    assert looking == ["tasks/main.yml"]
-    assert texts[ROLE / looking[0]].count(LOOK) == 1
+    looking = [path.relative_to(ROLE).as_posix() for path, text in texts.items() if "hostvars |" in text]
+    assert looking == ["vars/main.yml"]
+    assert texts[ROLE / looking[0]].count("hostvars |") == texts[ROLE / looking[0]].count(LOOK) == 1

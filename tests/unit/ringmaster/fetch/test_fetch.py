@@ -115,9 +115,8 @@ def test_an_address_is_judged_the_same_in_each_of_its_forms(address: Any) -> Non
 def nft(tmp_path: Path) -> str:
     environment = jinja2.Environment(trim_blocks=True)
     environment.filters["comment"] = lambda text: f"# {text}"
-    environment.filters["flatten"] = lambda lists: [item for one in lists for item in one]
     text = environment.from_string((ROLES / "monitoring/templates/fetch.nft.j2").read_text()).render(
-        ansible_managed="Test", __monitoring_fetch=fetching.rules(MACHINES, PLATFORM)
+        ansible_managed="Test", __monitoring_texts={"wall": fetching.wall(fetching.rules(MACHINES, PLATFORM))}
     )
     return text.replace('"ringmaster-fetch"', '"daemon"')
 

@@ -5,10 +5,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ansible_collections.ringmaster.hosting.plugins.module_utils.services import mail_out
 from ansible_collections.ringmaster.hosting.plugins.plugin_utils.filters import wrap
+from ansible_collections.ringmaster.hosting.plugins.plugin_utils.glance import expanded, glance, once_a_task
+
+
+@once_a_task
+def _rules(hostvars: Mapping[str, Any], name: str, vms: Sequence[str], machines: Sequence[str]) -> dict[str, Any]:
+    known = glance(hostvars)
+    return mail_out.rules(known, name, expanded(known, vms), expanded(known, machines))
 
 
 class FilterModule:
@@ -16,4 +24,4 @@ class FilterModule:
 
     def filters(self) -> dict[str, Any]:
         """Return the filters by name."""
-        return {"mail_out_rules": wrap("mail_out_rules: {}", mail_out.rules, ValueError)}
+        return {"mail_out_rules": wrap("mail_out_rules: {}", _rules, ValueError)}

@@ -5,11 +5,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ansible_collections.ringmaster.hosting.plugins.module_utils.services import exporters, fetching
-from ansible_collections.ringmaster.hosting.plugins.module_utils.services.monitored import monitored
+from ansible_collections.ringmaster.hosting.plugins.module_utils.services import exporters, fetching, monitored
 from ansible_collections.ringmaster.hosting.plugins.plugin_utils.filters import wrap
+from ansible_collections.ringmaster.hosting.plugins.plugin_utils.glance import glance, machines, once_a_task
+
+
+@once_a_task
+def _monitored(hostvars: Mapping[str, Any], names: Sequence[str], by: str) -> dict[str, Any]:
+    return monitored.monitored(machines(hostvars, names), glance(hostvars)[by])
 
 
 class FilterModule:
@@ -19,6 +25,10 @@ class FilterModule:
         """Return the filters by name."""
         return {
             "monitoring_targets": wrap("monitoring_targets: a host lacks the variable {}", exporters.targets, KeyError),
-            "monitored": wrap("monitored: a host lacks the variable {}", monitored, KeyError),
+            "monitored": wrap(
+                "monitored: a host lacks the variable {}",
+                wrap("monitoring_machines: {}", _monitored, ValueError),
+                KeyError,
+            ),
             "fetch_rules": wrap("fetch_rules: {} is missing", fetching.rules, KeyError),
         }

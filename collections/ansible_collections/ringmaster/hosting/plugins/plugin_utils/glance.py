@@ -12,6 +12,7 @@ template.
 from __future__ import annotations
 
 import functools
+import multiprocessing
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -24,6 +25,8 @@ from ansible.vars.plugins import get_vars_from_inventory_sources, get_vars_from_
 
 MARKS = ("{{", "{%", "{#")
 SCALARS = (str, int, float, bool, type(None))
+KINDS = ("vms", "hypervisors", "machines")
+"""Groups that a platform has or not."""
 
 
 def glance(hostvars: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -41,10 +44,49 @@ def glancing(function: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
+def once_a_task(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a filter of ``hostvars`` that remembers its last answer while a task runs.
+
+    A variable is rendered wherever it is used, and each time all machines would be looked at. A task runs in a process
+    of its own, where variables of machines stay as they are until it ends; in Ansible's first process, where they
+    change, nothing is remembered.
+    """
+    last: list[Any] = []
+
+    @functools.wraps(function)
+    def call(hostvars: Mapping[str, Any], *args: Any) -> Any:
+        if multiprocessing.parent_process() is None:
+            return function(hostvars, *args)
+        if not last or last[0] is not hostvars or last[1] != args:
+            last[:] = hostvars, args, function(hostvars, *args)
+        return last[2]
+
+    return call
+
+
+@once_a_task
 def machines(hostvars: Mapping[str, Any], names: Sequence[str]) -> list[Any]:
-    """Return the variables of these machines."""
+    """Return the variables of these machines. Raises ValueError for one that does not exist.
+
+    :param names: machines, or groups, of which all that have an address are meant, sorted by name.
+    """
     known = glance(hostvars)
-    return [known[name] for name in names]
+    return [known[name] for name in expanded(known, names)]
+
+
+def expanded(known: Mapping[str, Any], names: Sequence[str]) -> list[str]:
+    """Return names of machines for those of machines and of groups; ``known`` comes from ``glance``."""
+    groups = known.groups if isinstance(known, Glance) else {}
+    without = {host.name for host in groups["unallocated"].get_hosts()} if "unallocated" in groups else set()
+    found: list[str] = []
+    for name in names:
+        if name in groups:
+            found += sorted(host.name for host in groups[name].get_hosts() if host.name not in without)
+        elif name in known:
+            found.append(name)
+        elif name not in KINDS:
+            raise ValueError(f"{name} is no machine of this platform, and no group of them")
+    return found
 
 
 def is_plain(value: Any) -> bool:
@@ -71,6 +113,23 @@ class Glance(Mapping[str, Any]):
         self._groups: dict[str, Any] = {}
         self._of_groups: dict[tuple[str, ...], dict[str, Any]] = {}
         self._more: frozenset[str] | None = None
+        self._plain: dict[int, Any] = {}
+
+    def is_plain(self, value: Any) -> bool:
+        """Say what ``is_plain`` does; once of what machines share."""
+        if isinstance(value, str):
+            return is_plain(value)
+        if id(value) not in self._plain:  # kept, so that nothing else gets its id
+            if not is_plain(value):
+                return False
+            self._plain[id(value)] = value
+        return True
+
+    @property
+    def groups(self) -> Mapping[str, Any]:
+        """The groups of machines, by name."""
+        found: Mapping[str, Any] = self._inventory.groups
+        return found
 
     def __iter__(self) -> Iterator[str]:
         """Go through the names of machines."""
@@ -173,7 +232,7 @@ class Machine(Mapping[str, Any]):
         """Return a variable, rendered where it is a template."""
         if key in self._variables:
             value = self._variables[key]
-            if is_plain(value):
+            if self._glance.is_plain(value):
                 return value
         elif key not in self._more:
             raise KeyError(key)

@@ -57,5 +57,24 @@ def rules(machines: Iterable[Mapping[str, Any]], platform: Mapping[str, Any]) ->
     }
 
 
+def wall(rules: Mapping[str, Any]) -> str:
+    """Return verdicts about packets of the account that fetches, as lines of a chain of nftables, from ``rules``."""
+    own = [address for found in rules["projects"].values() for address in found]
+    order = (
+        (rules["machines"], "reject"),
+        (own, "accept"),
+        (rules["denied"], "reject"),
+        (rules["frontend"], "accept"),
+        (rules["special"], "reject"),
+    )
+    return "".join(
+        f"        {family} daddr {address} {verdict}\n"
+        for family in ("ip", "ip6")
+        for addresses, verdict in order
+        for address in addresses
+        if (":" in address) == (family == "ip6")
+    )
+
+
 def _networks(network: Mapping[str, Any]) -> list[str]:
     return [str(network[family]) for family in FAMILIES if network.get(family)]

@@ -9,6 +9,7 @@ and ``render`` (for the VM) read the same list and cannot disagree about its ord
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 from collections import ChainMap
 from collections.abc import Iterable, Mapping, Sequence
@@ -99,6 +100,12 @@ def _component_ports(vm: Mapping[str, Any]) -> dict[str, tuple[tuple[str, str, b
     }
 
 
+@functools.lru_cache(maxsize=4096)
+def _prefix(source: str) -> str:
+    """Return a source as a prefix; kept, because a rule of a project is the same for all of its VMs."""
+    return str(ipaddress.ip_network(source, strict=False))
+
+
 def typed_rules(rules: Iterable[Mapping[str, Any]], vm: Mapping[str, Any], owner: str) -> list[Permission]:
     """Return the permissions of typed rules ``{from, to, proto, network, vms, comment}`` that are for this VM.
 
@@ -112,7 +119,7 @@ def typed_rules(rules: Iterable[Mapping[str, Any]], vm: Mapping[str, Any], owner
         reason = f"rule of {owner}" + (f": {rule['comment']}" if rule.get("comment") else "")
         sources = rule.get("from") or []
         sources = [sources] if isinstance(sources, str) else sources
-        checked = tuple(str(ipaddress.ip_network(str(source), strict=False)) for source in sources)
+        checked = tuple(_prefix(str(source)) for source in sources)
         protocol = str(rule.get("proto") or "tcp")
         if protocol not in PROTOCOLS:
             raise ValueError(f"firewall rule: proto must be one of {', '.join(PROTOCOLS)}, got '{protocol}'")
@@ -209,6 +216,39 @@ def edge(vms: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
         rule = {"from": collapsed, "to": _merged(ports), "proto": protocol, "addresses": addresses}
         result["frontend" if interface == "ethfe" else "server"].append(rule)
     return result
+
+
+def openings(rules: Iterable[Mapping[str, Any]]) -> str:
+    """Return what the gateway lets in as lines of a chain of nftables, from rules as ``edge`` returns them."""
+    lines = []
+    for rule in rules:
+        sources, targets = by_family(rule["from"]), by_family(rule["addresses"])
+        what = f" meta l4proto {rule['proto']}" if rule["proto"] != "any" else ""
+        if rule["to"]:
+            what = f" {rule['proto']} dport {{ {', '.join(map(str, rule['to']))} }}"
+        for family in ("ip", "ip6"):
+            if sources[family] and targets[family]:
+                where = f"{family} saddr {{ {sources[family]} }} {family} daddr {{ {targets[family]} }}"
+                lines.append(f"\t\t{where}{what} accept\n")
+    return "".join(lines)
+
+
+def by_family(addresses: Iterable[str]) -> dict[str, str]:
+    """Return addresses as elements of sets of nftables: ``{ip, ip6}``, empty where there are none."""
+    found: dict[str, list[str]] = {"ip": [], "ip6": []}
+    for address in addresses:
+        found["ip6" if ":" in address else "ip"].append(str(address))
+    return {family: ", ".join(some) for family, some in found.items()}
+
+
+def edge_texts(vms: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return what ``edge`` does as texts: ``server`` and ``frontend`` as ``openings``, ``closed`` as ``by_family``."""
+    found = edge(vms)
+    return {
+        "server": openings(found["server"]),
+        "frontend": openings(found["frontend"]),
+        "closed": by_family(found["closed"]),
+    }
 
 
 def table(permissions: Sequence[Permission]) -> list[dict[str, str]]:

@@ -35,13 +35,14 @@ def rules(hostvars: Mapping[str, Host], name: str, vms: Sequence[str], machines:
         for one in given:
             names.setdefault(one, set()).add(f"@{project}")
     for vm in vms:
-        project = str(hostvars[vm]["ringmaster_project"])
+        variables = hostvars[vm]
+        project = str(variables["ringmaster_project"])
         client = {"name": vm, "parties": [vm, f"@{project}"], "kind": "machine" if project == PLATFORM else "vm"}
-        clients |= dict.fromkeys(of_machine(hostvars[vm], "srv"), client)
-        contacts = [str(one) for one in hostvars[vm].get("ringmaster_project_contacts") or []] or operators
-        for full in (hostvars[vm]["ringmaster_fqdn"], hostvars[vm]["ringmaster_fe_fqdn"]):
+        clients |= dict.fromkeys(of_machine(variables, "srv"), client)
+        contacts = [str(one) for one in variables.get("ringmaster_project_contacts") or []] or operators
+        for full in (variables["ringmaster_fqdn"], variables["ringmaster_fe_fqdn"]):
             names[full] = {vm}
-            if "mailserver" not in (hostvars[vm].get("ringmaster_components") or []) and contacts:
+            if "mailserver" not in (variables.get("ringmaster_components") or []) and contacts:
                 readers[full] = contacts
     for machine in machines:
         client = {"name": machine, "parties": [machine, f"@{PLATFORM}"], "kind": "machine"}

@@ -13,7 +13,7 @@ from . import alerting, exporters, fetching
 
 
 def monitored(machines: Iterable[Mapping[str, Any]], platform: Mapping[str, Any]) -> dict[str, Any]:
-    """Return texts of files, the checks of projects, the rules for fetching, and projects.
+    """Return texts of files, the projects whose URLs are probed, and all projects.
 
     Files are texts because each piece of data that goes through a template is looked at by its engine.
 
@@ -23,12 +23,18 @@ def monitored(machines: Iterable[Mapping[str, Any]], platform: Mapping[str, Any]
     once = [*machines]
     targets, fetch = exporters.targets(once), fetching.rules(once, platform)
     return {
-        "texts": {name: _text(data) for name, data in {**targets, "fetch": fetch}.items()},
-        "checks": targets["http"],
-        "fetch": fetch,
+        "texts": {
+            **{name: _text(data) for name, data in {**targets, "fetch": fetch}.items()},
+            "wall": fetching.wall(fetch),
+        },
+        "probed": sorted({target["labels"]["project"] for target in targets["http"]}),
         "projects": alerting.projects(once),
     }
 
 
 def _text(data: Any) -> str:
-    return json.dumps(data, sort_keys=True, indent=1, separators=(",", ": ")) + "\n"
+    """Return data as JSON with a line for each item: indented all through, it would take five times as long."""
+    if isinstance(data, Mapping):
+        items = [f"{json.dumps(name)}: {json.dumps(value, sort_keys=True)}" for name, value in sorted(data.items())]
+        return "{\n" + ",\n".join(items) + "\n}\n"
+    return "[\n" + ",\n".join(json.dumps(item, sort_keys=True) for item in data) + "\n]\n"
