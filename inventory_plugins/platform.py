@@ -130,6 +130,7 @@ ssh_address: srv4
 #   large: ringmaster_memory_mib | default(0) >= 8192
 """
 
+import functools
 import gc
 from pathlib import Path
 from typing import Any, NoReturn
@@ -178,12 +179,18 @@ _EXPRESSION = frozenset("{}()[]'\"|")
 def mark(value: Any) -> Any:
     """Trust strings that cannot be templates, so that they are shown plainly; leave all others untrusted."""
     if isinstance(value, str):
-        return value if _EXPRESSION.intersection(value) else trust_as_template(value)
+        return _mark_text(value)
     if isinstance(value, dict):
         return {key: mark(item) for key, item in value.items()}
     if isinstance(value, list):
         return [mark(item) for item in value]
     return value
+
+
+@functools.lru_cache(maxsize=10_000)
+def _mark_text(text: str) -> Any:
+    """Mark a text; kept, because most of what hosts say many of them say."""
+    return text if _EXPRESSION.intersection(text) else trust_as_template(text)
 
 
 def _forget_earlier() -> None:
@@ -301,7 +308,8 @@ class InventoryModule(BaseInventoryPlugin, Constructable):
             for host in group["hosts"]:
                 self.inventory.add_child(name, host)
         for name, variables in hosts.items():
-            self._set(self.inventory.get_host(name), variables)
+            # Itself, not by its method: that checks the same few names for each host.
+            self.inventory.hosts[name].vars.update(mark(variables))
         self._construct(hosts, groups)
 
     @staticmethod
