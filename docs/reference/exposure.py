@@ -60,6 +60,7 @@ KINDS: dict[str, str] = {
     "ringmaster-nginx-inbox.service": DATA,
     "ringmaster-package-cache.service": OTHER,
     "ringmaster-portal-copy.service": NETWORK,
+    "ringmaster-portal-mail.service": NETWORK,
     "ringmaster-portal-steward.service": NETWORK,
     "ringmaster-portal.service": NETWORK,
     "ringmaster-postgresql-backup.service": DATA,

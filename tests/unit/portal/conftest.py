@@ -5,48 +5,25 @@
 
 from __future__ import annotations
 
-import json
-import os
 import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import yaml
-from ansible_collections.ringmaster.hosting.plugins.module_utils.platform import operations
 
-ROOT = Path(__file__).parents[3]
-HERE = Path(tempfile.mkdtemp(prefix="ringmaster-portal-"))
-(HERE / "description").mkdir()
-(HERE / "key").write_text("a key for tests, of more than fifty characters, all of them the same for everybody")
-(HERE / "portal.json").write_text(
-    json.dumps(
-        {
-            "host": "my.town.example",
-            "hosts": ["127.0.0.1"],
-            "ringctl": str(ROOT / "bin/ringctl"),
-            "database": str(HERE / "portal.sqlite3"),
-            "folder": str(HERE / "description"),
-            "secret_key_file": str(HERE / "key"),
-            "roles": str(ROOT / "roles"),
-            "steward": "ctl0",
-        }
-    )
-)
-os.environ["PORTAL_CONFIGURATION"] = str(HERE / "portal.json")
-os.environ["DJANGO_SETTINGS_MODULE"] = "portal.settings"
+# The first of them sets Django up, which the others need.
+# isort: off
+import set_up
+import askers
+from callers import Steward
+from django.core.management import call_command
+from django.db import connection
+from portal.pages import models as pages
+from portal.queue import models, snapshots
+from visitors import Visitor
 
-import askers  # noqa: E402
-import django  # noqa: E402
-
-django.setup()
-
-from callers import Steward  # noqa: E402
-from django.core.management import call_command  # noqa: E402
-from django.db import connection  # noqa: E402
-from portal.queue import models, snapshots  # noqa: E402
-from visitors import HOST, Visitor, make_key  # noqa: E402
+# isort: on
+HERE = set_up.HERE
 
 
 @pytest.fixture(scope="session")
@@ -57,7 +34,10 @@ def _database() -> None:
 @pytest.fixture(autouse=True)
 def empty(_database: None) -> Iterator[None]:
     """Begin with nothing in the database."""
-    for model in (models.Session, models.Request, models.Question, models.Steward, models.Snapshot):
+    for model in (
+        *(models.Session, models.Request, models.Question, models.Steward, models.Snapshot),
+        *(pages.SignUp, pages.Invitation, pages.Mail),
+    ):
         model.objects.all().delete()
     snapshots._kept = None
     # Where each test is a process of its own, each has other people, and their description the same commit.
@@ -95,30 +75,13 @@ def steward(town: dict[str, str]) -> Steward:
 @pytest.fixture(scope="session")
 def keys(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Give SSH keys of people of the example, and of strangers."""
-    folder = tmp_path_factory.mktemp("keys")
-    return {name: make_key(folder, name) for name in ("alice", "bob", "olga", "carol", "spare")}
+    return set_up.make_keys(tmp_path_factory.mktemp("keys"))
 
 
 @pytest.fixture(scope="session")
 def example(tmp_path_factory: pytest.TempPathFactory, keys: dict[str, Path]) -> dict[str, str]:
-    """Give the files of example/platform, with keys whose private halves are here, and an operator."""
-    folder = tmp_path_factory.mktemp("example") / "platform"
-    shutil.copytree(ROOT / "example/platform", folder)
-    for name in ("alice", "bob", "olga"):
-        path = folder / f"users/{name}.yml"
-        record = (
-            yaml.safe_load(path.read_text()) if path.exists() else {"full_name": "Olga Operator", "state": "active"}
-        )
-        record |= {"ssh_keys": [keys[name].with_suffix(".pub").read_text().strip()], "email": f"{name}@town.example"}
-        path.write_text(yaml.safe_dump(record, sort_keys=False))
-    path = folder / "platform.yml"
-    path.write_text(
-        path.read_text().replace("host: my.ringmaster.example, operators: []", f"host: {HOST}, operators: [olga]")
-    )
-    source = folder / "platform.ringmaster.yml"
-    operations.allocate(operations.options_of(source, ROOT / "roles"))
-    paths = [path for path in folder.rglob("*.yml") if path.is_file()]
-    return {str(path.relative_to(folder)): path.read_text() for path in paths}
+    """Give the files of the example."""
+    return set_up.example_files(tmp_path_factory.mktemp("example"), keys)
 
 
 @pytest.fixture

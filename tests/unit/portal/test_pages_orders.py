@@ -90,7 +90,7 @@ def test_what_was_filled_in_comes_back_for_a_change(alice: Visitor) -> None:
 
 def test_a_component_gets_other_options_and_loses_what_is_cleared(alice: Visitor, portal: Steward) -> None:
     page = alice.open("/vms/myapp00/components/redis")
-    assert "As it comes (noeviction)" in page.text
+    assert "Default (noeviction)" in page.text
     alice.press(
         "See what will happen", o__maxmemory_policy="allkeys-lru", o__users__0__name="app", o__users__0__keys="a:*\nb:*"
     )

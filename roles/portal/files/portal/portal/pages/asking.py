@@ -107,6 +107,7 @@ def confirm(
         status=status,
         title=words,
         said=said,
+        follows=_follows(said),
         is_refused=said.verdict == policy.REFUSE,
         needs_consent=said.verdict == policy.ASK,
         text=canonical.write(value),
@@ -139,6 +140,15 @@ def outlook(asker: Asker, value: Mapping[str, Any]) -> Outlook:
         if isinstance(error.__cause__, DescriptionError):
             raise error.__cause__ from None
         raise
+
+
+def _follows(said: Outlook) -> list[tuple[str, list[str]]]:
+    """Return whom consequences are about, as people write it, with the sentences; what was asked about comes first."""
+    found: dict[str, list[str]] = {}
+    for one in sorted(said.consequences, key=lambda one: one.about != f"vm {said.subject}"):
+        kind, _blank, name = one.about.partition(" ")
+        found.setdefault(name if kind in ("vm", "person", "project") else one.about, []).append(one.sentence)
+    return list(found.items())
 
 
 def _request(changes: Sequence[Change], expect: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -21,6 +22,11 @@ STATES = {"running": ("ok", "Running"), "stopped": ("off", "Stopped"), "retiring
 """The wanted state of a VM: class of the style sheet, and word."""
 LATELY = 200
 """How many requests are looked through for those about something."""
+
+
+def size(mib: int) -> str:
+    """Write a size as people read it: the number and its unit apart, and never on two lines."""
+    return re.sub(r"([0-9])([A-Z])", "\\1\u00a0\\2", sizes.render(mib))
 
 
 def of_vm(found: Description, vm: Vm) -> dict[str, Any]:
@@ -43,11 +49,11 @@ def of_vm(found: Description, vm: Vm) -> dict[str, Any]:
         "word": word,
         "state": vm.state,
         "delete_after": vm.delete_after,
-        "size": f"{cores}, {sizes.render(vm.memory_mib)} of memory, {vm.disk_gib}GiB of disk",
-        "memory": sizes.render(vm.memory_mib),
-        "memory_max": sizes.render(vm.memory_max_mib) if vm.memory_max_mib != vm.memory_mib else "",
+        "size": f"{cores}, {size(vm.memory_mib)} of memory, {size(vm.disk_gib * 1024)} of disk",
+        "memory": size(vm.memory_mib),
+        "memory_max": size(vm.memory_max_mib) if vm.memory_max_mib != vm.memory_mib else "",
         "cores": cores,
-        "disk": f"{vm.disk_gib}GiB",
+        "disk": size(vm.disk_gib * 1024),
         "comment": vm.comment,
         "is_production": vm.production,
         "is_protected": vm.protected,

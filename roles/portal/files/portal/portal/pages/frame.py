@@ -50,8 +50,6 @@ FILES = {
 """The files of pages, kept in memory: the style sheet of all of Ringmaster's pages, and what only these have."""
 VERSION = hashlib.sha256(b"".join(data for data, _kind in FILES.values())).hexdigest()[:12]
 
-Answer = HttpResponse
-
 
 @dataclass(frozen=True)
 class Asker:
@@ -150,11 +148,11 @@ def current(request: HttpRequest) -> Asker | None:
     return Asker(session, people.visible(sessions.described(), session.person)) if session else None
 
 
-def signed_in(view: Callable[..., Answer]) -> Callable[..., Answer]:
+def signed_in(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
     """Hand a view who asks; who is not signed in gets to the page for that first."""
 
     @functools.wraps(view)
-    def inner(request: HttpRequest, *arguments: Any, **named: Any) -> Answer:
+    def inner(request: HttpRequest, *arguments: Any, **named: Any) -> HttpResponse:
         asker = current(request)
         return view(request, asker, *arguments, **named) if asker else to_sign_in(request)
 

@@ -103,4 +103,4 @@ def search(request: HttpRequest, asker: Asker) -> HttpResponse:
         for person in asker.seen.people():
             if wanted in person or wanted in asker.description.users[person]["full_name"].lower():
                 found.append((f"/people/{person}", person, asker.description.users[person]["full_name"]))
-    return page(request, "search", asker, wanted=wanted, found=found[:FOUND], is_more=len(found) > FOUND)
+    return page(request, "search", asker, searched=wanted, found=found[:FOUND], is_more=len(found) > FOUND)

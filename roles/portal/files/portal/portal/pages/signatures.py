@@ -68,3 +68,14 @@ def problem(asker: frame.Asker, request: Any, proofs: Any) -> str:
         said = str(error)
         return f"{said[:1].upper()}{said[1:]}. Run the new command."
     return ""
+
+
+def wrong_invitation(asker: frame.Asker, proof: Mapping[str, Any], meant: Mapping[str, Any]) -> str:
+    """Say what is wrong with a signed invitation; an empty text where it holds and says what is meant."""
+    try:
+        statement = judge.of_invitation(asker.description, sessions.place(), proof, timezone.now())
+    except ProofError as error:
+        said = str(error)
+        return f"{said[:1].upper()}{said[1:]}. Run the new command."
+    is_meant = statement.person == asker.name and all(statement[name] == value for name, value in meant.items())
+    return "" if is_meant else "Something else was signed than this invitation. Run the new command."

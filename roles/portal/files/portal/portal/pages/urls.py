@@ -5,16 +5,23 @@
 
 from django.urls import path
 
-from . import account, asking, following, frame, home, orders, signin, vms
+from . import account, asking, following, frame, home, joining, orders, people, signin, vms
 
 urlpatterns = [
     path("", home.home),
     path("files/<str:name>", frame.file),
     path("sign-in", signin.sign_in),
+    path("sign-up", joining.sign_up),
+    path("sign-up/<str:token>", joining.on_the_way),
+    path("join/<str:token>", joining.join),
+    path("sign-ups", people.sign_ups),
     path("sign-out", signin.sign_out),
     path("search", home.search),
     path("projects/<str:name>", home.project),
     path("projects/<str:name>/order", orders.order),
+    path("projects/<str:name>/people", people.of_project),
+    path("projects/<str:name>/invitations/<str:token>/withdraw", people.withdraw),
+    path("people/<str:name>", people.person),
     path("vms/<str:name>", vms.vm),
     path("vms/<str:name>/change", orders.change),
     path("vms/<str:name>/components/<str:component>", orders.component),

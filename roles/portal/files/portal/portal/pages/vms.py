@@ -54,7 +54,12 @@ def vm(request: HttpRequest, asker: Asker, name: str) -> HttpResponse:
 
 def _component(name: str, options: Any, state: str) -> dict[str, Any]:
     said = [f"{option}: {_short(value)}" for option, value in (options or {}).items()]
-    return {"name": name, "title": COMPONENTS[name].title, "said": ", ".join(said) or "as it comes", "state": state}
+    return {
+        "name": name,
+        "title": COMPONENTS[name].title,
+        "said": ", ".join(said) or "with its defaults",
+        "state": state,
+    }
 
 
 def _short(value: Any) -> str:

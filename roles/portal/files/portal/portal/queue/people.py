@@ -89,7 +89,7 @@ def requests(request: HttpRequest) -> HttpResponse:
         return _tried(request)
     value = body(request, messages.REQUEST_BYTES)
     if isinstance(value, dict) and "newcomer" in value:
-        return _accepted(*_newcomer(value))
+        return _accepted(*newcomer(value))
     session = sessions.of(request)
     return _accepted(*handed_in(session, value, request.headers.get("Idempotency-Key", "")))
 
@@ -119,14 +119,14 @@ def _accepted(found: models.Request, is_new: bool) -> HttpResponse:
     return answer
 
 
-def _newcomer(value: Any) -> tuple[models.Request, bool]:
+def newcomer(value: Any) -> tuple[models.Request, bool]:
     """Keep the request of somebody who has no account yet; only an invitation that holds gets as far as the queue."""
     messages.submission(value)
     try:
-        newcomer = judge.of_newcomer(sessions.described(), sessions.place(), value["newcomer"], timezone.now())
+        found = judge.of_newcomer(sessions.described(), sessions.place(), value["newcomer"], timezone.now())
     except ProofError as error:
         raise Problem(403, "not-allowed", str(error)) from None
-    return store.submit(newcomer.person, value, newcomer.statements[-1].digest)
+    return store.submit(found.person, value, found.statements[-1].digest)
 
 
 def _listed(request: HttpRequest) -> HttpResponse:

@@ -87,7 +87,12 @@ def options(wanted: str) -> Options:
                 path = fresh / name
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_text(text, encoding="utf-8")
-            fresh.rename(folder)
+            try:
+                fresh.rename(folder)
+            except OSError:
+                # The other program of the portal was quicker, or the disk is at fault.
+                if not folder.is_dir():
+                    raise
         for old in settings.FOLDER.iterdir():
             if _COMMIT.fullmatch(old.name) and old.name != wanted and (_kept is None or old.name != _kept[0]):
                 shutil.rmtree(old, ignore_errors=True)

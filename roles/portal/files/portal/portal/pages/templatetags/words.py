@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime
 from typing import Any
 
-from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.verbs import forms
+from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.verbs import forms, request
 from django import template
 from django.utils import timezone
 from django.utils.html import format_html
@@ -20,7 +20,7 @@ register = template.Library()
 MINUTE, HOUR, DAY = 60, 3600, 86400
 REQUESTS = {
     "submitted": ("waits", "Handed in"),
-    "waiting": ("waits", "Waits for consent"),
+    "waiting": ("waits", "Needs consent"),
     "queued": ("waits", "Queued"),
     "described": ("work", "Described"),
     "applying": ("work", "Applying"),
@@ -103,13 +103,6 @@ def request_title(one: Any) -> str:
 
 
 @register.filter
-def about(what: str) -> str:
-    """Return whom a consequence is about as people write it: ``vm myapp00`` is myapp00."""
-    kind, _blank, name = what.partition(" ")
-    return name if kind in ("vm", "person", "project") else what
-
-
-@register.filter
 def diff_lines(text: str) -> list[tuple[str, str]]:
     """Return the lines of a difference, each with its sign; where one part ends and the next begins, three dots."""
     return [("", "…") if line.startswith("@@") else (line[:1], line[1:]) for line in text.splitlines()]
@@ -130,3 +123,11 @@ def agent(text: str) -> str:
     )
     browser, system = (next((word for sign, word in found if sign in text), "") for found in (browsers, systems))
     return f"{browser or 'A browser'}{' on ' if system else ''}{system}" if text else "Somewhere"
+
+
+@register.filter
+def shown(value: Any) -> str:
+    """Return a value of a request as people write it."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return request.yaml_text(value) if isinstance(value, dict | list) else str(value)

@@ -142,6 +142,28 @@ def of_newcomer(found: Description, place: Place, given: Any, now: datetime.date
     return Newcomer(person, inviter, line, changes, (invitation, possession), confirm if gives else "")
 
 
+def of_invitation(found: Description, place: Place, proof: Any, now: datetime.datetime) -> Statement:
+    """Judge an invitation by itself, before anybody follows it."""
+    statement, signature = _statement(proof)
+    statements.check(statement, [INVITATION], place.host, now)
+    _verified(found, place, statement, signature)
+    return statement
+
+
+def of_possession(
+    place: Place, proof: Any, meant: tuple[str, str], email: str, now: datetime.datetime
+) -> Statement:
+    """Judge somebody who shows that a key is his, before he has an account and without an invitation.
+
+    :param meant: the person and the key.
+    """
+    shown = _statement(proof)
+    _check_possession(place, shown, meant, now)
+    if (shown[0]["email"], shown[0]["invitation"]) != (email, ""):
+        raise ProofError("possession", "this was signed for another mail address, or for an invitation")
+    return shown[0]
+
+
 def still(found: Description, proven: Proven) -> str:
     """Say why a proof that held does not hold any more; an empty text while it does."""
     if not people.is_active(found, proven.person):

@@ -29,6 +29,8 @@ NEW_ROWS = 2
 """Empty rows for new entries, below those that are there."""
 MOST_ROWS = 200
 _MARKUP = re.compile(r"\b[BCILMOPUV]\(([^()]*)\)")
+_SPELT = {"tls": "TLS", "ipv4": "IPv4", "ipv6": "IPv6", "icu": "ICU", "kib": "KiB", "mib": "MiB", "gib": "GiB"}
+_SPELT |= {"ssh": "SSH", "pitr": "PITR", "vhosts": "vhosts", "hsts": "HSTS", "tlsa": "TLSA", "wal": "WAL", "ms": "ms"}
 _MARK = {True: "on", False: "off"}
 
 
@@ -49,7 +51,8 @@ class Field:
     @property
     def label(self) -> str:
         """Its name for people."""
-        return self.name.replace("_", " ").capitalize().replace("Tls", "TLS").replace("Ipv4", "IPv4")
+        words = self.name.replace("_", " ").capitalize().split()
+        return " ".join(_SPELT.get(word.lower(), word) for word in words)
 
     @property
     def is_less_common(self) -> bool:
@@ -94,7 +97,9 @@ def of_verb(verb: str, names: Sequence[str]) -> list[Field]:
             kind = CHOICE
         choices = tuple(map(str, said.get("enum") or ())) if kind == CHOICE else ()
         text = _plain(key.description) if key else ""
-        found.append(Field(name, kind, text, "", choices, name in required, types[name].describe()))
+        default = written(kind, key.default) if key and key.default in (True, False) else ""
+        limits = "" if kind in (YES_NO, CHOICE) else types[name].describe()
+        found.append(Field(name, kind, text, default, choices, name in required, limits))
     return found
 
 
