@@ -21,14 +21,16 @@ from callers import Steward
 from django.conf import settings
 from django.core.handlers.wsgi import WSGIHandler
 from django.core.management import call_command
+from django.utils import timezone
 from listeners import Listener, closing
 from portal.pages.frame import COOKIE
+from portal.pages.models import SignUp
 from visitors import Visitor, number_of
 
 # isort: on
 
 
-def things(steward: Steward, alice: Visitor, olga: Visitor) -> dict[str, Any]:
+def things(steward: Steward, alice: Visitor) -> dict[str, Any]:
     """Ask for some things, and let the steward be half way; return the pages that show them."""
     numbers = {}
     for what in ("done", "now", "failed", "waits"):
@@ -71,14 +73,28 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as place:
         keys = set_up.make_keys(Path(place))
         files = set_up.example_files(Path(place) / "example", keys)
-        # So that the pictures show a machine that has started.
+        files["projects/myapp.yml"] = files["projects/myapp.yml"].replace(
+            "    memory: 1GiB\n", "    memory: 1GiB\n    comment: The front of the shop\n", 1
+        )
+        line = keys["spare"].with_suffix(".pub").read_text().strip().rpartition(" ")[0]
+        files["allocations.yml"] = files["allocations.yml"].replace("host_keys: {}", f"host_keys:\n  myapp00: [{line}]")
         steward = Steward()
         steward.hello()
         steward.call("snapshot", generation=steward.generation, commit="e" * 40, files=files)
         people = {name: Visitor(name, keys[name]) for name in set_up.PEOPLE}
         for one in people.values():
             one.sign_in()
-        numbers = things(steward, people["alice"], people["olga"])
+        numbers = things(steward, people["alice"])
+        SignUp.objects.create(
+            token="x",
+            full_name="Carol Example",
+            email="carol@example.org",
+            ssh_key=keys["carol"].with_suffix(".pub").read_text().strip(),
+            note="Alice knows me. I would like to move our shop here.",
+            user="carol",
+            state=SignUp.WAITING,
+            made=timezone.now(),
+        )
         settings.ALLOWED_HOSTS = ["*"]
         listener = Listener(closing(WSGIHandler()))
         settings.ORIGINS = (f"http://my.localhost:{listener.port}",)

@@ -81,7 +81,7 @@ def _read(request: HttpRequest) -> tuple[dict[str, str], dict[str, str]]:
             read_one(asked, name, types[name], value)
             if asked.source.mistakes:
                 mistake = asked.source.mistakes[0]
-                wrong[name] = f"{mistake.message.removeprefix(name + ': ').capitalize()}; it is {mistake.allowed}."
+                wrong[name] = f"{mistake.message.removeprefix(name + ': ').capitalize()}; write {mistake.allowed}."
     return values, wrong
 
 
@@ -100,7 +100,10 @@ def _send_code(one: SignUp) -> None:
     owner = next((name for name, user in found.users.items() if _is_of(user, one.email)), "")
     if owner:
         one.code = ""
-        lines = (f"Somebody, probably you, wanted to sign up at {settings.HOST} with this address.", "")
+        lines: tuple[str, ...] = (
+            f"Somebody, probably you, wanted to sign up at {settings.HOST} with this address.",
+            "",
+        )
         lines += (f"It has an account already: {owner}. Sign in with your SSH key:", f"https://{settings.HOST}/sign-in")
         mail.put(one.email, "You have an account already", *lines)
     else:
@@ -172,8 +175,9 @@ def _take_code(request: HttpRequest, one: SignUp, said: dict[str, Any]) -> HttpR
 
 
 def _possession(user: str, key: str, email: str, invitation: str) -> signatures.Wanted:
-    more = {"key": key, "email": email, "invitation": invitation}
-    found = statements.make(statements.POSSESSION, settings.HOST, user, now=timezone.now(), **more)
+    found = statements.make(
+        statements.POSSESSION, settings.HOST, user, now=timezone.now(), key=key, email=email, invitation=invitation
+    )
     return signatures.Wanted("possession", "Show that the key is yours", found)
 
 
@@ -192,16 +196,13 @@ def taken(found: Description, user: str, but: str = "") -> str:
 
 def _skeleton(name: str) -> str:
     """Return a name as it looks at a glance."""
-    return (
-        name.translate(str.maketrans({"1": "l", "i": "l", "0": "o", "5": "s", "-": None}))
-        .replace("rn", "m")
-        .replace("vv", "w")
-    )
+    plain = name.replace("-", "").translate(str.maketrans("1i05", "llos"))
+    return plain.replace("rn", "m").replace("vv", "w")
 
 
 def _tell_operators(found: Description, one: SignUp) -> None:
     for name in people.operators(found):
-        lines = ("Somebody has signed up, has confirmed the mail address, and waits to be let in:", "")
+        lines: tuple[str, ...] = ("Somebody has signed up, has confirmed the mail address, and waits to be let in:", "")
         lines += (f"    {one.user}, {one.email}", "", f"https://{settings.HOST}/sign-ups")
         mail.put(found.users[name]["email"], "Somebody waits to be let in", *lines)
 
@@ -253,7 +254,7 @@ def settle() -> None:
         one.state = SignUp.ACCEPTED
         one.save()
         if _is_of(found.users[one.user], one.email):
-            lines = (
+            lines: tuple[str, ...] = (
                 f"Your account {one.user} is there. Sign in with your SSH key:",
                 f"https://{settings.HOST}/sign-in",
             )

@@ -33,7 +33,7 @@ ORDERED = ("frontend_ipv4", "production", "comment")
 CHANGED = ("cores", "memory", "memory_max", "disk", "frontend_ipv4", "protected", "production", "comment")
 WHAT = {
     "postgresql": "Relational database, backed up, with point-in-time recovery if wanted",
-    "mysql": "MariaDB, backed up",
+    "mysql": "Relational database, backed up",
     "redis": "Store in memory, written to disk",
     "memcached": "Cache in memory",
     "webgateway": "nginx and haproxy with certificates",

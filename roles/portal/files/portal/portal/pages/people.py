@@ -114,8 +114,15 @@ def _invite(
         said["wrong"] = _send(asker, project, email, given, dict(proof))
         if not said["wrong"]:
             return HttpResponseRedirect(f"/projects/{project}/people#invitations")
-    more = {"email": email, "project": project, "permissions": given}
-    made = statements.make(statements.INVITATION, settings.HOST, asker.name, now=timezone.now(), **more)
+    made = statements.make(
+        statements.INVITATION,
+        settings.HOST,
+        asker.name,
+        now=timezone.now(),
+        email=email,
+        project=project,
+        permissions=given,
+    )
     wanted = signatures.Wanted("invitation", "An invitation is signed by you", made)
     return page(request, "invite", asker, status=422 if proof else 200, **said, signature=wanted)
 
@@ -127,7 +134,7 @@ def _send(asker: Asker, project: str, email: str, given: list[str], proof: dict[
     token, now = secrets.token_urlsafe(24), timezone.now()
     end = statements.read(proof["statement"]).time("not_after")
     kept = {"person": asker.name, "email": email, "project": project, "permissions": given, "proof": proof}
-    lines = (f"{asker.full_name} invites you to the project {project} at {settings.HOST}.", "")
+    lines: tuple[str, ...] = (f"{asker.full_name} invites you to the project {project} at {settings.HOST}.", "")
     lines += ("Open this page, and choose a name and an SSH key for your account:", "")
     lines += (
         f"https://{settings.HOST}/join/{token}",
