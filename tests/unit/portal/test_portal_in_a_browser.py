@@ -8,6 +8,7 @@ AXE_CORE may name a copy of axe.min.js (``npm pack axe-core``): then pages are j
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import threading
@@ -17,6 +18,7 @@ from typing import Any
 
 import browser
 import pytest
+import yaml
 from callers import Steward
 from django.conf import settings
 from django.core.handlers.wsgi import WSGIHandler
@@ -51,13 +53,15 @@ class Server:
 
 @pytest.fixture
 def server(portal: Steward) -> Iterator[Server]:
-    before = (settings.ALLOWED_HOSTS, settings.ORIGINS, settings.CSRF_TRUSTED_ORIGINS)
-    settings.ALLOWED_HOSTS = ["*"]
+    names = ("ALLOWED_HOSTS", "ORIGINS", "CSRF_TRUSTED_ORIGINS", "RP_ID")
+    before = {name: getattr(settings, name) for name in names}
+    settings.ALLOWED_HOSTS, settings.RP_ID = ["*"], "my.localhost"
     made = Server()
     settings.ORIGINS, settings.CSRF_TRUSTED_ORIGINS = (made.address,), [made.address]
     yield made
     made.listener.close()
-    settings.ALLOWED_HOSTS, settings.ORIGINS, settings.CSRF_TRUSTED_ORIGINS = before
+    for name, value in before.items():
+        setattr(settings, name, value)
 
 
 @pytest.fixture(scope="module")
@@ -249,3 +253,50 @@ def test_two_tabs_of_one_form_ask_once(alice: Visitor) -> None:
     first = number_of(alice.press("Order myapp01"))
     alice.page = page
     assert number_of(alice.press("Order myapp01")) == first
+
+
+def test_a_passkey_is_added_and_signs_in_and_signs_requests(
+    seen: browser.Browser,
+    server: Server,
+    portal: Steward,
+    keys: dict[str, Path],
+    example: dict[str, str],
+) -> None:
+    wanted = {"protocol": "ctap2", "transport": "internal", "isUserVerified": True}
+    wanted |= {"hasResidentKey": True, "hasUserVerification": True}
+    authenticator = seen._ask("/webauthn/authenticator", wanted)
+    try:
+        sign_in(seen, server, "alice", keys["alice"], "/account")
+        seen.type("#passkey", "laptop")
+        press(seen, "Add passkey…")
+        assert heading(seen) == "Add the passkey laptop"
+        assert axe(seen) == []
+        command = seen.run("return document.querySelector('.copy code').textContent")
+        seen.run("document.querySelector('textarea').value = arguments[0]", run(command, keys["alice"]))
+        press(seen, "Sign with the new passkey")
+        body = json.loads(models.Request.objects.get().body)
+        assert [next(iter(one["signature"])) for one in body["proofs"]] == ["ssh", "passkey"]
+        (given,) = [one["arguments"] for one in body["request"]["changes"]]
+
+        record = yaml.safe_load(example["users/alice.yml"])
+        passkey = {"name": "laptop", "id": given["passkey_id"], "key": given["passkey_key"]}
+        files = {**example, "users/alice.yml": yaml.safe_dump({**record, "passkeys": [passkey]})}
+        assert portal.call("snapshot", generation=portal.generation, commit="f" * 40, files=files).status_code == 200
+        seen.tell("Network.clearBrowserCookies")
+        seen.show(f"{server.address}/vms/myapp00")
+        seen.type("#person", "bob")
+        press(seen, "Continue")
+        press(seen, "Sign with a passkey")
+        assert "This passkey is not one of bob" in seen.run("return document.body.innerText")
+        seen.show(f"{server.address}/vms/myapp00")
+        seen.type("#person", "alice")
+        press(seen, "Continue")
+        press(seen, "Sign with a passkey")
+        assert heading(seen) == "myapp00"
+        press(seen, "Retire…")
+        press(seen, "Sign with a passkey")
+        assert heading(seen) == "Retire myapp00"
+        assert "The steward takes it up" in seen.run("return document.body.innerText")
+        assert seen.run("return window.refused ?? []") == []
+    finally:
+        seen._ask(f"/webauthn/authenticator/{authenticator}", method="DELETE")

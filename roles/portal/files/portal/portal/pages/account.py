@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.language.ssh_keys import fingerprint, ssh_key
+from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 
 from ..queue import models, sessions
@@ -37,6 +38,7 @@ def _shown(request: HttpRequest, asker: Asker, record: Any, mistakes: Any, value
             for key in record["ssh_keys"]
         ],
         passkeys=record["passkeys"],
+        rp_id=settings.RP_ID,
         sessions=sessions.of_person(asker.name),
         permissions=sorted((name, sorted(words)) for name, words in asker.seen.permissions.items()),
         requests=models.Request.objects.filter(person=asker.name).count(),
@@ -52,6 +54,9 @@ def _change(request: HttpRequest, asker: Asker, record: Any) -> HttpResponse:
         if wrong:
             return _shown(request, asker, record, {"ssh_key": wrong}, {"ssh_key": line})
         changes: list[asking.Change] = [("add_ssh_key", {"user": asker.name, "ssh_key": line})]
+    elif "passkey" in request.POST:
+        given = {name: posted(request, name, 2000).strip() for name in ("passkey", "passkey_id", "passkey_key")}
+        changes = [("add_passkey", {"user": asker.name, **given})]
     else:
         wanted = {name: posted(request, name, 300).strip() for name in ("full_name", "email") if name in request.POST}
         changed = {name: value for name, value in wanted.items() if value and value != record[name]}

@@ -17,7 +17,7 @@ from typing import Any
 
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.language import ssh_keys
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.language.errors import DescriptionError
-from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.proofs import canonical, statements
+from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.proofs import canonical, judge, statements
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.verbs import policy, signing
 from ansible_collections.ringmaster.hosting.plugins.module_utils.services.outlook import Outlook
 from ansible_collections.ringmaster.hosting.plugins.module_utils.steward import messages, states
@@ -48,6 +48,8 @@ TITLES = {
     "set_permissions": "Change what {user} may do in {project}",
     "add_ssh_key": "Add a key",
     "revoke_key": "Revoke a key",
+    "add_passkey": "Add the passkey {passkey}",
+    "remove_passkey": "Remove the passkey {passkey}",
     "change_user": "Change {user}",
     "add_user": "Let {user} in",
     "accept_user": "Let {user} in",
@@ -56,7 +58,7 @@ TITLES = {
     "decline": "Decline",
     "retry": "Apply again",
 }
-DANGEROUS = ("retire_vm", "remove_component", "remove_service_user", "revoke_key", "stop_vm")
+DANGEROUS = ("retire_vm", "remove_component", "remove_service_user", "revoke_key", "remove_passkey", "stop_vm")
 """Verbs whose button is red."""
 
 
@@ -176,14 +178,16 @@ def wanted(asker: Asker, value: Mapping[str, Any], reason: str) -> list[signatur
     )
     result = [signatures.Wanted("request", f"This needs a signature of its own: {reason}", found)]
     for number, change in enumerate(value["changes"]):
-        arguments = change["arguments"]
-        if change["verb"] == "add_ssh_key" and arguments.get("user") == asker.name:
-            key = ssh_keys.key_blob(arguments["ssh_key"])
-            owns = statements.make(
-                statements.POSSESSION, settings.HOST, asker.name, now=now, key=key, email="", invitation=""
-            )
-            title_ = "The new key signs that it is yours"
-            result.append(signatures.Wanted(f"possession{number}", title_, owns, "path-of-the-new-key"))
+        verb, arguments = change["verb"], change["arguments"]
+        if verb not in judge.OWN_KEYS or arguments.get("user") != asker.name:
+            continue
+        passkey = str(arguments.get("passkey_id", ""))
+        key = f"passkey {passkey} {arguments['passkey_key']}" if passkey else ssh_keys.key_blob(arguments["ssh_key"])
+        owns = statements.make(
+            statements.POSSESSION, settings.HOST, asker.name, now=now, key=key, email="", invitation=""
+        )
+        words = f"The new {'passkey' if passkey else 'key'} signs that it is yours"
+        result.append(signatures.Wanted(f"possession{number}", words, owns, "path-of-the-new-key", passkey))
     return result
 
 

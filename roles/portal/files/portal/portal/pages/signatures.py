@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, Ringmaster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What people sign with their SSH key: the command that is copied, and what it printed."""
+"""What people sign: with an SSH key, by a command that is copied; or with a passkey, by a script of the page."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.proofs
     ProofError,
     Statement,
 )
+from ansible_collections.ringmaster.hosting.plugins.module_utils.steward import messages
 from django.http import HttpRequest
 from django.utils import timezone
 
@@ -31,6 +32,8 @@ class Wanted:
     title: str
     statement: Statement
     key: str = KEY
+    passkey: str = ""
+    """The id of the passkey that has to sign; where it is empty, an SSH key or any passkey may."""
 
     @property
     def _command(self) -> str:
@@ -55,6 +58,9 @@ class Wanted:
 def posted(request: HttpRequest, name: str) -> Mapping[str, Any] | None:
     """Return the proof that was pasted into a form; None where there was none."""
     text, signature = frame.posted(request, f"{name}-statement", 40_000), frame.posted(request, f"{name}-signature")
+    passkey = frame.posted(request, f"{name}-passkey")
+    if text and passkey:
+        return {"statement": text, "signature": {"passkey": messages.parse(passkey.encode(), messages.REQUEST_BYTES)}}
     if not text or not signature.strip():
         return None
     return {"statement": text, "signature": {"ssh": signature.strip() + "\n"}}

@@ -60,6 +60,8 @@ def _friendly(said: str, person: str) -> str:
             f"This signature is not one of {person}. Look whether the name is right, and whether the command names the"
             " key that you log in with: replace ~/.ssh/id_ed25519 by its path. Then run the new command."
         )
+    if "passkey" in said:
+        return f"This passkey is not one of {person}. Sign with another one, or with your SSH key."
     if "no SSH signature" in said:
         return "That is no signature. Copy all that the command prints, from -----BEGIN SSH SIGNATURE----- to -----END…"
     return f"{said[:1].upper()}{said[1:]}. Run the new command below."

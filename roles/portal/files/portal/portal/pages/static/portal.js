@@ -14,6 +14,55 @@ function dress(part) {
   }
 }
 
+// Passkeys: they sign the digest of a statement, as its text stands in the form (docs/reference/proofs.md).
+const written = (buffer) => btoa(String.fromCharCode(...new Uint8Array(buffer))).replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "");
+const bytes = (text) => Uint8Array.from(atob(text.replaceAll("-", "+").replaceAll("_", "/")), (letter) => letter.charCodeAt(0));
+
+async function sign(part, block) {
+  const field = (name) => part.querySelector(`[name="${part.dataset.sign}-${name}"]`);
+  const challenge = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(field("statement").value));
+  const { passkey: rpId, credential: id } = block.dataset;
+  const allowCredentials = id ? [{ type: "public-key", id: bytes(id) }] : [];
+  const found = await navigator.credentials.get({ publicKey: { challenge, rpId, allowCredentials, userVerification: "required" } });
+  const { clientDataJSON, authenticatorData, signature } = found.response;
+  field("passkey").value = JSON.stringify({ id: written(found.rawId), client_data: written(clientDataJSON), authenticator_data: written(authenticatorData), signature: written(signature) });
+  if (field("signature")) field("signature").required = false;
+  const form = part.closest("form");
+  const open = [...form.querySelectorAll("[data-sign]")].filter((one) => !["passkey", "signature"].some((name) => one.querySelector(`[name="${one.dataset.sign}-${name}"]`)?.value));
+  if (!open.length) form.requestSubmit();
+}
+
+async function create(form) {
+  const { create: id, person, fullName } = form.dataset;
+  const challenge = crypto.getRandomValues(new Uint8Array(32));
+  const user = { id: new TextEncoder().encode(person), name: person, displayName: fullName };
+  const pubKeyCredParams = [-7, -8, -257].map((alg) => ({ type: "public-key", alg }));
+  const authenticatorSelection = { residentKey: "required", userVerification: "required" };
+  const made = await navigator.credentials.create({ publicKey: { challenge, rp: { id, name: "My Ringmaster" }, user, pubKeyCredParams, authenticatorSelection } });
+  const data = new Uint8Array(made.response.getAuthenticatorData());
+  form.elements.passkey_id.value = written(made.rawId);
+  // Behind 37 bytes: 16 of the model, 2 of the length of the id, the id, and the key.
+  form.elements.passkey_key.value = written(data.slice(55 + made.rawId.byteLength));
+}
+
+for (const block of window.PublicKeyCredential ? document.querySelectorAll("[data-passkey]") : []) {
+  block.hidden = false;
+  const told = block.querySelector("[role=status]");
+  block.querySelector("button").onclick = () => sign(block.closest("[data-sign]"), block).then(
+    () => { told.textContent = "Signed."; },
+    () => { told.textContent = "The passkey did not sign. Try again, or use your SSH key."; },
+  );
+}
+for (const form of window.PublicKeyCredential ? document.querySelectorAll("[data-create]") : []) {
+  form.hidden = false;
+  form.addEventListener("submit", (event) => {
+    if (form.elements.passkey_key.value) return;
+    event.preventDefault();
+    event.stopPropagation();
+    create(form).then(() => form.requestSubmit(), () => { form.querySelector("[role=status]").textContent = "No passkey was made. Try again."; });
+  });
+}
+
 // A request: the server answers as soon as it has moved on, with the part of the page that shows it.
 async function follow(part) {
   for (let pause = 0; part.dataset.follow; ) {

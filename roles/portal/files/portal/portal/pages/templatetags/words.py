@@ -10,6 +10,7 @@ from typing import Any
 
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.verbs import forms, request
 from django import template
+from django.conf import settings
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -84,10 +85,10 @@ def copy(command: str, label: str = "Copy") -> dict[str, str]:
     return {"command": command, "label": label}
 
 
-@register.inclusion_tag("pages/_signature.html", takes_context=True)
-def signature(context: template.Context, wanted: Any, wrong: str = "") -> dict[str, Any]:
+@register.inclusion_tag("pages/_signature.html")
+def signature(wanted: Any, wrong: str = "") -> dict[str, Any]:
     """Ask for a signature: the command, and where its answer goes."""
-    return {"wanted": wanted, "wrong": wrong, "host": context.get("host")}
+    return {"wanted": wanted, "wrong": wrong, "rp_id": settings.RP_ID}
 
 
 @register.inclusion_tag("pages/_field.html")
