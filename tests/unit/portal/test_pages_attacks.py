@@ -17,7 +17,7 @@ from visitors import HOST, ORIGIN, OWN, Visitor, fields, number_of
 
 PAGES = Path(frame.__file__).parent
 EVIL = "<script>alert(1)</script><b onclick=x>\"'&"
-OPEN = ("files/<str:name>", "sign-in")
+OPEN = ("files/<str:name>", "sign-in", "sign-up", "sign-up/<str:token>", "join/<str:token>")
 """Pages for everybody."""
 
 
@@ -30,7 +30,7 @@ def addresses() -> list[str]:
         if route in OPEN:
             continue
         name = "myapp" if route.startswith("projects/") else "bob" if route.startswith("people/") else "myapp00"
-        route = route.replace("<str:component>", "redis").replace("<str:name>", name)
+        route = route.replace("<str:component>", "redis").replace("<str:name>", name).replace("<str:token>", "x")
         found.append("/" + route.replace("<str:id_>", "01KB0000000000000000000000"))
     return found
 
@@ -127,7 +127,7 @@ def test_templates_escape_everything() -> None:
     for path in (*PAGES.rglob("*.html"), *PAGES.rglob("*.py")):
         text = path.read_text()
         assert not re.search(r"\|\s*safe\b|autoescape off|mark_safe|\bsafeseq\b", text), path
-        assert not re.search(r"\bstyle=|\son[a-z]+=\"|<script>|javascript:|https?://(?!www\.gnu)", text), path
+        assert not re.search(r"\bstyle=|\son[a-z]+=\"|<script>|javascript:|(src|href)=\"https?:", text), path
 
 
 def test_texts_of_people_stay_texts(alice: Visitor, portal: Steward, example: dict[str, str]) -> None:

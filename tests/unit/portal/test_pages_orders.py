@@ -32,7 +32,7 @@ def test_the_page_of_a_vm_says_how_to_get_in(alice: Visitor) -> None:
     assert "198.51.100." in page.words and "2001:db8:3:" in page.words
     assert "Saturday and Sunday from 02:00, for 4 hours (Europe/Berlin)" in page.words
     assert "Kept are 14 days, 8 weeks, 6 months" in page.words
-    assert "2 cores, 1GiB, 10GiB" in page.words
+    assert "2 cores, 1 GiB, 10 GiB" in page.words
 
 
 def test_a_vm_is_ordered_with_a_component(alice: Visitor, portal: Steward) -> None:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -19,6 +20,8 @@ from . import facts
 from .frame import Asker, only, page, signed_in
 
 FOUND = 50
+MOST_CARDS = 6
+"""Projects that are shown with their VMs; of more, a table says how many each has."""
 
 
 @signed_in
@@ -31,10 +34,12 @@ def home(request: HttpRequest, asker: Asker) -> HttpResponse:
         *[one for one in requests.filter(open=True, state=states.WAITING) if asker.name in one.waits_for],
         *mine.filter(state=states.FAILED).order_by("-id")[:5],
     ]
-    projects = [_card(asker, name) for name in asker.seen.projects()]
+    names = asker.seen.projects()
+    projects = [_card(asker, name) for name in names] if len(names) <= MOST_CARDS else []
+    many = [] if projects else [_counted(asker, name) for name in names]
     running = mine.filter(open=True).order_by("-id")[:20]
     latest = requests.filter(open=False).order_by("-id")[:8]
-    return page(request, "home", asker, needs=needs, projects=projects, running=running, latest=latest)
+    return page(request, "home", asker, needs=needs, projects=projects, many=many, running=running, latest=latest)
 
 
 def _card(asker: Asker, name: str) -> dict[str, Any]:
@@ -46,6 +51,12 @@ def _card(asker: Asker, name: str) -> dict[str, Any]:
         "vms": [facts.of_vm(asker.description, vm) for vm in vms],
         "permissions": sorted(asker.seen.permissions.get(name, ())),
     }
+
+
+def _counted(asker: Asker, name: str) -> dict[str, Any]:
+    record, vms = asker.description.projects[name], asker.description.vms_of(name)
+    stopped = sum(vm.state != "running" for vm in vms)
+    return {"name": name, "description": record["description"], "vms": len(vms), "stopped": stopped}
 
 
 @signed_in
@@ -92,15 +103,20 @@ def search(request: HttpRequest, asker: Asker) -> HttpResponse:
     only(request, "GET")
     wanted = request.GET.get("q", "")[:100].strip().lower()
     found: list[tuple[str, str, str]] = []
+    is_address = bool(re.fullmatch(r"[0-9a-f.:]+[.:][0-9a-f.:]*", wanted))
     if wanted:
         for name in asker.seen.projects():
             if wanted in name:
                 found.append((f"/projects/{name}", name, "project"))
         for vm in asker.seen.vms():
-            known = facts.of_vm(asker.description, vm)
-            if wanted in vm.name or wanted in vm.comment.lower() or any(wanted in one for one in known["addresses"]):
+            if wanted in vm.name or wanted in vm.comment.lower() or (is_address and _has(asker, vm, wanted)):
                 found.append((f"/vms/{vm.name}", vm.name, f"VM of {vm.project}"))
         for person in asker.seen.people():
             if wanted in person or wanted in asker.description.users[person]["full_name"].lower():
                 found.append((f"/people/{person}", person, asker.description.users[person]["full_name"]))
     return page(request, "search", asker, searched=wanted, found=found[:FOUND], is_more=len(found) > FOUND)
+
+
+def _has(asker: Asker, vm: Vm, wanted: str) -> bool:
+    """Tell whether a VM has an address with this in it."""
+    return any(wanted in one for one in facts.of_vm(asker.description, vm)["addresses"])

@@ -81,7 +81,7 @@ def of(
     following: Sequence[what_if.Consequence] = ()
     after = None
     if consequences:
-        with what_if.of_changes(options, described) as proposed:
+        with what_if.of_outcome(options, outcome) as proposed:
             after = description.read_valid(proposed)
             following = what_if.compare(found, after)
         # How full a hypervisor is concerns operators.

@@ -67,7 +67,13 @@ class Consequence:
 @contextmanager
 def of_changes(options: Options, changes: Sequence[edit.Change], *, for_run: bool = False) -> Iterator[Options]:
     """Give the description as verbs would make it. Raises DescriptionError where they are refused."""
-    outcome = edit.apply_many(options, changes, dry_run=True)
+    with of_outcome(options, edit.apply_many(options, changes, dry_run=True), for_run=for_run) as proposed:
+        yield proposed
+
+
+@contextmanager
+def of_outcome(options: Options, outcome: edit.Outcome, *, for_run: bool = False) -> Iterator[Options]:
+    """Give the description as a dry run of verbs has said that it would be."""
     with _place(options, for_run) as place:
         folder = options.source.parent
         ignored = shutil.ignore_patterns(".git", "secrets")
