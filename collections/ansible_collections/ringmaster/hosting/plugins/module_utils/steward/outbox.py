@@ -96,7 +96,7 @@ class Outbox:
         left, result = ALL - sum(sent.values()), []
         rows = self._base.execute(
             "SELECT id, address, subject, text, made, tries FROM mail"
-            " WHERE ended IS NULL AND next <= ? ORDER BY made, id",
+            " WHERE ended IS NULL AND next <= ? ORDER BY made, rowid",
             (now,),
         ).fetchall()
         for one in (Mail(*row) for row in rows):
