@@ -25,6 +25,7 @@ WantedBy=default.target
 def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LightMachine]:
     started = LightMachine.start(tmp_path_factory.mktemp("machine"))
     try:
+        started.root("printf '#!/bin/sh\\n' > /usr/bin/ringmaster; chmod 755 /usr/bin/ringmaster")
         assert started.apply(roster(started), "--check"), "the first run is clean in check mode"
         assert started.apply(roster(started))
         assert not started.apply(roster(started)), "the second run changes nothing"
@@ -103,6 +104,8 @@ MATRIX = [
     ("alice bob", "sudo -n -u s-myapp -i true", "carol service"),
     ("alice bob", "sudo -n -u s-other true", "carol service"),
     ("alice", "sudo -n true", "bob carol service"),
+    ("alice bob", "sudo -n /usr/bin/ringmaster logs redis", "carol service"),
+    ("alice", "sudo -n /usr/bin/ringmaster check", "bob carol service"),
     ("alice", "sudo -n -u daemon true", "bob carol service"),
     ("alice", "sudo -n -u bob true", "bob carol service"),
     ("", "sudo -n -u '#0' true", "bob carol service"),

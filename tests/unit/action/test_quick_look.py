@@ -32,6 +32,13 @@ for name; do
 done
 """
 
+# All machines have kept that their project asked for b.
+CAT = """case $1 in
+  */packages.json) echo '{"declared": ["b"], "left": [], "units": ["b.service"]}';;
+  *) exec /bin/cat "$@";;
+esac
+"""
+
 
 def packages(*names: str, **more: Any) -> dict[str, Any]:
     return {"ringmaster.hosting.packages": {"names": list(names), **more}}
@@ -44,6 +51,8 @@ def units(*names: str, **more: Any) -> dict[str, Any]:
 
 NOTHING_TO_DO: dict[str, dict[str, Any]] = {
     "installed": packages("a", "b"),
+    "asks_for_b": packages("a", declared=["b", "a"]),
+    "says_nothing_of_b": packages("a"),
     "not_ours_held": packages("a", start_later=["other.service"]),
     "up": units("a.service", "b.timer"),
     "stopped": units("down.service", state="stopped"),
@@ -51,6 +60,10 @@ NOTHING_TO_DO: dict[str, dict[str, Any]] = {
 }
 TO_THE_MODULE: dict[str, dict[str, Any]] = {
     "one_absent": packages("a", "absent-b"),
+    "absent_of_project": packages("a", declared=["absent-b"]),
+    "asked_for_b": packages("a", declared=[], remove=True),
+    "other_record": packages("a", declared=["b", "c"]),
+    "no_words": packages("a", declared="b"),
     "held": packages("a", start_later=["held.service"]),
     "mistyped": packages("a", recommend=True),
     "no_list": packages("a", start_later="held.service"),
@@ -75,7 +88,7 @@ def looked(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
     stage = Stage(tmp_path_factory.mktemp("looked"))
     programs = stage.folder / "programs"
     programs.mkdir()
-    for name, text in (("dpkg-query", DPKG_QUERY), ("find", FIND), ("systemctl", SYSTEMCTL)):
+    for name, text in (("cat", CAT), ("dpkg-query", DPKG_QUERY), ("find", FIND), ("systemctl", SYSTEMCTL)):
         stage.program(f"programs/{name}", f"#!/bin/sh\n{text}")
     tasks = []
     for name, task in {**NOTHING_TO_DO, **TO_THE_MODULE}.items():

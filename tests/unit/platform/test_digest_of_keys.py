@@ -8,7 +8,9 @@ A run leaves machines alone whose digest is the wanted one, so what is in no dig
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,6 +22,7 @@ from ansible_collections.ringmaster.hosting.plugins.module_utils.platform import
 )
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.language.containers import Record
 
+ROLES = Path(__file__).parents[3] / "roles"
 PLATFORM, PROJECT, ALICE, INCIDENT = (
     "platform.yml",
     "projects/myapp.yml",
@@ -88,6 +91,7 @@ CHANGES: dict[str, tuple[str, tuple[str | int, ...], Any]] = {
     "platform.dns_records.type": (PLATFORM, ("dns_records", 1), {"name": "@", "type": "CAA", "values": '0 issue ";"'}),
     "platform.dns_records.values": (PLATFORM, ("dns_records", 1, "values"), "v=spf1 ~all"),
     "platform.dns_records.ttl": (PLATFORM, ("dns_records", 1, "ttl"), 600),
+    "platform.packages_denied": (PLATFORM, ("packages_denied",), {"docker*": "no"}),
     "platform.apt_proxy": (PLATFORM, ("apt_proxy",), "http://172.20.0.21:3142"),
     "platform.contacts": (PLATFORM, ("contacts",), ["other@ringmaster.example"]),
     "platform.webhooks": (PLATFORM, ("webhooks",), ["https://example.org/hook"]),
@@ -101,11 +105,19 @@ CHANGES: dict[str, tuple[str, tuple[str | int, ...], Any]] = {
     "user.web_password_hash": (ALICE, ("web_password_hash",), HASH),
     "project.description": (PROJECT, ("description",), "Another one"),
     "project.permissions": (PROJECT, ("permissions", "bob"), ["login"]),
-    "project.service_users": (PROJECT, ("service_users",), ["s-myapp", "s-more"]),
+    "project.service_users": (PROJECT, ("service_users",), ["s-myapp", "s-more", "s-third"]),
     "project.service_user_limits.memory_high": (PROJECT, ("service_user_limits", "s-myapp", "memory_high"), "1GiB"),
     "project.service_user_limits.memory_max": (PROJECT, ("service_user_limits", "s-myapp", "memory_max"), "1GiB"),
     "project.service_user_limits.cpu_quota": (PROJECT, ("service_user_limits", "s-myapp", "cpu_quota"), "50%"),
     "project.service_user_limits.tasks_max": (PROJECT, ("service_user_limits", "s-myapp", "tasks_max"), 100),
+    "project.packages": (PROJECT, ("packages",), ["jq"]),
+    **{
+        f"project.jobs.{name}": (PROJECT, ("jobs", 0, name), value)
+        for name, value in (
+            ("name", "reports"), ("command", "bin/y"), ("user", "s-more"), ("when", "daily"), ("timeout", 60),
+            ("vms", ["myapp00"]), ("once", True), ("on_failure", ["bob@example.org"]),
+        )
+    },
     "project.firewall.frontend": (PROJECT, ("firewall", "frontend"), "closed"),
     "project.firewall.allow.from": (PROJECT, ("firewall", "allow", 0, "from"), "any"),
     "project.firewall.allow.to": (PROJECT, ("firewall", "allow", 0, "to"), 8081),
@@ -166,6 +178,7 @@ CHANGES: dict[str, tuple[str, tuple[str | int, ...], Any]] = {
         f"project.vms.firewall.allow.{name}": (PROJECT, (*VM, "firewall", "allow", 0, name), value)
         for name, value in (("from", "svc0"), ("to", 8082), ("proto", "udp"), ("network", "frontend"))
     },
+    "project.vms.packages": (PROJECT, (*VM, "packages"), ["jq"]),
     "project.vms.protected": (PROJECT, (*VM, "protected"), True),
     "project.vms.anti_spoofing": (PROJECT, (*VM, "anti_spoofing"), False),
     "project.vms.state": (PROJECT, (*VM, "state"), "stopped"),
@@ -256,11 +269,13 @@ def described(platform):
         data["services"].update(mail="svc0", portal="svc0", steward="svc0")
         data["machines"]["svc1"] = {"address": "10.77.0.22", "srv_ipv4": "172.20.0.22", "srv_ipv6": "2001:db8:3::22"}
         data["images"]["web"] = {"url": "https://example.org/web.qcow2", "sha512": "a" * 128}
-        data["dns_records"].append({"name": "app", "vm": "myapp00"})
+        data["dns_records"].insert(2, {"name": "app", "vm": "myapp00"})
         data["dns_zones"].append("more.example")
         data["dns_owners"] = {"shop.example": "myapp", "more.example": "myapp"}
 
     platform.edit(PLATFORM, more)
+    for part in ("meta", "defaults"):
+        shutil.copytree(ROLES / "mailstub" / part, platform.roles / "mailstub" / part)
 
     def vms(data: dict[str, Any]) -> None:
         data["vms"]["myapp00"]["firewall"] = {"allow": [dict(RULE)]}
@@ -271,6 +286,10 @@ def described(platform):
             "exclusions": [{"from": "2026-12-22", "to": "2026-12-30", "reason": "Christmas"}],
             "keep": [{"vms": ["myapp00", "myapp01"], "in_service": 1}],
         }
+        data["service_users"].append("s-more")
+        for vm in data["vms"].values():
+            vm.setdefault("components", {})["mailstub"] = {}
+        data["jobs"] = [{"name": "invoices", "command": "bin/x", "user": "s-myapp", "when": "03:10"}]
 
     platform.edit(PROJECT, vms)
     (platform.folder / "incidents").mkdir(exist_ok=True)

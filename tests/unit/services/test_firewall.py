@@ -279,3 +279,21 @@ def test_questions_are_asked_where_the_asker_has_an_address() -> None:
     asker |= {"ringmaster_fe_ipv4": "198.51.100.8"}
     found = firewall.questions(asker, {"myapp00": vm}, (22,))
     assert [one["address"] for one in found] == [MEMBER, OUTSIDE, "198.51.100.7"]
+
+
+def test_what_is_meant_to_be_reached_on_an_open_frontend() -> None:
+    variables = {
+        "inventory_hostname": "myapp00",
+        "ringmaster_management_networks": ["10.77.0.0/24"],
+        "ringmaster_components": ["redis", "webgateway"],
+        "ringmaster_project_firewall": {
+            "frontend": "open",
+            "allow": [
+                {"from": ["0.0.0.0/0"], "to": ["8000-8100"], "proto": "tcp", "network": "frontend", "vms": []},
+                {"from": ["0.0.0.0/0"], "to": ["9000"], "proto": "tcp", "network": "server", "vms": []},
+            ],
+        },
+    }
+    ports = ["22", "443", "6379", "6380", "80", "8000-8100"]
+    assert firewall.explained(variables) == [["tcp", port] for port in ports]
+    assert firewall.explained(variables, firewall_frontend="closed") is None

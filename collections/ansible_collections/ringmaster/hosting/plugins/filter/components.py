@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, Ringmaster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Filters ``component_parts``, ``component_leaving`` and ``undescribed_components``: what the catalogue says."""
+"""Filters ``component_parts``, ``component_logs``, ``component_leaving``, ``undescribed_components``: the catalogue."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ class FilterModule:
         """Return the filters by name."""
         return {
             "component_parts": wrap("component_parts: {}", leaving.parts, KeyError, TypeError),
+            "component_logs": wrap("component_logs: {}", leaving.logs, KeyError, TypeError),
             "component_leaving": wrap("component_leaving: {}", leaving.plan, KeyError, TypeError),
             "undescribed_components": wrap("undescribed_components: {}", leaving.undescribed, TypeError),
         }

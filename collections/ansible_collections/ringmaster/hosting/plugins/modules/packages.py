@@ -60,9 +60,27 @@ options:
       unless:
         description: A folder that the service of the packages has. While it is there, nothing is refused.
         type: path
+  declared:
+    description:
+      - Packages that a project asks for. apt first says what would come and go. The task fails, with nothing
+        changed, where one is unknown, where anything would be removed, or where one comes in the place of what the
+        platform sets up.
+      - No unit of theirs is started or enabled.
+      - A machine keeps which ones were asked for, so that those that no longer are can be named. Left out, as other
+        tasks of the machine do, it says nothing of them; an empty list asks for none.
+    type: list
+    elements: str
+  denied:
+    description: Further patterns of packages that no project gets, each with the reason.
+    type: dict
+    default: {}
+  remove:
+    description: Take away, with their configuration, packages that O(declared) had before and has no longer.
+    type: bool
+    default: false
 attributes:
   check_mode:
-    description: Tells what is missing.
+    description: Tells what is missing, and judges what is declared as far as apt's lists are there.
     support: full
   diff_mode:
     description: Shows what is installed.
@@ -87,12 +105,30 @@ installed:
   type: list
   elements: str
   sample: [redis-server]
+removed:
+  description: Packages that were (in check mode, would be) taken away.
+  returned: success
+  type: list
+  elements: str
+  sample: []
+left:
+  description: Packages that were declared before, are no longer, and are still installed.
+  returned: success
+  type: list
+  elements: str
+  sample: [nodejs]
+not_started:
+  description: Units of declared packages that were left off.
+  returned: success
+  type: list
+  elements: str
+  sample: [apache2.service]
 """
 
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.ringmaster.hosting.plugins.module_utils.machine import packages
+from ansible_collections.ringmaster.hosting.plugins.module_utils.machine import declared_packages, packages
 
 
 def argument_spec() -> dict[str, object]:
@@ -113,6 +149,9 @@ def argument_spec() -> dict[str, object]:
                 "unless": {"type": "path"},
             },
         },
+        "declared": {"type": "list", "elements": "str"},
+        "denied": {"type": "dict", "default": {}},
+        "remove": {"type": "bool", "default": False},
     }
 
 
@@ -128,22 +167,62 @@ def _install(module: AnsibleModule, absent: list[str]) -> None:
         packages.hold_back(run, packages.held_back(units), hold=False)
 
 
+def _declared(module: AnsibleModule, absent: list[str]) -> list[str]:
+    """Judge and install what a project asks for; return units that were left off."""
+    if not absent:
+        return []
+    run = module.run_command
+    if packages.lists_are_older_than(module.params["update_after"]):
+        if module.check_mode:
+            return []  # nobody knows what the archive has
+        packages.fetch_lists(run)
+    found = declared_packages.simulate(run, "install", absent)
+    declared_packages.judge(found, absent, module.params["denied"])
+    return [] if module.check_mode else declared_packages.install(run, absent)
+
+
 def main() -> None:
     """Run the module."""
     module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
     module.run_command_environ_update = packages.ENVIRONMENT
-    names = module.params["names"]
-    absent = packages.missing(module.run_command, names) if names else []
+    run, own = module.run_command, module.params["names"]
+    asks = module.params["declared"] is not None
+    declared = [name for name in module.params["declared"] or [] if name not in own]
+    record = declared_packages.read() if asks else declared_packages.Record()
+    asked = [*own, *declared, *record.left, *record.declared]
+    absent = packages.missing(run, asked) if asked else []
+    installed = set(asked) - set(absent)
+    missing, wanted = ([name for name in dict.fromkeys(names) if name in absent] for names in (own, declared))
     try:
         for one in module.params["instead_of"]:
             unless = Path(one["unless"]) if one["unless"] else None
-            packages.refuse_beside(module.run_command, one["unit"], Path(one["data"]), one["remedy"], unless)
+            packages.refuse_beside(run, one["unit"], Path(one["data"]), one["remedy"], unless)
         if not module.check_mode:
-            _install(module, absent)
+            _install(module, missing)
+        units = _declared(module, wanted)
+        after = declared_packages.after(record, declared, own, installed | set(wanted), units)
+        removed = list(after.left) if module.params["remove"] else []
+        if removed and not module.check_mode:
+            declared_packages.remove(run, removed)
+            after = declared_packages.after(after, declared, own, set(declared), [])
     except packages.PackageError as error:
         module.fail_json(msg=str(error))
-    after = "".join(f"{name}\n" for name in absent)
-    module.exit_json(changed=bool(absent), installed=absent, diff={"before": "", "after": after})
+    if asks and after != record and not module.check_mode:
+        declared_packages.write(after)
+    for sentence in declared_packages.sentences(after, before=record):
+        module.warn(sentence)
+    module.exit_json(
+        changed=bool(missing or wanted or removed),
+        installed=[*missing, *wanted],
+        removed=removed,
+        left=list(after.left),
+        not_started=list(after.units),
+        diff={"before": _lines(removed), "after": _lines([*missing, *wanted])},
+    )
+
+
+def _lines(names: list[str]) -> str:
+    return "".join(f"{name}\n" for name in names)
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ from typing import Any
 
 from ringmaster.core.checks import CRITICAL, DAY, OK, UNKNOWN, WARNING, level
 from ringmaster.core.report import counted
+from ringmaster.host.packages import told as packages_told
 from ringmaster.host.user_units import failed as failed_user_units
 
 DISK_FILESYSTEMS = frozenset({"ext2", "ext3", "ext4", "xfs", "btrfs", "f2fs", "zfs"})
@@ -135,6 +136,11 @@ def failed_units() -> tuple[int, str]:
 def user_units() -> tuple[int, str]:
     """Units of service users that have failed; their own managers answer. Needs root, to ask as each of them."""
     return failed_user_units()
+
+
+def packages() -> tuple[int, str]:
+    """Debian packages that the project asks for, and those that it asked for before."""
+    return packages_told()
 
 
 def clock(grace: int) -> tuple[int, str]:

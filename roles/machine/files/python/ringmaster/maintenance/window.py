@@ -5,8 +5,8 @@
 
 A window begins at ``start`` on each of ``days`` and lasts ``hours`` real hours, also over a change of the clock. A
 start that the clock skips is as many minutes after the change as it is after the gap's begin; of a start that comes
-twice, the first counts. On excluded days no window begins. Machines that must not be worked on together share a window by
-slots: equal parts of it.
+twice, the first counts. On excluded days no window begins. Machines that must not be worked on together share a window
+by slots: equal parts of it.
 """
 
 from __future__ import annotations

@@ -22,6 +22,7 @@ STATES = ("OK", "WARNING", "CRITICAL", "UNKNOWN")
 ORDER = ("CRITICAL", "UNKNOWN", "WARNING", "OK")
 # The page that says what to do, and its place for checks that projects declare themselves.
 RUNBOOKS, OWN_CHECKS = "checks.html", "project-checks"
+OF_PROJECTS = ("project", "local", "jobs")
 SILENT = "The machine does not hand out its results"
 OLD = 300.0  # seconds after which a machine's results say nothing about now
 AHEAD = 300.0  # seconds that its clock may be ahead; results of the future would never be old
@@ -290,7 +291,7 @@ def _check(component: str, check: str, state: str, sentence: str, since: float |
         "state": state,
         "since": iso(since) if since is not None else None,
         "sentence": sentence,
-        "runbook": f"{RUNBOOKS}#{OWN_CHECKS if component in ('project', 'local') else f'{component}-{check}'}",
+        "runbook": f"{RUNBOOKS}#{OWN_CHECKS if component in OF_PROJECTS else f'{component}-{check}'}",
     }
 
 

@@ -18,6 +18,8 @@ SUDOERS = f"""# {HEADER}
 Defaults:%sudo-srv,%wheel !lecture
 # sudo-srv: become any service user, for example: sudo -u s-myapp -i
 %sudo-srv ALL = (%service) NOPASSWD: ALL
+# ... and read the logs of managed components: ringmaster logs
+%sudo-srv ALL = (root) NOPASSWD: /usr/bin/ringmaster logs *
 # wheel: root without a password
 %wheel ALL = (ALL:ALL) NOPASSWD: ALL
 """

@@ -88,7 +88,7 @@ class Component:
     the parts of the machine's program that it needs. ``certificates`` are the names of its certificates; ``site`` is
     the file that names more of them. ``takes_over`` says how changes of options come into force, ``waits`` which of
     them come otherwise. ``packages`` are patterns of those whose upgrade restarts it, ``guarded`` of services: both
-    wait for the maintenance window.
+    wait for the maintenance window. ``clients`` are packages that all VMs of its project get.
     """
 
     name: str
@@ -101,6 +101,7 @@ class Component:
     parts: tuple[str, ...]
     packages: tuple[str, ...]
     guarded: tuple[str, ...] = ()
+    clients: tuple[str, ...] = ()
     other_daemons: tuple[str, ...] = ()
     ports: tuple[Port, ...] = ()
     exporters: tuple[Exporter, ...] = ()
@@ -166,6 +167,7 @@ _ALL = (
         support=Support("17", "2029-11-08", "PostgreSQL's versioning policy"),
         parts=("postgresql",),
         packages=("postgresql-*",),
+        clients=("postgresql-client",),
         guarded=("postgresql*",),
         ports=(Port("tcp", "5432"),),
         exporters=(Exporter("postgresql", 9187),),
@@ -198,6 +200,7 @@ _ALL = (
         support=Support("11.8", "2028-06-04", "MariaDB's maintenance policy"),
         parts=("mysql",),
         packages=("mariadb-*",),
+        clients=("mariadb-client",),
         guarded=("mariadb*",),
         ports=(Port("tcp", "3306"),),
         exporters=(Exporter("mysql", 9104),),
@@ -232,6 +235,7 @@ _ALL = (
         support=Support("Redis 8.0, Valkey 8.1", "2028-08-09", "Debian's security support of trixie"),
         parts=("redis",),
         packages=("redis-*", "valkey-*"),
+        clients=("redis-tools",),
         guarded=("redis*", "valkey*"),
         ports=(Port("tcp", "6379"), Port("tcp", "6380")),
         exporters=(Exporter("redis", 9121),),

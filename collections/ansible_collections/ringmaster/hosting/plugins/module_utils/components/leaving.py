@@ -19,6 +19,21 @@ def parts(names: Iterable[str]) -> list[str]:
     return sorted({part for name in names for part in COMPONENTS[name].parts})
 
 
+def logs(names: Iterable[str]) -> dict[str, list[str]]:
+    """Return, of each component, the units (or patterns of units) whose logs are its own."""
+    return {
+        name: sorted(
+            {
+                f"ringmaster-{name}-*",
+                *COMPONENTS[name].part.units,
+                *COMPONENTS[name].daemons,
+                *(unit for shared in COMPONENTS[name].shared for unit in shared.part.units),
+            }
+        )
+        for name in names
+    }
+
+
 def plan(name: str, present: Iterable[str], members: Iterable[Mapping[str, Any]], vm: str) -> dict[str, Any]:
     """Return what module ``component`` is to take away of a component. KeyError for an unknown one.
 

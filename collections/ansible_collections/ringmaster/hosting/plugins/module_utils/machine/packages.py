@@ -90,29 +90,32 @@ def hold_back(run: Run, units: Sequence[str], *, hold: bool) -> None:
         words = ["systemctl", "mask" if hold else "unmask", "--runtime", "--quiet", "--", *units]
         code, out, err = run(words)
         if code:
-            raise PackageError(f"{' '.join(words)}: {_tail(err or out)}")
+            raise PackageError(f"{' '.join(words)}: {tail(err or out)}")
 
 
-def install(run: Run, names: Sequence[str], *, recommends: bool, update: bool) -> None:
-    """Install the packages. Raises PackageError."""
-    words = [f"--{'' if recommends else 'no-'}install-recommends", "--", *names]
-    incomplete = _fetch_lists(run) if update else ""
+def install(run: Run, names: Sequence[str], *, recommends: bool, update: bool, extra: Sequence[str] = ()) -> None:
+    """Install the packages; ``extra`` are further options of apt. Raises PackageError."""
+    words = [f"--{'' if recommends else 'no-'}install-recommends", *extra, "--", *names]
+    incomplete = fetch_lists(run) if update else ""
     code, out, err = run(["apt-get", "-qq", "-y", *OPTIONS, "install", *words])
     if code and not update:
         # The lists may name versions that the archive no longer has.
-        install(run, names, recommends=recommends, update=True)
+        install(run, names, recommends=recommends, update=True, extra=extra)
     elif code:
-        unknown = sorted({found[1] or found[2] for found in _UNKNOWN.finditer(err + out)})
-        if unknown and not incomplete:
-            has = "no apt source of this machine has"
-            raise PackageError(
-                f"{has} {', '.join(unknown)}, so nothing was installed: add one that has, or ask for less"
-            )
-        before = f"apt-get update could not fetch everything: {incomplete}. Therefore " if incomplete else ""
-        raise PackageError(f"{before}apt-get install {' '.join(names)}: {_tail(err or out)}")
+        raise refused(names, err + out, incomplete)
 
 
-def _fetch_lists(run: Run) -> str:
+def refused(names: Sequence[str], said: str, incomplete: str = "") -> PackageError:
+    """Return the error for what apt said of packages; ``incomplete`` is what it could not fetch of its lists."""
+    unknown = sorted({found[1] or found[2] for found in _UNKNOWN.finditer(said)})
+    if unknown and not incomplete:
+        has = "no apt source of this machine has"
+        return PackageError(f"{has} {', '.join(unknown)}, so nothing was installed: add one that has, or ask for less")
+    before = f"apt-get update could not fetch everything: {incomplete}. Therefore " if incomplete else ""
+    return PackageError(f"{before}apt-get install {' '.join(names)}: {tail(said)}")
+
+
+def fetch_lists(run: Run) -> str:
     """Fetch apt's lists, and return what apt could not fetch, in its words: it ends well all the same.
 
     Their lock is one that apt does not wait for by itself.
@@ -121,12 +124,13 @@ def _fetch_lists(run: Run) -> str:
     while True:
         code, out, err = run(["apt-get", "-qq", *OPTIONS, "update"])
         if not code:
-            return _tail("\n".join(line for line in err.splitlines() if line.startswith("W: Failed")))
+            return tail("\n".join(line for line in err.splitlines() if line.startswith("W: Failed")))
         if f"{LISTS}/lock" not in err or time.monotonic() > end:
-            raise PackageError(f"apt-get update: {_tail(err or out)}")
+            raise PackageError(f"apt-get update: {tail(err or out)}")
         time.sleep(1)
 
 
-def _tail(text: str) -> str:
+def tail(text: str) -> str:
+    """Return the last lines of what a program said, in one."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     return " ".join(lines[-5:])

@@ -17,7 +17,7 @@ from ansible_collections.ringmaster.hosting.plugins.module_utils.network.zones i
 from ansible_collections.ringmaster.hosting.plugins.module_utils.values import addresses
 from ansible_collections.ringmaster.hosting.plugins.module_utils.values.fqdn import fqdn, frontend_fqdn
 
-from . import allocation, convergence, dns_owners, dns_records, roster
+from . import allocation, convergence, dns_owners, dns_records, jobs, packages, roster
 from .allocation import gateway
 from .firewall_rules import resolve_rules
 from .language import load, names, ssh_keys
@@ -168,6 +168,7 @@ def _platform_vars(description: Description) -> dict[str, Any]:
         "ringmaster_apt_proxy": platform["apt_proxy"] or "",
         # A machine may see it by another address; this is the one that VMs have.
         "ringmaster_package_cache": platform["apt_proxy"] or "",
+        "ringmaster_packages_denied": platform["packages_denied"],
         "ringmaster_contacts": platform["contacts"],
         "ringmaster_webhooks": platform["webhooks"],
     }
@@ -328,6 +329,12 @@ def _add_vm(inventory: Inventory, description: Description, vm: Vm) -> None:
         "ringmaster_state": vm.state,
         "ringmaster_backup": vm.backup,
     }
+    own_jobs = jobs.of_vm(description, vm)
+    if own_jobs:
+        variables["ringmaster_jobs"] = own_jobs
+    asked = packages.of_vm(description, vm)
+    if asked:
+        variables["ringmaster_packages"] = asked
     if vm.leaving:
         variables["ringmaster_components_leaving"] = list(vm.leaving)
     if not vm.anti_spoofing:

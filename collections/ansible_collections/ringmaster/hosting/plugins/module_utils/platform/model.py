@@ -64,6 +64,7 @@ class Vm:
     maintenance: dict[str, Any]
     backup: dict[str, Any]
     comment: str = ""
+    packages: tuple[str, ...] = ()
     firewall: dict[str, Any] = field(default_factory=dict)
     anti_spoofing: bool = True
     frontend_extra_ipv4: Asked = Asked()
@@ -229,6 +230,7 @@ def build_vm(
         maintenance=record["maintenance"] or shared.get("maintenance") or {},
         backup=resolve_backup(record["backup"], shared["backup"]),
         comment=record["comment"] or "",
+        packages=tuple(name for name in record["packages"] or () if name),
         anti_spoofing=bool(record["anti_spoofing"]),
         firewall=record["firewall"] or {},
     )

@@ -12,6 +12,8 @@ from ansible_collections.ringmaster.hosting.plugins.module_utils.values import a
 from . import (
     dns_owners,
     dns_records,
+    jobs,
+    packages,
     quotas,
     validate_addresses,
     validate_components,
@@ -45,6 +47,8 @@ def check(description: Description) -> None:
     for vm in description.vms.values():
         _check_vm(description, vm)
     validate_components.check(description, Roles(description.options.roles))
+    packages.check(description)
+    jobs.check(description)
     validate_networks.check(description)
     validate_addresses.check(description)
     dns_records.check(description)

@@ -28,6 +28,7 @@ PROTOCOLS = ("tcp", "udp")
 LONGEST_COMMENT = 120
 """Bytes; nft takes 127."""
 EVERYWHERE = ("0.0.0.0/0", "::/0")
+FRONTEND_OPEN = "frontend: open"
 
 
 @dataclass(frozen=True)
@@ -150,7 +151,7 @@ def policy(vm: Mapping[str, Any]) -> list[Permission]:
         result.append(Permission("management", (), management, "tcp", ("22",)))
     frontend = str(vm.get("firewall_frontend") or project.get("frontend") or "open")
     if frontend == "open":
-        result.append(Permission("frontend: open", ("ethfe",)))
+        result.append(Permission(FRONTEND_OPEN, ("ethfe",)))
     elif frontend == "closed":
         result.append(Permission("SSH", ("ethfe",), (), "tcp", ("22",)))
         known = {**catalogue.PORTS, **_component_ports(vm)}
@@ -179,6 +180,22 @@ def policy(vm: Mapping[str, Any]) -> list[Permission]:
     return result
 
 
+def explained(variables: Mapping[str, Any], **overrides: Any) -> list[list[str]] | None:
+    """Return (protocol, port or range) of what is meant to be reached on a VM's frontend; None where it is closed.
+
+    It is what would be let in if it were closed, and all ports of components.
+    """
+    vm: Mapping[str, Any] = ChainMap(overrides, variables)  # type: ignore[arg-type]
+    if not any(item.reason == FRONTEND_OPEN for item in policy(vm)):
+        return None
+    closed = policy(ChainMap({"firewall_frontend": "closed"}, vm))  # type: ignore[arg-type]
+    there = (item for item in closed if item.ports and (not item.interfaces or "ethfe" in item.interfaces))
+    known = {**catalogue.PORTS, **_component_ports(vm)}
+    own = ([port[0], str(port[1])] for name in vm.get("ringmaster_components") or [] for port in known.get(name, ()))
+    found = [[item.protocol, ports] for item in there for ports in item.ports]
+    return [list(one) for one in sorted({tuple(one) for one in [*found, *own]})]
+
+
 def permits(permissions: Sequence[Permission], interface: str, source: str, protocol: str, port: int) -> bool:
     """Tell whether a new connection to the VM is let in. Protocol "icmp" is a ping; its port is ignored."""
     if protocol == "icmp":
@@ -197,7 +214,7 @@ def edge(vms: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     closed: list[str] = []
     for vm in vms:
         permissions = policy(vm)
-        is_open = any(item == Permission("frontend: open", ("ethfe",)) for item in permissions)
+        is_open = any(item == Permission(FRONTEND_OPEN, ("ethfe",)) for item in permissions)
         for interface, role in (("ethfe", "fe"), ("ethsrv", "srv")):
             addresses = of_machine(vm, role)
             if interface == "ethfe" and is_open:

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, Ringmaster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The checks that a project declares itself, as the runner on a machine takes them."""
+"""The checks that a project declares itself, and those of its jobs, as the runner on a machine takes them."""
 
 from __future__ import annotations
 
@@ -28,4 +28,18 @@ def of_vm(checks: Iterable[Mapping[str, Any]], vm: str) -> list[dict[str, Any]]:
         }
         for check in checks
         if check and check.get("command") and (check["vms"] is None or vm in check["vms"])
+    ]
+
+
+def of_jobs(jobs: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return a check for each job of a VM: how its newest run ended."""
+    return [
+        {
+            "component": "jobs",
+            "name": job["name"],
+            "function": "jobs:ended",
+            "arguments": {"name": job["name"]},
+            "interval": 60,
+        }
+        for job in jobs
     ]

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from ansible_collections.ringmaster.hosting.plugins.module_utils.components import catalogue
+from ansible_collections.ringmaster.hosting.plugins.module_utils.machine import declared_packages
 from ansible_collections.ringmaster.hosting.plugins.module_utils.values import sizes
 
 from ..language import checks, ssh_keys
@@ -142,6 +143,10 @@ PROJECT_MAINTENANCE = Record(
             default=[],
         ),
     ),
+)
+
+PACKAGES = ListOf(
+    Text("the name of a Debian package: lower-case letters, digits, +, - and .", pattern=f"^{declared_packages.NAME}$")
 )
 
 SIZES = (

@@ -291,6 +291,16 @@ PLATFORM = Record(
             SEALING_KEY,
             "Public key to which people seal secret values: see [proofs](proofs.md#secret-values).",
         ),
+        Key(
+            "packages_denied",
+            MapOf(
+                Text("the name of a Debian package, or a pattern with *", pattern=r"^[a-z0-9*][a-z0-9+.*-]*$"), Text()
+            ),
+            "Packages that no project may have, beside those that come in the place of what the platform sets up, each "
+            "with the reason that people read.",
+            default={},
+            example='{"docker*": our containers run elsewhere}',
+        ),
         Key("apt_proxy", URL, "Package cache for all VMs and machines."),
         Key("contacts", ListOf(EMAIL), "Who is told about trouble anywhere on the platform.", default=[]),
         Key("webhooks", ListOf(URL), "Where all alerts are posted, as Alertmanager does.", default=[]),

@@ -8,8 +8,9 @@ from __future__ import annotations
 from ..language.containers import Key, ListOf, MapOf, Record
 from ..language.types import Boolean, Choice, Integer, Name, OrWord, Size, Text
 from .backup import BACKUP
-from .common import DEFAULTS, DNS_RECORDS, EMAIL, PERMISSIONS, PROJECT_MAINTENANCE, URL
+from .common import DEFAULTS, DNS_RECORDS, EMAIL, PACKAGES, PERMISSIONS, PROJECT_MAINTENANCE, URL
 from .firewall import FIREWALL
+from .job import JOB
 from .vm import VM
 
 CHECK = Record(
@@ -98,6 +99,14 @@ PROJECT = Record(
             default={},
             example="{s-myapp: {memory_max: 2GiB, cpu_quota: 150%}}",
         ),
+        Key(
+            "packages",
+            PACKAGES,
+            "Debian packages for all VMs of the project, beside the clients of its components. None of their services "
+            "is started.",
+            default=[],
+            example="[nodejs, build-essential]",
+        ),
         Key("firewall", FIREWALL, "What is allowed beyond the standard.", default={}),
         DNS_RECORDS,
         Key("maintenance", PROJECT_MAINTENANCE, "When VMs may be restarted.", default={}),
@@ -110,6 +119,7 @@ PROJECT = Record(
         Key("contacts", ListOf(EMAIL), "Who is told about maintenance and trouble.", default=[]),
         Key("webhooks", ListOf(URL), "Where alerts of the project are posted, as Alertmanager does.", default=[]),
         Key("checks", ListOf(CHECK), "The project's own checks, beside those of the platform.", default=[]),
+        Key("jobs", ListOf(JOB), "What its VMs do at times of the calendar, watched as checks are.", default=[]),
         Key(
             "status_page",
             Choice(("private", "public")),

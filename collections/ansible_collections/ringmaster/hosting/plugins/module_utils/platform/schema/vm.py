@@ -8,7 +8,7 @@ from __future__ import annotations
 from ..language.containers import Key, MapOf, Record
 from ..language.types import Anything, Boolean, Choice, Name, OrWord, Size, Text
 from .backup import BACKUP
-from .common import ADDRESSES, COMPONENTS, DATE, MAINTENANCE, SIZES
+from .common import ADDRESSES, COMPONENTS, DATE, MAINTENANCE, PACKAGES, SIZES
 from .firewall import VM_FIREWALL
 
 VM = Record(
@@ -50,6 +50,13 @@ VM = Record(
             "Managed components with their options.",
             default={},
             example="{redis: {}}",
+        ),
+        Key(
+            "packages",
+            PACKAGES,
+            "Debian packages for the VM, beside those of its project.",
+            default=[],
+            example="[imagemagick]",
         ),
         Key("firewall", VM_FIREWALL, "What is allowed to this VM beyond what its project allows.", default={}),
         Key("protected", Boolean(), "Refuse to delete the VM or its disks.", default=False),

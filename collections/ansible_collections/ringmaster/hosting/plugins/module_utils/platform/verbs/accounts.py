@@ -188,6 +188,13 @@ def remove_service_user(found: Description, request: Request) -> Draft:
                 found=f"user: {name}",
                 hint="change_project gives the project other checks",
             )
+    for job in record["jobs"]:
+        if job["user"] == name:
+            request.wrong(
+                f"service_user: the job {job['name']} runs as {name}",
+                found=f"user: {name}",
+                hint="change_project gives the project other jobs",
+            )
     uses = _uses(found, project, name)
     if uses and not request.values.get(EVEN_IF_USED):
         request.wrong(

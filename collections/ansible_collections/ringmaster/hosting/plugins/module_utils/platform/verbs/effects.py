@@ -266,6 +266,8 @@ OF_PROJECT: dict[str, tuple[str, ...]] = {
     "dns_records": ("dns",),
     "backup": ("backup",),
     "service_user_limits": ("accounts",),
+    "packages": ("base",),
+    "jobs": ("components",),
     "status_page": ("monitoring",),
     "production": ("components", "monitoring"),
     "defaults": ("converge_vm",),

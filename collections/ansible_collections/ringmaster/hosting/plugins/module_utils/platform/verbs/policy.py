@@ -307,17 +307,18 @@ def _of_project(case: Case) -> None:
         case.ask(OPERATOR, "webhooks: the monitoring machine would connect to whatever they name")
     if "image" in (case.request.texts.get("defaults") or {}):
         case.refuse(f"defaults.image: only an operator says {OPERATORS_ONLY['image']}")
-    known = case.description.projects[case.project]["checks"] or []
-    for check in values.get("checks") or []:
-        if not check["command"] or check in known:
-            continue
-        needed = ("sudo-srv", "wheel") if check["user"] else ("login", "wheel")
-        if not case.seen.has(case.project, *needed):
-            case.ask(
-                OPERATOR,
-                f"checks: the command of {check['name']} would run on VMs, "
-                f"and {case.person} has none of these in {case.project}: {', '.join(needed)}",
-            )
+    for key in ("checks", "jobs"):
+        known = case.description.projects[case.project][key] or []
+        for one in values.get(key) or []:
+            if not one["command"] or one in known:
+                continue
+            needed = ("sudo-srv", "wheel") if one["user"] else ("login", "wheel")
+            if not case.seen.has(case.project, *needed):
+                case.ask(
+                    OPERATOR,
+                    f"{key}: the command of {one['name']} would run on VMs, "
+                    f"and {case.person} has none of these in {case.project}: {', '.join(needed)}",
+                )
 
 
 def _quota(case: Case) -> None:

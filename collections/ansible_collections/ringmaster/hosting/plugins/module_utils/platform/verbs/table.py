@@ -111,10 +111,10 @@ _PERSON: dict[str, Type] = {"user": Name("person", refers=True)}
 _SIZES = ("memory", "memory_max", "cores", "disk")
 _OF_PROJECT = (
     *("description", "contacts", "webhooks", "maintenance", "checks", "firewall", "dns_records", "backup"),
-    *("service_user_limits", "status_page", "production", "defaults", "quota"),
+    *("service_user_limits", "packages", "jobs", "status_page", "production", "defaults", "quota"),
 )
 _ADDRESSES = ("frontend_ipv4", "frontend_extra_ipv4", "server_public_ipv4")
-_CHANGEABLE = (*_SIZES, *_ADDRESSES, "components", "protected", "production", "comment")
+_CHANGEABLE = (*_SIZES, *_ADDRESSES, "components", "packages", "protected", "production", "comment")
 
 STOP: dict[str, Type] = {"stop_after": Choice(("description", "creation"))}
 """The argument of playbooks that bring a change to its VM in the same run."""
