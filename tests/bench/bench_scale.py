@@ -227,7 +227,7 @@ def order(bench: Bench) -> None:
 def revoke(bench: Bench) -> None:
     """Revoke a key of somebody who is in several projects."""
     concerned = bench.asked.everywhere * large_platform.VMS_PER_PROJECT
-    readings = bench.reading().cpu
+    readings = bench.reading().cpu + bench.reading(cold=True).cpu
     key = large_platform.key("one")
     took, text = bench.stage.run(
         PLAYBOOKS / "revoke_key.yml", "-e", json.dumps({"user": stubs.EVERYWHERE, "ssh_key": key})
