@@ -6,12 +6,14 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.language.errors import DescriptionError
+from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.verbs import arguments
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.verbs.effects import Run
 from ansible_collections.ringmaster.hosting.plugins.module_utils.steward import lanes
 from ansible_collections.ringmaster.hosting.plugins.module_utils.steward.journal import Job, Journal, JournalError
@@ -19,6 +21,7 @@ from ansible_collections.ringmaster.hosting.plugins.module_utils.steward.progres
 from ansible_collections.ringmaster.hosting.plugins.module_utils.steward.runner import AnsibleRunner
 from desks import Steward
 
+ROLES = Path(__file__).parents[3] / "roles"
 ORDER = ("order_vm", {"project": "shop"})
 WHERE = {"a00": "hv0", "a01": "hv0", "b00": "hv1", "project_a": "hv0", "project_b": "hv1"}
 OLD = 0.0
@@ -272,3 +275,13 @@ def test_of_events_steps_and_hosts_are_read_and_nothing_else() -> None:
     assert watch.sentence() == "a00 failed at 'Install'; a01 could not be reached"
     assert (watch.left, "SECRET" in repr(watch)) == (40, False)
     assert watch.taken() == []
+
+
+@pytest.mark.parametrize("playbook", ["accounts", "converge_vm", "site", "retire_vm"])
+def test_each_playbook_takes_what_the_role_gives_to_all_of_them(playbook: str) -> None:
+    """A variable that one of them has as an argument is none that the others know."""
+    text = (ROLES / "steward/vars/main.yml").read_text(encoding="utf-8")
+    given = re.findall(r"'(\w+)':", text.partition("__steward_secrets:")[2].partition("__steward_secret_text")[0])
+    assert {"hypervisor_image_newest", "platform_secret"} <= set(given)
+    known = {*arguments.variables_of_roles(ROLES), "platform_secret"}
+    arguments.judge([playbook], dict.fromkeys(given, ""), known)

@@ -110,7 +110,6 @@ PLAYBOOKS: dict[str, Playbook] = {
             "provision_vms": ListOf(Name("VM")),
             "adopt": Boolean(),
             "hypervisor_image_file": Text("the path of a qcow2 file whose name contains its digest"),
-            "hypervisor_image_newest": Boolean(),
             "hypervisor_boot_timeout": Integer(1, 86400),
         },
         ("vm_image",),
