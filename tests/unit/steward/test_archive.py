@@ -59,6 +59,27 @@ def test_links_of_a_checkout_are_followed(tmp_path: Path) -> None:
     assert list(members(archive.pack(tmp_path / "collection"))) == ["roles/one/main.yml"]
 
 
+def test_links_that_stay_inside_are_links_also_where_nothing_is_yet(tmp_path: Path) -> None:
+    """A role enables a unit by a link beside it, and a template may write the unit later."""
+    wants = tmp_path / "elsewhere/roles/one/files/x.wants"
+    wants.mkdir(parents=True)
+    (wants.parent / "x.service").write_text("unit\n")
+    for name in ("x.service", "later.timer"):
+        (wants / name).symlink_to(f"../{name}")
+    (tmp_path / "collection").mkdir()
+    (tmp_path / "collection/roles").symlink_to("../elsewhere/roles")
+    data = archive.pack(tmp_path / "collection", "ansible_collections/one/")
+    found = members(data)
+    base = "ansible_collections/one/roles/one/files"
+    assert {name for name, one in found.items() if one.issym()} == {
+        f"{base}/x.wants/x.service",
+        f"{base}/x.wants/later.timer",
+    }
+    with tarfile.open(fileobj=io.BytesIO(data)) as opened:
+        opened.extractall(tmp_path / "there", filter="data")
+    assert (tmp_path / "there" / base / "x.wants/x.service").read_text() == "unit\n"
+
+
 def test_what_pip_cannot_fetch_is_named(tmp_path: Path) -> None:
     wanted = tmp_path / "requirements.txt"
     wanted.write_text(f"ringmaster-no-such-package @ file://{tmp_path}/none.whl --hash=sha256:{'0' * 64}\n")

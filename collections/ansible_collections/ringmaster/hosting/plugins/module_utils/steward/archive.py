@@ -3,13 +3,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Folders as archives: the same files make the same archive, byte for byte, on whichever controller that is.
 
-Links are followed, since a checkout of the collection has its roles and playbooks by links; owners and times are
-nobody's, and of the modes it counts whether a file is executable.
+Links that lead out of the folder are followed, since a checkout of the collection has roles and playbooks by links;
+those that stay inside are links there too, such as those by which roles enable units. Owners and times are nobody's,
+and of the modes it counts whether a file is executable.
 """
 
 from __future__ import annotations
 
 import io
+import posixpath
 import subprocess
 import sys
 import tarfile
@@ -39,11 +41,16 @@ class ArchiveError(Exception):
 def pack(folder: Path, below: str = "", left_out: tuple[str, ...] = LEFT_OUT) -> bytes:
     """Return a folder as an uncompressed tar, with its files in a folder ``below`` (it ends in a slash)."""
     found = sorted(files(folder, below, left_out))
-    return packed({name: path.read_bytes() for name, path in found}, {name for name, path in found if _runs(path)})
+    links = {name: str(path.readlink()) for name, path in found if path.is_symlink() and _stays(name, path, below)}
+    plain = [(name, path) for name, path in found if name not in links]
+    runs = {name for name, path in plain if _runs(path)}
+    return packed({name: path.read_bytes() for name, path in plain}, runs, links)
 
 
-def packed(files: Mapping[str, bytes], executable: Collection[str] = ()) -> bytes:
-    """Return files as an uncompressed tar."""
+def packed(
+    files: Mapping[str, bytes], executable: Collection[str] = (), links: Mapping[str, str] | None = None
+) -> bytes:
+    """Return files, and links with where they lead, as an uncompressed tar."""
     result = io.BytesIO()
     with tarfile.open(fileobj=result, mode="w", format=tarfile.GNU_FORMAT) as archive:
         for name, data in sorted(files.items()):
@@ -51,6 +58,10 @@ def packed(files: Mapping[str, bytes], executable: Collection[str] = ()) -> byte
             info.size, info.mtime = len(data), TIME
             info.mode = 0o755 if name in executable else 0o644
             archive.addfile(info, io.BytesIO(data))
+        for name, target in sorted((links or {}).items()):
+            info = tarfile.TarInfo(name)
+            info.type, info.linkname, info.mtime = tarfile.SYMTYPE, target, TIME
+            archive.addfile(info)
     return result.getvalue()
 
 
@@ -58,14 +69,23 @@ def _runs(path: Path) -> bool:
     return bool(path.stat().st_mode & 0o100)
 
 
-def files(folder: Path, below: str, left_out: tuple[str, ...]) -> Iterator[tuple[str, Path]]:
-    """Yield the files below a folder with their names."""
+def _stays(name: str, link: Path, root: str) -> bool:
+    """Tell whether a link leads to a place below the packed folder, there or not: by its text, from where it stands."""
+    target = posixpath.normpath(posixpath.join(posixpath.dirname(name), str(link.readlink())))
+    return target.startswith(root) and not target.startswith(("/", "../"))
+
+
+def files(folder: Path, below: str, left_out: tuple[str, ...], root: str | None = None) -> Iterator[tuple[str, Path]]:
+    """Yield the files below a folder, and links that stay there, with their names."""
+    root = below if root is None else root
     for path in folder.iterdir():
         if path.name in left_out or path.suffix == ".pyc":
             continue
         name = f"{below}{path.name}"
-        if path.is_dir():
-            yield from files(path, f"{name}/", left_out)
+        if path.is_symlink() and _stays(name, path, root):
+            yield name, path
+        elif path.is_dir():
+            yield from files(path, f"{name}/", left_out, root)
         elif path.is_file():
             yield name, path
 
