@@ -18,8 +18,8 @@ CURRENT = "/usr/share/ringmaster/collection/current"
 BELOW = "ansible_collections/ringmaster/hosting"
 
 
-def upgrade(tree: Path) -> str:
-    """Run the playbook from a checkout."""
+def upgrade(tree: Path) -> None:
+    """Run the playbooks from a checkout."""
     environment = {
         **os.environ,
         "MOLECULE_PROJECT_DIRECTORY": str(ROOT),
@@ -29,11 +29,11 @@ def upgrade(tree: Path) -> str:
     }
     source = ROOT / "molecule/steward/platform/platform.ringmaster.yml"
     variables = {"lab_folder": str(ROOT / ".lab"), "steward_regular": {"accounts": "10m"}}
-    argv = [str(ROOT / ".venv/bin/ansible-playbook"), "-i", str(source), "playbooks/steward.yml"]
-    argv += ["-e", json.dumps(variables)]
-    done = subprocess.run(argv, cwd=tree, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+    for name, more in (("machine", {"machine_hosts": "machines"}), ("steward", {})):
+        argv = [str(ROOT / ".venv/bin/ansible-playbook"), "-i", str(source), f"playbooks/{name}.yml"]
+        argv += ["-e", json.dumps({**variables, **more})]
+        done = subprocess.run(argv, cwd=tree, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_a_newer_checkout_upgrades_the_steward_and_the_older_one_takes_it_back(
@@ -42,6 +42,8 @@ def test_a_newer_checkout_upgrades_the_steward_and_the_older_one_takes_it_back(
     tree = tmp_path / "tree"
     subprocess.run(["git", "clone", "-q", str(ROOT), str(tree)], check=True)
     (tree / "roles/steward/README.md").write_text("A newer one.\n")
+    part = tree / "roles/machine/files/python/ringmaster/steward/checks.py"
+    part.write_text(f"{part.read_text()}\n# A newer one.\n")
     before = steward.check_output(f"readlink {CURRENT}")
     for checkout, newer in ((tree, True), (ROOT, False)):
         process = steward.check_output("systemctl show -P MainPID ringmaster-steward")

@@ -357,6 +357,14 @@ def test_consent_is_a_signature_over_what_was_shown(
 
 
 @thorough
+def test_what_failed_is_run_again_by_a_signature(served: tuple[Platform, str], alice: Person) -> None:
+    it, _url = served
+    assert alice.run("restart-vm", "--vm", "myapp00").returncode == 0
+    assert alice.run("retry", "01J0000").returncode == 0
+    assert it.requests[1]["request"]["changes"] == [{"verb": "retry", "arguments": {"request": "01J0000"}}]
+
+
+@thorough
 def test_a_sealing_key_that_changes_is_not_taken(served: tuple[Platform, str], alice: Person, tmp_path: Path) -> None:
     it, _url = served
     done = alice.run("seal", "myapp/token", given="s3cret")
