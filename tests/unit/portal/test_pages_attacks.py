@@ -54,6 +54,7 @@ HEADERS: list[dict[str, str]] = [
     {"origin": "null", "sec-fetch-site": "same-origin"},
     {"origin": ORIGIN, "sec-fetch-site": "none"},
     {"origin": "https://evil.example"},
+    {"sec-fetch-site": "same-site"},
     {},
 ]
 

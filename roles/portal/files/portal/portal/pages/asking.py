@@ -58,6 +58,8 @@ TITLES = {
     "decline": "Decline",
     "retry": "Apply again",
 }
+COUNTED = ("order_vm", "change_vm")
+"""Verbs whose page shows what is left of the quota."""
 DANGEROUS = ("retire_vm", "remove_component", "remove_service_user", "revoke_key", "remove_passkey", "stop_vm")
 """Verbs whose button is red."""
 
@@ -98,7 +100,8 @@ def confirm(
         changes = [("order_vm", {**changes[0][1], "vm": said.subject})]
         value = _request(changes, expect)
     project = _project(asker, changes, said)
-    record = asker.seen.project(project) if project and asker.seen.sees(project, "quota") else None
+    counts = changes[0][0] in COUNTED and bool(project) and asker.seen.sees(project, "quota")
+    record = asker.seen.project(project) if counts else None
     words = title(changes)
     if changes[0][0] == "order_vm" and said.subject:
         words = f"Order {said.subject}"

@@ -80,15 +80,19 @@ def state(kind: str, word: str, more: str = "") -> SafeString:
 
 
 @register.inclusion_tag("pages/_copy.html")
-def copy(command: str, label: str = "Copy") -> dict[str, str]:
+def copy(command: str, *, scrolls: bool = False) -> dict[str, Any]:
     """Show a command with a button that copies it; without a script a click selects all of it."""
-    return {"command": command, "label": label}
+    return {"command": command, "scrolls": scrolls}
 
 
-@register.inclusion_tag("pages/_signature.html")
-def signature(wanted: Any, wrong: str = "") -> dict[str, Any]:
+@register.inclusion_tag("pages/_signature.html", takes_context=True)
+def signature(context: template.Context, wanted: Any, wrong: str = "") -> dict[str, Any]:
     """Ask for a signature: the command, and where its answer goes."""
-    return {"wanted": wanted, "wrong": wrong, "rp_id": settings.RP_ID}
+    asker = context.get("asker")
+    # Who signs in may have one; nobody learns here who has.
+    may = asker is None or bool(wanted.passkey) or bool(asker.description.users[asker.name]["passkeys"])
+    is_known = wanted.statement.kind != "possession" or bool(wanted.passkey)
+    return {"wanted": wanted, "wrong": wrong, "rp_id": settings.RP_ID if may and is_known else ""}
 
 
 @register.inclusion_tag("pages/_field.html")
