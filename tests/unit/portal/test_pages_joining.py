@@ -261,6 +261,24 @@ def test_a_manager_changes_what_somebody_may(alice: Visitor) -> None:
     assert (verb, given["permissions"]) == ("set_permissions", ["login"])
 
 
+def test_who_gets_much_waits_for_whoever_invited_and_for_the_key(
+    alice: Visitor, portal: Steward, keys: dict[str, Path], example: dict[str, str]
+) -> None:
+    record = {"full_name": "Carol Example", "email": "carol@town.example", "ssh_keys": [public(keys, "carol")]}
+    record |= {"state": "pending", "requested_by": "alice"}
+    files = {**example, "projects/myapp.yml": example["projects/myapp.yml"].replace(
+        "  bob: [login, sudo-srv]\n", "  bob: [login, sudo-srv]\n  carol: [login, manager]\n"
+    )}  # fmt: skip
+    _hand_over(portal, files, carol=record)
+    page = alice.open("/projects/myapp/people")
+    assert "Waits to be let in" in page.words and fingerprint(public(keys, "carol")) in page.words
+    alice.press("Let carol in…")
+    page = alice.press("Let carol in", request_signature=alice.sign())
+    assert wanted(number_of(page)) == ("accept_user", {"user": "carol", "ssh_keys": [public(keys, "carol")]})
+    alice.open("/projects/myapp/people")
+    assert alice.press("Decline carol…").title == "Decline carol"
+
+
 def test_a_service_user_is_registered(alice: Visitor) -> None:
     alice.open("/projects/myapp/people")
     assert alice.press("Register…", service_user="My App!").status == 422

@@ -61,10 +61,13 @@ def test_what_is_no_signature_is_told_at_the_field(portal: Steward, keys: dict[s
 
 def test_signed_out_nothing_is_shown(alice: Visitor) -> None:
     assert alice.open("/vms/myapp00").title == "myapp00"
+    token = alice.client.cookies[COOKIE].value
     page = alice.press("Sign out")
     assert page.title == "Sign in"
     assert alice.open("/vms/myapp00").title == "Sign in"
     assert models.Session.objects.get().ended
+    alice.client.cookies[COOKIE] = token
+    assert alice.open("/vms/myapp00").title == "Sign in", "also for who has kept the cookie"
 
 
 def test_pages_are_kept_by_no_cache(alice: Visitor) -> None:

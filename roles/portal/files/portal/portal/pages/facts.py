@@ -77,6 +77,7 @@ def people(found: Description, project: str) -> list[dict[str, Any]]:
             "name": name,
             "full_name": found.users[name]["full_name"],
             "state": found.users[name]["state"],
+            "keys": [fingerprint(key) for key in found.users[name]["ssh_keys"]],
             "permissions": [word for word in PERMISSIONS if word in words],
             "row": [(word, word in words) for word in PERMISSIONS],
         }

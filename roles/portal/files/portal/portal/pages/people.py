@@ -80,6 +80,15 @@ def _change(request: HttpRequest, asker: Asker, project: str, wrong: dict[str, s
             return None
         changes: list[asking.Change] = [("set_permissions", {"project": project, "user": user, "permissions": given})]
         return asking.shown(request, asker, changes, back=back)
+    if what in ("accept", "decline"):
+        # Who follows an invitation that gives much waits for this, with the key that is shown.
+        user = posted(request, "user", 64)
+        keys = (
+            {"ssh_keys": asker.description.users[user]["ssh_keys"]}
+            if what == "accept" and user in asker.seen.people()
+            else {}
+        )
+        return asking.shown(request, asker, [(f"{what}_user", {"user": user, **keys})], back=back)
     if what == "service_user":
         name = posted(request, "service_user", 64).strip().lower()
         name = name if name.startswith("s-") else f"s-{name}"
