@@ -9,6 +9,7 @@ import re
 from pathlib import Path
 
 import pytest
+import set_up
 from callers import Person, Steward
 from django.urls import URLPattern, get_resolver
 from portal.pages import frame
@@ -161,7 +162,8 @@ def test_words_of_the_steward_stay_words(alice: Visitor, portal: Steward) -> Non
 def test_what_is_not_ones_own_is_not_there(
     portal: Steward, alice: Visitor, keys: dict[str, Path], example: dict[str, str]
 ) -> None:
-    files = {**example, "projects/secret.yml": "description: hidden\npermissions: {olga: [login, manager]}\nvms: {}\n"}
+    secret = "description: hidden\npermissions: {olga: [login, manager]}\nvms: {secret00: {}}\n"
+    files = set_up.allocated({**example, "projects/secret.yml": secret})
     answer = portal.call("snapshot", generation=portal.generation, commit="f" * 40, files=files)
     assert answer.status_code == 200
     for address in (

@@ -127,6 +127,20 @@ def test_codes_are_not_guessed(portal: Steward, keys: dict[str, Path]) -> None:
     assert code() not in str(SignUp.objects.values()), "codes are kept as digests"
 
 
+def test_logs_name_no_address_that_is_a_secret(
+    alice: Visitor, keys: dict[str, Path], caplog: pytest.LogCaptureFixture
+) -> None:
+    carol = signed_up(keys, "dora@town.example")
+    link = invited(alice, "login")
+    with caplog.at_level("DEBUG", logger=""):
+        assert carol.press("Confirm", code="AAAA-AAAA").status == 422
+        other = Visitor()
+        other.open(link)
+        assert other.press("Continue", full_name="C", user="root", ssh_key=public(keys, "carol")).status == 422
+    secrets = (carol.page.address.rpartition("/")[2], link.rpartition("/")[2])
+    assert not [one for one in secrets if one in caplog.text]
+
+
 def test_looking_at_a_page_changes_nothing(portal: Steward, keys: dict[str, Path]) -> None:
     """Scanners of mail open links: what is in them only shows a page."""
     carol = signed_up(keys)

@@ -73,4 +73,6 @@ LOGGING = {
     "disable_existing_loggers": False,
     "handlers": {"journal": {"class": "logging.StreamHandler"}},
     "root": {"handlers": ["journal"], "level": "INFO"},
+    # It names addresses of answers such as 422, and those of sign-ups and invitations are known to their people alone.
+    "loggers": {"django.request": {"level": "ERROR"}},
 }
