@@ -17,7 +17,7 @@ from .frame import Asker, only, page, posted, signed_in
 
 
 @signed_in
-def account(request: HttpRequest, asker: Asker, mistakes: Any = None, values: Any = None) -> HttpResponse:
+def account(request: HttpRequest, asker: Asker) -> HttpResponse:
     """Show one's own account, and take what is to be changed."""
     only(request, "GET", "POST")
     record = asker.description.users[asker.name]
