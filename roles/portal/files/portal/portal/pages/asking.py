@@ -99,7 +99,7 @@ def confirm(
         # By its name it is ordered once, however often the button is pressed, and it is the one that was shown.
         changes = [("order_vm", {**changes[0][1], "vm": said.subject})]
         value = _request(changes, expect)
-    project = _project(asker, changes, said)
+    project = _project(asker, changes)
     counts = changes[0][0] in COUNTED and bool(project) and asker.seen.sees(project, "quota")
     record = asker.seen.project(project) if counts else None
     words = title(changes)
@@ -161,7 +161,7 @@ def _request(changes: Sequence[Change], expect: Sequence[Mapping[str, Any]]) -> 
     return {**value, "expect": list(expect)} if expect else value
 
 
-def _project(asker: Asker, changes: Sequence[Change], said: Outlook) -> str:
+def _project(asker: Asker, changes: Sequence[Change]) -> str:
     arguments = changes[0][1]
     vm = asker.seen.vm(str(arguments.get("vm", "")))
     return vm.project if vm else str(arguments.get("project", ""))
