@@ -30,6 +30,7 @@ LONG_SCENARIOS = (
     "disaster",
     "mail",
     "mailserver",
+    "maintenance",
     "monitoring",
     "mysql",
     "postgresql",

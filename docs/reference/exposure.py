@@ -55,6 +55,7 @@ KINDS: dict[str, str] = {
     "ringmaster-mail-redis.service": OTHER,
     "ringmaster-mail-out.service": OTHER,
     "ringmaster-mailserver-inbox.service": DATA,
+    "ringmaster-maintenance.service": NETWORK,
     "ringmaster-monitoring-guard.service": OTHER,
     "ringmaster-mysql-inbox.service": DATA,
     "ringmaster-nginx-inbox.service": DATA,
@@ -107,6 +108,7 @@ KINDS: dict[str, str] = {
 }
 
 UNLIMITED: dict[str, str] = {
+    "ringmaster-updates-arrived.service": "it runs programs of the project's service users, with all that they may do",
     "ringmaster-updates-security.service": "it runs dpkg, and the scripts of packages may do anything to a system",
     "ringmaster-updates-window.service": "the same, with all updates",
 }

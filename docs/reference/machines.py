@@ -40,6 +40,7 @@ HAVE: dict[str, tuple[str, str]] = {
     "machine": (EVERY, "playbooks/machine.yml"),
     "monitoring": ("the machine of service `monitoring`", "playbooks/monitoring.yml"),
     "mail_out": ("the machine of service `mail`", "playbooks/mail.yml"),
+    "maintenance_server": ("the machine of service `maintenance`", "playbooks/maintenance.yml"),
     "monitoring_agent": (EVERY, "playbooks/monitoring.yml"),
     "nginx": ("VMs with component `webgateway` or with webmail", "roles/webgateway/tasks/main.yml"),
     "package_cache": ("service machines that keep packages", "playbooks/package_cache.yml"),

@@ -29,6 +29,7 @@ def drawn() -> dict[str, int]:
 FLOOR = drawn()
 # The program's parts, and those beside the core that each may import.
 PARTS = {
+    "maintenance_server": {"maintenance"},
     "status": {"look", "maintenance"},
     "updates": {"maintenance"},
 }

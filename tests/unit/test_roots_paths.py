@@ -86,7 +86,7 @@ GIVEN = {
     **{f"{one}.{part}:folder": DUMP for one in ("mysql", "postgresql", "redis") for part in ("dumps", "restores")},
 }
 # Parts that never run as root.
-OTHERS = ("portal", "status")
+OTHERS = ("maintenance_server", "portal", "status")
 # Uses that are right although their places are not root's: the function, and why.
 RIGHT = {
     "archives.main:take": "reads an archive that root has put in place",
@@ -94,6 +94,7 @@ RIGHT = {
     "backup.files:_staging": "has just seen that only root can exchange the folder",
     "backup.proof:files_of": "is asked for folders below one of root's that nobody else may enter",
     "core.inbox:_read": "opens the folder once, in a folder of root's, and works by its descriptor",
+    "maintenance.hooks:find": "opens the folder once, in a folder of root's, and works by its descriptor; runs nothing",
     "mail_out.main:_write": "is the judge, which is no root, in the folder that is its own",
     "dns.loading:names": "lists names only, which are used with descriptors",
     "hypervisor.reboots:watch": "opens a connection to libvirt, no file",

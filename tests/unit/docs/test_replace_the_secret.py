@@ -21,11 +21,13 @@ DESCRIBED = {
     "dns",
     "mailserver",
     "mailstub",
+    "maintenance_server",
     "mysql",
     "portal",
     "postgresql",
     "redis",
     "steward",
+    "updates",
 }
 """Roles that derive something from the secret; the page says what a new one does to it."""
 MACHINES = [

@@ -77,7 +77,7 @@ CHANGES: dict[str, tuple[str, tuple[str | int, ...], Any]] = {
     "platform.machines.fe_ipv6": (PLATFORM, (*SVC0, "fe_ipv6"), "2001:db8:2::21"),
     "platform.machines.apt_proxy": (PLATFORM, (*SVC0, "apt_proxy"), "http://10.77.0.21:3142"),
     **{f"platform.services.{name}": (PLATFORM, ("services", name), "svc1") for name in
-       ("gateway", "dns", "monitoring", "status", "backup", "mail", "portal", "steward")},
+       ("gateway", "dns", "monitoring", "status", "backup", "mail", "maintenance", "portal", "steward")},
     "platform.images.build": (PLATFORM, ("images", "default"), {"path": "/srv/image.qcow2"}),
     "platform.images.url": (
         PLATFORM, ("images", "more"), {"url": "https://example.org/image.qcow2", "sha512": "a" * 128}
@@ -266,7 +266,7 @@ def test_every_key_is_tried_or_has_a_reason() -> None:
 @pytest.fixture
 def described(platform):
     def more(data: dict[str, Any]) -> None:
-        data["services"].update(mail="svc0", portal="svc0", steward="svc0")
+        data["services"].update(mail="svc0", maintenance="svc0", portal="svc0", steward="svc0")
         data["machines"]["svc1"] = {"address": "10.77.0.22", "srv_ipv4": "172.20.0.22", "srv_ipv6": "2001:db8:3::22"}
         data["images"]["web"] = {"url": "https://example.org/web.qcow2", "sha512": "a" * 128}
         data["dns_records"].insert(2, {"name": "app", "vm": "myapp00"})

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-PARTS = ("host", "mail_out", "memcached", "steward")
+PARTS = ("host", "mail_out", "maintenance_server", "memcached", "steward")
 """Parts with a function ``figures.metrics()``, which yields lines and waits for nobody longer than some seconds."""
 
 

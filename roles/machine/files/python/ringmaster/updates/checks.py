@@ -14,6 +14,8 @@ from pathlib import Path
 
 from ringmaster.core.checks import CRITICAL, OK, UNKNOWN, WARNING
 from ringmaster.core.report import counted
+from ringmaster.maintenance import turns
+from ringmaster.updates import visit
 
 STATE = Path("/var/lib/ringmaster/updates.json")
 CONFIGURATION = Path("/etc/ringmaster/maintenance.json")
@@ -44,6 +46,27 @@ def security(warning_hours: float, critical_hours: float) -> tuple[int, str]:
     those = counted(len(waiting), "security update waits", "security updates wait")
     sentence = f"{those}, the oldest for {hours:.0f} h: {names}."
     return (CRITICAL if hours >= critical_hours else WARNING if hours >= warning_hours else OK), sentence
+
+
+def turn(silent_hours: float, critical_days: float) -> tuple[int, str]:
+    """Whether the service answers that gives this machine its turns, and how long a restart has waited for one."""
+    try:
+        restarts = json.loads(STATE.read_text()).get("restarts") or {}
+    except (OSError, ValueError):
+        restarts = {}
+    found = visit.heard()
+    planned = turns.planned()
+    now = time.time()
+    days = (now - min(restarts.values())) / (24 * HOUR) if restarts else 0.0
+    waits = f"A restart has waited for {days:.1f} days" if restarts else "No restart waits"
+    status = CRITICAL if days >= critical_days else OK
+    silent = (now - found["silent_since"]) / HOUR if "silent_since" in found else 0.0
+    if silent:
+        sentence = f"The service maintenance has not answered for {silent:.1f} h: nothing is restarted. {waits}."
+        return max(status, WARNING if silent >= silent_hours else OK), sentence
+    if planned.get("stopped"):
+        return max(status, WARNING), f"{waits}; turns are stopped: {str(planned['stopped'])[:200]}."
+    return status, f"{waits}."
 
 
 def supported(ends: dict[str, str], warning_days: float) -> tuple[int, str]:

@@ -6,7 +6,9 @@
 look      what waits; writes metrics and the state that checks and status pages read
 security  security updates now, except of what only the window may restart (hourly)
 window    in the maintenance window everything, with restarts, and a reboot where one is needed (every ten minutes);
-          what people would notice, a reboot and the restart of a database, only where it was announced in time
+          what people would notice, a reboot and the restart of a database, only where it was announced in time; where
+          the platform has the service maintenance, only in a turn that it gives
+arrived   after a reboot: say how the turn has gone that this machine had
 now PACKAGE ...  these packages at once, window or not
 """
 
@@ -15,6 +17,7 @@ from __future__ import annotations
 import argparse
 import datetime
 import fcntl
+import hashlib
 import json
 import os
 import subprocess
@@ -27,9 +30,12 @@ from types import MappingProxyType
 from typing import Any
 
 from ringmaster.core.files import publish
+from ringmaster.maintenance import turns
+from ringmaster.maintenance.turns import Turn, Unreachable
 from ringmaster.maintenance.window import Span, Window
-from ringmaster.updates import decisions, hardware
+from ringmaster.updates import decisions, hardware, visit
 from ringmaster.updates.decisions import Update
+from ringmaster.updates.visit import REBOOTS
 
 CONFIGURATION = Path("/etc/ringmaster/maintenance.json")
 STATE = Path("/var/lib/ringmaster/updates.json")
@@ -48,6 +54,9 @@ ENVIRONMENT = {
 MACHINE = "the machine"
 """What is restarted by a reboot; no package or service is called like this."""
 LOCK_SECONDS = 300
+ASKS_SECONDS = 540
+"""How long one run of the window's timer goes on asking for a turn; the next one comes after ten minutes."""
+UNITS_LIMIT = 50
 APT = ["apt-get", "-q", "-y", "-o", f"DPkg::Lock::Timeout={LOCK_SECONDS}", "-o", "Dpkg::Options::=--force-confold"]
 
 
@@ -56,7 +65,7 @@ def parser() -> argparse.ArgumentParser:
     result = argparse.ArgumentParser(
         prog="ringmaster updates", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    result.add_argument("what", choices=["look", "security", "window", "now"])
+    result.add_argument("what", choices=["look", "security", "window", "arrived", "now"])
     result.add_argument("packages", nargs="*")
     return result
 
@@ -67,25 +76,82 @@ def main(words: Sequence[str] | None = None) -> int:
     configuration = json.loads(CONFIGURATION.read_text())
     if options.what in ("security", "window") and not configuration["automatic"]:
         options.what = "look"
-    with LOCK.open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        try:
-            return _work(options, configuration)
-        except BaseException:
-            # Whatever ends the work: nobody would hear of the machine's alerts while it is said to go on.
-            if options.what == "window":
-                _maintained(False)
-            raise
+    if options.what == "arrived":
+        visit.arrive()
+        return 0
+    end = time.monotonic() + ASKS_SECONDS
+    while True:
+        with LOCK.open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            code = _run_once(options, configuration)
+            if options.what != "window" or not turns.is_used():
+                return code
+            waits = _ask(options, configuration)
+        # What is planned for the next minutes is waited for, without the lock: security updates go on.
+        if not waits or time.monotonic() + waits > end:
+            return code
+        time.sleep(waits)
 
 
-def _work(options: argparse.Namespace, configuration: dict[str, Any]) -> int:
-    """Do it under the lock; return an exit code."""
+def _run_once(options: argparse.Namespace, configuration: dict[str, Any], turn: Turn | None = None) -> int:
+    try:
+        return _work(options, configuration, turn)
+    except BaseException:
+        # Whatever ends the work: nobody would hear of the machine's alerts while it is said to go on.
+        if options.what == "window":
+            _maintained(False)
+        raise
+
+
+def _ask(options: argparse.Namespace, configuration: dict[str, Any]) -> float:
+    """Ask for a turn, and work in it; return in how many seconds to ask again, 0 for with the next timer."""
+    try:
+        answer = turns.report(_need(configuration))
+    except Unreachable as error:
+        visit.unreachable(str(error))
+        return 0
+    visit.reached()
+    if not isinstance(answer, Turn):
+        held = answer.get("appointment") or {}
+        is_near = held and float(held.get("begin", 0)) < time.time() + ASKS_SECONDS
+        return float(answer.get("try_after", 0)) if is_near or answer.get("ended") else 0
+    return visit.work(answer, reboot=_is_reboot_needed(), act=lambda: _run_once(options, configuration, answer))
+
+
+def _need(configuration: dict[str, Any]) -> dict[str, Any] | None:
+    """Return what this machine needs that people would notice."""
+    state = json.loads(STATE.read_text())
+    restarts: dict[str, float] = state.get("restarts") or {}
+    if not restarts:
+        return None
+    seen = state.get("seen") or {}
+    guarded = [key for key in seen if decisions.is_guarded(key.split()[0], configuration["guarded_packages"])]
+    running = os.uname().release
+    return {
+        "since": min(restarts.values()),
+        "units": sorted(set(restarts) - {MACHINE})[:UNITS_LIMIT],
+        "reboot": MACHINE in restarts,
+        "reason": state.get("reason", ""),
+        "versions": hashlib.sha256("\n".join([running, *sorted(guarded)]).encode()).hexdigest()[:16],
+        "security": MACHINE in restarts or any(seen[key]["security"] for key in guarded),
+    }
+
+
+def _is_reboot_needed() -> bool:
+    return MACHINE in (json.loads(STATE.read_text()).get("restarts") or {})
+
+
+def _work(options: argparse.Namespace, configuration: dict[str, Any], turn: Turn | None = None) -> int:
+    """Do it under the lock; return an exit code.
+
+    :param turn: the right to do now all that people notice; without the service it follows from the window.
+    """
     moment = datetime.datetime.now(datetime.UTC)
     window = Window.from_mapping(configuration["window"]) if configuration["window"] else None
     span = window.current(moment) if window else None
     waits: tuple[str, ...] | None = None
     report: dict[str, Any] = {"installed": [], "restarted": [], "waits": [], "reboot": ""}
-    if options.what == "window" and (span is None or not _may_begin(span, configuration)):
+    if options.what == "window" and turn is None and (span is None or not _may_begin(span, configuration)):
         _maintained(False)
         _tell(configuration, window, moment)
         return 0
@@ -94,9 +160,10 @@ def _work(options: argparse.Namespace, configuration: dict[str, Any]) -> int:
         waiting = _pending(configuration)
         due: set[str] = set()
         if options.what == "window":
-            due = _due(_tell(configuration, window, moment, waiting).planned, span)
+            planned = _tell(configuration, window, moment, waiting).planned
+            due = _due(planned, span) if not turns.is_used() else set(planned) if turn else set()
         chosen = _choose(options, configuration, waiting, due)
-        if options.what == "window" and (chosen or MACHINE in due):
+        if options.what == "window" and (chosen or due):
             _maintained(True)
         if chosen:
             if options.what != "window":
@@ -109,9 +176,12 @@ def _work(options: argparse.Namespace, configuration: dict[str, Any]) -> int:
         report["restarted"], report["waits"] = list(found.now), list(waits)
     told = _tell(configuration, window, datetime.datetime.now(datetime.UTC), services=waits)
     report["patched"] = {update.key: round(seconds) for update, seconds in told.patched}
-    if options.what == "window" and span is not None:
-        reason = told.reason if MACHINE in _due(told.planned, span) else ""
-        if reason and decisions.fits(_left(span), configuration["reboot_seconds"]):
+    if options.what == "window":
+        if not turns.is_used():
+            due = _due(told.planned, span)
+        reason = told.reason if MACHINE in due else ""
+        left = turn.left() if turn else _left(span) if span else 0.0
+        if reason and decisions.fits(left, configuration["reboot_seconds"]):
             report["reboot"] = reason
             _maintained(True)
             print(json.dumps(report), flush=True)
@@ -119,7 +189,7 @@ def _work(options: argparse.Namespace, configuration: dict[str, Any]) -> int:
             state = json.loads(STATE.read_text())
             publish(STATE, json.dumps({**state, "rebooted_for": configuration.get("hardware")}, indent=1) + "\n")
             _run(["systemctl", "reboot"])
-            return 0
+            return REBOOTS if turn else 0
         _maintained(False)
     print(json.dumps(report))
     return 0
@@ -224,10 +294,13 @@ def _tell(
     state["restarts"] = decisions.since_when(needed | dict.fromkeys(services, now), kept)
     acts = window if configuration["automatic"] else None
     notice = configuration.get("notice_hours", 0)  # see _may_begin
-    planned = {
+    state["reason"] = reason
+    planned: dict[str, Span | None] = {
         what: decisions.appointment(acts, since, notice, moment) if acts else None
         for what, since in state["restarts"].items()
     }
+    if turns.is_used():
+        planned = dict.fromkeys(state["restarts"], visit.appointment())
     following = window.following(moment) if window else None
     state["lists"] = _lists_of()
     state["orphans"] = decisions.orphans(_run(["apt", "list", "?obsolete"], check=False))

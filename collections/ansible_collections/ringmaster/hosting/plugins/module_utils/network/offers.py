@@ -53,6 +53,7 @@ OFFERS = (
     Offer("portal", "requests of people, redirected to HTTPS", "tcp", 80, everybody=True, connections=64),
     Offer("portal", "requests of people", "tcp", 443, everybody=True, connections=64),
     Offer("mail", "mail that leaves, over TLS", "tcp", 25, connections=20),
+    Offer("maintenance", "turns, over TLS", "tcp", 8001, variable="maintenance_server_port", connections=8),
     Offer(CACHE, "packages of Debian", "tcp", 3142, connections=32),
 )
 """All that a VM may reach of a hypervisor or a service machine, with ICMP's :data:`.icmp.ICMP`."""

@@ -85,6 +85,8 @@ def build(description: Description) -> Inventory:
         _serve_names(inventory, description)
     if inventory.group("service_mail")["hosts"]:
         _send_mail(inventory, description)
+    if inventory.group("service_maintenance")["hosts"]:
+        _give_turns(inventory)
     inventory.group(
         "service_status",
         ringmaster_incidents=description.incidents,
@@ -128,6 +130,14 @@ def _send_mail(inventory: Inventory, description: Description) -> None:
     if found:
         fqdn_there = inventory.hosts[name]["ringmaster_fqdn"]
         inventory.group("all", ringmaster_mail_out={"name": name, "fqdn": fqdn_there, "address": found[0]})
+
+
+def _give_turns(inventory: Inventory) -> None:
+    """Give all machines the one that says when they may be restarted."""
+    (name,) = inventory.groups["service_maintenance"]["hosts"]
+    found = offers.addresses_of(inventory.hosts[name])
+    if found:
+        inventory.group("all", ringmaster_turns={"name": name, "address": found[0]})
 
 
 def _allocated_addresses(description: Description, vm: Vm) -> dict[str, str]:

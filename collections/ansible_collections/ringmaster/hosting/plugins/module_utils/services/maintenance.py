@@ -11,19 +11,22 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import hashlib
 import importlib.util
 import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import combinations
 from types import ModuleType
 from typing import Any
 
 from ansible_collections.ringmaster.hosting.plugins.module_utils.components import haproxy
 from ansible_collections.ringmaster.hosting.plugins.module_utils.machine import program
+from ansible_collections.ringmaster.hosting.plugins.module_utils.values.secret import derive, generation
 
 SHORTEST_MINUTES = 15
 WEEKS = 54
+PLATFORM = "platform"
 WINDOW = ("days", "start", "hours", "timezone")
 
 
@@ -128,6 +131,73 @@ def backends(vms: Iterable[Mapping[str, Any]]) -> dict[str, set[str]]:
                 for name in [gateway, *haproxy.members_of(backend, item, gateway, known, groups)]:
                     result[name].add(f"the backend {backend} of {gateway}")
     return result
+
+
+def policy(hostvars: Mapping[str, Mapping[str, Any]], vms: Iterable[str], limits: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the service ``maintenance`` keeps to: the machines that get turns, and their groups.
+
+    VMs that are switched off are nobody's help and get none.
+
+    :param vms: names of VMs that are there.
+    :param limits: what counts where a project says nothing: ``notice_hours``.
+    """
+    projects: dict[str, list[Mapping[str, Any]]] = {}
+    for name in sorted(vms):
+        if hostvars[name].get("ringmaster_state", "running") == "running":
+            projects.setdefault(str(hostvars[name]["ringmaster_project"]), []).append(hostvars[name])
+    machines: dict[str, Any] = {}
+    found: list[dict[str, Any]] = []
+    for project, members in sorted(projects.items()):
+        those = groups(members)
+        found += [asdict(group) | {"members": list(group.members)} for group in those]
+        for vm in members:
+            window = vm["ringmaster_maintenance"]
+            notice = window.get("notice_hours")
+            machines[str(vm["inventory_hostname"])] = {
+                "project": project,
+                "window": {**{key: window[key] for key in WINDOW}, "exclusions": list(window.get("exclusions") or [])},
+                "notice_hours": limits["notice_hours"] if notice is None else notice,
+                "hypervisor": str(vm.get("ringmaster_hypervisor") or ""),
+                "is_gateway": "webgateway" in (vm.get("ringmaster_components") or []),
+                "ignore_checks": list(vm.get("ringmaster_maintenance_ignore_checks") or []),
+            }
+    return {"machines": machines, "groups": found}
+
+
+def passwords(hostvars: Mapping[str, Mapping[str, Any]], vms: Iterable[str], platform_secret: str) -> dict[str, str]:
+    """Return the digest of each machine's password; those have 190 bits, so that a quick one gives nothing away."""
+    return {
+        name: hashlib.sha256(password(hostvars[name], platform_secret).encode()).hexdigest() for name in sorted(vms)
+    }
+
+
+def password(machine: Mapping[str, Any], platform_secret: str) -> str:
+    """Return what a machine says to the service to show who it is."""
+    return derive(
+        platform_secret,
+        project=str(machine["ringmaster_project"]),
+        vm=str(machine["inventory_hostname"]),
+        component="maintenance",
+        object_name="turns",
+        generation=generation(machine, "maintenance", "turns"),
+    )
+
+
+def calendars(projects: Iterable[str], platform_secret: str) -> dict[str, str]:
+    """Return the word that names each project's calendar, and by an empty name that of all projects.
+
+    Who knows it may read it: programs for calendars cannot sign in.
+    """
+    return {
+        project: derive(
+            platform_secret,
+            project=project or PLATFORM,
+            vm="calendar",
+            component="maintenance",
+            object_name="project" if project else "all",
+        )
+        for project in ["", *sorted(projects)]
+    }
 
 
 def _slots(reasons: Mapping[str, set[str]]) -> dict[str, int]:

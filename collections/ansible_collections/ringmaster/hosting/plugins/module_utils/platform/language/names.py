@@ -36,7 +36,7 @@ _SYSTEM_ACCOUNTS = """
     plugdev staff users nogroup crontab input sgx render netdev ssh ssl-cert admin administrator puppet
     epmd postsrsd freshclam redis-sentinel systemd-bus-proxy sgx-prv pcscd
     ringmaster-check ringmaster-fetch ringmaster-status ringmaster-drop-in ringmaster-portal ringmaster-steward
-    ringmaster-mail-out swtpm libvirt-swtpm dhcpcd
+    ringmaster-mail-out ringmaster-maintenance swtpm libvirt-swtpm dhcpcd
     restic pgbackrest roundcube apt-cacher-ng _chrony _ssh debian ubuntu ansible ringmaster
     service login sudo-srv wheel manager stats
     """

@@ -19,7 +19,7 @@ APPROVABLE = (
 )
 """Verbs that people may do without an operator, unless the description says otherwise."""
 APPROVERS = ("manager", "operator")
-SERVICES = ("gateway", "dns", "monitoring", "status", "backup", "mail", "portal", "steward")
+SERVICES = ("gateway", "dns", "monitoring", "status", "backup", "mail", "maintenance", "portal", "steward")
 
 REQUESTS = ("portal", "steward")
 """Services that take requests and work through them."""

@@ -40,7 +40,7 @@ _VM: dict[str, Type] = {"vm": Name("VM")}
 _ANY: dict[str, Type] = {"vm": MACHINE}
 _MOVE: dict[str, Type] = {"to": MACHINE, "fenced": MACHINE, "live": Boolean(), **_SOURCE}
 _SETS_UP = (
-    *("machine", "dns", "base", "certificates", "mail", "components", "backup", "monitoring", "steward"),
+    *("machine", "dns", "base", "certificates", "mail", "maintenance", "components", "backup", "monitoring", "steward"),
     "withdrawn",
 )
 
@@ -90,6 +90,10 @@ PLAYBOOKS: dict[str, Playbook] = {
     "list_backups": Playbook(_ANY),
     "machine": _pattern("machine_hosts"),
     "mail": Playbook(),
+    "maintenance": Playbook(),
+    "maintenance_plan": Playbook(
+        {"days": Integer(1, 366), "calendar": Text("the path, from / on, of a file for the calendar", r"^/[\w./+-]+$")}
+    ),
     "mail_selftest": Playbook(_VM, refers=("vm",), narrows=("vm",)),
     "monitoring": _pattern("monitoring_hosts"),
     "move_vm": Playbook({**_VM, **_MOVE, "call_off": Boolean()}, refers=("to", "fenced")),
