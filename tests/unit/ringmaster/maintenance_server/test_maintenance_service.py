@@ -5,20 +5,14 @@
 
 from __future__ import annotations
 
-import base64
 import datetime
-import hashlib
-import http.client
-import json
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
-from ringmaster.maintenance import turns
+from maintenance_served import REBOOT, Served
 from ringmaster.maintenance.window import DAYS, Window
 from ringmaster.maintenance_server import announce, answers, ics, mail, main, schedule
 from ringmaster.maintenance_server.ledger import Ledger, LedgerError, read
@@ -27,7 +21,6 @@ from ringmaster.maintenance_server.service import Service
 
 MONDAY = datetime.datetime(2026, 11, 30, 12, tzinfo=datetime.UTC).timestamp()
 ALWAYS = Window(DAYS, "00:00", 24, "Etc/UTC")
-REBOOT = {"units": [], "reboot": True, "reason": "kernel", "versions": "aa"}
 
 
 def policy(*names: str, in_service: int | None = None, **more: Any) -> Policy:
@@ -436,69 +429,6 @@ def test_calendars_are_read_by_others() -> None:
     assert event["DTSTART"].dt == datetime.datetime(2026, 12, 1, 12, tzinfo=datetime.UTC)
     assert str(event["DESCRIPTION"]).endswith("ü; , \\ ü; , \\")
     assert str(found["VERSION"]) == "2.0"
-
-
-class Served:
-    """The program as its unit runs it, with a certificate of its own."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        subprocess.run(
-            [
-                *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"),
-                *("-keyout", str(folder / "privkey.pem"), "-out", str(folder / "fullchain.pem"), "-days", "2"),
-                *("-subj", "/CN=maintenance", "-addext", "subjectAltName=IP:127.0.0.1"),
-            ],
-            check=True,
-            capture_output=True,
-        )
-        self.port = 18741
-        window = {"days": list(DAYS), "start": "00:00", "hours": 24, "timezone": "Etc/UTC"}
-        machine = {"project": "app", "window": window, "notice_hours": 0}
-        configuration = {
-            "machines": {"a": machine, "b": machine},
-            "groups": [{"name": "all", "members": ["a", "b"], "in_service": 1}],
-            "limits": {"gather": 0, "settle": 1, "patience": 60, "share": 1},
-            "domain": "x.example",
-            "listen": ["127.0.0.1"],
-            "port": self.port,
-            "certificate": str(folder),
-            "tick_seconds": 0.2,
-            "feeds": {"": "w" * 32, "app": "v" * 32},
-        }
-        (folder / "configuration.json").write_text(json.dumps(configuration))
-        digests = {name: hashlib.sha256(f"{name}-word".encode()).hexdigest() for name in ("a", "b")}
-        (folder / "passwords.json").write_text(json.dumps(digests))
-        self.begin()
-
-    def begin(self) -> None:
-        program = "import sys; from ringmaster.maintenance_server import main; main.os.geteuid = lambda: 1; "
-        program += "sys.exit(main.main(sys.argv[1:]))"
-        words = [f"--{name}={self.folder / f'{name}.json'}" for name in ("configuration", "passwords")]
-        words += [f"--folder={self.folder}", f"--run={self.folder}"]
-        source = Path(main.__file__).parents[2]
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", program, "serve", *words], env={"PYTHONPATH": str(source)}, stderr=subprocess.PIPE
-        )
-        end = time.monotonic() + 20
-        while not (self.folder / "control.sock").exists() or not self.answers():
-            assert self.process.poll() is None and time.monotonic() < end, self.process.stderr
-            time.sleep(0.05)
-
-    def answers(self) -> bool:
-        try:
-            return self.ask("/v1/turn", {}, "", "")[0] == 401
-        except OSError:
-            return False
-
-    def ask(self, path: str, body: Any, name: str, password: str) -> tuple[int, Any]:
-        context = turns.ssl.create_default_context(cafile=str(self.folder / "fullchain.pem"))
-        connection = http.client.HTTPSConnection("127.0.0.1", self.port, timeout=10, context=context)
-        word = base64.b64encode(f"{name}:{password}".encode()).decode()
-        data = body if isinstance(body, bytes) else json.dumps(body).encode()
-        connection.request("POST", path, data, {"Authorization": f"Basic {word}"} if name else {})
-        answer = connection.getresponse()
-        return answer.status, json.loads(answer.read())
 
 
 @pytest.mark.thorough

@@ -16,6 +16,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from ringmaster.check import results
 from ringmaster.maintenance import hooks, turns
 from ringmaster.maintenance import main as people
 from ringmaster.maintenance.turns import Turn, Unreachable
@@ -67,7 +68,8 @@ class Machine:
         configuration["window"]["days"] = [day]  # type: ignore[index]
         (folder / "CONFIGURATION").write_text(json.dumps(configuration))
         (folder / "ACCESS").touch()
-        (folder / "RESULTS").write_text(json.dumps({"checks": [{"component": "x", "name": "y", "status": 2}]}))
+        found = [results.Result("x", name, status, "", "", 0, 0, 0, 60) for name, status in (("y", 2), ("z", 1))]
+        (folder / "RESULTS").write_text(json.dumps(results.document(found, 0, {})))
 
     def ask(self, question: str, body: dict[str, Any]) -> dict[str, Any]:
         self.asked.append((question, body))

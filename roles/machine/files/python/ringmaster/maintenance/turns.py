@@ -127,7 +127,7 @@ def critical() -> list[str]:
         found = json.loads(RESULTS.read_text())["checks"]
     except (OSError, ValueError, KeyError):
         return [NOT_CHECKED]
-    return sorted(f"{one['component']}/{one['name']}" for one in found if one["status"] == 2)
+    return sorted(f"{one['component']}/{one['check']}" for one in found if one["status"] == 2)
 
 
 def told(answer: dict[str, Any]) -> None:
