@@ -40,6 +40,7 @@ PORTS = (
     5900,
     5901,
     8000,
+    8001,
     8053,
     9090,
     9093,
@@ -52,7 +53,7 @@ PORTS = (
     49215,
     111,
 )
-LISTED = {25, 53, 80, 443, 3142, 8000}
+LISTED = {25, 53, 80, 443, 3142, 8000, 8001}
 SVC4, SVC6, SVC_MANAGEMENT, HV0, HV1 = "172.20.0.20", "2001:db8:3::20", "10.77.0.20", "10.77.0.10", "10.77.0.11"
 SVC_FRONTEND = ("198.51.100.200", "2001:db8:2::200")
 GATEWAY4, GATEWAY6 = ("172.20.0.1", "198.51.100.1"), ("2001:db8:3::1", "2001:db8:2::1")
@@ -167,7 +168,7 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     description = yaml.safe_load((copy / "platform.yml").read_text())
     description["apt_proxy"] = f"http://{SVC4}:3142"
     description["hypervisors"]["hv1"] = {"address": HV1, "memory": "64GiB", "disk": "1000GiB", "accepts_vms": False}
-    description["services"]["mail"] = "svc0"
+    description["services"] |= {"mail": "svc0", "maintenance": "svc0"}
     # The controller is on a wire of its own here.
     description["management_networks"] = ["10.77.0.0/24"]
     (copy / "platform.yml").write_text(yaml.safe_dump(description))

@@ -55,8 +55,12 @@ def platform(number: int, seed: int, begin: float) -> Policy:
     return Policy(machines, tuple(group for group in groups if group.members))
 
 
+def start_of(day: str) -> float:
+    return datetime.datetime.fromisoformat(f"{day}T00:00:00+00:00").timestamp()
+
+
 def live(number: int, seed: int, begin: str, chances: Chances, *, weeks: int = 5, versions: int = 3) -> World:
-    start = datetime.datetime.fromisoformat(f"{begin}T00:00:00+00:00").timestamp()
+    start = start_of(begin)
     world = World(platform(number, seed, start), seed, start, chances)
     for name in world.policy.machines:
         for _need in range(world.random.randint(0, 2)):

@@ -22,7 +22,7 @@ from typing import Any
 
 from ringmaster.maintenance.window import Window
 
-MINUTE, HOUR, DAY = 60, 3600, 86400
+MINUTE, HOUR, DAY, WEEK = 60, 3600, 86400, 7 * 86400
 REBOOT_SECONDS, RESTART_SECONDS = 600, 300
 """How long a visit is expected to take where the machine has none behind it."""
 REMEMBERED = 20
@@ -130,6 +130,7 @@ def openings(
         seen = found[-1][1] if found else seen + 7 * DAY
 
 
+@functools.lru_cache(maxsize=50000)
 def window_at(machine: Machine, moment: float, *, in_exclusions: bool = False) -> tuple[float, float] | None:
     """Return the window that a moment lies in."""
     found = openings(machine, moment, moment + 1, in_exclusions=in_exclusions)

@@ -95,15 +95,14 @@ def schedule(now: float, policy: Policy, state: State) -> list[Event]:
             events.append(ending)
             if ending["kind"] == "overtaken":
                 free.add(name)
-    ending_names = {event["machine"] for event in events}
-    grid = _Grid(policy, _without(state, ending_names))
-    for name in sorted(free, key=lambda one: _order(policy, state, one)):
-        need = state.needs.get(name)
-        if need is None or frozen(policy, state, name):
-            continue
+    waiting = [name for name in free if name in state.needs and not frozen(policy, state, name)]
+    if not waiting:
+        return events
+    grid = _Grid(policy, _without(state, {event["machine"] for event in events}))
+    for name in sorted(waiting, key=lambda one: _order(policy, state, one)):
         begin = _first(now, policy, state, grid, policy.machines[name])
         if begin is not None:
-            seconds = state.estimate(name, need)
+            seconds = state.estimate(name, state.needs[name])
             grid.add(name, begin, seconds)
             events.append({"kind": "scheduled", "machine": name, "begin": begin, "seconds": seconds})
     return events
@@ -116,7 +115,7 @@ def _without(state: State, names: set[str]) -> State:
 
 def _order(policy: Policy, state: State, name: str) -> tuple[bool, float, str]:
     """Gateways come last, since the others are seen to be well through them; then who has waited for longest."""
-    return policy.machines[name].is_gateway, state.needs[name].since if name in state.needs else 0.0, name
+    return policy.machines[name].is_gateway, state.needs[name].since, name
 
 
 def _ending(now: float, policy: Policy, state: State, held: Appointment) -> Event | None:
