@@ -323,6 +323,15 @@ def test_an_older_file_gives_no_turn_twice(pair: Platform) -> None:
     assert pair.say("a", REBOOT, highest=1)["turn"] == 2
 
 
+def test_who_invents_turns_gets_no_second_one(pair: Platform) -> None:
+    """A lease that nobody gave ends as a failure, after which only the group's people or operators go on."""
+    for number in (7, 8, 9):
+        pair.say("a", REBOOT, holding=number, highest=number)
+        pair.at += 2 * HOUR
+        pair.service.tick(pair.at)
+    assert pair.kinds.count("running") == 1 and pair.kinds.count("failed") == 1
+
+
 def test_two_services_on_one_file_are_one_too_many(pair: Platform) -> None:
     with pytest.raises(LedgerError, match="is used by another process"):
         Ledger(pair.path)

@@ -37,6 +37,7 @@ class Machine:
         self.reason = "a package asks for it"
         self.hook = ("go", "")
         self.fails = False
+        self.breaks = False
         for module, names in (
             (main, ("CONFIGURATION", "STATE", "RUNNING", "METRICS", "PLANNED", "REBOOT_FLAG", "LOCK")),
             (turns, ("ACCESS", "TURN", "TOLD", "RESULTS")),
@@ -84,7 +85,7 @@ class Machine:
 
     def run(self, argv: list[str], *, check: bool = True) -> str:
         self.ran.append(" ".join(argv))
-        if "install" in argv and self.fails:
+        if self.breaks or ("install" in argv and self.fails):
             raise SystemExit(1)
         if argv[0] == "needrestart":
             return "NEEDRESTART-SVC: postgresql@17-main.service\n"
@@ -174,6 +175,15 @@ def test_while_nobody_answers_nothing_is_restarted(vm: Machine) -> None:
     assert checks.turn(24, 14)[0] == 2
     vm.work()
     assert checks.turn(24, 14)[1].startswith("A restart has waited")
+
+
+def test_a_machine_whose_packages_are_broken_is_heard_of_all_the_same(vm: Machine) -> None:
+    (vm.folder / "STATE").write_text(json.dumps({"restarts": {"the machine": 1.0}}))
+    vm.breaks = True
+    assert main.main(["window"]) == 1
+    assert vm.asked[0][1]["need"]["reboot"] and not vm.has_rebooted
+    (vm.folder / "STATE").unlink()
+    assert main.main(["window"]) == 1 and vm.asked[1][1]["need"] is None
 
 
 @pytest.mark.parametrize(("number", "is_taken"), [(3, False), (5, False), (6, True)])

@@ -88,7 +88,7 @@ class Service:
         highest = max(said.highest, said.holding)
         if highest > state.turns.get(name, 0) and not said.holding:
             events.append({"kind": "advanced", "machine": name, "turn": highest})
-        if said.holding > state.turns.get(name, 0):
+        if said.holding > state.turns.get(name, 0) and name not in state.failures:
             # The file of events is an older one: it has a turn that nobody here knows of.
             seconds = 2 * state.estimate(name, said.need) if said.need else 2 * self.policy.late
             events.append({"kind": "running", "machine": name, "turn": said.holding, "until": now + seconds})

@@ -83,8 +83,15 @@ def main(words: Sequence[str] | None = None) -> int:
     while True:
         with LOCK.open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            code = _run_once(options, configuration)
-            if options.what != "window" or not turns.is_used():
+            asks = options.what == "window" and turns.is_used()
+            try:
+                code = _run_once(options, configuration)
+            except SystemExit as error:
+                if not asks:
+                    raise
+                # The machines that wait for this one have to hear of it all the same.
+                code = int(error.code or 1)
+            if not asks:
                 return code
             waits = _ask(options, configuration)
         # What is planned for the next minutes is waited for, without the lock: security updates go on.
@@ -120,7 +127,7 @@ def _ask(options: argparse.Namespace, configuration: dict[str, Any]) -> float:
 
 def _need(configuration: dict[str, Any]) -> dict[str, Any] | None:
     """Return what this machine needs that people would notice."""
-    state = json.loads(STATE.read_text())
+    state = json.loads(STATE.read_text()) if STATE.exists() else {}
     restarts: dict[str, float] = state.get("restarts") or {}
     if not restarts:
         return None
