@@ -177,6 +177,13 @@ def test_while_nobody_answers_nothing_is_restarted(vm: Machine) -> None:
     assert checks.turn(24, 14)[1].startswith("A restart has waited")
 
 
+def test_a_machine_that_people_update_needs_no_turn_and_says_how_it_is(vm: Machine) -> None:
+    configuration = json.loads((vm.folder / "CONFIGURATION").read_text())
+    (vm.folder / "CONFIGURATION").write_text(json.dumps({**configuration, "automatic": False}))
+    vm.work()
+    assert vm.asked[0][1]["need"] is None and vm.asked[0][1]["critical"] == ["x/y"]
+
+
 def test_a_machine_whose_packages_are_broken_is_heard_of_all_the_same(vm: Machine) -> None:
     (vm.folder / "STATE").write_text(json.dumps({"restarts": {"the machine": 1.0}}))
     vm.breaks = True

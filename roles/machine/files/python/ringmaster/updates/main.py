@@ -74,6 +74,7 @@ def main(words: Sequence[str] | None = None) -> int:
     """Do what the words say; return an exit code."""
     options = parser().parse_args(words)
     configuration = json.loads(CONFIGURATION.read_text())
+    asks = options.what == "window" and turns.is_used()
     if options.what in ("security", "window") and not configuration["automatic"]:
         options.what = "look"
     if options.what == "arrived":
@@ -83,7 +84,6 @@ def main(words: Sequence[str] | None = None) -> int:
     while True:
         with LOCK.open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            asks = options.what == "window" and turns.is_used()
             try:
                 code = _run_once(options, configuration)
             except SystemExit as error:
@@ -126,7 +126,9 @@ def _ask(options: argparse.Namespace, configuration: dict[str, Any]) -> float:
 
 
 def _need(configuration: dict[str, Any]) -> dict[str, Any] | None:
-    """Return what this machine needs that people would notice."""
+    """Return what this machine needs that people would notice; nothing where people see to it themselves."""
+    if not configuration["automatic"]:
+        return None
     state = json.loads(STATE.read_text()) if STATE.exists() else {}
     restarts: dict[str, float] = state.get("restarts") or {}
     if not restarts:
