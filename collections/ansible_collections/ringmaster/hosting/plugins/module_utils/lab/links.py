@@ -63,7 +63,7 @@ def portal(inventory: Mapping[str, Any], lab: str) -> Iterator[Link]:
         if asked:
             yield Link(
                 name=_name("my", lab),
-                what="requests of people, by ringctl",
+                what="portal: order, change and see VMs (ringctl asks here, too)",
                 host=_host_name(host.get("ringmaster_portal_host"), f"my.{host['ringmaster_domain']}"),
                 **asked,
             )
@@ -109,7 +109,7 @@ def _there(inventory: Mapping[str, Any], group: str) -> list[Host]:
     return [{**hostvars[name], "inventory_hostname": name} for name in sorted({*members(group)} - missing)]
 
 
-def _from_outside(host: Host) -> dict[str, str]:
+def _from_outside(host: Host) -> dict[str, Any]:
     """Return a host's address for people outside, and who asks there; nothing when it has none.
 
     A machine without one on the frontend network is asked at its management address, in the name of the Internet.

@@ -167,8 +167,10 @@ def image_is_complete(pool: Any, name: str) -> bool:
 
 
 def changed_at(pool: Any, name: str) -> float:
-    """Return when a volume that exists was written last, in seconds; that of an image is when it was imported."""
-    return float(ET.fromstring(lookup(pool, name).XMLDesc()).findtext("target/timestamps/mtime") or 0)
+    """Return when a volume was written last, in seconds, 0 where it is missing; that of an image is when it was imported."""
+    volume = lookup(pool, name)
+    described = ET.fromstring(volume.XMLDesc()) if volume is not None else None
+    return float(described.findtext("target/timestamps/mtime") or 0) if described is not None else 0.0
 
 
 def image_capacity(pool: Any, name: str) -> int | None:

@@ -150,9 +150,7 @@ def of_invitation(found: Description, place: Place, proof: Any, now: datetime.da
     return statement
 
 
-def of_possession(
-    place: Place, proof: Any, meant: tuple[str, str], email: str, now: datetime.datetime
-) -> Statement:
+def of_possession(place: Place, proof: Any, meant: tuple[str, str], email: str, now: datetime.datetime) -> Statement:
     """Judge somebody who shows that a key is his, before he has an account and without an invitation.
 
     :param meant: the person and the key.
