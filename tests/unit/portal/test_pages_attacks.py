@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import set_up
 from callers import Person, Steward
+from django.test import RequestFactory
 from django.urls import URLPattern, get_resolver
 from portal.pages import frame
 from portal.queue import models
@@ -70,6 +71,12 @@ def test_a_write_from_elsewhere_is_refused_though_cookie_and_token_are_right(
     answer = alice.client.post("/requests", fields(form), headers=headers, secure=True)
     assert answer.status_code == 403
     assert not models.Request.objects.exists()
+
+
+@pytest.mark.parametrize("headers", HEADERS)
+def test_where_a_write_comes_from_is_judged_before_its_token(headers: dict[str, str]) -> None:
+    assert not frame.is_from_here(RequestFactory().post("/requests", headers=headers))
+    assert frame.is_from_here(RequestFactory().post("/requests", headers=OWN))
 
 
 def test_a_write_without_the_forms_token_is_refused(alice: Visitor) -> None:
