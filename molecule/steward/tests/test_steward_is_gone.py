@@ -115,6 +115,7 @@ def test_it_comes_back_with_all_that_was_written(
     is_backed_up(steward, eventually)
     head, kept["count"] = steward.check_output(f"{GIT} rev-parse main"), number(steward)
     identity = steward.check_output("cat /etc/machine-id")
+    snapshot = json.loads(steward.check_output("cat /var/lib/ringmaster/backup.json"))["run"]["snapshot"][:8]
     steward.check_output("systemctl stop ringmaster-steward.service")
     # Asked while nobody is there.
     kept["waiting"] = new_key(tmp_path_factory.mktemp("more"), "waiting")
@@ -129,7 +130,7 @@ def test_it_comes_back_with_all_that_was_written(
     play("playbooks/backup", backup_hosts="ctl0")
     play("playbooks/steward", steward_seed=False, steward_regular=REGULAR)
     for path in (f"{HOME}/description.git", f"{HOME}/state/statements"):
-        play("playbooks/restore_files", vm="ctl0", path=path, in_place=True)
+        play("playbooks/restore_files", vm="ctl0", path=path, in_place=True, snapshot=snapshot)
     play("playbooks/steward", steward_regular=REGULAR)
     eventually(lambda: health(steward).get("queue_at", 0) > time.time() - 60, 120)
     assert steward.check_output(f"{GIT} rev-parse main") == head
