@@ -49,7 +49,7 @@ def test_what_stands_in_the_commit_before_is_a_warning_that_says_what_to_write(p
     commit(platform)
     mistakes, warnings = judged(platform)
     assert mistakes == []
-    assert "projects/myapp.yml:47:58: " in warnings[0]
+    assert "projects/myapp.yml:48:58: " in warnings[0]
     assert "-5 is out of range; found -5; allowed a whole number from -1 to 262142" in warnings[0]
     assert platform.read().vms["myapp00"].components["postgresql"]["users"][0]["connection_limit"] == -5
 

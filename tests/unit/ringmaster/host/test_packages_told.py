@@ -21,7 +21,7 @@ Record = declared_packages.Record
         (Record(("jq",)), "1 package of the project is installed."),
         (
             Record((), ("npm",)),
-            "0 packages of the project are installed. No longer asked for and still installed: npm; op",
+            "0 packages of the project are installed. No longer asked for and still installed: npm. P",
         ),
         (Record(("a", "b"), (), ("b.timer",)), "2 packages of the project are installed. Not started, as nobody asked"),
     ],

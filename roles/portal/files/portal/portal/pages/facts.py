@@ -14,6 +14,7 @@ from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.langua
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.model import Description, Vm
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.schema.common import PERMISSIONS
 from ansible_collections.ringmaster.hosting.plugins.module_utils.values import addresses, sizes
+from ansible_collections.ringmaster.hosting.plugins.module_utils.values.fqdn import fqdn, frontend_fqdn
 
 from ..queue import models
 from ..queue.people import seen_by
@@ -57,8 +58,8 @@ def of_vm(found: Description, vm: Vm) -> dict[str, Any]:
         "comment": vm.comment,
         "is_production": vm.production,
         "is_protected": vm.protected,
-        "fqdn": f"{vm.name}.{found.domain}",
-        "fe_fqdn": f"{vm.name}.fe.{found.domain}",
+        "fqdn": fqdn(vm.name, found.domain),
+        "fe_fqdn": frontend_fqdn(vm.name, found.domain),
         "hypervisor": ledger.placements.get(vm.name, ""),
         "addresses": [one for listed in known.values() for one in listed],
         "networks": known,

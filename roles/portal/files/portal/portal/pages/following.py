@@ -10,6 +10,7 @@ import time
 from typing import Any
 
 from ansible_collections.ringmaster.hosting.plugins.module_utils.steward import states
+from ansible_collections.ringmaster.hosting.plugins.module_utils.values.fqdn import fqdn
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 
 from ..answers import Problem
@@ -86,7 +87,7 @@ def one_request(request: HttpRequest, asker: Asker, id_: str) -> HttpResponse:
         steps=steps,
         took=sum(step.ms for step in steps),
         vm=vm,
-        ssh=f"ssh {asker.name}@{vm.name}.{domain}" if vm and asker.seen.has(vm.project, "login", "wheel") else "",
+        ssh=f"ssh {asker.name}@{fqdn(vm.name, domain)}" if vm and asker.seen.has(vm.project, "login", "wheel") else "",
         is_own=found.person == asker.name,
         can_cancel=found.open and found.person == asker.name and found.state not in (states.DESCRIBED, states.APPLYING),
         can_stop=found.open and found.person == asker.name and found.state in (states.DESCRIBED, states.APPLYING),

@@ -167,7 +167,7 @@ def image_is_complete(pool: Any, name: str) -> bool:
 
 
 def changed_at(pool: Any, name: str) -> float:
-    """Return when a volume was written last, in seconds, 0 where it is missing; that of an image is when it was imported."""
+    """Return when a volume was written last, an image: imported; in seconds, 0 where it is missing."""
     volume = lookup(pool, name)
     described = ET.fromstring(volume.XMLDesc()) if volume is not None else None
     return float(described.findtext("target/timestamps/mtime") or 0) if described is not None else 0.0
