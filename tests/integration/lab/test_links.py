@@ -177,6 +177,21 @@ def test_a_page_opens_by_its_name_and_the_site_sees_a_stranger(site: Site) -> No
     assert json.loads(site.ask(name="webmail-post00")[2])["headers"]["host"] == "mail.test.example"
 
 
+def test_a_form_of_a_page_comes_from_the_site_and_a_strangers_from_the_stranger(site: Site) -> None:
+    """Sites take forms from their own pages only, and compare the Origin that a browser says with their name."""
+    port = site.opened.ports["status"]
+
+    def arrives(origin: str, **headers: str) -> str:
+        return json.loads(site.ask(Origin=origin, **headers)[2])["headers"]["origin"]
+
+    own = f"http://status.localhost:{port}"
+    assert arrives(own) == "https://status.test.example"
+    assert arrives(f"http://127.0.0.1:{port}", Host=f"127.0.0.1:{port}") == "https://status.test.example"
+    strangers = ("null", "https://evil.example", f"{own}.evil.example", f"http://127.0.0.1:{port}")
+    for origin in (*strangers, f"https://status.localhost:{port}", "http://status.localhost", own.upper()):
+        assert arrives(origin) == origin
+
+
 def test_a_redirect_stays_at_the_link(site: Site) -> None:
     assert site.ask("/folder/a")[1]["location"] == "/folder/a/"
 
