@@ -134,7 +134,7 @@ def test() -> list[Item]:
         inventory(),
         Item("controller: Debian 13", pytest("-x", "tests/controller"), lane=SCENARIOS),
         *scenarios(long=False),
-        Item("end to end", pytest("-x", "-s", "tests/e2e"), limit=45 * MINUTE),
+        Item("end to end", pytest("-x", "-s", "tests/e2e"), limit=60 * MINUTE),
         *integration(),
     ]
 
