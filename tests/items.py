@@ -125,7 +125,7 @@ def test() -> list[Item]:
         *gates(),
         supported("--tell"),
         Item("unit tests", pytest("-q", "-n", "2", "-m", "not slow", "tests/unit"), lane=EITHER),
-        *(other_end(name) for name in ("units", "sanity", "lint", "inventory")),
+        *(other_end(name) for name in ("units", "plugins", "sanity", "lint", "inventory")),
         published("units"),
         Item("ansible-lint", tool("ansible-lint", "-q"), LINT, lane=EITHER),
         published("docs"),

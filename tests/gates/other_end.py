@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Run a gate with the other end of what is supported: another Python and ansible-core, in an environment of theirs.
 
-``other_end.py units|sanity|lint|inventory|scenario``. Where bin/bootstrap found no such Python, it says so and ends
-with status 77.
+``other_end.py units|plugins|sanity|lint|inventory|scenario``. Where bin/bootstrap found no such Python, it says so and
+ends with status 77.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ sys.path.insert(0, str(ROOT / "tests"))
 from items import INVENTORY_BENCHMARK  # noqa: E402
 
 LEFT_OUT = 77
+OF_ANSIBLE = ("action", "callback", "connection", "filter", "inventory_plugins", "lookup", "playbooks")
+"""Tests of what ansible-core calls: of these, those that start programs run as well."""
 SCENARIO = "redis"
 """One that has a component, its users and its backup."""
 INSTEAD = 'mount --bind "$1" "$2"; shift 2; exec "$@"'
@@ -34,8 +36,10 @@ def main(name: str) -> int:
         return LEFT_OUT
     for folder in folders:
         python = str(folder / "bin/python")
+        pytest = [python, "-m", "pytest", "-q", "-n", "2", "-m"]
         argv = {
-            "units": [python, "-m", "pytest", "-q", "-n", "2", "-m", "not slow", "tests/unit"],
+            "units": [*pytest, "not slow and not thorough", "tests/unit"],
+            "plugins": [*pytest, "not slow and thorough", *(f"tests/unit/{name}" for name in OF_ANSIBLE)],
             "sanity": [python, "tests/gates/collection.py", "sanity"],
             "lint": [str(folder / "bin/ansible-lint"), "-q"],
             "inventory": [python, *INVENTORY_BENCHMARK],
