@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import base64
 import email
 import imaplib
 import json
@@ -144,9 +145,8 @@ def test_people_are_told_ahead_by_one_mail_with_a_calendar(
     assert found["To"] == "team@elsewhere.example"
     text, calendar = found.get_payload()
     assert "restart of pair0" in text.get_payload(decode=True).decode()
-    judged = machine("out0").run(
-        f"printf %s {shlex.quote(calendar.get_payload())} | base64 -d | python3 -c {shlex.quote(JUDGE)}"
-    )
+    sent = base64.b64encode(calendar.get_payload(decode=True)).decode()
+    judged = machine("out0").run(f"printf %s {sent} | base64 -d | python3 -c {shlex.quote(JUDGE)}")
     assert judged.rc == 0, judged.stderr
     assert {one["X-MAINTNOTE-OBJECT-ID"] for one in json.loads(judged.stdout)} <= {"pair00", "pair01"}
     said = host.check_output("sudo -u nobody ringmaster maintenance list")
