@@ -244,7 +244,7 @@ def _obstacles(
             if member != machine.name and (reason := _absence(now, policy, state, member, health))
         }
         if len(group.members) - 1 - len(reasons) < group.in_service:
-            member, reason = next(iter(sorted(reasons.items())))
+            member, reason = min(reasons.items(), default=(machine.name, "is one of too few"))
             yield Obstacle("group", f"{member} {reason}, and {group.in_service} of {group.name} stay", MINUTE)
     if len(away) >= policy.at_once:
         yield Obstacle("share", f"{len(away)} machines of the platform are being worked on", MINUTE)

@@ -142,8 +142,9 @@ def outlook(asker: Asker, value: Mapping[str, Any]) -> Outlook:
         said = tried(person, value)
         return said if signature is None else replace(said, verdict=policy.ALLOW, signature=signature, who=())
     except Problem as error:
-        if isinstance(error.__cause__, DescriptionError):
-            raise error.__cause__ from None
+        cause = error.__cause__
+        if isinstance(cause, DescriptionError):
+            raise DescriptionError(cause.mistakes) from None
         raise
 
 
