@@ -104,3 +104,17 @@ def playbook(name: str, *words: str, source: Path | None = None) -> subprocess.C
         text=True,
         check=False,
     )
+
+
+def lose(machine: str, source: Path) -> None:
+    """Take a light machine away with all that it held.
+
+    :param source: the inventory of the scenario's platform.
+    """
+    lab = os.environ.get("MOLECULE_LAB", "rm-molecule")
+    words = {"lab": lab, "name": machine, "state": "absent", "state_folder": str(ROOT / ".lab/labs" / lab)}
+    argv = [str(ROOT / ".venv/bin/ansible"), "localhost", "-c", "local", "-m", "ringmaster.hosting.lab_machine"]
+    argv += ["-i", str(source), "-a", json.dumps(words)]
+    environment = {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg")}
+    done = subprocess.run(argv, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
-import shutil
 import subprocess
 import time
 from collections.abc import Iterator
@@ -17,6 +15,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import example_platform
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -156,17 +155,10 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     site = Site(lab="e2e-kept" if kept else f"e2e-{os.getpid()}", platform=platform)
     try:
         if not platform.exists():
-            ignore = shutil.ignore_patterns("allocations.yml", "known_hosts")
-            shutil.copytree(ROOT / "example/platform", platform, ignore=ignore)
-            source = platform / "platform.ringmaster.yml"
-            source.write_text(source.read_text().replace("../../.lab", str(ROOT / ".lab")))
-            # QEMU 10 emulating two CPUs hung at boot or failed an assertion (iotlb_to_section) in several of our boots.
+            example_platform.copy_for_a_lab(platform)
             # Requests have a drill of their own; here the folder is the description, and operators change it in place.
             whole = platform / "platform.yml"
-            text = re.sub(r"(?m)^  (portal|steward|mail): .*\n", "", whole.read_text())
-            whole.write_text(re.sub(r"(?m)^  ctl0:\n(    .*\n)+", "", text))
-            project = platform / "projects/myapp.yml"
-            project.write_text(project.read_text().replace("cores: 2", "cores: 1"))
+            whole.write_text(example_platform.without_requests(whole.read_text()))
             site.tool("down")
             site.tool("up", "--machines-only")
             site.check_output = site.play("site.yml", "--check", "--diff")

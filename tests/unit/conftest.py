@@ -9,7 +9,6 @@ A slow machine is no failure, and what CI finds can be found again.
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -22,6 +21,7 @@ import yaml
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform import description, operations
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.language.errors import Mistake
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.model import Description, Options
+from example_platform import EXAMPLE, without_requests
 from hypothesis import HealthCheck, settings
 
 settings.register_profile(
@@ -29,14 +29,6 @@ settings.register_profile(
 )
 settings.load_profile("ringmaster")
 
-ROOT = Path(__file__).parents[2]
-EXAMPLE = ROOT / "example" / "platform"
-REQUESTS = (
-    r"^  # The steward's: .*\n  ctl0:\n(    .*\n)+",
-    r"^  # Requests of people .*\n  portal: .*\n  steward: .*\n",
-    r"^  # The way by which mail .*\n  mail: .*\n",
-    r"^  # portal\.host, .*\n(  - \{name: my, .*\n)+",
-)
 PARTS = ("platform.ringmaster.yml", "platform.yml", "users", "projects")
 
 
@@ -129,14 +121,6 @@ def platform(tmp_path: Path, roles: Path) -> Platform:
     (folder / "platform.ringmaster.yml").write_text("plugin: ringmaster.hosting.platform\n")
     (folder / "platform.yml").write_text(without_requests((folder / "platform.yml").read_text()))
     return Platform(folder, roles)
-
-
-def without_requests(text: str) -> str:
-    """Return platform.yml of the example without portal, steward and mail: a platform is complete without them."""
-    for block in REQUESTS:
-        text, count = re.subn(block, "", text, flags=re.MULTILINE)
-        assert count == 1, block
-    return text
 
 
 @pytest.fixture(scope="session")

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import steps
 import yaml
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.verbs import playbooks
 from ansible_collections.ringmaster.hosting.plugins.module_utils.services import backup_access
@@ -51,13 +52,7 @@ def play(
 
 def lose(machine: str) -> None:
     """Take a machine away with all that it held; then start an empty one in its place, as site.yml does."""
-    lab = os.environ.get("MOLECULE_LAB", "rm-molecule")
-    words = {"lab": lab, "name": machine, "state": "absent", "state_folder": str(ROOT / ".lab/labs" / lab)}
-    argv = [str(ROOT / ".venv/bin/ansible"), "localhost", "-c", "local", "-m", "ringmaster.hosting.lab_machine"]
-    argv += ["-i", str(PLATFORM / "platform.ringmaster.yml"), "-a", json.dumps(words)]
-    environment = {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg")}
-    done = subprocess.run(argv, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
+    steps.lose(machine, PLATFORM / "platform.ringmaster.yml")
     play("molecule/shared/create")
 
 

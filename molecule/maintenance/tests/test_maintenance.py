@@ -6,12 +6,8 @@
 from __future__ import annotations
 
 import base64
-import email
-import imaplib
 import json
 import shlex
-import socket
-import ssl
 import time
 from collections.abc import Callable, Iterator
 from email.message import Message
@@ -19,10 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from mailbox_of_catcher import caught
 from steps import check_of
 from testinfra.host import Host
 
-CATCHER = ("172.20.0.30", "out0.mailed.example")
+CATCHER = "out0.mailed.example"
 CA = Path(__file__).parents[3] / ".lab/keys/ca.pem"
 UNIT = "ringmaster-maintenance.service"
 EVENTS = "/var/lib/ringmaster-maintenance/events.jsonl"
@@ -41,25 +38,9 @@ print(json.dumps([{str(key): str(one[key]) for key in one} | {"begin": one["DTST
 """
 
 
-class Imap(imaplib.IMAP4_SSL):
-    """A connection to an address whose certificate is for a name."""
-
-    def _create_socket(self, timeout: float | None) -> socket.socket:
-        plain = socket.create_connection((self.host, self.port), timeout)
-        return self.ssl_context.wrap_socket(plain, server_hostname=CATCHER[1])
-
-
 def mails(word: str) -> list[Message]:
     """Return the messages whose subject has a word, as people read them."""
-    client = Imap(CATCHER[0], ssl_context=ssl.create_default_context(cafile=str(CA)), timeout=30)
-    try:
-        client.login("caught", "caught-secret-1")
-        client.select(readonly=True)
-        _status, found = client.search(None, "SUBJECT", f'"{word}"')
-        parts = [client.fetch(number.decode(), "(RFC822)")[1][0] for number in found[0].split()]
-        return [email.message_from_bytes(part[1]) for part in parts if isinstance(part, tuple)]
-    finally:
-        client.shutdown()
+    return caught(CATCHER, word)
 
 
 @pytest.fixture(scope="module")

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import steps
 from asking import GIT, HOME, KEYS, ROOT, gets_in, hand_in, health, line_of, new_key, number, signed, state_in_queue
 from testinfra.host import Host
 
@@ -44,13 +45,7 @@ def play(name: str, **variables: object) -> str:
 
 def lose(machine: str) -> None:
     """Take a machine away with all that it held, and start an empty one in its place."""
-    lab = os.environ.get("MOLECULE_LAB", "rm-molecule")
-    words = {"lab": lab, "name": machine, "state": "absent", "state_folder": str(ROOT / ".lab/labs" / lab)}
-    argv = [str(ROOT / ".venv/bin/ansible"), "localhost", "-c", "local", "-m", "ringmaster.hosting.lab_machine"]
-    argv += ["-i", str(PLATFORM / "platform.ringmaster.yml"), "-a", json.dumps(words)]
-    environment = {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg")}
-    done = subprocess.run(argv, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
+    steps.lose(machine, PLATFORM / "platform.ringmaster.yml")
     play("molecule/shared/create", lab_hosts="ask00:machines")
 
 

@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import example_platform
 import pytest
 import yaml
 
@@ -65,12 +65,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     made = Site("requests-kept" if KEPT else f"requests-{os.getpid()}", platform)
     try:
         if not platform.exists():
-            ignore = shutil.ignore_patterns("allocations.yml", "known_hosts")
-            shutil.copytree(ROOT / "example/platform", platform, ignore=ignore)
-            source = platform / "platform.ringmaster.yml"
-            source.write_text(source.read_text().replace("../../.lab", str(ROOT / ".lab")))
-            # As in the end-to-end test: QEMU emulating two CPUs hung at boot.
-            made.edit("cores: 2", "cores: 1")
+            example_platform.copy_for_a_lab(platform)
             made.tool("down")
         made.said["up"] = made.tool("up")
         yield made

@@ -50,10 +50,12 @@ def exposed(declared: Sequence[Sequence[str]], interface: str = INTERFACE, net: 
         return OK, "Whatever listens for the Internet is declared."
     named = [f"{port}/{protocol} of {_name(uid)}" for (protocol, port), uid in sorted(found.items())]
     shown = ", ".join(named[:SHOWN]) + (", …" if len(named) > SHOWN else "")
-    are = "is" if len(named) == 1 else "are"
+    number = counted(
+        len(named), "port can be reached from the Internet and is", "ports can be reached from the Internet and are"
+    )
     return WARNING, (
-        f"{counted(len(named), 'port', 'ports')} can be reached from the Internet and {are} "
-        f"not declared: {shown}. Listen on 127.0.0.1 or the server network, or allow it in the project's firewall."
+        f"{number} not declared: {shown}. "
+        "Listen on 127.0.0.1 or the server network, or allow it in the project's firewall."
     )
 
 

@@ -23,7 +23,8 @@ def told(path: Path = RECORD) -> tuple[int, str]:
     declared, left, units = ([str(one) for one in found.get(key) or ()] for key in ("declared", "left", "units"))
     if not declared and not left:
         return OK, "The project asks for no packages."
-    sentences = [f"{counted(len(declared), 'package', 'packages')} of the project {_are(declared)} installed."]
+    number = counted(len(declared), "package of the project is", "packages of the project are")
+    sentences = [f"{number} installed."]
     if left:
         sentences.append(
             f"No longer asked for and still installed: {', '.join(left)}. People with wheel take them away."
@@ -31,7 +32,3 @@ def told(path: Path = RECORD) -> tuple[int, str]:
     if units:
         sentences.append(f"Not started, as nobody asked for it: {', '.join(units)}.")
     return OK, " ".join(sentences)
-
-
-def _are(names: list[str]) -> str:
-    return "is" if len(names) == 1 else "are"

@@ -116,7 +116,9 @@ def check(job: Job, now: float) -> tuple[int, str]:
         return OK, f"It has not run yet; the next time is {claims.following(job.when, now) or 'never'}."
     if found["result"] not in ("success", SKIPPED):
         return CRITICAL, sentence(job, found)
-    period, age = _period(job, now), now - found["good"]
+    age = now - found["good"]
+    # Nothing is late so soon; systemd, which knows the period, need not be asked.
+    period = _period(job, now) if age > job.timeout else 0.0
     if period and age > LATE * period + job.timeout:
         late = f"That is {age / 3600:.1f} h ago; it should run every {period / 3600:.1f} h."
         return WARNING, f"{sentence(job, found)} {late}"

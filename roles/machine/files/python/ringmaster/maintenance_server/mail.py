@@ -76,11 +76,7 @@ def announcement(post: Post, batch: Batch, timezone: str, now: float) -> EmailMe
     ]
     message = _message(post, batch.project, f"Maintenance of {batch.project} on {opens:%d %B, from %H:%M}", lines, now)
     entries = [ics.Entry(one, batch.project, now) for one in batch.appointments]
-    text = ics.calendar(f"Maintenance of {batch.project}", post.domain, entries)
-    message.add_attachment(
-        text.encode(), maintype="text", subtype="calendar", filename="maintenance.ics", params={"method": "PUBLISH"}
-    )
-    return message
+    return _with_calendar(message, post, batch.project, entries)
 
 
 def failure(post: Post, project: str, held: Appointment, sentence: str, now: float) -> EmailMessage:
@@ -99,7 +95,11 @@ def withdrawn(post: Post, project: str, gone: Sequence[ics.Entry], why: str, now
     lines = [f"This does not take place: {why}.", ""]
     lines += [f"  {ics.what(one.appointment)}" for one in gone]
     message = _message(post, project, f"Maintenance of {project} does not take place", lines, now)
-    text = ics.calendar(f"Maintenance of {project}", post.domain, gone)
+    return _with_calendar(message, post, project, gone)
+
+
+def _with_calendar(message: EmailMessage, post: Post, project: str, entries: Sequence[ics.Entry]) -> EmailMessage:
+    text = ics.calendar(f"Maintenance of {project}", post.domain, entries)
     message.add_attachment(
         text.encode(), maintype="text", subtype="calendar", filename="maintenance.ics", params={"method": "PUBLISH"}
     )

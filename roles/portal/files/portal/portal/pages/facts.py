@@ -30,11 +30,9 @@ def size(mib: int) -> str:
     return re.sub(r"([0-9])([A-Z])", "\\1\u00a0\\2", sizes.render(mib))
 
 
-def of_vm(found: Description, vm: Vm) -> dict[str, Any]:
-    """Return what is told of a VM."""
-    kind, word = STATES[vm.state]
+def networks(found: Description, vm: Vm) -> dict[str, list[str]]:
+    """Return the addresses of a VM by its interface; none while it has no id."""
     ledger = found.ledger
-    cores = f"{vm.cores} core" if vm.cores == 1 else f"{vm.cores} cores"
     by_network: dict[str, list[str]] = {"ethfe": [], "ethsrv": []}
     identity = ledger.vm_ids.get(vm.name)
     if identity is not None:
@@ -42,7 +40,15 @@ def of_vm(found: Description, vm: Vm) -> dict[str, Any]:
         by_network["ethfe"].append(addresses.ipv6(found.network("frontend")["ipv6"], identity))
         by_network["ethsrv"] += [ledger.ipv4_srv.get(vm.name, ""), *ledger.ipv4_server_public.get(vm.name, [])]
         by_network["ethsrv"].append(addresses.ipv6(found.network("server")["ipv6"], identity))
-    known = {network: [one for one in listed if one] for network, listed in by_network.items()}
+    return {network: [one for one in listed if one] for network, listed in by_network.items()}
+
+
+def of_vm(found: Description, vm: Vm) -> dict[str, Any]:
+    """Return what is told of a VM."""
+    kind, word = STATES[vm.state]
+    ledger = found.ledger
+    cores = f"{vm.cores} core" if vm.cores == 1 else f"{vm.cores} cores"
+    known = networks(found, vm)
     return {
         "name": vm.name,
         "project": vm.project,

@@ -119,4 +119,4 @@ def search(request: HttpRequest, asker: Asker) -> HttpResponse:
 
 def _has(asker: Asker, vm: Vm, wanted: str) -> bool:
     """Tell whether a VM has an address with this in it."""
-    return any(wanted in one for one in facts.of_vm(asker.description, vm)["addresses"])
+    return any(wanted in one for listed in facts.networks(asker.description, vm).values() for one in listed)

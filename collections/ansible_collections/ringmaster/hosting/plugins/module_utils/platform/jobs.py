@@ -24,7 +24,7 @@ def of_vm(description: Description, vm: Vm) -> list[dict[str, Any]]:
     ``once`` is the component in which the VMs agree, or empty where each of them runs the job.
     """
     record = description.projects[vm.project]
-    having = _components(description, vm.project)
+    having = description.components_of(vm.project)
     return [
         {
             "name": job["name"],
@@ -70,7 +70,7 @@ def _mistakes(
         if name and name not in vms:
             message = f"'{name}' is no VM of the project"
             yield ("vms", position), message, name, one_of(vms), did_you_mean(name, vms)
-    having = _components(description, project)
+    having = description.components_of(project)
     if job["once"] and not having.intersection(AGREE):
         message = "the VMs of the project have nothing in which they could agree who runs it"
         yield ("once",), message, "true", "with the component postgresql or redis on a VM of the project", ""
@@ -79,7 +79,3 @@ def _mistakes(
         if job["on_failure"] and vm is not None and not set(MAIL).intersection(vm.components):
             message = f"the VM {name} cannot send mail"
             yield ("on_failure",), message, "addresses", f"the component mailstub on {name}", ""
-
-
-def _components(description: Description, project: str) -> set[str]:
-    return {component for vm in description.vms_of(project) for component in vm.components}

@@ -176,6 +176,10 @@ class Description:
         """Return the VMs of a project in the order of the file."""
         return [self.vms[name] for name in _records((self.projects[project]).get("vms")) if name in self.vms]
 
+    def components_of(self, project: str) -> set[str]:
+        """Return the components that VMs of the project have."""
+        return {component for vm in self.vms_of(project) for component in vm.components}
+
     def orphans(self) -> list[str]:
         """Return VMs of the ledger that are neither described nor retired."""
         return [name for name in self.ledger.vm_ids if name not in self.vms and name not in self.ledger.retired]

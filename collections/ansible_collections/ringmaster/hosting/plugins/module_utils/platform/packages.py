@@ -25,8 +25,7 @@ def of_vm(description: Description, vm: Vm) -> list[str]:
 
 def _clients(description: Description, vm: Vm) -> Iterator[str]:
     """Yield clients of what runs on other VMs of the project; the VM's own components bring theirs."""
-    found = {component for other in description.vms_of(vm.project) for component in other.components}
-    for component in found.difference(vm.components):
+    for component in description.components_of(vm.project).difference(vm.components):
         yield from COMPONENTS[component].clients if component in COMPONENTS else ()
 
 

@@ -181,20 +181,14 @@ def remove_service_user(found: Description, request: Request) -> Draft:
                 allowed=", ".join(record["service_users"]) or f"nothing: {project} has no service user",
             )
         return unchanged
-    for check in record["checks"]:
-        if check["user"] == name:
-            request.wrong(
-                f"service_user: the check {check['name']} runs as {name}",
-                found=f"user: {name}",
-                hint="change_project gives the project other checks",
-            )
-    for job in record["jobs"]:
-        if job["user"] == name:
-            request.wrong(
-                f"service_user: the job {job['name']} runs as {name}",
-                found=f"user: {name}",
-                hint="change_project gives the project other jobs",
-            )
+    for kind in ("check", "job"):
+        for one in record[f"{kind}s"]:
+            if one["user"] == name:
+                request.wrong(
+                    f"service_user: the {kind} {one['name']} runs as {name}",
+                    found=f"user: {name}",
+                    hint=f"change_project gives the project other {kind}s",
+                )
     uses = _uses(found, project, name)
     if uses and not request.values.get(EVEN_IF_USED):
         request.wrong(
