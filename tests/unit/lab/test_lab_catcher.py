@@ -34,8 +34,8 @@ async def caught(folder: Path, *messages: str) -> list[str]:
 
 def test_a_message_is_kept_whole_with_its_envelope(tmp_path: Path) -> None:
     one, other = asyncio.run(caught(tmp_path, "first\n.\n..dots\n", "second\n"))
-    assert one.startswith("X-Envelope-FROM:<bounces@lab.example>")
-    assert "X-Envelope-TO:<c@elsewhere.example>" in one
+    assert one.startswith("X-Envelope-From: <bounces@lab.example>")
+    assert "\nX-Envelope-To: <c@elsewhere.example>\n" in one
     assert one.endswith("first\n.\n..dots\n")
     assert other.endswith("second\n")
 
@@ -43,3 +43,10 @@ def test_a_message_is_kept_whole_with_its_envelope(tmp_path: Path) -> None:
 def test_the_oldest_go_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(catcher, "KEPT", 2)
     assert [text.splitlines()[-1] for text in asyncio.run(caught(tmp_path, "1\n", "2\n", "3\n"))] == ["2", "3"]
+
+
+@pytest.mark.parametrize(
+    "argument", ["FROM:<a@b.example>", "from:<a@b.example> size=177", "From: <a@b.example> BODY=8BITMIME"]
+)
+def test_an_envelope_has_addresses_and_no_options(argument: str) -> None:
+    assert catcher._address(argument) == "<a@b.example>"

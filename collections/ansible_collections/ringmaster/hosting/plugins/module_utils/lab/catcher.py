@@ -59,10 +59,10 @@ class Catcher:
                     await say("250-catcher")
                     await say(f"250 SIZE {LONGEST_MESSAGE}")
                 case "MAIL":
-                    sender, receivers = rest, []
+                    sender, receivers = _address(rest), []
                     await say("250 as you say")
                 case "RCPT":
-                    receivers.append(rest)
+                    receivers.append(_address(rest))
                     await say("250 as you say")
                 case "DATA":
                     await say("354 go on")
@@ -77,7 +77,7 @@ class Catcher:
     def keep(self, sender: str, receivers: Iterable[str], message: bytes) -> None:
         """Write a message into a file, with its envelope before it."""
         self.number += 1
-        envelope = [f"X-Envelope-{sender}", *(f"X-Envelope-{one}" for one in receivers)]
+        envelope = [f"X-Envelope-From: {sender}", *(f"X-Envelope-To: {one}" for one in receivers)]
         head = "".join(f"{one[:1000]}\n" for one in envelope if one.isprintable()).encode()
         # Opened by a name only: whoever we are by now may not walk there.
         name = f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}-{self.number:04}.eml"
@@ -86,6 +86,11 @@ class Catcher:
         new.replace(self.folder / name)
         for old in sorted(self.folder.glob("*.eml"))[:-KEPT]:
             old.unlink(missing_ok=True)
+
+
+def _address(argument: str) -> str:
+    """``FROM:<a@b.example> SIZE=177`` → ``<a@b.example>``: clients differ in how they write the rest."""
+    return argument.partition(":")[2].strip().partition(" ")[0]
 
 
 async def _message(reader: asyncio.StreamReader) -> bytes:
