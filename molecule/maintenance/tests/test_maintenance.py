@@ -138,13 +138,13 @@ def test_who_may_say_when(pair: list[Host], service: Host) -> None:
     host = pair[0]
     need_a_restart(host)
     host.check_output("ringmaster updates window")
-    before = events(service, "scheduled")[-1]["begin"]
+    before = time.time()
     for person, verb in (("max", "now"), ("ada", "postpone")):
         assert host.run(f"sudo -u {person} sudo -n ringmaster maintenance {verb}").rc != 0
     for _time in range(2):
         assert "It is postponed." in host.check_output("sudo -u max sudo -n ringmaster maintenance postpone")
     assert events(service, "postponed")[-1]["by"] == "max"
-    assert events(service, "scheduled")[-1]["begin"] > before + 20 * 3600
+    assert events(service, "scheduled")[-1]["begin"] > before + 24 * 3600
     assert "stays as planned" in host.check_output("sudo -u max sudo -n ringmaster maintenance postpone")
 
 

@@ -266,6 +266,16 @@ def test_people_put_it_off_twice_and_hooks_three_times(pair: Platform) -> None:
         pair.service.tick(pair.at)
 
 
+def test_what_is_needed_since_a_moment_ago_can_be_postponed(pair: Platform) -> None:
+    """People do not wait for the service's next tick."""
+    pair.say("a", REBOOT)
+    assert pair.service.postpone("a", {"by": "max"}, pair.at)["said"] == "It is postponed."
+    assert pair.kinds == ["needed", "scheduled", "postponed", "scheduled"]
+    first, second = (one["begin"] for one in read(pair.path) if one["kind"] == "scheduled")
+    assert second >= pair.ledger.state.not_before["a"] > first
+    assert "nothing is planned" in pair.service.postpone("b", {"by": "max"}, pair.at)["said"]
+
+
 def test_now_waits_for_the_gate_only(pair: Platform) -> None:
     pair.say("a", REBOOT)
     assert "as soon as the others are well" in pair.service.now("a", {"by": "ada"}, pair.at)["said"]

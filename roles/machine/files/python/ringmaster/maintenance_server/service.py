@@ -169,6 +169,8 @@ class Service:
         by = answers.person(body.get("by") if isinstance(body, dict) else None)
         with self.lock:
             self._known(name)
+            # A need that the machine has just told of has no appointment before the next tick.
+            self.ledger.add(schedule.schedule(now, self.policy, self.ledger.state), now)
             found = schedule.postpone(now, self.policy, self.ledger.state, name, by)
             if isinstance(found, str):
                 return {"said": f"It stays as planned: {found}.", **self._told(name)}
