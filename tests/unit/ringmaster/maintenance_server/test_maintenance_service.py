@@ -309,6 +309,78 @@ def test_killed_anywhere_it_goes_on_where_it_was(tmp_path: Path, kept: int) -> N
     fold(read(cut.path))
 
 
+@pytest.mark.parametrize("state", ["needed", "scheduled", "announced", "running", "settling"])
+def test_killed_at_each_state_it_comes_to_the_same_end(pair: Platform, state: str) -> None:
+    """Nothing is closed or said before: what lies on the disk is all that the next one has."""
+
+    def perhaps_killed() -> None:
+        if pair.kinds[-1] == state:
+            pair.restart()
+            pair.say("b")
+
+    pair.say("a", REBOOT)
+    perhaps_killed()
+    pair.service.tick(pair.at)
+    perhaps_killed()
+    pair.service.announced(["a"], pair.at)
+    perhaps_killed()
+    (held,) = pair.service.appointments()
+    pair.at = held.begin
+    pair.say("b")
+    assert pair.say("a", REBOOT)["turn"] == 1
+    perhaps_killed()
+    assert pair.say("a", REBOOT, holding=1, highest=1)["turn"] == 1
+    pair.at += 90
+    pair.service.result("a", 1, {"result": "done"}, pair.at)
+    perhaps_killed()
+    pair.at += 61
+    pair.say("a", None, highest=1)
+    assert pair.kinds == ["needed", "scheduled", "announced", "running", "settling", "done"]
+    assert not pair.service.appointments() and not pair.ledger.state.needs
+
+
+def test_while_the_mail_server_is_away_nobody_counts_as_told(
+    pair: Platform, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What could not be announced in time is planned again, and announced when mail leaves again."""
+    contacts = {"sender": "m@x.example", "relay": "127.0.0.1", "relay_name": "x", "contacts": {"app": ["t@x.example"]}}
+    (tmp_path / "calendars").mkdir()
+    keeper = main.Keeper(pair.service, {"domain": "x.example", "mail": contacts}, tmp_path)
+    is_away, sent = True, []
+
+    def send(_post: mail.Post, messages: list[Any]) -> None:
+        if is_away:
+            raise ConnectionRefusedError(111, "Connection refused")
+        sent.extend(message["Subject"] for message in messages)
+
+    monkeypatch.setattr(mail, "send", send)
+    pair.say("a", REBOOT)
+    keeper.tick(pair.at)
+    (first,) = pair.service.appointments()
+    assert first.state == "scheduled" and "refused" in keeper.mail_fails
+    pair.at = first.begin
+    pair.say("b")
+    assert "turn" not in pair.say("a", REBOOT)
+    keeper.tick(pair.at)
+    (second,) = pair.service.appointments()
+    assert "overtaken" in pair.kinds and second.begin >= pair.at + HOUR and second.state == "scheduled"
+    is_away = False
+    keeper.tick(pair.at)
+    (held,) = pair.service.appointments()
+    assert held.state == "announced" and not keeper.mail_fails and len(sent) == 1
+    # A failure is not forgotten either: people hear of it once, after mail leaves again.
+    is_away, pair.at = True, held.begin
+    pair.say("b")
+    turn = pair.say("a", REBOOT)["turn"]
+    pair.service.result("a", turn, {"result": "failed", "sentence": "dice"}, pair.at)
+    keeper.tick(pair.at)
+    assert len(sent) == 1
+    is_away = False
+    for _time in range(2):
+        keeper.tick(pair.at)
+    assert sent[1:] == ["Maintenance of a has failed"]
+
+
 def test_an_older_file_gives_no_turn_twice(pair: Platform) -> None:
     pair.plan("a")
     older = pair.path.read_bytes()

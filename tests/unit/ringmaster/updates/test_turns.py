@@ -20,7 +20,7 @@ from ringmaster.check import results
 from ringmaster.maintenance import hooks, turns
 from ringmaster.maintenance import main as people
 from ringmaster.maintenance.turns import Turn, Unreachable
-from ringmaster.updates import checks, main, visit
+from ringmaster.updates import checks, hardware, main, visit
 
 UNREACHABLE = "no route"
 
@@ -148,6 +148,30 @@ def test_after_the_reboot_it_says_so_until_it_is_heard(vm: Machine) -> None:
     vm.asked.clear()
     main.main(["arrived"])
     assert vm.asked == [], "without a turn a reboot is nobody's matter"
+
+
+def test_what_waits_for_a_restart_of_the_vm_comes_with_its_turn(vm: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The guest reboots itself once, and of that the hypervisor makes the restart; nobody else is needed."""
+    configuration = json.loads((vm.folder / "CONFIGURATION").read_text())
+    configuration["hardware"] = {"memory_max_mib": 4096, "cores": 2}
+    (vm.folder / "CONFIGURATION").write_text(json.dumps(configuration))
+    memory = 1024
+    monkeypatch.setattr(hardware, "memory_mib", lambda *_none: memory)
+    monkeypatch.setattr(hardware, "most_cores", lambda *_none: 2)
+    monkeypatch.setattr(hardware, "CONTAINER", vm.folder / "container")
+    vm.reason = ""
+    vm.work()
+    assert vm.asked[0][1]["need"]["reason"] == "it brings 4096 MiB of memory instead of 1024" and not vm.has_rebooted
+    vm.answers = [vm.turn()]
+    vm.work()
+    assert vm.ran.count("systemctl reboot") == 1
+    memory = 4096
+    vm.answers = [{"try_after": 181}]
+    main.main(["arrived"])
+    vm.asked.clear()
+    vm.work()
+    # The database uses replaced code in this machine whatever was restarted.
+    assert not vm.asked[0][1]["need"]["reboot"] and vm.ran.count("systemctl reboot") == 1
 
 
 def test_without_a_reboot_it_is_done_at_once(vm: Machine) -> None:
