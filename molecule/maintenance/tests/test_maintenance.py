@@ -240,6 +240,18 @@ def test_what_is_going_to_happen_is_shown_and_changes_nothing(
     assert service.check_output(f"sha256sum {EVENTS}") == before
 
 
+def test_operators_may_say_when_from_their_controller(
+    service: Host, pair: list[Host], play: Callable[..., Any]
+) -> None:
+    need_a_restart(pair[0])
+    pair[0].check_output("ringmaster updates window")
+    for step, said, changed in (("postpone", "It is postponed.", 1), ("resume", "Nothing was stopped.", 0)):
+        done = play("maintain_vm", None, vm="pair00", step=step)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert said in done.stdout and f"changed={changed}" in done.stdout
+    assert events(service, "postponed")[-1]["by"] == "root"
+
+
 def test_the_service_is_well(service: Host) -> None:
     for name in ("answers", "stopped", "needs"):
         assert check_of(service, f"maintenance_server/{name}")["state"] == "ok"

@@ -124,6 +124,7 @@ def test_an_action_declares_all_that_its_module_documents(name: str) -> None:
 ANSWERS: list[tuple[str, dict[str, Any]]] = [
     ("postgresql upgrade", {"sentence": "ok", "from": 15, "seconds": 1.5}),
     ("updates now", {"installed": [], "restarted": [], "waits": [], "reboot": "", "patched": {"openssl 3": 5}}),
+    ("maintenance_server steer", {"said": "It is postponed.", "changed": True}),
     ("webgateway drain", {"changed": True, "steps": ["a"], "sessions": 0}),
 ]
 

@@ -276,6 +276,23 @@ def test_what_is_needed_since_a_moment_ago_can_be_postponed(pair: Platform) -> N
     assert "nothing is planned" in pair.service.postpone("b", {"by": "max"}, pair.at)["said"]
 
 
+def test_operators_read_what_came_of_it(pair: Platform) -> None:
+    def of(answer: dict[str, Any]) -> tuple[str, bool]:
+        found = main.said(answer)
+        return found["said"], found["changed"]
+
+    nobody: dict[str, str] = {"by": "root"}
+    assert of(pair.service.now("a", nobody, pair.at)) == ("Nothing is needed.", False)
+    pair.say("a", REBOOT)
+    assert of(pair.service.postpone("a", nobody, pair.at)) == ("It is postponed.", True)
+    assert of(pair.service.now("a", nobody, pair.at)) == ("It begins as soon as the others are well.", True)
+    assert of(pair.service.resume("a", "root", pair.at)) == ("Nothing was stopped.", False)
+    pair.say("b")
+    pair.say("a", REBOOT)
+    pair.service.result("a", 1, {"result": "failed"}, pair.at)
+    assert of(pair.service.resume("a", "root", pair.at)) == ("Turns go on after 1 failure.", True)
+
+
 def test_now_waits_for_the_gate_only(pair: Platform) -> None:
     pair.say("a", REBOOT)
     assert "as soon as the others are well" in pair.service.now("a", {"by": "ada"}, pair.at)["said"]

@@ -36,7 +36,7 @@ from ringmaster.maintenance_server import announce, ics, mail, schedule
 from ringmaster.maintenance_server.ledger import Ledger, LedgerError, read
 from ringmaster.maintenance_server.model import DAY, Event, Policy, State, fold, policy
 from ringmaster.maintenance_server.server import listen
-from ringmaster.maintenance_server.service import Service
+from ringmaster.maintenance_server.service import BEGINS, POSTPONED, Service
 
 ACCOUNT = "ringmaster-maintenance"
 CONFIGURATION = Path("/etc/ringmaster/maintenance_server/configuration.json")
@@ -44,6 +44,7 @@ PASSWORDS = Path("/etc/ringmaster/maintenance_server/passwords.json")
 FOLDER = Path("/var/lib/ringmaster-maintenance")
 RUN = Path("/run/ringmaster-maintenance")
 TICK_SECONDS = 30
+NOT_STOPPED = "Nothing was stopped."
 SHOWN = 200
 """Endings that calendars go on to show."""
 
@@ -88,8 +89,20 @@ def main(words: Sequence[str] | None = None) -> int:
         print("Which machine?", file=sys.stderr)
         return 2
     answer = _ask(options.run / "control.sock", f"/v1/{options.verb}", {"machine": options.machine})
-    print(json.dumps(answer))
-    return 0 if "error" not in answer else 1
+    if "error" in answer:
+        print(answer["error"], file=sys.stderr)
+        return 1
+    print(json.dumps(said(answer)))
+    return 0
+
+
+def said(answer: dict[str, Any]) -> dict[str, Any]:
+    """Return what operators read of the service's answer, and whether anything has changed by it."""
+    if "resumed" in answer:
+        number = int(answer["resumed"])
+        after = f"Turns go on after {number} failure{'s' * (number > 1)}."
+        return {"said": after if number else NOT_STOPPED, "changed": number > 0}
+    return {"said": str(answer["said"]), "changed": answer["said"] in (POSTPONED, BEGINS)}
 
 
 class Plan:

@@ -26,6 +26,7 @@ from ringmaster.maintenance_server.model import (
 )
 
 Answer = dict[str, Any]
+POSTPONED, BEGINS = "It is postponed.", "It begins as soon as the others are well."
 
 
 class Service:
@@ -162,7 +163,7 @@ class Service:
             seconds = state.estimate(name, need)
             events.append({"kind": "scheduled", "machine": name, "begin": now, "seconds": seconds, "by": by})
             self.ledger.add(events, now)
-            return {"said": "It begins as soon as the others are well.", **self._told(name)}
+            return {"said": BEGINS, **self._told(name)}
 
     def postpone(self, name: str, body: Any, now: float) -> Answer:
         """Put an appointment off to the next window. Raises Refused."""
@@ -176,7 +177,7 @@ class Service:
                 return {"said": f"It stays as planned: {found}.", **self._told(name)}
             self.ledger.add([found], now)
             self.ledger.add(schedule.schedule(now, self.policy, self.ledger.state), now)
-            return {"said": "It is postponed.", **self._told(name)}
+            return {"said": POSTPONED, **self._told(name)}
 
     def resume(self, name: str, by: str, now: float) -> Answer:
         """Go on after failures: of one machine, or with an empty name of all."""

@@ -23,6 +23,7 @@ from ansible_collections.ringmaster.hosting.plugins.module_utils.values.answers 
 SENTENCES = ListOf(Text(), 10_000)
 COMMANDS: Mapping[str, Kind] = {
     "maintenance_server plan": Record({"lines": SENTENCES, "calendar": ListOf(Text(), 500_000)}),
+    "maintenance_server steer": Record({"said": Text(), "changed": Flag()}),
     "postgresql upgrade": Record(
         {"sentence": Text()},
         {"from": Number(1, 999), "seconds": Number(0, fraction=True)},

@@ -90,6 +90,7 @@ PLAYBOOKS: dict[str, Playbook] = {
     "list_backups": Playbook(_ANY),
     "machine": _pattern("machine_hosts"),
     "mail": Playbook(),
+    "maintain_vm": Playbook({**_VM, "step": Choice(("now", "postpone", "resume"))}, refers=("vm",)),
     "maintenance": Playbook(),
     "maintenance_plan": Playbook(
         {"days": Integer(1, 366), "calendar": Text("the path, from / on, of a file for the calendar", r"^/[\w./+-]+$")}
