@@ -8,6 +8,8 @@ from __future__ import annotations
 import datetime
 import json
 import re
+import socketserver
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +18,12 @@ import set_up
 import yaml
 from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.language.ssh_keys import fingerprint
 from callers import Steward
+from django.conf import settings
 from django.utils import timezone
 from portal.pages import joining, mail
 from portal.pages.models import Invitation, Mail, SignUp
 from portal.queue import models, store
+from ringmaster.portal import checks
 from visitors import OWN, Visitor, fields, number_of
 
 
@@ -329,6 +333,57 @@ def test_mail_leaves_later_when_its_server_is_away(portal: Steward, keys: dict[s
         Mail.objects.update(due=timezone.now())
         mail.send(nowhere)
     assert Mail.objects.get().due is None, "it is given up in the end"
+
+
+class Refusing(socketserver.StreamRequestHandler):
+    """A mail server that knows carol alone, and is not ready for dave yet."""
+
+    def handle(self) -> None:
+        self.wfile.write(b"220 here\r\n")
+        for line in self.rfile:
+            if line.upper().startswith(b"RCPT") and b"carol@" not in line:
+                self.wfile.write(b"451 come back later\r\n" if b"dave@" in line else b"550 no such user\r\n")
+            elif line.upper().startswith(b"DATA"):
+                self.wfile.write(b"354 go on\r\n")
+                for part in self.rfile:
+                    if part == b".\r\n":
+                        break
+                self.wfile.write(b"250 taken\r\n")
+            else:
+                self.wfile.write(b"250 well\r\n")
+
+
+def test_an_address_that_is_refused_is_told_from_a_server_that_is_away(portal: Steward) -> None:
+    mail.put("nobody@town.example", "Hello", "text")
+    mail.put("carol@town.example", "Hello", "text")
+    mail.put("dave@town.example", "Hello", "text")
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Refusing) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            assert mail.send({"server": "127.0.0.1", "port": server.server_address[1], "from": "my@town.example"}) == 1
+        finally:
+            server.shutdown()
+    assert Mail.objects.get(to__startswith="nobody").problem.startswith(checks.REFUSED)
+    assert not Mail.objects.get(to__startswith="dave").problem.startswith(checks.REFUSED), "it waits, as others do"
+    Mail.objects.filter(to__startswith="dave").delete()
+    database = settings.DATABASES["default"]["NAME"]
+    said = "0 mails wait, 1 left within a day; the mail server refuses the addresses of 1."
+    assert checks.mail(database=str(database)) == (0, said)
+    mail.put("carol@town.example", "Hello", "text")
+    mail.send({"server": "127.0.0.1", "port": 9, "from": "my@town.example"})
+    Mail.objects.filter(tries=1, due__isnull=False).update(made=timezone.now() - datetime.timedelta(minutes=20))
+    level, said = checks.mail(database=str(database))
+    assert level == 1 and "for 20 minutes: the mail server takes no connections" in said
+
+
+def test_old_mail_is_forgotten_unless_it_is_to_leave(portal: Steward) -> None:
+    mail.put("carol@town.example", "Hello", "waits")
+    mail.put("carol@town.example", "Hello", "has left")
+    mail.put("carol@town.example", "Hello", "has left just now")
+    Mail.objects.exclude(body__startswith="waits").update(due=None)
+    Mail.objects.exclude(body__contains="just now").update(made=timezone.now() - datetime.timedelta(days=15))
+    mail.swept()
+    assert [one.body.split("\n")[0] for one in Mail.objects.order_by("id")] == ["waits", "has left just now"]
 
 
 def test_mail_has_one_line_headers(portal: Steward) -> None:

@@ -327,7 +327,7 @@ def test_killed_anywhere_it_goes_on_where_it_was(tmp_path: Path, kept: int) -> N
 
 
 @pytest.mark.parametrize("state", ["needed", "scheduled", "announced", "running", "settling"])
-def test_killed_at_each_state_it_comes_to_the_same_end(pair: Platform, state: str) -> None:
+def test_started_again_at_each_state_it_comes_to_the_same_end(pair: Platform, state: str) -> None:
     """Nothing is closed or said before: what lies on the disk is all that the next one has."""
 
     def perhaps_killed() -> None:

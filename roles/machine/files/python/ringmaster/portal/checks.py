@@ -11,7 +11,7 @@ import socket
 import sqlite3
 import ssl
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from ringmaster.core.checks import CRITICAL, OK, WARNING, level, needs_answer
@@ -19,6 +19,22 @@ from ringmaster.core.report import counted
 
 LONGEST = 4 * 1024 * 1024
 DATABASE = Path("/var/lib/ringmaster-portal/portal.sqlite3")
+REFUSED = "refused: "
+"""How the problem of a mail begins whose address the server does not take: as the outbox writes it."""
+REFUSED_AT_LEAST = 3
+"""Refused mails from which, where none has left, the fault is ours and not that of one address."""
+TRIED = timedelta(days=4)
+"""Longer than a mail is tried: one that was given up within the last day was written within this time."""
+CAUSES = {
+    "certificate has expired": "the mail server's certificate has expired",
+    "CERTIFICATE_VERIFY_FAILED": "the mail server's certificate is not by the expected authority, or for another name",
+    "Connection refused": "the mail server takes no connections",
+    "timed out": "the mail server does not answer in time",
+    "Name or service not known": "the mail server's name is not known",
+    "No route to host": "there is no way to the mail server",
+    "Network is unreachable": "there is no way to the mail server",
+}
+"""What the text of a problem has in it, and what is said instead: problems have people's addresses in them."""
 
 
 class _Here(http.client.HTTPSConnection):
@@ -65,3 +81,47 @@ def steward(warning_seconds: float, critical_seconds: float, database: str = str
     passed = (datetime.now(UTC) - seen).total_seconds()
     sentence = f"The steward was heard {max(0, passed):.0f} seconds ago; {said} open."
     return level(passed, warning_seconds, critical_seconds), sentence
+
+
+@needs_answer("the outbox", sqlite3.Error)
+def mail(warning_minutes: float = 10, critical_minutes: float = 120, database: str = str(DATABASE)) -> tuple[int, str]:
+    """Codes, invitations and answers leave by mail. An address that the mail server refuses is its owner's matter."""
+    day_ago, all_tries_ago = (
+        (datetime.now(UTC) - passed).strftime("%Y-%m-%d %H:%M:%S.%f") for passed in (timedelta(days=1), TRIED)
+    )
+    refused = f"{REFUSED}%"
+    with sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=5) as connection:
+        waiting, since = connection.execute(
+            "SELECT count(*), min(made) FROM pages_mail WHERE due IS NOT NULL AND problem NOT LIKE ?", (refused,)
+        ).fetchone()
+        newest = connection.execute(
+            "SELECT problem FROM pages_mail WHERE due IS NOT NULL AND problem NOT LIKE ? AND problem <> ''"
+            " ORDER BY id DESC LIMIT 1",
+            (refused,),
+        ).fetchone()
+        left, turned_away = connection.execute(
+            "SELECT coalesce(sum(due IS NULL AND problem = ''), 0), coalesce(sum(problem LIKE ?), 0)"
+            " FROM pages_mail WHERE made >= ?",
+            (refused, day_ago),
+        ).fetchone()
+        (given_up,) = connection.execute(
+            "SELECT count(*) FROM pages_mail WHERE due IS NULL AND problem <> '' AND problem NOT LIKE ? AND made >= ?",
+            (refused, all_tries_ago),
+        ).fetchone()
+    passed = (datetime.now(UTC) - datetime.fromisoformat(since).replace(tzinfo=UTC)).total_seconds() if since else 0.0
+    said = [f"{counted(waiting, 'mail waits', 'mails wait')}, {left} left within a day"]
+    if waiting and passed >= warning_minutes * 60:
+        said.append(f"the oldest waits for {passed / 60:.0f} minutes: {_cause(newest[0] if newest else '')}")
+    if turned_away:
+        said.append(f"the mail server refuses the addresses of {turned_away}")
+    if given_up:
+        said.append(f"{counted(given_up, 'was', 'were')} given up")
+    reached = level(passed, warning_minutes * 60, critical_minutes * 60)
+    if given_up or (turned_away >= REFUSED_AT_LEAST and not left):
+        reached = max(reached, WARNING)
+    return reached, f"{'; '.join(said)}."
+
+
+def _cause(problem: str) -> str:
+    named = next((words for sign, words in CAUSES.items() if sign in problem), "")
+    return named or "journalctl -u ringmaster-portal-mail says why"

@@ -30,6 +30,10 @@ BUDGET_OF_ALL = 200
 PAUSES = (1, 5, 15, 60, 240, 720, 1440, 1440)
 """Minutes between tries; after the last one it is given up."""
 AT_ONCE = 20
+REFUSED = "refused: "
+"""How the problem of a mail begins whose address the server does not take; check ``portal/mail`` tells them apart."""
+KEPT = datetime.timedelta(days=14)
+"""How long a mail is kept that has left or was given up: longer than all its tries."""
 LOG = logging.getLogger("portal")
 
 
@@ -79,7 +83,12 @@ def send(configuration: Mapping[str, Any]) -> int:
 def _sent(server: smtplib.SMTP, one: Mail, sender: str) -> int:
     try:
         server.send_message(message(one, sender))
-    except (smtplib.SMTPResponseException, smtplib.SMTPRecipientsRefused, ValueError) as error:
+    except smtplib.SMTPRecipientsRefused as error:
+        # A server that is busy, or greylists, says so with a number below 500: it is asked again like any other.
+        is_final = all(code >= 500 for code, _said in error.recipients.values())
+        _later(one, f"{REFUSED if is_final else ''}{error}")
+        return 0
+    except (smtplib.SMTPResponseException, ValueError) as error:
         _later(one, str(error))
         return 0
     one.due, one.tries, one.problem = None, one.tries + 1, ""
@@ -94,3 +103,8 @@ def _later(one: Mail, problem: str) -> None:
     one.tries += 1
     one.save()
     LOG.warning("mail %s did not leave: %s", one.pk, one.problem)
+
+
+def swept() -> None:
+    """Forget mail that is of no use any more: it has codes and addresses of people in it."""
+    Mail.objects.filter(due__isnull=True, made__lt=timezone.now() - KEPT).delete()

@@ -30,6 +30,7 @@ class Command(BaseCommand):
             try:
                 joining.settle()
                 mail.send(configuration)
+                mail.swept()
             except (OperationalError, Problem) as error:
                 mail.LOG.warning("the outbox waits: %s", error)
             connection.close()
