@@ -150,6 +150,18 @@ def test_after_the_reboot_it_says_so_until_it_is_heard(vm: Machine) -> None:
     assert vm.asked == [], "without a turn a reboot is nobody's matter"
 
 
+@pytest.mark.parametrize(("minutes", "times"), [(5, 3), (-30, 3), (60, 1), (None, 1)])
+def test_a_service_that_begins_again_is_asked_again_by_whoever_is_near(
+    vm: Machine, minutes: float | None, times: int
+) -> None:
+    held = {"state": "announced", "begin": time.time() + 60 * minutes} if minutes is not None else None
+    turns.told({"appointment": held})
+    vm.answers = [UNREACHABLE, UNREACHABLE, vm.turn()]
+    vm.work()
+    assert vm.said == ["turn"] * times and vm.slept[: times - 1] == [20] * (times - 1)
+    assert vm.has_rebooted == (times == 3)
+
+
 def test_what_waits_for_a_restart_of_the_vm_comes_with_its_turn(vm: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     """The guest reboots itself once, and of that the hypervisor makes the restart; nobody else is needed."""
     configuration = json.loads((vm.folder / "CONFIGURATION").read_text())

@@ -116,13 +116,18 @@ def _ask(options: argparse.Namespace, configuration: dict[str, Any]) -> float:
         answer = turns.report(_need(configuration))
     except Unreachable as error:
         visit.unreachable(str(error))
-        return 0
+        # Perhaps it only begins again; whoever waits for the next timer then may miss the window.
+        return visit.AGAIN_SECONDS if _is_near(turns.planned()) else 0
     visit.reached()
     if not isinstance(answer, Turn):
-        held = answer.get("appointment") or {}
-        is_near = held and float(held.get("begin", 0)) < time.time() + ASKS_SECONDS
+        is_near = _is_near(answer.get("appointment") or {})
         return float(answer.get("try_after", 0)) if is_near or answer.get("ended") else 0
     return visit.work(answer, reboot=_is_reboot_needed(), act=lambda: _run_once(options, configuration, answer))
+
+
+def _is_near(held: dict[str, Any]) -> bool:
+    """Tell whether an appointment begins while this run goes on asking."""
+    return "begin" in held and float(held["begin"]) < time.time() + ASKS_SECONDS
 
 
 def _need(configuration: dict[str, Any]) -> dict[str, Any] | None:
