@@ -23,7 +23,8 @@ from typing import Any
 import pytest
 from conftest import Server
 from hostile import Blob, Machine
-from ringmaster.backup_server import bins, copy, judge, main, passwords, prune, upkeep
+from ringmaster.backup_server import bins, browse, copy, judge, main, passwords, prune, upkeep
+from ringmaster.backup_server.process import Failure
 
 Restored = Callable[[str], dict[str, bytes]]
 #: Each test takes seconds of restic, so most are drills; the others are one of each kind.
@@ -472,3 +473,44 @@ def test_so_many_lies_that_they_cannot_be_judged_one_by_one(
     set_aside(server, "--since", time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(began)))
     assert server.maintain(), server.said
     everything_is_there(server, history, restored)
+
+
+def test_a_folder_of_a_backup_is_listed_in_pages_whatever_names_are_in_it(
+    server: Server, machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inside = machine.home / "inside"
+    (inside / "deep").mkdir(parents=True)
+    names = ["--help", "a\x1b[2Jb", "{{ 7 * 7 }}", "line\nbreak", "plain", "\u00fcber"]
+    for number, name in enumerate(names):
+        (inside / name).write_bytes(b"x" * number)
+    (inside / "deep" / "hidden").touch()
+    (inside / "link").symlink_to("/etc/shadow")
+    snapshot = machine.backup()
+    before = {kind: server.names(kind) for kind in ("data", "index", "snapshots", "locks")}
+    found = browse.folder(server.repository, snapshot[:8], f"{inside}/./")
+    rows = {one["name"]: one for one in found["items"]}
+    assert sorted(rows) == sorted([*names, "deep", "link"]) and found["next"] is None
+    assert (rows["deep"]["kind"], rows["link"]["kind"], rows["plain"]["kind"]) == ("dir", "symlink", "file")
+    assert rows["plain"]["bytes"] == names.index("plain")
+    monkeypatch.setattr(browse, "ROWS", 3)
+    pages, at = [], 0
+    while at is not None:
+        page = browse.folder(server.repository, snapshot, str(inside), at)
+        pages += page["items"]
+        at = page["next"]
+    assert pages == found["items"]
+    assert [one["name"] for one in browse.folder(server.repository, snapshot, "/")["items"]] == [inside.parts[1]]
+    for backup, folder in (
+        (snapshot, str(inside / "plain")),
+        (snapshot, f"{inside}/nothing"),
+        (snapshot, "relative"),
+        (snapshot, f"{inside}\0"),
+        ("--help", "/"),
+        ("../../etc", "/"),
+        ("0" * 64, "/"),
+        ("", "/"),
+    ):
+        with pytest.raises(Failure, match=r"no folder|no backup|no path"):
+            browse.folder(server.repository, backup, folder)
+    assert {kind: server.names(kind) for kind in before} == before
+    assert not list((server.repository.path.parent / ".work").iterdir())

@@ -21,6 +21,7 @@ import askers
 import pytest
 import yaml
 from ansible_collections.ringmaster.hosting.plugins.module_utils.certificates import authority as authorities
+from ansible_collections.ringmaster.hosting.plugins.module_utils.platform.verbs.effects import Run
 from ansible_collections.ringmaster.hosting.plugins.module_utils.steward import program as programs
 from ansible_collections.ringmaster.hosting.plugins.module_utils.steward.program import Program
 from ansible_collections.ringmaster.hosting.plugins.module_utils.steward.queue_client import (
@@ -200,8 +201,30 @@ def test_people_use_their_client(line: Line, town: dict[str, str], tmp_path: Pat
         refused = ringctl("order-vm", "--project", "shop", "--wait")
         assert refused.returncode == 1
         assert "quota" in refused.stdout + refused.stderr
+        line.runner.result = _of_backups
+        listed = ringctl("list-backups", "shop00").stdout.splitlines()
+        assert listed[0].split() == ["id", "arrived", "mib", "files"] and listed[1].split()[0] == "ab" * 32
+        browsed = ringctl("browse-backup", "shop00", "abababab", "/srv/my {{ files }}").stdout.splitlines()
+        assert [one.split()[-1] for one in browsed] == ["name", *(f"file{number}" for number in range(250))]
+        refused = ringctl("capacity")
+        assert refused.returncode == 1 and "for operators only" in refused.stderr
     finally:
         people_side.close()
+
+
+def _of_backups(run: Run) -> str:
+    """Stand for the playbooks about backups."""
+    found: dict[str, Any] = {
+        "items": [{"name": f"file{number}", "kind": "file"} for number in range(250)],
+        "next": None,
+    }
+    if run.playbook == "list_backups":
+        found = {"machines": {"shop00": {"backups": [{"id": "ab" * 32, "arrived": 1e9, "mib": 7, "files": 3}]}}}
+    else:
+        found["items"] = found["items"][int(run.words["after"]) :]
+        assert run.words["folder"] == "/srv/my%20%7B%7B%20files%20%7D%7D"
+    Path(run.words["answer_file"]).write_text(json.dumps(found))
+    return ""
 
 
 def test_no_hash_of_a_password_leaves_the_steward(line: Line, mara: Person, town: dict[str, str]) -> None:
@@ -326,6 +349,33 @@ def test_a_question_is_answered(line: Line, mara: Person, people: dict[str, aske
     id_ = mara.post("questions", {"kind": "capacity", "arguments": {}}).json()["id"]
     answer = mara.get(f"questions/{id_}")
     assert (answer.status_code, "operators only" in answer.json()["detail"]) == (422, True)
+
+
+def test_what_takes_a_playbook_is_answered_while_others_go_on(line: Line, mara: Person) -> None:
+    backup = {"id": "0" * 64, "time": "then", "tags": ["\u202e"]}
+    began, release = threading.Event(), threading.Event()
+
+    def answers(run: Run) -> str:
+        if run.playbook != "list_backups":
+            return ""
+        began.set()
+        release.wait(60)
+        file = Path(run.words["answer_file"])
+        assert file.parent.stat().st_mode & 0o777 == 0o700
+        file.write_text(json.dumps({"machines": {run.words["vm"]: {"backups": [backup]}}}))
+        return ""
+
+    line.runner.result = answers
+    slow = mara.post("questions", {"kind": "list_backups", "arguments": {"vm": "shop00"}}).json()["id"]
+    assert began.wait(20)
+    assert ended(mara, ask(mara))["state"] == "applied", "a request does not wait for a question"
+    release.set()
+    assert mara.get(f"questions/{slow}").json()["answer"]["items"] == [{**backup, "tags": ["\\u202e"]}]
+    assert not list(line.folder.glob("**/answer-*")), "what was handed over is gone"
+    line.runner.result = lambda _run: "a machine could not be reached"
+    asked = mara.post("questions", {"kind": "list_backups", "arguments": {"vm": "shop00"}}).json()["id"]
+    detail = mara.get(f"questions/{asked}").json()["detail"]
+    assert detail == "the backup machine does not say it: a machine could not be reached"
 
 
 def test_others_certificates_and_none_get_nothing(line: Line) -> None:

@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from ringmaster.backup_server import bins, copy, judge, passwords, quota, upkeep
+from ringmaster.backup_server import bins, browse, copy, judge, passwords, quota, upkeep
 from ringmaster.backup_server.process import harmless
 from ringmaster.backup_server.repositories import Failure, Repository, chosen, load, option, without_owner
 from ringmaster.backup_server.state import read_state, write_state
@@ -53,6 +53,12 @@ def parser() -> argparse.ArgumentParser:
     listing.add_argument("--json", action="store_true")
     for one in (maintain, listing):
         one.add_argument("names", nargs="*", metavar="MACHINE", help="default: all")
+    browsing = verb("browse", _browse, "List what lies in a folder of a backup.")
+    browsing.add_argument("name", metavar="MACHINE")
+    browsing.add_argument("backup", metavar="BACKUP", help="the first eight digits of its id")
+    browsing.add_argument("folder", metavar="FOLDER", nargs="?", default="/", help="default: /")
+    browsing.add_argument("--after", type=int, default=0, metavar="NUMBER", help="where the page begins")
+    browsing.add_argument("--json", action="store_true")
     aside = verb("set-aside", _set_aside, "Take out of a repository what is not true, and backups since a time.")
     aside.add_argument(
         "--since", default="", metavar="TIME", help="and backups that arrived since, such as 2026-11-24T10:00"
@@ -209,6 +215,20 @@ def _list(options: argparse.Namespace) -> int:
             print(f"  {_line(one)}")
     if lost:
         print(f"kept, although no machine of that name is described: {', '.join(lost)}")
+    return 0
+
+
+def _browse(options: argparse.Namespace) -> int:
+    (repository,) = chosen(load()[0], [options.name])
+    found = browse.folder(repository, options.backup, options.folder, max(0, options.after))
+    if options.json:
+        print(json.dumps(found))
+        return 0
+    for one in found["items"]:
+        size = "" if one["bytes"] is None else str(one["bytes"])
+        print(f"{one['kind']:<8} {size:>14}  {one['time']:<19}  {harmless(one['name'], 200)}")
+    if found["next"]:
+        print(f"There is more: --after {found['next']}")
     return 0
 
 

@@ -9,10 +9,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.ringmaster.hosting.plugins.module_utils.values.answers import (
+    Choice,
     Flag,
     Kind,
     ListOf,
     MapOf,
+    Maybe,
     Number,
     Record,
     Text,
@@ -21,7 +23,45 @@ from ansible_collections.ringmaster.hosting.plugins.module_utils.values.answers 
 )
 
 SENTENCES = ListOf(Text(), 10_000)
+_BACKUPS = Record(
+    {
+        "backups": ListOf(
+            Record(
+                {
+                    "id": Text(r"[0-9a-f]{64}", 64, "the id of a backup"),
+                    "time": Text(most=40),
+                    "arrived": Maybe(Number(0, fraction=True)),
+                    **dict.fromkeys(("mib", "files"), Number()),
+                    "tags": ListOf(Text(most=64), 32),
+                }
+            ),
+            100_000,
+        ),
+    },
+    {"error": Text(most=400)},
+)
 COMMANDS: Mapping[str, Kind] = {
+    "backup_server browse": Record(
+        {
+            "items": ListOf(
+                Record(
+                    {
+                        "name": Text(most=300),
+                        "kind": Choice(("file", "dir", "symlink", "other")),
+                        "bytes": Maybe(Number()),
+                        "time": Text(most=19),
+                    }
+                )
+            ),
+            "next": Maybe(Number(1)),
+        }
+    ),
+    "backup_server list": Record(
+        {
+            "machines": MapOf(Text(r"[A-Za-z0-9._-]+", 253, "a machine"), _BACKUPS, 100_000),
+            "without_owner": SENTENCES,
+        }
+    ),
     "maintenance_server plan": Record({"lines": SENTENCES, "calendar": ListOf(Text(), 500_000)}),
     "maintenance_server steer": Record({"said": Text(), "changed": Flag()}),
     "postgresql upgrade": Record(

@@ -5,7 +5,8 @@
 
 Three threads: one asks the queue for what is to be done, one tells it what became of it, and one does it. They meet in
 the journal only, so that a queue that is away holds up nothing that was taken already. A fourth one tells people by
-mail what was written that concerns them; it looks at commits, and meets the others nowhere.
+mail what was written that concerns them; it looks at commits, and meets the others nowhere. Questions are answered one
+after the other by a fifth one, because some take as long as a playbook.
 
 The configuration is JSON. Needed are ``queue`` (its address), ``host`` (for which people sign), ``source`` (of the
 description, which is in a repository), ``state`` (a folder of its own) and ``playbooks``; ``certificate``, ``key``,
@@ -25,9 +26,11 @@ import logging
 import queue
 import signal
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +41,7 @@ from ..platform.proofs import judge
 from ..platform.proofs.nonces import Store, StoreError
 from ..platform.proofs.statements import ProofError
 from ..platform.verbs import arguments
+from ..platform.verbs.effects import Run
 from . import messages, places, questions, regular, snapshot, states
 from .desk import Desk
 from .dispatch import Dispatch
@@ -50,6 +54,8 @@ LOG = logging.getLogger("steward")
 WAIT, PAUSE, FOLLOW, TICK, MAIL = 20, 0.2, 10.0, 20.0, 5.0
 """Seconds: of a call for what is to be done, between two looks, two pulls, two looks for what is over, and for mail."""
 OPEN = tuple(one for one in states.STATES if one not in states.FINAL)
+ANSWERED = 100.0
+"""Seconds in which a playbook answers a question; the queue waits for little more."""
 LONGEST_PAUSE = 30.0
 """Between two tries to reach the queue."""
 
@@ -95,6 +101,7 @@ class Program:
         self._generation = 0
         self._stop, self._news, self._work = threading.Event(), threading.Event(), threading.Event()
         self._wishes: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
+        self._questions = ThreadPoolExecutor(1, "questions")
         self._ended: list[str] = []
         self._taken: list[str] = []
         self._pushed = ""
@@ -135,6 +142,7 @@ class Program:
         finally:
             self.stop()
             self.dispatch.stop()
+            self._questions.shutdown(wait=False, cancel_futures=True)
             for thread in threads:
                 thread.join(2)
 
@@ -248,8 +256,8 @@ class Program:
         self._taken = []
         self._ended = [one for one in self._ended if one not in ended]
         self.take(found)
-        for id_, asked, proof in found.questions:
-            self._answer(link, id_, asked, proof)
+        for one in found.questions:
+            self._questions.submit(self._reply, *one)
 
     def take(self, found: Delivery) -> None:
         """Keep what was handed over."""
@@ -265,23 +273,44 @@ class Program:
             self._work.set()
             self._news.set()
 
-    def _answer(self, link: Queue, id_: str, asked: Any, proof: Any) -> None:
-        answer, problem = None, ""
+    def _reply(self, id_: str, asked: Any, proof: Any) -> None:
+        """Answer a question, over a connection of its own; one that cannot be handed over is asked again by people."""
+        link = Queue(*self._queue_options, generation=self._generation)
+        try:
+            link.answer(id_, *self.answer(id_, asked, proof))
+        except (QueueError, SupersededError) as error:
+            LOG.warning("the answer to question %s is lost: %s", id_, error)
+        except Exception:
+            LOG.exception("question %s has no answer; this should not happen", id_)
+        finally:
+            link.close()
+
+    def answer(self, id_: str, asked: Any, proof: Any) -> tuple[Any, str]:
+        """Return the answer to a question, or None and why there is none."""
         try:
             found = self.desk.description()
             proven = judge.in_session(found, self.place, proof, utc())
             self.used.check(proven.statements, id_)
-            means = questions.Means(self.options, self._backups)
-            answer = questions.answer(found, proven.person, questions.question(asked), means)
+            means = questions.Means(self.options, self._handed_over)
+            return questions.answer(found, proven.person, questions.question(asked), means), ""
         except (messages.MessageError, questions.QuestionError, ProofError) as error:
-            problem = str(error)
+            return None, str(error)[: messages.SENTENCE]
         except DescriptionError:
-            problem = "the description has mistakes just now; ask again later"
-        link.answer(id_, answer, problem[: messages.SENTENCE])
+            return None, "the description has mistakes just now; ask again later"
 
-    def _backups(self, vm: str) -> list[dict[str, Any]]:
-        """Return the backups of a VM; nobody asks the backup machine yet."""
-        raise questions.QuestionError(f"backups of {vm} are listed by operators: playbooks/list_backups.yml -e vm={vm}")
+    def _handed_over(self, playbook: str, words: Mapping[str, str]) -> Any:
+        """Return what a playbook that changes nothing hands over; raises QuestionError."""
+        with tempfile.TemporaryDirectory(prefix="answer-", dir=self._state) as folder:
+            file = Path(folder) / "answer.json"
+            process = self.runner.start(Run(playbook, words={**words, "answer_file": str(file)}), f"{playbook}-asked")
+            end = time.monotonic() + ANSWERED
+            while (failure := process.ended()) is None:
+                if self._stop.wait(PAUSE) or time.monotonic() > end:
+                    process.stop()
+                    raise questions.QuestionError("the backup machine did not answer in time; ask again later")
+            if failure:
+                raise questions.QuestionError(f"the backup machine does not say it: {failure}")
+            return json.loads(file.read_bytes())
 
     def _tell(self) -> None:
         """Tell the queue what changed, and hand over the description when it has another commit."""

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, Ringmaster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Questions that change nothing: list backups, what a change would do, what is left of a platform. Pure.
+"""Questions that change nothing: backups and what is in them, what a change would do, what is left of a platform. Pure.
 
 A question has a schema of its own. An answer is a page of rows and where the next one begins; every text in it is
 escaped, because much of it comes from machines that somebody may have broken into, and it fits into ANSWER_BYTES.
@@ -9,10 +9,13 @@ escaped, because much of it comes from machines that somebody may have broken in
 
 from __future__ import annotations
 
+import datetime
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 from ansible_collections.ringmaster.hosting.plugins.module_utils.values.answers import one_line
 
@@ -20,6 +23,7 @@ from ..platform import people, placement
 from ..platform.language import names
 from ..platform.language.errors import DescriptionError
 from ..platform.model import Description, Options
+from ..platform.proofs import statements
 from ..platform.verbs import policy
 from ..services import what_if
 from .messages import ANSWER_BYTES, Change, MessageError, keys, number, wanted
@@ -28,6 +32,8 @@ ROWS = 200
 """Rows of a page at most."""
 CELL = 4000
 """Characters of a text in an answer."""
+PART_OF_ID = re.compile(r"[0-9a-f]{8,64}")
+LONGEST_PATH = 4096
 
 
 class QuestionError(ValueError):
@@ -65,6 +71,24 @@ def _vm(arguments: dict[str, Any]) -> dict[str, Any]:
     return arguments
 
 
+def _folder(arguments: dict[str, Any]) -> dict[str, Any]:
+    try:
+        keys(arguments, ("vm", "backup"), ("folder",))
+    except MessageError as error:
+        raise MessageError("/arguments", error.message, allowed="vm, backup, folder") from None
+    backup, folder = arguments["backup"], arguments.get("folder", "/")
+    if not isinstance(backup, str) or not PART_OF_ID.fullmatch(backup):
+        raise MessageError("/arguments/backup", "is no id of a backup", str(backup)[:70], "8 to 64 digits from 0 to f")
+    if not isinstance(folder, str) or not folder.startswith("/") or "\0" in folder or len(folder) > LONGEST_PATH:
+        allowed = f"a path from / on, of at most {LONGEST_PATH} characters"
+        raise MessageError("/arguments/folder", "is no folder", str(folder)[:70], allowed)
+    try:
+        folder.encode()
+    except UnicodeEncodeError:
+        raise MessageError("/arguments/folder", "is no text that a path may be") from None
+    return {**_vm({"vm": arguments["vm"]}), "backup": backup, "folder": folder}
+
+
 def _request(arguments: dict[str, Any]) -> dict[str, Any]:
     return {"changes": wanted(arguments)[0]}
 
@@ -78,22 +102,62 @@ Rows = Iterable[Mapping[str, Any]]
 
 @dataclass(frozen=True)
 class Means:
-    """What answers need beside the description: where it lies, and what runs a playbook and gives back its rows."""
+    """What answers need beside the description: where it lies, and what runs a playbook that answers.
+
+    ``runs`` takes the playbook and its variables, and returns what it hands over; raises QuestionError.
+    """
 
     options: Options
-    backups: Callable[[str], Rows]
+    runs: Callable[[str, Mapping[str, str]], Any]
 
 
-def _list_backups(description: Description, person: str, arguments: Mapping[str, Any], means: Means) -> Rows:
+@dataclass(frozen=True)
+class Part:
+    """Rows of an answer from the row ``begin`` on, and whether there are more behind the last of these."""
+
+    rows: Rows
+    begin: int = 0
+    has_more: bool = False
+
+
+def _list_backups(description: Description, person: str, asked: Question, means: Means) -> Part:
+    vm = _seen(description, person, asked, "sudo-srv", "wheel", "manager")
+    found = means.runs("list_backups", {"vm": vm})["machines"].get(vm, {})
+    if found.get("error"):
+        raise QuestionError(f"the backups of {vm} cannot be read: {found['error']}")
+    return Part([{**one, "arrived": _moment(one.get("arrived"))} for one in found.get("backups", [])])
+
+
+def _moment(seconds: float | None) -> str | None:
+    """Return a time as the protocol has it, which knows no fractions of numbers."""
+    return None if seconds is None else statements.written(datetime.datetime.fromtimestamp(seconds, datetime.UTC))
+
+
+def _browse_backup(description: Description, person: str, asked: Question, means: Means) -> Part:
+    # Whoever is root on the VM may read all of it anyway; names of files are nobody else's matter.
+    vm = _seen(description, person, asked, "wheel")
+    words = {
+        "vm": vm,
+        "backup": asked.arguments["backup"],
+        # What people typed reaches no variable but as letters, digits and signs that mean nothing to a template.
+        "folder": quote(asked.arguments["folder"], safe="/"),
+        "after": str(asked.after),
+    }
+    found = means.runs("browse_backup", words)
+    return Part(found["items"], asked.after, found["next"] is not None)
+
+
+def _seen(description: Description, person: str, asked: Question, *permissions: str) -> str:
+    """Return the VM that a question is about, for operators and who has one of the permissions in its project."""
     seen = people.visible(description, person)
-    vm = seen.vm(arguments["vm"])
-    if vm is None or not (seen.is_operator or seen.has(vm.project, "sudo-srv", "wheel", "manager")):
-        raise QuestionError(f"the VM '{arguments['vm']}' is not known")
-    return means.backups(vm.name)
+    vm = seen.vm(asked.arguments["vm"])
+    if vm is None or not (seen.is_operator or seen.has(vm.project, *permissions)):
+        raise QuestionError(f"the VM '{asked.arguments['vm']}' is not known, or this is not for you to see")
+    return vm.name
 
 
-def _what_if(description: Description, person: str, arguments: Mapping[str, Any], means: Means) -> Rows:
-    changes: tuple[Change, ...] = arguments["changes"]
+def _what_if(description: Description, person: str, asked: Question, means: Means) -> Part:
+    changes: tuple[Change, ...] = asked.arguments["changes"]
     for change in changes:
         verdict = policy.judge(description, person, change.verb, change.arguments)
         if verdict.answer == policy.REFUSE:
@@ -105,21 +169,25 @@ def _what_if(description: Description, person: str, arguments: Mapping[str, Any]
         raise QuestionError("; ".join(mistake.sentence() for mistake in error.mistakes)) from None
     is_operator = people.visible(description, person).is_operator
     # How full a hypervisor is concerns operators.
-    return what_if.as_data([one for one in found if is_operator or one.kind != "room"])
+    return Part(what_if.as_data([one for one in found if is_operator or one.kind != "room"]))
 
 
-def _capacity(description: Description, person: str, _arguments: Mapping[str, Any], _means: Means) -> Rows:
+def _capacity(description: Description, person: str, _asked: Question, _means: Means) -> Part:
     if not people.visible(description, person).is_operator:
         raise QuestionError("what is left of hypervisors is for operators only")
     rooms = placement.rooms(description.hypervisors, description.ledger.placements, description.vms.values())
-    for name, room in sorted(rooms.items()):
-        yield {
-            "hypervisor": name,
-            "memory_mib": room.memory_mib,
-            "used_memory_mib": room.used_memory_mib,
-            "disk_mib": room.disk_mib,
-            "used_disk_mib": room.used_disk_mib,
-        }
+    return Part(
+        [
+            {
+                "hypervisor": name,
+                "memory_mib": room.memory_mib,
+                "used_memory_mib": room.used_memory_mib,
+                "disk_mib": room.disk_mib,
+                "used_disk_mib": room.used_disk_mib,
+            }
+            for name, room in sorted(rooms.items())
+        ]
+    )
 
 
 @dataclass(frozen=True)
@@ -127,11 +195,12 @@ class Kind:
     """A kind of question: what reads its arguments, and what gives the rows of the answer."""
 
     read: Callable[[dict[str, Any]], dict[str, Any]]
-    answer: Callable[[Description, str, Mapping[str, Any], Means], Rows]
+    answer: Callable[[Description, str, Question, Means], Part]
 
 
 KINDS: Mapping[str, Kind] = {
     "list_backups": Kind(_vm, _list_backups),
+    "browse_backup": Kind(_folder, _browse_backup),
     "what_if": Kind(_request, _what_if),
     "capacity": Kind(_nothing, _capacity),
 }
@@ -144,17 +213,18 @@ def answer(description: Description, person: str, asked: Question, means: Means)
     """
     if not people.is_active(description, person):
         raise QuestionError(f"{person} has no account that can be used")
-    rows = list(KINDS[asked.kind].answer(description, person, asked.arguments, means))
+    part = KINDS[asked.kind].answer(description, person, asked, means)
+    rows, first = list(part.rows), asked.after - part.begin
     items: list[Any] = []
     room = ANSWER_BYTES - 200
-    for row in rows[asked.after : asked.after + ROWS]:
+    for row in rows[first : first + ROWS]:
         item = escaped(row)
         room -= len(json.dumps(item)) + 2
         if room < 0 and items:
             break
         items.append(item if room >= 0 else {"too_long": True})
     end = asked.after + len(items)
-    return {"items": items, "next": end if end < len(rows) else None}
+    return {"items": items, "next": end if part.has_more or end < part.begin + len(rows) else None}
 
 
 def escaped(value: Any) -> Any:

@@ -38,6 +38,9 @@ class Playbook:
 _SOURCE: dict[str, Type] = {"source": Text("the path of a file that ends in .ringmaster.yml")}
 _VM: dict[str, Type] = {"vm": Name("VM")}
 _ANY: dict[str, Type] = {"vm": MACHINE}
+_ANSWER: dict[str, Type] = {
+    "answer_file": Text("the path, from / on, of a file that programs read the answer in", r"^/[\w./+-]+$")
+}
 _MOVE: dict[str, Type] = {"to": MACHINE, "fenced": MACHINE, "live": Boolean(), **_SOURCE}
 _SETS_UP = (
     *("machine", "dns", "base", "certificates", "mail", "maintenance", "components", "backup", "monitoring", "steward"),
@@ -74,6 +77,15 @@ PLAYBOOKS: dict[str, Playbook] = {
             "hand_over": Text("the path, from / on, of a file that VMs to visit are written to", r"^/[\w./+-]+$"),
         }
     ),
+    "browse_backup": Playbook(
+        {
+            **_ANY,
+            "backup": Text("the first eight or more digits of a backup's id", r"^[0-9a-f]{8,64}$"),
+            "folder": Text("the path of a folder, from / on; %20 is a space, as in a URL", r"^/[\w.~/%+-]*$"),
+            "after": Integer(0, 10**9),
+            **_ANSWER,
+        }
+    ),
     "certificates": _pattern("certificates_hosts"),
     "components": Playbook({"components_hosts": PATTERN, "leave_in_use": Boolean()}, narrows=("components_hosts",)),
     "converge_vm": Playbook(
@@ -87,7 +99,7 @@ PLAYBOOKS: dict[str, Playbook] = {
     ),
     "evacuate": Playbook({"hypervisor": MACHINE, **_MOVE}, refers=("hypervisor", "to", "fenced")),
     "lab": Playbook(on_its_own=True),
-    "list_backups": Playbook(_ANY),
+    "list_backups": Playbook({**_ANY, **_ANSWER}),
     "machine": _pattern("machine_hosts"),
     "mail": Playbook(),
     "maintain_vm": Playbook({**_VM, "step": Choice(("now", "postpone", "resume"))}, refers=("vm",)),
