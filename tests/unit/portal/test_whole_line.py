@@ -352,7 +352,7 @@ def test_a_question_is_answered(line: Line, mara: Person, people: dict[str, aske
 
 
 def test_what_takes_a_playbook_is_answered_while_others_go_on(line: Line, mara: Person) -> None:
-    backup = {"id": "0" * 64, "time": "then", "tags": ["\u202e"]}
+    backup = {"id": "0" * 64, "time": "then", "arrived": None, "tags": ["\u202e"]}
     began, release = threading.Event(), threading.Event()
 
     def answers(run: Run) -> str:

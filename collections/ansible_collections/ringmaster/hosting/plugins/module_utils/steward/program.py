@@ -275,7 +275,8 @@ class Program:
 
     def _reply(self, id_: str, asked: Any, proof: Any) -> None:
         """Answer a question, over a connection of its own; one that cannot be handed over is asked again by people."""
-        link = Queue(*self._queue_options, generation=self._generation)
+        link = Queue(*self._queue_options)
+        link.generation = self._generation
         try:
             link.answer(id_, *self.answer(id_, asked, proof))
         except (QueueError, SupersededError) as error:
