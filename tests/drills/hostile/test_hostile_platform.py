@@ -218,7 +218,9 @@ decline_user invite_user remove_passkey remove_project remove_service_user remov
 allocate lab what_if
 """
 """They talk to no machine, as set_permissions.yml."""
-IN_PARTS = "site set_up package_cache maintain_vm maintenance maintenance_plan"
+IN_PARTS = """
+behind browse_backup mail maintain_vm maintenance maintenance_plan package_cache set_up set_up_vms site steward
+"""
 """Parts of them are here, or run on service machines only."""
 
 
