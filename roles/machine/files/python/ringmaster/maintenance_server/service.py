@@ -50,7 +50,11 @@ class Service:
         critical = self.alerts()
         with self.lock:
             self._critical = critical
-            return self.ledger.add(schedule.schedule(now, self.policy, self.ledger.state), now)
+            return self._planned(now)
+
+    def _planned(self, now: float) -> list[Event]:
+        """Plan anew, and return what has changed by that; the lock is held."""
+        return self.ledger.add(schedule.schedule(now, self.policy, self.ledger.state), now)
 
     def report(self, name: str, body: Any, now: float) -> Answer:
         """Take what a machine says, and return its turn, or why it has none. Raises Refused."""
@@ -171,12 +175,12 @@ class Service:
         with self.lock:
             self._known(name)
             # A need that the machine has just told of has no appointment before the next tick.
-            self.ledger.add(schedule.schedule(now, self.policy, self.ledger.state), now)
+            self._planned(now)
             found = schedule.postpone(now, self.policy, self.ledger.state, name, by)
             if isinstance(found, str):
                 return {"said": f"It stays as planned: {found}.", **self._told(name)}
             self.ledger.add([found], now)
-            self.ledger.add(schedule.schedule(now, self.policy, self.ledger.state), now)
+            self._planned(now)
             return {"said": POSTPONED, **self._told(name)}
 
     def resume(self, name: str, by: str, now: float) -> Answer:

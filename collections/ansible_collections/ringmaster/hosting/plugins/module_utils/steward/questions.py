@@ -61,21 +61,23 @@ def question(value: Any) -> Question:
     return Question(kind, arguments, number(given.get("after", 0), "/after"))
 
 
-def _vm(arguments: dict[str, Any]) -> dict[str, Any]:
+def _named(arguments: dict[str, Any], needed: tuple[str, ...], optional: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Return arguments that have these names; raises MessageError, which says what names there are."""
     try:
-        keys(arguments, ("vm",))
+        return keys(arguments, needed, optional)
     except MessageError as error:
-        raise MessageError("/arguments", error.message, allowed="vm") from None
+        raise MessageError("/arguments", error.message, allowed=", ".join((*needed, *optional))) from None
+
+
+def _vm(arguments: dict[str, Any]) -> dict[str, Any]:
+    _named(arguments, ("vm",))
     if not isinstance(arguments["vm"], str) or not names.is_valid("VM", arguments["vm"]):
         raise MessageError("/arguments/vm", "is no name of a VM", str(arguments["vm"])[:40], names.RULES["VM"][1])
     return arguments
 
 
 def _folder(arguments: dict[str, Any]) -> dict[str, Any]:
-    try:
-        keys(arguments, ("vm", "backup"), ("folder",))
-    except MessageError as error:
-        raise MessageError("/arguments", error.message, allowed="vm, backup, folder") from None
+    _named(arguments, ("vm", "backup"), ("folder",))
     backup, folder = arguments["backup"], arguments.get("folder", "/")
     if not isinstance(backup, str) or not PART_OF_ID.fullmatch(backup):
         raise MessageError("/arguments/backup", "is no id of a backup", str(backup)[:70], "8 to 64 digits from 0 to f")

@@ -38,14 +38,19 @@ class Playbook:
 _SOURCE: dict[str, Type] = {"source": Text("the path of a file that ends in .ringmaster.yml")}
 _VM: dict[str, Type] = {"vm": Name("VM")}
 _ANY: dict[str, Type] = {"vm": MACHINE}
-_ANSWER: dict[str, Type] = {
-    "answer_file": Text("the path, from / on, of a file that programs read the answer in", r"^/[\w./+-]+$")
-}
 _MOVE: dict[str, Type] = {"to": MACHINE, "fenced": MACHINE, "live": Boolean(), **_SOURCE}
 _SETS_UP = (
     *("machine", "dns", "base", "certificates", "mail", "maintenance", "components", "backup", "monitoring", "steward"),
     "withdrawn",
 )
+
+
+def _file(what: str) -> Text:
+    """Return the type of a path of the controller that something is written to."""
+    return Text(f"the path, from / on, of a file {what}", r"^/[\w./+-]+$")
+
+
+_ANSWER: dict[str, Type] = {"answer_file": _file("that programs read the answer in")}
 
 
 def _pattern(name: str) -> Playbook:
@@ -74,7 +79,7 @@ PLAYBOOKS: dict[str, Playbook] = {
     "behind": Playbook(
         {
             "full": Boolean(),
-            "hand_over": Text("the path, from / on, of a file that VMs to visit are written to", r"^/[\w./+-]+$"),
+            "hand_over": _file("that VMs to visit are written to"),
         }
     ),
     "browse_backup": Playbook(
@@ -104,9 +109,7 @@ PLAYBOOKS: dict[str, Playbook] = {
     "mail": Playbook(),
     "maintain_vm": Playbook({**_VM, "step": Choice(("now", "postpone", "resume"))}, refers=("vm",)),
     "maintenance": Playbook(),
-    "maintenance_plan": Playbook(
-        {"days": Integer(1, 366), "calendar": Text("the path, from / on, of a file for the calendar", r"^/[\w./+-]+$")}
-    ),
+    "maintenance_plan": Playbook({"days": Integer(1, 366), "calendar": _file("for the calendar")}),
     "mail_selftest": Playbook(_VM, refers=("vm",), narrows=("vm",)),
     "monitoring": _pattern("monitoring_hosts"),
     "move_vm": Playbook({**_VM, **_MOVE, "call_off": Boolean()}, refers=("to", "fenced")),
